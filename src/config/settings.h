@@ -1,0 +1,55 @@
+/*
+ * settings.h - the configuration language: text -> checked, immutable settings.
+ *
+ * PRODUCT.md "Configuration". One schema table (settings.c) names every word, its values and
+ * what it does; words of later versions are known there too and answered with "not in this
+ * version". All errors are found in one run, each with line, column and caret.
+ *
+ * Pure: no disk, no clock. Several threads of life: settings are immutable after parsing and
+ * owned by who parsed them.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "mail/rules.h"
+#include "wire/dots.h"
+
+#include <stdint.h>
+
+struct settings_listener {
+    struct slice address;  /* "127.0.0.1:1025", "[::1]:25", "*:25" */
+    unsigned char ip[16];  /* IPv6 or v4-mapped; all zero for "*" */
+    bool any;              /* "*": every address, both families */
+    bool ipv4;
+    uint16_t port;
+    uint64_t max_size;     /* bytes of one message */
+    enum line_ends line_ends;
+    unsigned line;         /* where it stands in the file */
+};
+
+struct settings {
+    struct slice hostname;
+    struct slice queue_path;       /* absolute */
+    uint64_t queue_min_free;       /* bytes; default 5 segments of 64 MiB */
+    uint64_t max_size;             /* default 50M */
+    const struct settings_listener *listeners;
+    size_t listener_count;
+    struct rules rules;
+    struct arena arena; /* owns all of it */
+};
+
+struct settings_errors {
+    struct buf text; /* what the person sees: FILE:LINE:COL: error: ... with the caret */
+    unsigned count;
+};
+
+enum { SETTINGS_TEXT_MAX = 1024 * 1024 };
+
+/* NULL when errors->count > 0. `file` is only the name for messages. errors is initialised here
+ * and must be released with buf_done(&errors->text) either way. Warnings are appended to the
+ * text too but are not counted. */
+struct settings *settings_parse(struct slice file, struct slice text,
+                                struct settings_errors *errors);
+void settings_free(struct settings *s);
+
+#endif

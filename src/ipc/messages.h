@@ -1,0 +1,34 @@
+/*
+ * messages.h - every message kind and who may send it to whom, on one screen.
+ *
+ * If a message could be a file, it is a file: mail itself never travels here. Bodies are written
+ * with put_* and read with get_*; both ends distrust each other.
+ */
+#ifndef IPC_MESSAGES_H
+#define IPC_MESSAGES_H
+
+#include <stdbool.h>
+
+enum role_kind { ROLE_WARDEN, ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN, ROLE_SCRIBE, ROLE_COUNT };
+
+enum message_kind {
+    MESSAGE_SETTINGS = 1, /* warden -> any: u32 index of the role, + sealed memfd: checked text */
+    MESSAGE_PEER,         /* warden -> any: u8 role, u32 index, + channel end */
+    MESSAGE_LISTEN,       /* warden -> receiver: u32 listener number, + listening socket */
+    MESSAGE_START,        /* warden -> any: everything was handed over */
+    MESSAGE_READY,        /* any -> warden: serving */
+    MESSAGE_DRAIN,        /* warden -> any: finish what runs, then end */
+    MESSAGE_DURABLE,      /* receiver -> courier: u64 segment, u64 offset: records up to here */
+    MESSAGE_LAST_GOOD,    /* receiver -> courier: the same, its last word before it ends */
+    MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
+    MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
+    MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */
+    MESSAGE_KIND_COUNT,
+};
+
+/* The matrix. */
+bool message_allowed(enum message_kind kind, enum role_kind from, enum role_kind to);
+
+const char *role_name(enum role_kind role); /* "receiver" */
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * net.h - the door to the network: the system calls below loop, stream, listener and channel.
+ *
+ * Real: epoll and sockets (net.c). Fake: tests/fakes/net.c, virtual connections in one process
+ * on the virtual clock. Handles are small integers (descriptors on the real side). Everything is
+ * non-blocking; functions return a count, 0 or a negative errno (-EAGAIN: would block). No
+ * SIGPIPE is ever raised.
+ */
+#ifndef LOOP_NET_H
+#define LOOP_NET_H
+
+#include "base/disk.h"
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+enum net_events {
+    NET_READABLE = 1,
+    NET_WRITABLE = 2,
+    NET_HANGUP = 4, /* error or both sides closed; always reported */
+};
+
+struct net_address {
+    unsigned char ip[16]; /* IPv6, or v4-mapped ::ffff:a.b.c.d */
+    uint16_t port;
+};
+
+struct net_event {
+    void *ctx;       /* as given to watch() */
+    unsigned events;
+};
+
+struct net {
+    const struct net_ops *ops;
+};
+
+struct net_ops {
+    /* Watch a handle; level-triggered. exclusive: wake one of the processes that share it. */
+    int (*watch)(struct net *n, int h, unsigned events, bool exclusive, void *ctx);
+    int (*rewatch)(struct net *n, int h, unsigned events, void *ctx);
+    void (*unwatch)(struct net *n, int h);
+    /* Waits until something happens or the time has come; -1: no limit. Returns the count. */
+    int (*wait)(struct net *n, struct net_event *out, int max, int64_t timeout_us);
+    void (*wake)(struct net *n); /* from any thread: wait() returns */
+    int (*listen)(struct net *n, const struct net_address *at, bool any, int backlog);
+    int (*accept)(struct net *n, int h, struct net_address *peer, struct net_address *own);
+    int (*connect)(struct net *n, const struct net_address *to);
+    int (*connect_result)(struct net *n, int h); /* once writable: 0 or negative errno */
+    int64_t (*read)(struct net *n, int h, void *out, size_t len);
+    int64_t (*write)(struct net *n, int h, const struct iovec *iov, int count);
+    int (*shutdown_write)(struct net *n, int h);
+    void (*close)(struct net *n, int h);
+    /* Datagram channels between roles (SOCK_SEQPACKET). */
+    int (*pair)(struct net *n, int out[2]);
+    int64_t (*send)(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass);
+    int64_t (*receive)(struct net *n, int h, void *out, size_t len, struct disk_file **file,
+                       int *passed);
+    void (*free)(struct net *n);
+};
+
+struct net *net_real_new(void);
+
+/* "192.0.2.1" or "2001:db8::1" into out (at least 46 bytes); returns the length. */
+size_t net_address_text(const struct net_address *a, char out[64]);
+bool net_address_is_loopback(const struct net_address *a);
+
+#endif

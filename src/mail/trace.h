@@ -1,0 +1,26 @@
+/*
+ * trace.h - the header fields a mail server adds: Received, Return-Path. RFC 5321 4.4.
+ */
+#ifndef MAIL_TRACE_H
+#define MAIL_TRACE_H
+
+#include "mail/envelope.h"
+
+enum { RECEIVED_MAX = 100 }; /* RFC 5321 6.3: so many Received fields are a loop, 5.4.6 */
+
+/* One Received field with CRLF:
+ *   Received: from HELO ([192.0.2.1])
+ *           by HOSTNAME (postroad) with ESMTP id ID
+ *           for <rcpt>; date
+ * "for" only when there is exactly one recipient. */
+bool trace_received_write(struct buf *out, const struct envelope *e, struct slice hostname,
+                          int utc_offset_min);
+
+/* "Return-Path: <...>" with CRLF, added at final delivery only. */
+bool trace_return_path_write(struct buf *out, const struct address *sender);
+
+/* The header without Return-Path fields of former deliveries: *out is a run to write, call until
+ * false. `message` begins with the header. Only its header is looked at. */
+bool trace_next_run(struct slice *message, struct slice *out);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * server.h - the server's side of one SMTP session, as an engine.
+ *
+ * ARCHITECTURE section 4: the engine eats bytes, emits bytes, and stops with one need; the role
+ * fulfils the need, answers, and steps again. It never waits, knows no socket, no clock and no
+ * disk, so dialogs are tested from plain text files (tests/dialogs).
+ *
+ *     while ((need = server_step(s, &in, out)) != SERVER_WANTS_INPUT) { fulfil it }
+ *
+ * RFC 5321, 1870 SIZE, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8.
+ * Memory: one arena per session, one per transaction; a session that idles between mails holds
+ * little more than its struct.
+ */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include "base/cursor.h"
+#include "mail/envelope.h"
+#include "wire/dots.h"
+#include "wire/smtp_reply.h"
+
+#include <stdint.h>
+
+enum server_need {
+    SERVER_WANTS_INPUT,   /* the input is used up; flush out, then feed more */
+    SERVER_WANTS_CONNECT, /* first of all: may this client talk? -> server_answer(220 or refusal) */
+    SERVER_WANTS_MAIL,    /* server_envelope()->sender -> server_answer() */
+    SERVER_WANTS_RCPT,    /* server_rcpt() -> server_answer_rcpt() */
+    SERVER_BODY,          /* server_body(): keep these bytes (borrowed until the next step) */
+    SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
+    SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it */
+    SERVER_REFUSED,       /* a 4xx or 5xx was just said: server_refusal() tells it to the log */
+    SERVER_DONE,          /* write out, then close the connection */
+};
+
+/* Limits of RFC 5321 4.5.3; what a listener offers. Immutable, outlives the sessions. */
+struct server_settings {
+    struct slice hostname;
+    uint64_t max_size;        /* bytes of one message; announced by SIZE */
+    enum line_ends line_ends;
+    unsigned rcpt_max;        /* recipients of one message; then 452 4.5.3. At least 100 */
+    unsigned error_max;       /* wrong commands before 421 4.7.0 */
+    unsigned received_max;    /* Received fields before 554 5.4.6 */
+};
+
+enum { SERVER_COMMAND_MAX = 2048, SERVER_OUT_MAX = 64 * 1024 };
+
+struct server;
+
+/* What the log is told about a refusal; borrowed until the next step. */
+struct server_refusal {
+    struct slice stage;  /* CONNECT, EHLO, MAIL, RCPT, DATA, COMMAND */
+    struct reply reply;
+    struct slice command; /* the offending line's beginning, raw */
+    bool has_sender;
+    struct address sender; /* of the transaction or the refused MAIL */
+    bool has_rcpt;
+    struct address rcpt;
+};
+
+/* Counts for the disconnect line: accepted / tried, in Postfix's form. */
+struct server_counts {
+    unsigned ehlo, helo, mail, rcpt, data, rset, noop, quit, unknown, commands;
+    unsigned ehlo_tried, helo_tried, mail_tried, rcpt_tried, data_tried, rset_tried, noop_tried,
+        quit_tried, unknown_tried, commands_tried;
+};
+
+/* client_address is text without brackets; copied. */
+struct server *server_new(const struct server_settings *settings, struct slice client_address);
+void server_free(struct server *s);
+
+/* Eats from `in`, appends replies to `out`. Stops at the first need. With SERVER_WANTS_INPUT
+ * everything that can be eaten was; what remains in `in` (part of a line) must be presented
+ * again, with more behind it. Room in `out` is assured by flushing on every need. */
+enum server_need server_step(struct server *s, struct cursor *in, struct buf *out);
+
+/* Fulfil CONNECT, MAIL, COMMIT. A reply of 2xx accepts. For COMMIT the 250's text names the id. */
+void server_answer(struct server *s, const struct reply *reply);
+
+/* Fulfil RCPT; `final` (copied) is the recipient to store when the reply is 2xx. */
+void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *final);
+
+/* The role could not keep the body (disk full): the rest is swallowed unkept and `reply` is the
+ * answer to the final dot. */
+void server_body_failed(struct server *s, const struct reply *reply);
+
+struct slice server_body(const struct server *s);
+const struct address *server_rcpt(const struct server *s);
+
+/* The transaction so far; the role fills id, arrival_us before it stores it. NULL outside one. */
+struct envelope *server_envelope(struct server *s);
+
+/* At COMMIT: the Message-ID field's value, "" when there was none. */
+struct slice server_message_id(const struct server *s);
+uint64_t server_body_size(const struct server *s);
+
+const struct server_refusal *server_refusal(const struct server *s);
+const struct server_counts *server_counts(const struct server *s);
+
+struct slice server_helo(const struct server *s);  /* "" before EHLO */
+struct slice server_proto(const struct server *s); /* SMTP, ESMTP */
+
+/* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
+unsigned server_timeout_s(const struct server *s);
+
+/* The two ends that do not come from the client. The next step says 421 and is DONE, but not
+ * between the final dot and its reply: then the reply goes out first. */
+void server_shut_down(struct server *s); /* 421 4.3.2 */
+void server_time_out(struct server *s);  /* 421 4.4.2 */
+
+/* Between mails, with no partial line: the role may end it without harm. */
+bool server_is_idle(const struct server *s);
+
+#endif

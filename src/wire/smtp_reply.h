@@ -1,0 +1,64 @@
+/*
+ * smtp_reply.h - reply text <-> code, enhanced code, lines.
+ *
+ * RFC 5321 4.2, RFC 2034, RFC 3463. Writing: the class of the enhanced code equals the first
+ * digit (asserted), every line repeats it, and no text can emit CR, LF or another control
+ * (they become "?"), 8-bit bytes only as valid UTF-8. Reading: tolerant as a client must be.
+ */
+#ifndef WIRE_SMTP_REPLY_H
+#define WIRE_SMTP_REPLY_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cursor.h"
+
+/* A refusal or an acceptance as data. `enhanced` is "" where RFC 2034 wants none (greeting,
+ * EHLO, 354). Text may hold several lines separated by '\n'. */
+struct reply {
+    unsigned code;
+    struct slice enhanced;
+    struct slice text;
+};
+
+#define REPLY(code, enhanced, text) ((struct reply){(code), SLICE(enhanced), SLICE(text)})
+
+enum { REPLY_LINE_MAX = 512 }; /* RFC 5321 4.5.3.1.5, CRLF included; longer text is wrapped */
+
+/* Appends the reply's lines with CRLF. False when out is full. */
+bool reply_write(struct buf *out, const struct reply *r);
+
+struct reply_line {
+    unsigned code;
+    bool more;         /* "250-" */
+    struct slice text; /* points into the line */
+};
+
+/* "250-text", "250 text" or "250"; without CRLF. *out is set only on success. */
+bool reply_line_parse(struct slice line, struct reply_line *out);
+
+/* "5.1.1" at the start of a reply's text, RFC 3463 2; *rest is what follows the blank. */
+bool enhanced_code_take(struct cursor *c, struct slice *out);
+
+/* Gathers the lines of one reply. Zero it with reply_reader_init() before each reply. */
+struct reply_reader {
+    struct buf text; /* lines joined by '\n'; capped, the overflow is dropped and noted */
+    unsigned code;
+    unsigned lines;
+    struct slice enhanced; /* of the first line, points into text */
+    bool cut;
+};
+
+enum reply_progress {
+    REPLY_MORE,     /* no whole reply yet */
+    REPLY_COMPLETE, /* r holds one */
+    REPLY_BROKEN,   /* the peer does not speak SMTP: bad line, code changed within a reply */
+};
+
+void reply_reader_init(struct reply_reader *r, size_t text_max);
+void reply_reader_done(struct reply_reader *r);
+void reply_reader_reset(struct reply_reader *r);
+
+/* Eats whole lines from the cursor (LF alone ends one too) until a reply is complete. */
+enum reply_progress reply_read(struct reply_reader *r, struct cursor *in);
+
+#endif
