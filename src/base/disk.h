@@ -23,15 +23,15 @@ struct disk_file; /* an open file */
 struct disk_dir;  /* an open directory */
 
 enum disk_open {
-    DISK_READ,           /* existing file, reading */
-    DISK_WRITE,          /* existing file, writing */
-    DISK_CREATE,         /* new file, writing; -EEXIST when the name is taken */
-    DISK_CREATE_READ,    /* new file, reading and writing */
+    DISK_READ,        /* existing file, reading */
+    DISK_WRITE,       /* existing file, writing */
+    DISK_CREATE,      /* new file, writing; -EEXIST when the name is taken */
+    DISK_CREATE_READ, /* new file, reading and writing */
 };
 
 struct disk_stat {
-    uint64_t size;       /* bytes */
-    uint64_t mtime_us;   /* wall clock */
+    uint64_t size;     /* bytes */
+    uint64_t mtime_us; /* wall clock */
 };
 
 struct disk {
@@ -39,9 +39,11 @@ struct disk {
 };
 
 struct disk_ops;
+
 struct disk_dir {
     const struct disk_ops *ops;
 };
+
 struct disk_file {
     const struct disk_ops *ops;
 };

@@ -10,8 +10,8 @@
  *     event_number(&w, FIELD_CODE, 550);
  *     event_end(&w);
  *
- * Encoded: u32 total length, u16 kind, u64 wall time in us, u64 pid, then fields
- * {u8 name, u32 length, bytes}; numbers are 8 bytes little-endian.
+ * Encoded: u32 length of what follows, u16 kind, u64 wall time in us, u64 pid of the writer,
+ * then fields {u8 name, u32 length, bytes}; numbers are 8 bytes little-endian.
  */
 #ifndef BASE_EVENT_H
 #define BASE_EVENT_H
@@ -22,18 +22,18 @@
 #include <stdint.h>
 
 enum event_kind {
-    EVENT_CONNECT = 1,  /* client_name, client_address */
-    EVENT_DISCONNECT,   /* the same, and counts as text: "ehlo=1 mail=2 ..." */
-    EVENT_CLIENT,       /* queue_id, client: a message begins */
-    EVENT_MESSAGE_ID,   /* queue_id, message_id */
-    EVENT_QUEUED,       /* queue_id, sender, size, nrcpt: durable, 250 is on its way */
-    EVENT_REJECT,       /* stage, code, enhanced, text, sender, rcpt, proto, helo */
-    EVENT_ATTEMPT,      /* queue_id, rcpt, orig_rcpt, relay, delays, dsn, status, text */
-    EVENT_REMOVED,      /* queue_id */
-    EVENT_WARNING,      /* text, with client when there is one */
-    EVENT_FAILURE,      /* operation, name, code: an operating failure, from fail.h */
-    EVENT_ROLE,         /* role, text: started, ended, restarted */
-    EVENT_LOST,         /* count: events that were dropped before this one */
+    EVENT_CONNECT = 1, /* client_name, client_address */
+    EVENT_DISCONNECT,  /* the same, and counts as text: "ehlo=1 mail=2 ..." */
+    EVENT_CLIENT,      /* queue_id, client: a message begins */
+    EVENT_MESSAGE_ID,  /* queue_id, message_id */
+    EVENT_QUEUED,      /* queue_id, sender, size, nrcpt: durable, 250 is on its way */
+    EVENT_REJECT,      /* stage, code, enhanced, text, sender, rcpt, proto, helo */
+    EVENT_ATTEMPT,     /* queue_id, rcpt, orig_rcpt, relay, delays, dsn, status, text */
+    EVENT_REMOVED,     /* queue_id */
+    EVENT_WARNING,     /* text, with client when there is one */
+    EVENT_FAILURE,     /* operation, name, code: an operating failure, from fail.h */
+    EVENT_ROLE,        /* role, text: started, ended, restarted */
+    EVENT_LOST,        /* count: events that were dropped before this one */
 };
 
 enum event_field {
@@ -65,12 +65,19 @@ enum event_field {
     FIELD_MAX,            /* one behind the last */
 };
 
-struct event_writer {
-    struct buf *out;
-    size_t start;  /* of the event in out */
-    bool whole;    /* false once something did not fit */
+enum {
+    EVENT_TEXT_MAX = 4096,     /* a longer text is cut */
+    EVENT_LEN_MAX = 64 * 1024, /* of an encoded event */
 };
 
+struct event_writer {
+    struct buf *out;
+    size_t start; /* of the event in out */
+    bool whole;   /* false once something did not fit */
+};
+
+/* Until event_end() nothing else may touch out. A field's name says whether it takes a text or
+ * a number. */
 struct event_writer event_begin(struct buf *out, enum event_kind kind, uint64_t wall_us);
 void event_text(struct event_writer *w, enum event_field field, struct slice text);
 void event_number(struct event_writer *w, enum event_field field, uint64_t number);
@@ -83,12 +90,12 @@ struct event {
     uint64_t wall_us;
     uint64_t pid;
     bool has[FIELD_MAX];
-    struct slice text[FIELD_MAX];    /* borrowed from the encoded bytes */
+    struct slice text[FIELD_MAX]; /* borrowed from the encoded bytes */
     uint64_t number[FIELD_MAX];
 };
 
-/* Takes one event from the cursor; false when the bytes are not one. A later field of the
- * same name replaces an earlier one; unknown names are skipped. */
+/* Takes one event from the cursor; false (nothing taken) when the bytes are not one. A later field
+ * of the same name replaces an earlier one; unknown names are skipped. */
 bool event_parse(struct cursor *c, struct event *out);
 
 #endif

@@ -64,12 +64,11 @@ static inline void list_splice(struct list *to, struct list *from)
 }
 
 /* The struct that embeds the node. */
-#define LIST_ENTRY(node, type, member)                                                             \
-    ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* The loop's body may remove `node` itself. */
 #define LIST_EACH(node, head)                                                                      \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);             \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
          node = node##_next, node##_next = node->next)
 
 #endif

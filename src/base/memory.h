@@ -9,9 +9,9 @@
 
 #include <stddef.h>
 
-void *memory_new(size_t size);                   /* zeroed */
-void *memory_resize(void *old, size_t size);     /* new bytes are not zeroed */
-void memory_free(void *p);                       /* NULL is fine */
+void *memory_new(size_t size);               /* zeroed */
+void *memory_resize(void *old, size_t size); /* new bytes are not zeroed */
+void memory_free(void *p);                   /* NULL is fine */
 
 /* A zeroed struct of that type. */
 #define MEMORY_NEW(type) ((type *)memory_new(sizeof(type)))

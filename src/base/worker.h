@@ -14,8 +14,6 @@
 
 #include "base/list.h"
 
-#include <stdatomic.h>
-
 enum worker_next { WORKER_IDLE, WORKER_AGAIN };
 
 struct worker_job {
@@ -24,13 +22,14 @@ struct worker_job {
     /* the rest is the worker's */
     struct list link;
     struct list told;
-    bool busy;   /* queued or running */
-    bool rerun;  /* submitted again while busy */
+    bool busy;  /* queued or running */
+    bool rerun; /* submitted again while busy */
 };
 
 struct worker {
     void (*submit)(struct worker *w, struct worker_job *job);
     void (*collect)(struct worker *w);
+    void (*forget)(struct worker *w, struct worker_job *job);
     void (*free)(struct worker *w);
 };
 
@@ -45,6 +44,9 @@ void worker_job_init(struct worker_job *job, enum worker_next (*run)(struct work
 
 /* Submitting a job that is busy makes it run once more afterwards. */
 void worker_submit(struct worker *w, struct worker_job *job);
+
+/* Waits until the job rests; no `done` follows. Before its owner is freed. */
+void worker_forget(struct worker *w, struct worker_job *job);
 
 /* Calls `done` of every job that ran since the last call. Only from the loop's thread. */
 void worker_collect(struct worker *w);

@@ -13,14 +13,14 @@
 #include "base/disk.h"
 
 struct maildir_delivery {
-    struct slice path;   /* components below the root, "example.org/ann"; safe (mailbox_path) */
-    struct slice name;   /* base name "<s>.M<usec>Q<id>R<hash>.<host>"; ",S=<size>" is added */
-    struct slice prefix; /* Return-Path and our header block, CRLF line ends */
+    struct slice path;      /* components below the root, "example.org/ann"; safe (mailbox_path) */
+    struct slice name;      /* base name "<s>.M<usec>Q<id>R<hash>.<host>"; ",S=<size>" is added */
+    struct slice prefix;    /* Return-Path and our header block, CRLF line ends */
     struct disk_file *file; /* where the message lies; borrowed */
     uint64_t offset;
-    uint64_t length;     /* CRLF line ends; an older Return-Path in its header is left out */
-    bool repeat;         /* may have been delivered before a crash: look in new/ and cur/ first */
-    int result;          /* out: 0, or negative errno */
+    uint64_t length; /* CRLF line ends; an older Return-Path in its header is left out */
+    bool repeat;     /* may have been delivered before a crash: look in new/ and cur/ first */
+    int result;      /* out: 0, or negative errno */
 };
 
 /* Delivers all; sets each result. A failed delivery leaves nothing in new/. */

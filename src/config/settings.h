@@ -17,21 +17,21 @@
 #include <stdint.h>
 
 struct settings_listener {
-    struct slice address;  /* "127.0.0.1:1025", "[::1]:25", "*:25" */
-    unsigned char ip[16];  /* IPv6 or v4-mapped; all zero for "*" */
-    bool any;              /* "*": every address, both families */
+    struct slice address; /* "127.0.0.1:1025", "[::1]:25", "*:25" */
+    unsigned char ip[16]; /* IPv6 or v4-mapped; all zero for "*" */
+    bool any;             /* "*": every address, both families */
     bool ipv4;
     uint16_t port;
-    uint64_t max_size;     /* bytes of one message */
+    uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
-    unsigned line;         /* where it stands in the file */
+    unsigned line; /* where it stands in the file */
 };
 
 struct settings {
     struct slice hostname;
-    struct slice queue_path;       /* absolute */
-    uint64_t queue_min_free;       /* bytes; default 5 segments of 64 MiB */
-    uint64_t max_size;             /* default 50M */
+    struct slice queue_path; /* absolute */
+    uint64_t queue_min_free; /* bytes; default 5 segments of 64 MiB */
+    uint64_t max_size;       /* default 50M */
     const struct settings_listener *listeners;
     size_t listener_count;
     struct rules rules;

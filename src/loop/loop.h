@@ -38,7 +38,7 @@ void loop_on_wake(struct loop *loop, void (*hook)(void *ctx), void *ctx);
 /* From any thread: the wake hook runs soon. Several calls may become one. */
 void loop_wake(struct loop *loop);
 
-int loop_run(struct loop *loop);          /* until loop_stop(); 0 or negative errno */
+int loop_run(struct loop *loop);                   /* until loop_stop(); 0 or negative errno */
 int loop_round(struct loop *loop, bool may_sleep); /* one round, for tests and the simulator */
 void loop_stop(struct loop *loop);
 

@@ -26,7 +26,7 @@ struct net_address {
 };
 
 struct net_event {
-    void *ctx;       /* as given to watch() */
+    void *ctx; /* as given to watch() */
     unsigned events;
 };
 

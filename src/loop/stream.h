@@ -40,9 +40,8 @@ struct stream {
 /* Takes over an accepted handle. Reading starts at once. */
 int stream_open(struct stream *s, struct loop *loop, int handle, size_t in_max, size_t out_max,
                 void (*on_event)(struct stream *, enum stream_event));
-int stream_connect(struct stream *s, struct loop *loop, const struct net_address *to,
-                   size_t in_max, size_t out_max,
-                   void (*on_event)(struct stream *, enum stream_event));
+int stream_connect(struct stream *s, struct loop *loop, const struct net_address *to, size_t in_max,
+                   size_t out_max, void (*on_event)(struct stream *, enum stream_event));
 
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);

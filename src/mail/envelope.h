@@ -43,6 +43,7 @@ bool envelope_decode(struct slice bytes, struct arena *arena, struct envelope *o
 
 /* Queue id <-> 12 characters of base 52 (digits and consonants of both cases). */
 enum { QUEUE_ID_LEN = 12 };
+
 void queue_id_write(uint64_t id, char out[QUEUE_ID_LEN]);
 bool queue_id_parse(struct slice text, uint64_t *out);
 

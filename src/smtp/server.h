@@ -36,11 +36,11 @@ enum server_need {
 /* Limits of RFC 5321 4.5.3; what a listener offers. Immutable, outlives the sessions. */
 struct server_settings {
     struct slice hostname;
-    uint64_t max_size;        /* bytes of one message; announced by SIZE */
+    uint64_t max_size; /* bytes of one message; announced by SIZE */
     enum line_ends line_ends;
-    unsigned rcpt_max;        /* recipients of one message; then 452 4.5.3. At least 100 */
-    unsigned error_max;       /* wrong commands before 421 4.7.0 */
-    unsigned received_max;    /* Received fields before 554 5.4.6 */
+    unsigned rcpt_max;     /* recipients of one message; then 452 4.5.3. At least 100 */
+    unsigned error_max;    /* wrong commands before 421 4.7.0 */
+    unsigned received_max; /* Received fields before 554 5.4.6 */
 };
 
 enum { SERVER_COMMAND_MAX = 2048, SERVER_OUT_MAX = 64 * 1024 };
@@ -49,7 +49,7 @@ struct server;
 
 /* What the log is told about a refusal; borrowed until the next step. */
 struct server_refusal {
-    struct slice stage;  /* CONNECT, EHLO, MAIL, RCPT, DATA, COMMAND */
+    struct slice stage; /* CONNECT, EHLO, MAIL, RCPT, DATA, COMMAND */
     struct reply reply;
     struct slice command; /* the offending line's beginning, raw */
     bool has_sender;

@@ -13,10 +13,10 @@
 #include "base/cursor.h"
 
 enum address_kind {
-    ADDRESS_NULL,      /* "<>" */
-    ADDRESS_MAILBOX,   /* local@domain */
-    ADDRESS_LITERAL,   /* local@[192.0.2.1], local@[IPv6:2001:db8::1] */
-    ADDRESS_BARE,      /* local without a domain: "<postmaster>" or a bare name to complete */
+    ADDRESS_NULL,    /* "<>" */
+    ADDRESS_MAILBOX, /* local@domain */
+    ADDRESS_LITERAL, /* local@[192.0.2.1], local@[IPv6:2001:db8::1] */
+    ADDRESS_BARE,    /* local without a domain: "<postmaster>" or a bare name to complete */
 };
 
 /* local:  unquoted and unescaped, case kept; 1-64 bytes, no control characters.

@@ -20,10 +20,10 @@ enum line_ends {
 struct dots_reader {
     enum line_ends line_ends;
     int state;
-    bool bare_cr;  /* seen so far, outside the end */
+    bool bare_cr; /* seen so far, outside the end */
     bool bare_lf;
-    bool nul;      /* a NUL byte */
-    bool eight_bit; /* a byte above 0x7f */
+    bool nul;            /* a NUL byte */
+    bool eight_bit;      /* a byte above 0x7f */
     size_t line_len;     /* of the line so far, in bytes */
     size_t line_len_max; /* longest line seen, CRLF not counted */
 };

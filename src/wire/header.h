@@ -43,8 +43,8 @@ enum { HEADER_WATCH_VALUE_MAX = 256 };
 
 struct header_watch {
     int state;
-    bool ended;               /* the empty line was seen */
-    unsigned received_count;  /* "Received:" fields */
+    bool ended;              /* the empty line was seen */
+    unsigned received_count; /* "Received:" fields */
     uint64_t header_bytes;
     char name[12];
     unsigned name_len;
