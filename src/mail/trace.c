@@ -1,0 +1,146 @@
+/*
+ * trace.c - Received and Return-Path.
+ *
+ * Everything goes through header_write(), which folds and cannot emit a line end inside a value;
+ * this file only builds the value. Two things may not leak into a message that did not ask for
+ * SMTPUTF8: a UTF-8 greeting name (the address literal stands in) and a UTF-8 recipient (the
+ * "for" clause is left out). RFC 5321 4.4, RFC 6531 3.7.3.
+ */
+#include "mail/trace.h"
+
+#include "wire/chars.h"
+#include "wire/date.h"
+#include "wire/header.h"
+
+enum { VALUE_MAX = 2048 }; /* all clauses at their limits are below 1,200 bytes */
+
+static bool is_ascii(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (char_is(s.data[i], CHAR_HIGH))
+            return false;
+    }
+    return true;
+}
+
+static bool put_literal(struct buf *out, struct slice address)
+{
+    bool ipv6 = slice_find(address, ':') < address.len;
+
+    return buf_append(out, ipv6 ? SLICE("[IPv6:") : SLICE("[")) && buf_append(out, address) &&
+           buf_append_char(out, ']');
+}
+
+/* Mail that did not come over a network, and our own reports. */
+static bool is_local(const struct envelope *e)
+{
+    return e->client_address.len == 0 || slice_equal(e->client_address, SLICE("local"));
+}
+
+static bool put_from(struct buf *out, const struct envelope *e, struct slice hostname)
+{
+    bool name_usable = e->helo.len > 0 && (e->smtputf8 || is_ascii(e->helo));
+
+    if (!buf_append(out, SLICE("from ")))
+        return false;
+    if (is_local(e))
+        return buf_append(out, name_usable ? e->helo : hostname) &&
+               buf_append(out, SLICE(" (local)"));
+    return (name_usable ? buf_append(out, e->helo) : put_literal(out, e->client_address)) &&
+           buf_append(out, SLICE(" (")) && put_literal(out, e->client_address) &&
+           buf_append_char(out, ')');
+}
+
+static bool put_by(struct buf *out, const struct envelope *e, struct slice hostname)
+{
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(e->id, id);
+    if (!buf_append(out, SLICE(" by ")) || !buf_append(out, hostname) ||
+        !buf_append(out, SLICE(" (postroad)")))
+        return false;
+    if (e->proto.len > 0 && (!buf_append(out, SLICE(" with ")) || !buf_append(out, e->proto)))
+        return false;
+    return buf_append(out, SLICE(" id ")) && buf_append(out, (struct slice){id, sizeof(id)});
+}
+
+/* Only for a single recipient: naming others here would disclose a Bcc. RFC 5321 7.2. */
+static bool put_for(struct buf *out, const struct envelope *e)
+{
+    const struct address *rcpt;
+
+    if (e->rcpt_count != 1)
+        return true;
+    rcpt = &e->rcpts[0].original;
+    if (rcpt->kind == ADDRESS_BARE)
+        rcpt = &e->rcpts[0].final; /* the grammar wants a domain */
+    if (rcpt->utf8 && !e->smtputf8)
+        return true;
+    return buf_append(out, SLICE(" for <")) && address_write(out, rcpt) &&
+           buf_append_char(out, '>');
+}
+
+bool trace_received_write(struct buf *out, const struct envelope *e, struct slice hostname,
+                          int utc_offset_min)
+{
+    struct buf value;
+    bool fits;
+
+    buf_init(&value, VALUE_MAX);
+    fits = put_from(&value, e, hostname) && put_by(&value, e, hostname) && put_for(&value, e) &&
+           buf_append(&value, SLICE("; ")) &&
+           date_write_rfc5322(&value, e->arrival_us, utc_offset_min) &&
+           header_write(out, SLICE("Received"), buf_slice(&value));
+    buf_done(&value);
+    return fits;
+}
+
+bool trace_return_path_write(struct buf *out, const struct address *sender)
+{
+    struct buf value;
+    bool fits;
+
+    buf_init(&value, VALUE_MAX);
+    fits = buf_append_char(&value, '<') && address_write(&value, sender) &&
+           buf_append_char(&value, '>') &&
+           header_write(out, SLICE("Return-Path"), buf_slice(&value));
+    buf_done(&value);
+    return fits;
+}
+
+static bool take_return_path(struct cursor *c)
+{
+    struct cursor ahead = *c;
+    struct header_field field;
+
+    if (!header_take_field(&ahead, &field) || !slice_equal_nocase(field.name, SLICE("Return-Path")))
+        return false;
+    *c = ahead;
+    return true;
+}
+
+/* *message always stands at a field: at the start, or at the Return-Path that ended the former
+ * run. The last run takes the body with it, so the body is never mistaken for a header. */
+bool trace_next_run(struct slice *message, struct slice *out)
+{
+    struct cursor c = {*message};
+    struct header_field field;
+    struct slice run;
+
+    while (take_return_path(&c))
+        continue;
+    run = c.rest;
+    while (header_take_field(&c, &field)) {
+        struct cursor ahead = c;
+        if (!take_return_path(&ahead))
+            continue;
+        *message = c.rest;
+        *out = slice_head(run, run.len - c.rest.len);
+        return true;
+    }
+    *message = slice_skip(run, run.len);
+    if (run.len == 0)
+        return false;
+    *out = run;
+    return true;
+}
