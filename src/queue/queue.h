@@ -1,0 +1,121 @@
+/*
+ * queue.h - the courier's side of the queue: what is queued, and what became of it.
+ *
+ * Reads every spool/in/N, keeps an index of undelivered messages in memory (at most 256 bytes
+ * for one with one recipient), and writes outcomes to its own journal, spool/out. A message
+ * exists until each recipient has a durable outcome; its segment and body file are removed only
+ * afterwards. Whatever has no durable outcome at a crash is queued again, with `repeat` set.
+ * docs/formats/queue.md is the truth table.
+ *
+ * Times are monotonic milliseconds. Deferrals live in memory only: after a restart everything is
+ * due at once.
+ *
+ * Once per loop round, before sleep:      queue_flush(q); arm a timer of 100 ms when
+ *                                         queue_wants_sync(q) and none is armed.
+ * When that timer fires:                  queue_sync(q);
+ * After worker_collect(), on wake:        queue_collect(q);
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "base/clock.h"
+#include "base/disk.h"
+#include "base/random.h"
+#include "base/worker.h"
+#include "mail/envelope.h"
+
+struct queue;
+struct queue_entry;
+
+struct queue_options {
+    struct disk_dir *spool; /* holds "in" and "out"; borrowed */
+    unsigned mode;          /* of new files */
+    uint64_t segment_size;  /* 0: the usual; tests use small ones */
+    struct worker *worker;
+    struct clock *clock;
+    struct random *random;
+};
+
+enum queue_outcome { QUEUE_DELIVERED = 1, QUEUE_DISCARDED, QUEUE_FAILED };
+
+struct queue_rcpt {
+    bool due;          /* try this one now; in the order of envelope.rcpts */
+    unsigned attempts; /* since this courier started */
+};
+
+/* One claimed message. Valid until queue_release(). */
+struct queue_message {
+    struct envelope envelope;
+    struct slice header_block; /* goes in front of the body */
+    struct disk_file *file;    /* where the body lies; borrowed */
+    uint64_t offset;
+    uint64_t length;
+    struct queue_rcpt *rcpts;
+    bool repeat; /* a delivery may have happened already: look before delivering. The caller sets
+                    it too when an attempt ended without telling how; it is kept. */
+    /* the queue's */
+    struct queue_entry *entry;
+    struct disk_file *opened;
+    struct arena arena;
+};
+
+/* Makes spool/in and spool/out, durably; for the warden and tests. */
+int queue_make_dirs(struct disk_dir *spool, unsigned mode);
+
+/* Recovers: outcomes first, then every receiver's segments. Blocks. Damage is told and skipped;
+ * only a journal that cannot be written or is of a newer version makes it fail. */
+int queue_open(const struct queue_options *options, struct queue **out);
+
+/* Free the worker first. Claimed messages must have been released. */
+void queue_close(struct queue *q);
+
+/* A living receiver published its mark: everything below it may be read. */
+void queue_durable(struct queue *q, unsigned receiver, uint64_t segment, uint64_t offset);
+
+/* Its last word after a failed sync: nothing above the mark is ever read. */
+void queue_last_good(struct queue *q, unsigned receiver, uint64_t segment, uint64_t offset);
+
+/* It is gone: its files are synced and read to the end. Blocks. */
+void queue_receiver_ended(struct queue *q, unsigned receiver);
+
+/* The message that is due longest, or NULL. A claimed one is not claimed again until released. */
+struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
+
+/* A recipient's final outcome; `text` (copied) says why. Call after the delivery is durable. */
+void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
+                   enum queue_outcome outcome, struct slice text);
+
+/* Try this recipient again at retry_at_ms. A due recipient that was neither given an outcome nor
+ * deferred before the release stays due. */
+void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t retry_at_ms);
+
+/* Back into the index, or out of it when every recipient has an outcome. Frees m. True when the
+ * message has no recipient left (EVENT_REMOVED). */
+bool queue_release(struct queue *q, struct queue_message *m);
+
+/* When something unclaimed becomes due; false when nothing is queued. */
+bool queue_next_due(const struct queue *q, uint64_t *at_ms);
+
+/* Writes outcomes. */
+void queue_flush(struct queue *q);
+
+/* Outcomes are written but not synced. */
+bool queue_wants_sync(const struct queue *q);
+
+/* Starts their sync. */
+void queue_sync(struct queue *q);
+
+/* Frees what is done: segments, body files. */
+void queue_collect(struct queue *q);
+
+/* 0, or negative errno: a sync of the own journal failed or an outcome could not be written; end
+ * the role. */
+int queue_broken(const struct queue *q);
+
+/* Outcomes that are not yet durable. */
+bool queue_busy(const struct queue *q);
+
+/* Messages with a recipient left, claimed ones included. */
+size_t queue_count(const struct queue *q);
+
+#endif
