@@ -36,6 +36,7 @@ struct disk_stat {
 
 struct disk {
     int (*dir_open)(struct disk *d, const char *path, struct disk_dir **out);
+    int (*sealed)(struct disk *d, struct slice bytes, struct disk_file **out);
 };
 
 struct disk_ops;
@@ -77,6 +78,12 @@ struct disk *disk_real(void);
 
 /* The only path that may have several components: where a role's world begins. */
 int disk_dir_open(struct disk *d, const char *path, struct disk_dir **out);
+
+/* The same for an absolute path, making what is missing; each new name is durable on return. */
+int disk_dir_make_path(struct disk *d, struct slice path, unsigned mode, struct disk_dir **out);
+
+/* A file in memory that nobody can change any more, to hand to other roles. */
+int disk_sealed(struct disk *d, struct slice bytes, struct disk_file **out);
 
 int disk_dir_open_at(struct disk_dir *at, const char *name, struct disk_dir **out);
 void disk_dir_close(struct disk_dir *dir); /* NULL is fine */

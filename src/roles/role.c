@@ -1,0 +1,360 @@
+/*
+ * role.c - the common life of a role.
+ *
+ * Peers and listeners handed over before START wait in `pending`, so that no message of a peer
+ * can reach a role whose queue is not open yet. Events are gathered for a round and leave in one
+ * datagram: telling costs no wake-up per message.
+ */
+#include "roles/role.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static void send_events(struct role *r)
+{
+    if (buf_len(&r->events) == 0)
+        return;
+    if (channel_send(&r->scribe, MESSAGE_EVENTS, buf_slice(&r->events), NULL, -1) < 0)
+        r->events_lost += r->events_in_buf;
+    buf_clear(&r->events);
+    r->events_in_buf = 0;
+}
+
+/* Tells the gap first, so that a reader of the log knows what is missing where. */
+static void mark_gap(struct role *r)
+{
+    struct event_writer w = event_begin(&r->events, EVENT_LOST, clock_wall_us(r->doors->clock));
+
+    event_text(&w, FIELD_ROLE, slice_of(role_name(r->kind)));
+    event_number(&w, FIELD_COUNT, r->events_lost);
+    if (!event_end(&w))
+        return;
+    r->events_lost = 0;
+    r->events_in_buf++;
+}
+
+struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag)
+{
+    if (buf_room(&r->events) < ROLE_EVENTS_MAX / 2)
+        send_events(r);
+    if (r->events_lost > 0 && channel_is_open(&r->scribe))
+        mark_gap(r);
+    struct event_writer w = event_begin(&r->events, kind, clock_wall_us(r->doors->clock));
+    event_text(&w, FIELD_ROLE, tag);
+    return w;
+}
+
+void role_event_end(struct role *r, struct event_writer *w)
+{
+    if (event_end(w))
+        r->events_in_buf++;
+    else
+        r->events_lost++;
+}
+
+void role_warn(struct role *r, struct slice tag, struct slice text)
+{
+    struct event_writer w = role_event(r, EVENT_WARNING, tag);
+
+    event_text(&w, FIELD_TEXT, text);
+    role_event_end(r, &w);
+}
+
+void role_end(struct role *r, int code)
+{
+    if (r->failed == 0)
+        r->failed = code;
+    send_events(r);
+    loop_stop(r->loop);
+}
+
+static void before_sleep(void *ctx)
+{
+    struct role *r = ctx;
+
+    if (r->started)
+        r->calls->before_sleep(r);
+    send_events(r);
+}
+
+static void on_wake(void *ctx)
+{
+    struct role *r = ctx;
+
+    if (r->worker != NULL)
+        worker_collect(r->worker);
+}
+
+static void wake_loop(void *ctx)
+{
+    loop_wake(((struct role *)ctx)->loop);
+}
+
+static int read_settings(struct role *r, struct slice name, struct disk_file *file)
+{
+    struct settings_errors errors;
+    uint64_t size;
+    int code = disk_size(file, &size);
+
+    if (code < 0)
+        return code;
+    if (size > SETTINGS_TEXT_MAX)
+        return -EFBIG;
+    char *text = memory_new((size_t)size);
+    int64_t got = disk_read(file, text, (size_t)size, 0);
+    if (got == (int64_t)size) {
+        r->settings = settings_parse(name, (struct slice){text, (size_t)size}, &errors);
+        buf_done(&errors.text);
+    }
+    memory_free(text);
+    return r->settings == NULL ? -EINVAL : 0;
+}
+
+static void take_settings(struct role *r, struct slice body, struct disk_file *file)
+{
+    struct cursor c = {body};
+    struct slice name;
+    int code = -EBADMSG;
+
+    if (file != NULL && r->settings == NULL && get_bytes(&c, 4096, &name))
+        code = read_settings(r, name, file);
+    disk_close(file);
+    if (code < 0)
+        role_end(r, fail_code(code, "read the settings of", slice_of(role_name(r->kind))));
+}
+
+static void hand_over(struct role *r, const struct role_pending *p)
+{
+    if (p->kind == MESSAGE_LISTEN)
+        r->calls->listen(r, p->index, p->handle);
+    else
+        r->calls->peer(r, p->peer, p->index, p->handle);
+}
+
+static void start(struct role *r)
+{
+    int code = r->settings == NULL ? -EINVAL : r->calls->start(r);
+
+    if (code < 0) {
+        role_end(r, fail_code(code, "start", slice_of(role_name(r->kind))));
+        return;
+    }
+    r->started = true;
+    for (unsigned i = 0; i < r->pending_count; i++)
+        hand_over(r, &r->pending[i]);
+    r->pending_count = 0;
+    channel_send(&r->warden, MESSAGE_READY, (struct slice){NULL, 0}, NULL, -1);
+}
+
+static void scribe_message(struct channel *c, enum message_kind kind, struct slice body,
+                           struct disk_file *file, int handle)
+{
+    /* The matrix lets the scribe say nothing to us. */
+    (void)c, (void)kind, (void)body, (void)file, (void)handle;
+}
+
+static void scribe_closed(struct channel *c)
+{
+    (void)c; /* events are counted as lost until the warden hands over a new end */
+}
+
+static void take_peer(struct role *r, struct slice body, int handle)
+{
+    struct cursor c = {body};
+    uint8_t kind;
+    uint32_t index;
+
+    if (handle < 0 || !get_u8(&c, &kind) || !get_u32(&c, &index) || kind >= ROLE_COUNT ||
+        r->pending_count == ROLE_PENDING_MAX) {
+        role_end(r, -EBADMSG);
+        return;
+    }
+    if (kind == ROLE_SCRIBE && r->kind != ROLE_SCRIBE) {
+        channel_close(&r->scribe);
+        channel_open(&r->scribe, r->loop, handle, r->kind, ROLE_SCRIBE, scribe_message,
+                     scribe_closed);
+        return;
+    }
+    struct role_pending p = {MESSAGE_PEER, (enum role_kind)kind, index, handle};
+    if (r->started)
+        hand_over(r, &p);
+    else
+        r->pending[r->pending_count++] = p;
+}
+
+static void take_listen(struct role *r, struct slice body, int handle)
+{
+    struct cursor c = {body};
+    uint32_t number;
+
+    if (handle < 0 || !get_u32(&c, &number) || r->calls->listen == NULL ||
+        r->pending_count == ROLE_PENDING_MAX) {
+        role_end(r, -EBADMSG);
+        return;
+    }
+    struct role_pending p = {MESSAGE_LISTEN, ROLE_WARDEN, number, handle};
+    if (r->started)
+        hand_over(r, &p);
+    else
+        r->pending[r->pending_count++] = p;
+}
+
+static void warden_message(struct channel *c, enum message_kind kind, struct slice body,
+                           struct disk_file *file, int handle)
+{
+    struct role *r = LIST_ENTRY(c, struct role, warden);
+
+    switch (kind) {
+    case MESSAGE_SETTINGS: take_settings(r, body, file); return;
+    case MESSAGE_PEER: take_peer(r, body, handle); return;
+    case MESSAGE_LISTEN: take_listen(r, body, handle); return;
+    case MESSAGE_START: start(r); return;
+    case MESSAGE_DRAIN:
+        r->draining = true;
+        if (r->started)
+            r->calls->drain(r);
+        else
+            role_end(r, 0);
+        return;
+    case MESSAGE_READY:
+    case MESSAGE_DURABLE:
+    case MESSAGE_LAST_GOOD:
+    case MESSAGE_DELIVER:
+    case MESSAGE_DELIVERED:
+    case MESSAGE_EVENTS:
+    case MESSAGE_KIND_COUNT: break;
+    }
+    role_end(r, -EBADMSG);
+}
+
+/* Without a warden nobody would restart or stop us. */
+static void warden_closed(struct channel *c)
+{
+    struct role *r = LIST_ENTRY(c, struct role, warden);
+
+    role_end(r, 0);
+}
+
+void role_init(struct role *r, enum role_kind kind, unsigned index, const struct role_doors *doors,
+               const struct role_calls *calls, unsigned worker_threads, int warden_handle)
+{
+    r->kind = kind;
+    r->index = index;
+    r->doors = doors;
+    r->calls = calls;
+    r->loop = loop_new(doors->net, doors->clock);
+    buf_init(&r->events, ROLE_EVENTS_MAX);
+    loop_before_sleep(r->loop, before_sleep, r);
+    loop_on_wake(r->loop, on_wake, r);
+    if (worker_threads > 0)
+        r->worker = doors->worker_new(worker_threads, wake_loop, r);
+    r->scribe.watch.handle = -1;
+    r->warden.watch.handle = -1;
+    int code = channel_open(&r->warden, r->loop, warden_handle, kind, ROLE_WARDEN, warden_message,
+                            warden_closed);
+    if (code < 0)
+        role_end(r, fail_code(code, "open the warden's channel of", slice_of(role_name(kind))));
+}
+
+void role_done(struct role *r)
+{
+    for (unsigned i = 0; i < r->pending_count; i++)
+        r->doors->net->ops->close(r->doors->net, r->pending[i].handle);
+    if (r->worker != NULL)
+        worker_free(r->worker);
+    channel_close(&r->scribe);
+    channel_close(&r->warden);
+    buf_done(&r->events);
+    settings_free(r->settings);
+    loop_free(r->loop);
+}
+
+void role_free(struct role *r)
+{
+    r->calls->done(r);
+    role_done(r);
+    memory_free(r);
+}
+
+/* Failures of this process, from any thread: one datagram straight to the scribe. The handle is
+ * the only thing shared; a send to a closed one fails and is forgotten. */
+struct failure_sink {
+    struct net *net;
+    struct clock *clock;
+    struct slice role;
+    struct role *r;
+};
+
+static void tell_failure(void *ctx, int code, const char *operation, struct slice name)
+{
+    struct failure_sink *sink = ctx;
+    struct buf message;
+
+    buf_init(&message, 4096);
+    put_u16(&message, MESSAGE_EVENTS);
+    struct event_writer w = event_begin(&message, EVENT_FAILURE, clock_wall_us(sink->clock));
+    event_text(&w, FIELD_ROLE, sink->role);
+    event_number(&w, FIELD_CODE, (uint64_t)-code);
+    event_text(&w, FIELD_OPERATION, slice_of(operation));
+    event_text(&w, FIELD_NAME, slice_head(name, 512));
+    if (event_end(&w) && sink->r->scribe.watch.handle >= 0)
+        sink->net->ops->send(sink->net, sink->r->scribe.watch.handle, buf_slice(&message), NULL,
+                             -1);
+    buf_done(&message);
+}
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static struct role *role_new(enum role_kind kind, const struct role_doors *doors, unsigned index,
+                             int warden_handle)
+{
+    switch (kind) {
+    case ROLE_RECEIVER: return receiver_new(doors, index, warden_handle);
+    case ROLE_COURIER: return courier_new(doors, warden_handle);
+    case ROLE_POSTMAN: return postman_new(doors, warden_handle);
+    case ROLE_SCRIBE: return scribe_new(doors, warden_handle);
+    case ROLE_WARDEN:
+    case ROLE_COUNT: break;
+    }
+    return NULL;
+}
+
+int role_main(enum role_kind kind, unsigned index, int warden_fd)
+{
+    struct role_doors doors = {clock_real(), random_real(), disk_real(), net_real_new(),
+                               worker_new};
+
+    /* A terminal's Ctrl-C reaches the whole group; only the warden decides when we end. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    raise_file_limit();
+    struct role *r = role_new(kind, &doors, index, warden_fd);
+    struct failure_sink sink = {doors.net, doors.clock, slice_of(role_name(kind)), r};
+    if (kind != ROLE_SCRIBE)
+        fail_set_sink(tell_failure, &sink);
+    int code = r->failed == 0 ? loop_run(r->loop) : r->failed;
+    if (code == 0)
+        code = r->failed;
+    fail_set_sink(NULL, NULL);
+    role_free(r);
+    doors.net->ops->free(doors.net);
+    return code < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,94 @@
+/*
+ * role.h - what every role has in common: its doors, its loop, its way to the warden and scribe.
+ *
+ * A role is one struct without static state, so that many of them can live in one test process.
+ * It is made with its doors and its warden channel, is handed settings, listeners and peers by
+ * messages, starts once everything is there, and ends when it drained or the warden is gone.
+ */
+#ifndef ROLES_ROLE_H
+#define ROLES_ROLE_H
+
+#include "base/event.h"
+#include "base/random.h"
+#include "base/worker.h"
+#include "config/settings.h"
+#include "ipc/channel.h"
+
+/* Everything a role may use of the world. Real ones from role_doors_real(), fakes in tests. */
+struct role_doors {
+    struct clock *clock;
+    struct random *random;
+    struct disk *disk;
+    struct net *net;
+    struct worker *(*worker_new)(unsigned threads, void (*wake)(void *ctx), void *ctx);
+};
+
+struct role;
+
+/* What a role does at the turns of its life; all are called from its own loop. */
+struct role_calls {
+    int (*start)(struct role *r); /* settings are there; 0 or negative errno: the role ends */
+    void (*peer)(struct role *r, enum role_kind kind, unsigned index, int handle);
+    void (*listen)(struct role *r, unsigned number, int handle);
+    void (*drain)(struct role *r); /* finish what runs, then role_end() */
+    void (*before_sleep)(struct role *r);
+    void (*done)(struct role *r); /* release what the role owns, not the role itself */
+};
+
+enum { ROLE_PENDING_MAX = 64, ROLE_EVENTS_MAX = 48 * 1024 };
+
+struct role_pending {
+    enum message_kind kind; /* MESSAGE_PEER or MESSAGE_LISTEN */
+    enum role_kind peer;
+    unsigned index;
+    int handle;
+};
+
+struct role {
+    enum role_kind kind;
+    unsigned index; /* which receiver; 0 for the others */
+    const struct role_doors *doors;
+    const struct role_calls *calls;
+    struct loop *loop;
+    struct worker *worker;
+    struct channel warden;
+    struct channel scribe;
+    struct settings *settings;
+    struct buf events; /* of this round, for the scribe */
+    uint64_t events_in_buf;
+    uint64_t events_lost;                          /* since the last gap mark */
+    struct role_pending pending[ROLE_PENDING_MAX]; /* handed over before the start */
+    unsigned pending_count;
+    bool started;
+    bool draining;
+    int failed; /* negative errno that ends the role */
+};
+
+/* `r` is embedded in the role's own struct. worker_threads 0: this role needs none. */
+void role_init(struct role *r, enum role_kind kind, unsigned index, const struct role_doors *doors,
+               const struct role_calls *calls, unsigned worker_threads, int warden_handle);
+void role_done(struct role *r);
+
+/* An event of this role, under the syslog name `tag`; finish it with event_end(). Sent before
+ * the loop sleeps; dropped and counted when the scribe does not keep up. */
+struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag);
+void role_event_end(struct role *r, struct event_writer *w);
+
+/* "warning: TEXT" in the log. */
+void role_warn(struct role *r, struct slice tag, struct slice text);
+
+/* Ends the loop after this round. code: 0, or the negative errno that is the reason. */
+void role_end(struct role *r, int code);
+
+/* The constructors; each returns its embedded struct role. role_free() calls the role's done. */
+struct role *receiver_new(const struct role_doors *doors, unsigned index, int warden_handle);
+struct role *courier_new(const struct role_doors *doors, int warden_handle);
+struct role *postman_new(const struct role_doors *doors, int warden_handle);
+struct role *scribe_new(const struct role_doors *doors, int warden_handle);
+void role_free(struct role *r);
+
+/* The life of a role's process: real doors, the warden at descriptor `warden_fd`. Returns the
+ * exit status. */
+int role_main(enum role_kind kind, unsigned index, int warden_fd);
+
+#endif
