@@ -1,0 +1,195 @@
+/*
+ * rules_test.c - one row, one sentence: this client, sender and recipient meet this decision.
+ */
+#include "mail/rules.h"
+
+#include "check.h"
+
+#define DOMAIN(name)                                                                               \
+    {                                                                                              \
+        .match = MATCH_DOMAIN, .domain = SLICE_INIT(name)                                          \
+    }
+#define ADDRESS(l, d)                                                                              \
+    {                                                                                              \
+        .match = MATCH_ADDRESS, .address = {                                                       \
+            ADDRESS_MAILBOX,                                                                       \
+            SLICE_INIT(l),                                                                         \
+            SLICE_INIT(d),                                                                         \
+            false                                                                                  \
+        }                                                                                          \
+    }
+
+static const struct rule some_rules[] = {
+    {.line = 1,                  .verdict = RULE_REJECT,        .sender = DOMAIN("spam.example")},
+    {                                                                  .line = 2,
+     .verdict = RULE_REJECT,
+     .to = ADDRESS("old",                                                         "example.org"),
+     .refusal = {450, SLICE_INIT("4.7.1"), SLICE_INIT("ask again in June")}},
+    {                                                                                         .line = 3,                  .verdict = RULE_DISCARD,       .to = ADDRESS("devnull",          "example.org")},
+    {.line = 4,                  .to = DOMAIN("example.org"),   .action = ACTION_MAILDIR,         .path = SLICE_INIT("/o")},
+    {                                                                               .line = 5,                  .to = DOMAIN("*.example.net"), .action = ACTION_MAILDIR,         .path = SLICE_INIT("/n")},
+    {.line = 6,
+     .to = ADDRESS("Info",                                      "b\xc3\xbc"
+                           "cher.example"),
+     .action = ACTION_MAILDIR,
+     .path = SLICE_INIT("/b")},
+    {                                                                                                                                       .line = 7,                          .to = {.match = MATCH_LOCAL}                                              },
+    {.line = 8,   .to = ADDRESS("tag+one",               "tags.example"),                          .action = ACTION_MAILDIR},
+    {                                                 .line = 9,
+     .to = ADDRESS("postmaster",                "own.example"),
+     .action = ACTION_MAILDIR,
+     .path = SLICE_INIT("/own")},
+    {                                                                                                                                     .line = 10,                 .verdict = RULE_REJECT,        .to = DOMAIN("closed.example")                                                                   },
+    {.line = 11,      .to = ADDRESS("root",                  "192.0.2.1"),   .action = ACTION_MAILDIR},
+    {                                                                        .line = 12,        .from = FROM_LOCAL,      .action = ACTION_MAILDIR,       .path = SLICE_INIT("/l")},
+};
+
+static struct rules rules_of(const struct rule *rules, size_t count)
+{
+    return (struct rules){
+        .rules = rules,
+        .count = count,
+        .hostname = SLICE("mx1.example.org"),
+        .origin = SLICE("example.org"),
+        .postmaster = {ADDRESS_MAILBOX, SLICE("admin"), SLICE("example.org"), false},
+    };
+}
+
+static const struct {
+    bool from_local;
+    const char *sender, *rcpt; /* paths with their brackets */
+    enum decision_kind kind;
+    unsigned line;      /* 0: no rule */
+    const char *answer; /* final address, or the refusal */
+} decisions[] = {
+  /* the first match wins, and only from, sender and to decide a match */
+    {false, "<a@b.example>",        "<bob@example.org>",                  DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+    {false, "<>",                   "<bob@example.org>",                  DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+    {false, "<a@b.example>",        "<bob@EXAMPLE.org>",                  DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+    {false, "<a@spam.example>",     "<bob@example.org>",                  DECIDE_REFUSE,  1,
+     "554 5.7.1 <a@spam.example>: Sender address rejected: Access denied"                                                             },
+    {false, "<a@not-spam.example>", "<bob@example.org>",                  DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+    {false, "<a@b.example>",        "<old@example.org>",                  DECIDE_REFUSE,  2,
+     "450 4.7.1 <old@example.org>: Recipient address rejected: ask again in June"                                                     },
+    {false, "<a@b.example>",        "<OLD@example.org>",                  DECIDE_REFUSE,  2,
+     "450 4.7.1 <OLD@example.org>: Recipient address rejected: ask again in June"                                                     },
+    {false, "<a@b.example>",        "<devnull@example.org>",              DECIDE_DISCARD, 3,  "devnull@example.org"                   },
+    {false, "<a@b.example>",        "<x@closed.example>",                 DECIDE_REFUSE,  10,
+     "554 5.7.1 <x@closed.example>: Recipient address rejected: Access denied"                                                        },
+    {false, "<a@b.example>",        "<bob@gmail.example>",                DECIDE_REFUSE,  0,
+     "554 5.7.1 <bob@gmail.example>: Relay access denied"                                                                             },
+    {true,  "<a@b.example>",        "<bob@gmail.example>",                DECIDE_MAILDIR, 12, "bob@gmail.example"                     },
+    {true,  "<>",                   "<bob@gmail.example>",                DECIDE_MAILDIR, 12, "bob@gmail.example"                     },
+ /* accept without an action */
+    {false, "<a@b.example>",        "<x@mx1.example.org>",                DECIDE_REFUSE,  7,
+     "550 5.1.1 <x@mx1.example.org>: Recipient address rejected: User unknown"                                                        },
+    {false, "<a@b.example>",        "<x@localhost>",                      DECIDE_REFUSE,  7,
+     "550 5.1.1 <x@localhost>: Recipient address rejected: User unknown"                                                              },
+ /* suffixes match below only */
+    {false, "<>",                   "<x@a.example.net>",                  DECIDE_MAILDIR, 5,  "x@a.example.net"                       },
+    {false, "<>",                   "<x@a.b.Example.Net>",                DECIDE_MAILDIR, 5,  "x@a.b.example.net"                     },
+    {false, "<>",                   "<x@example.net>",                    DECIDE_REFUSE,  0,
+     "554 5.7.1 <x@example.net>: Relay access denied"                                                                                 },
+    {false, "<>",                   "<x@badexample.net>",                 DECIDE_REFUSE,  0,
+     "554 5.7.1 <x@badexample.net>: Relay access denied"                                                                              },
+ /* U-label and A-label name the same domain; detail is ignored where the rule has none */
+    {false, "<>",                   "<info@xn--bcher-kva.example>",       DECIDE_MAILDIR, 6,  "info@xn--bcher-kva.example"            },
+    {false, "<>",
+     "<info@b\xc3\xbc"
+     "cher.example>",                                                     DECIDE_MAILDIR, 6,
+     "info@b\xc3\xbc"
+     "cher.example"                                                                                                                   },
+    {false, "<>",                   "<INFO+x@xn--bcher-kva.example>",     DECIDE_MAILDIR, 6,
+     "INFO+x@xn--bcher-kva.example"                                                                                                   },
+    {false, "<>",                   "<infos@xn--bcher-kva.example>",      DECIDE_REFUSE,  0,
+     "554 5.7.1 <infos@xn--bcher-kva.example>: Relay access denied"                                                                   },
+    {false, "<>",                   "<tag+one@tags.example>",             DECIDE_MAILDIR, 8,  "tag+one@tags.example"                  },
+    {false, "<>",                   "<tag@tags.example>",                 DECIDE_REFUSE,  0,
+     "554 5.7.1 <tag@tags.example>: Relay access denied"                                                                              },
+    {false, "<>",                   "<tag+two@tags.example>",             DECIDE_REFUSE,  0,
+     "554 5.7.1 <tag+two@tags.example>: Relay access denied"                                                                          },
+ /* bare names are completed with the origin */
+    {false, "<>",                   "<bob>",                              DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+    {false, "<bare>",               "<bob@example.org>",                  DECIDE_MAILDIR, 4,  "bob@example.org"                       },
+ /* literals are no domains */
+    {false, "<>",                   "<root@[192.0.2.1]>",                 DECIDE_REFUSE,  0,
+     "554 5.7.1 <root@[192.0.2.1]>: Relay access denied"                                                                              },
+    {false, "<>",                   "<>",                                 DECIDE_REFUSE,  0,  "501 5.1.3 Bad recipient address syntax"},
+ /* RFC 5321 4.5.1: postmaster is never refused where we take mail */
+    {false, "<a@b.example>",        "<postmaster>",                       DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<a@b.example>",        "<PostMaster>",                       DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<a@spam.example>",     "<postmaster>",                       DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<a@b.example>",        "<postmaster@mx1.example.org>",       DECIDE_MAILDIR, 4,
+     "admin@example.org"                                                                                                              },
+    {false, "<a@b.example>",        "<POSTMASTER@localhost>",             DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<a@b.example>",        "<postmaster@example.org>",           DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<>",                   "<postmaster@x.example.net>",         DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<>",                   "<postmaster@xn--bcher-kva.example>", DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<>",                   "<postmaster@tags.example>",          DECIDE_MAILDIR, 4,  "admin@example.org"                     },
+    {false, "<>",                   "<postmaster@own.example>",           DECIDE_MAILDIR, 9,  "postmaster@own.example"                },
+    {false, "<>",                   "<postmaster@closed.example>",        DECIDE_REFUSE,  10,
+     "554 5.7.1 <postmaster@closed.example>: Recipient address rejected: Access denied"                                               },
+    {false, "<>",                   "<postmaster@gmail.example>",         DECIDE_REFUSE,  0,
+     "554 5.7.1 <postmaster@gmail.example>: Relay access denied"                                                                      },
+    {true,  "<>",                   "<postmaster@gmail.example>",         DECIDE_MAILDIR, 12, "postmaster@gmail.example"              },
+};
+
+static struct address path_of(const char *text, struct arena *arena)
+{
+    struct cursor c = {slice_of(text)};
+    struct address a = {0};
+
+    check(address_take_path(&c, arena, &a));
+    check(cursor_at_end(&c));
+    return a;
+}
+
+static void test_decisions(void **state)
+{
+    struct rules rules = rules_of(some_rules, sizeof(some_rules) / sizeof(*some_rules));
+    struct arena arena = {0};
+
+    (void)state;
+    CHECK_ROWS(i, decisions)
+    {
+        struct rules_query query = {decisions[i].from_local, path_of(decisions[i].sender, &arena),
+                                    path_of(decisions[i].rcpt, &arena)};
+        struct decision d = rules_decide(&rules, &query, &arena);
+        struct slice answer =
+            d.kind == DECIDE_REFUSE
+                ? arena_printf(&arena, "%u %.*s %.*s", d.refusal.code,
+                               SLICE_PRINTF(d.refusal.enhanced), SLICE_PRINTF(d.refusal.text))
+                : address_text(&arena, &d.final);
+
+        check_slice(answer, slice_of(decisions[i].answer));
+        check_int(d.kind, decisions[i].kind);
+        check_int(d.rule == NULL ? 0 : d.rule->line, decisions[i].line);
+        if (d.kind == DECIDE_MAILDIR)
+            check_slice(d.path, d.rule->path);
+    }
+    arena_done(&arena);
+}
+
+static void test_no_rules(void **state)
+{
+    struct rules rules = {.hostname = SLICE("h")};
+    struct arena arena = {0};
+    struct rules_query query = {.rcpt = path_of("<postmaster>", &arena)};
+    struct decision d = rules_decide(&rules, &query, &arena);
+
+    (void)state;
+    assert_int_equal(d.kind, DECIDE_REFUSE);
+    assert_int_equal(d.refusal.code, 554);
+    check_slice(address_text(&arena, &d.final), SLICE("postmaster@h"));
+    arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_no_rules),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/*
+ * trace_test.c - the exact bytes of Received and Return-Path, and their removal.
+ */
+#include "mail/trace.h"
+
+#include "wire/header.h"
+
+#include "check.h"
+
+static const struct {
+    const char *helo, *client_address, *proto, *rcpt, *final;
+    bool smtputf8;
+    const char *value; /* unfolded */
+} received[] = {
+    {"client.example.net", "192.0.2.1",   "ESMTP",    "<bob@example.org>",       NULL,                  false,
+     "from client.example.net ([192.0.2.1]) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z for <bob@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"      },
+    {"[IPv6:2001:db8::1]", "2001:db8::1", "SMTP",     "<\"b b\"@example.org>",   NULL,                  false,
+     "from [IPv6:2001:db8::1] ([IPv6:2001:db8::1]) by mx1.example.org (postroad) with SMTP "
+     "id 00000000000z for <\"b b\"@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"  },
+    {"localhost",          "local",       "ESMTP",    "<bob@example.org>",       NULL,                  false,
+     "from localhost (local) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z for <bob@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"      },
+    {"",                   "",            "",         "<bob@example.org>",       NULL,                  false,
+     "from mx1.example.org (local) by mx1.example.org (postroad) "
+     "id 00000000000z for <bob@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"      },
+    {"c",                  "192.0.2.1",   "ESMTP",    "<postmaster>",            "<admin@example.org>", false,
+     "from c ([192.0.2.1]) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z for <admin@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"    },
+    {"c",                  "192.0.2.1",   "ESMTP",    "<sales@example.org>",     "<bob@example.org>",   false,
+     "from c ([192.0.2.1]) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z for <sales@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"    },
+    {"b\xc3\xbc"
+     "cher.example",  "192.0.2.1",   "UTF8SMTP", "<j\xc3\xbc@example.org>", NULL,                  true,
+     "from b\xc3\xbc"
+     "cher.example ([192.0.2.1]) by mx1.example.org (postroad) with UTF8SMTP "
+     "id 00000000000z for <j\xc3\xbc@example.org>; Sun, 22 Nov 2026 03:14:22 +0100"},
+    {"b\xc3\xbc"
+     "cher.example",  "192.0.2.1",   "ESMTP",    "<j\xc3\xbc@example.org>", NULL,                  false,
+     "from [192.0.2.1] ([192.0.2.1]) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z; Sun, 22 Nov 2026 03:14:22 +0100"                            },
+ /* two recipients: the second must not learn of the first */
+    {"c",                  "192.0.2.1",   "ESMTP",    NULL,                      NULL,                  false,
+     "from c ([192.0.2.1]) by mx1.example.org (postroad) with ESMTP "
+     "id 00000000000z; Sun, 22 Nov 2026 03:14:22 +0100"                            },
+};
+
+static struct address path_of(const char *text, struct arena *arena)
+{
+    struct cursor c = {slice_of(text)};
+    struct address a = {0};
+
+    check(address_take_path(&c, arena, &a));
+    return a;
+}
+
+static void test_received(void **state)
+{
+    struct arena arena = {0};
+
+    (void)state;
+    CHECK_ROWS(i, received)
+    {
+        const char *rcpt = received[i].rcpt, *final = received[i].final;
+        struct envelope_rcpt rcpts[2] = {{.original = path_of(rcpt ? rcpt : "<a@b>", &arena)}};
+        struct envelope e = {.id = 51,
+                             .arrival_us = 1795313662123456,
+                             .helo = slice_of(received[i].helo),
+                             .client_address = slice_of(received[i].client_address),
+                             .proto = slice_of(received[i].proto),
+                             .smtputf8 = received[i].smtputf8,
+                             .rcpts = rcpts,
+                             .rcpt_count = rcpt ? 1 : 2};
+        struct header_field field;
+        struct buf out;
+
+        rcpts[0].final = final ? path_of(final, &arena) : rcpts[0].original;
+        rcpts[1] = rcpts[0];
+        buf_init(&out, 4096);
+        check(trace_received_write(&out, &e, SLICE("mx1.example.org"), 60));
+        struct cursor c = {buf_slice(&out)};
+        check(header_take_field(&c, &field));
+        check(cursor_at_end(&c));
+        check(slice_ends(field.whole, SLICE("\r\n")));
+        check_slice(field.name, SLICE("Received"));
+        check_slice(header_unfold(&arena, field.value), slice_of(received[i].value));
+        buf_done(&out);
+    }
+    arena_done(&arena);
+}
+
+static void test_received_when_full(void **state)
+{
+    struct arena arena = {0};
+    struct envelope_rcpt rcpt = {path_of("<a@b>", &arena), path_of("<a@b>", &arena)};
+    struct envelope e = {.id = 51, .rcpts = &rcpt, .rcpt_count = 1};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 40);
+    assert_false(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
+    buf_done(&out);
+    arena_done(&arena);
+}
+
+/* All clauses at their limits: still a header field, and no line over 998. */
+static void test_received_at_the_limits(void **state)
+{
+    static char local[LOCAL_PART_MAX], domain[DOMAIN_MAX];
+    struct envelope_rcpt rcpt;
+    struct slice line, rest;
+    struct buf out;
+
+    (void)state;
+    memset(local, '"', sizeof(local)); /* each needs a backslash */
+    memset(domain, 'd', sizeof(domain));
+    rcpt.original = (struct address){
+        ADDRESS_MAILBOX, {local,  sizeof(local) },
+         {domain, sizeof(domain)},
+         false
+    };
+    rcpt.final = rcpt.original;
+    struct envelope e = {
+        .id = UINT64_MAX,
+        .helo = {domain, sizeof(domain)},
+        .client_address = SLICE("2001:db8:1111:2222:3333:4444:5555:6666"),
+        .proto = SLICE("UTF8SMTPSA"),
+        .rcpts = &rcpt,
+        .rcpt_count = 1
+    };
+    buf_init(&out, 4096);
+    assert_true(trace_received_write(&out, &e, (struct slice){domain, sizeof(domain)}, 0));
+    rest = buf_slice(&out);
+    while (slice_cut(rest, '\n', &line, &rest))
+        assert_true(line.len <= 999);
+    buf_done(&out);
+}
+
+static const struct {
+    const char *sender;
+    struct slice field;
+} return_paths[] = {
+    {"<>",                    SLICE_INIT("Return-Path: <>\r\n")                   },
+    {"<bob@example.org>",     SLICE_INIT("Return-Path: <bob@example.org>\r\n")    },
+    {"<\"b b\"@[192.0.2.1]>", SLICE_INIT("Return-Path: <\"b b\"@[192.0.2.1]>\r\n")},
+};
+
+static void test_return_path(void **state)
+{
+    struct arena arena = {0};
+
+    (void)state;
+    CHECK_ROWS(i, return_paths)
+    {
+        struct address sender = path_of(return_paths[i].sender, &arena);
+        struct buf out;
+
+        buf_init(&out, 4096);
+        check(trace_return_path_write(&out, &sender));
+        check_slice(buf_slice(&out), return_paths[i].field);
+        buf_done(&out);
+    }
+    arena_done(&arena);
+}
+
+static const struct {
+    const char *message, *without;
+    unsigned runs;
+} removals[] = {
+    {"",                                                                         "",                                  0},
+    {"A: 1\r\n\r\nbody",                                                         "A: 1\r\n\r\nbody",                  1},
+    {"Return-Path: <x>\r\nA: 1\r\n\r\nbody",                                     "A: 1\r\n\r\nbody",                  1},
+    {"A: 1\r\nRETURN-PATH: <x>\r\n folded\r\nB: 2\r\n\r\nbody",                  "A: 1\r\nB: 2\r\n\r\nbody",          2},
+    {"A: 1\r\nReturn-Path : <x>\r\nReturn-Path: y\r\n\r\nReturn-Path: body\r\n",
+     "A: 1\r\n\r\nReturn-Path: body\r\n",                                                                             2},
+    {"Return-Path: <x>\r\n",                                                     "",                                  0},
+    {"A: 1\r\nReturn-Path: <x>\r\n",                                             "A: 1\r\n",                          1},
+    {"Return-Path: <x>\r\n\r\nReturn-Path: body\r\n",                            "\r\nReturn-Path: body\r\n",         1},
+    {"no header\r\nReturn-Path: <x>\r\n",                                        "no header\r\nReturn-Path: <x>\r\n", 1},
+    {"\r\nReturn-Path: body\r\n",                                                "\r\nReturn-Path: body\r\n",         1},
+    {"Return-Path-2: <x>\r\n\r\n",                                               "Return-Path-2: <x>\r\n\r\n",        1},
+};
+
+static void test_old_return_paths_go(void **state)
+{
+    (void)state;
+    CHECK_ROWS(i, removals)
+    {
+        struct slice copy = guarded(slice_of(removals[i].message)), message = copy, run;
+        unsigned runs = 0;
+        struct buf out;
+
+        buf_init(&out, 4096);
+        for (; trace_next_run(&message, &run); runs++)
+            check(buf_append(&out, run));
+        check_slice(buf_slice(&out), slice_of(removals[i].without));
+        check_int(runs, removals[i].runs);
+        buf_done(&out);
+        guarded_free(copy);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_received),
+        cmocka_unit_test(test_received_when_full),
+        cmocka_unit_test(test_received_at_the_limits),
+        cmocka_unit_test(test_return_path),
+        cmocka_unit_test(test_old_return_paths_go),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
