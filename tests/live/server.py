@@ -1,0 +1,161 @@
+"""The program as a black box: start it, wait until it greets, find its processes, stop it, read
+its mailboxes. Shared by tests/interop and tests/crash_kill. Knows nothing of the code."""
+import glob
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BINARY = os.environ.get("POSTROAD", os.path.join(TOP, "build", "postroad"))
+
+
+class NotStarted(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, seconds=15.0, step=0.02):
+    """The first true value of what(), or its last one when the time is over."""
+    end = time.monotonic() + seconds
+    while not (got := what()) and time.monotonic() < end:
+        time.sleep(step)
+    return got
+
+
+def children(pid):
+    """Pids of the processes whose parent is pid."""
+    found = []
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if int(fields[1]) == pid and fields[0] not in "ZX":
+            found.append(int(stat.split("/")[2]))
+    return found
+
+
+def role_of(pid):
+    """"receiver", "courier" ...: from `postroad role receiver 0`; "" when it is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            words = f.read().decode(errors="replace").split("\0")
+        return words[words.index("role") + 1] if "role" in words else ""
+    except OSError:
+        return ""
+
+
+class Server:
+    """`postroad dev` in a folder of its own, or `postroad serve` on a given configuration."""
+
+    def __init__(self, folder, config=None):
+        self.folder = str(folder)
+        self.data = os.path.join(self.folder, "data")
+        self.port = free_port()
+        self.config = config  # text; {port} and {folder} are filled in
+        self.log_path = os.path.join(self.folder, "log")
+        self.out_path = os.path.join(self.folder, "out")
+        self.process = None
+
+    def command(self):
+        if self.config is None:
+            return [BINARY, "dev", "--dir", self.data, "--smtp", f"127.0.0.1:{self.port}"]
+        path = os.path.join(self.folder, "postroad.conf")
+        text = self.config.replace("{port}", str(self.port)).replace("{folder}", self.folder)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return [BINARY, "serve", "-c", path]
+
+    def start(self, seconds=15):
+        with open(self.out_path, "ab") as out, open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=log, start_new_session=True)
+        if not wait_until(lambda: self.greets() or self.process.poll() is not None, seconds) \
+                or self.process.poll() is not None:
+            raise NotStarted(f"{self.process.args}: exit {self.process.poll()}; {self.log()[-1500:]}")
+        return self
+
+    def greets(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                return s.recv(4) == b"220 "
+        except OSError:
+            return False
+
+    def roles(self):
+        """[(pid, role)] of the living children of our warden."""
+        return [(pid, role) for pid in children(self.process.pid) if (role := role_of(pid))]
+
+    def kill_all(self):
+        """As a crash of the whole system: the warden and every role, by kill -9."""
+        pids = [pid for pid, _ in self.roles()]
+        self.process.kill()
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        if not wait_until(lambda: not any(role_of(pid) for pid in pids), 10):
+            raise AssertionError("roles outlive kill -9")
+
+    def stop(self, seconds=30):
+        """SIGTERM; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(seconds)
+
+    def out(self):
+        with open(self.out_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def mail_root(self):
+        return os.path.join(self.data, "mail")
+
+    def mails(self, user, domain="example.org"):
+        """Paths of the mails in one inbox, oldest first."""
+        found = glob.glob(os.path.join(glob.escape(self.mail_root()), domain, user, "new", "*"))
+        return sorted(found, key=os.path.getmtime)
+
+    def wait_mail(self, user, domain="example.org", count=1, seconds=15):
+        """The contents of the mails once `count` are there; fails when they do not come."""
+        wait_until(lambda: len(self.mails(user, domain)) >= count, seconds)
+        found = self.mails(user, domain)
+        assert len(found) == count, f"{len(found)} mails for {user}@{domain}, not {count}"
+        return [read(path) for path in found]
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+TRACE = re.compile(rb"\A(?:Return-Path|Received):[^\n]*\n(?:[ \t][^\n]*\n)*")
+
+
+def as_sent(stored):
+    """A mail as its sender gave it: the Return-Path and the one Received that we put on top taken
+    off, CRLF for LF."""
+    for name in (b"Return-Path:", b"Received:"):
+        match = TRACE.match(stored)
+        assert match and stored.startswith(name), f"no {name.decode()} on top: {stored[:200]!r}"
+        stored = stored[match.end():]
+    return stored.replace(b"\n", b"\r\n")
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
