@@ -17,9 +17,10 @@ struct listener {
                       const struct net_address *own);
 };
 
-enum { LISTENER_BACKLOG = 4096, LISTENER_ACCEPTS_PER_ROUND = 64 };
+enum { LISTENER_BACKLOG = 4096, LISTENER_ACCEPTS_PER_ROUND = 64, LISTENER_RETRY_MS = 100 };
 
-/* Takes over the handle of a listening socket. */
+/* Takes over the handle of a listening socket (closed on failure). on_accept owns each accepted
+ * handle; it may close the listener, but not free it. */
 int listener_open(struct listener *l, struct loop *loop, int handle,
                   void (*on_accept)(struct listener *, int, const struct net_address *,
                                     const struct net_address *));

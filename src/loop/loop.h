@@ -22,6 +22,7 @@ struct watch {
     bool watched;
 };
 
+/* Both doors are borrowed. Watches and timers must be closed and cancelled before loop_free(). */
 struct loop *loop_new(struct net *net, struct clock *clock);
 void loop_free(struct loop *loop);
 
@@ -42,8 +43,9 @@ int loop_run(struct loop *loop);                   /* until loop_stop(); 0 or ne
 int loop_round(struct loop *loop, bool may_sleep); /* one round, for tests and the simulator */
 void loop_stop(struct loop *loop);
 
-/* Starts or changes watching w->handle; events 0 keeps it open but unwatched. A handler may
- * close any watch, its own included; no event is delivered to a closed one. */
+/* Starts or changes watching w->handle; events 0 keeps it open but unwatched, then not even
+ * NET_HANGUP is told. A handler may close any watch, its own included, and free its owner; no
+ * event is delivered to a closed one. On failure nothing is watched. */
 int watch_set(struct loop *loop, struct watch *w, unsigned events);
 int watch_set_exclusive(struct loop *loop, struct watch *w, unsigned events);
 void watch_close(struct loop *loop, struct watch *w); /* also closes the handle */

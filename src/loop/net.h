@@ -42,6 +42,7 @@ struct net_ops {
     /* Waits until something happens or the time has come; -1: no limit. Returns the count. */
     int (*wait)(struct net *n, struct net_event *out, int max, int64_t timeout_us);
     void (*wake)(struct net *n); /* from any thread: wait() returns */
+    /* any: every address of both families, whatever at->ip says. Port 0: the kernel chooses. */
     int (*listen)(struct net *n, const struct net_address *at, bool any, int backlog);
     int (*accept)(struct net *n, int h, struct net_address *peer, struct net_address *own);
     int (*connect)(struct net *n, const struct net_address *to);
@@ -50,17 +51,25 @@ struct net_ops {
     int64_t (*write)(struct net *n, int h, const struct iovec *iov, int count);
     int (*shutdown_write)(struct net *n, int h);
     void (*close)(struct net *n, int h);
-    /* Datagram channels between roles (SOCK_SEQPACKET). */
+    int (*own_address)(struct net *n, int h, struct net_address *out);
+    /* Datagram channels between roles (SOCK_SEQPACKET). A datagram may carry one file or one
+     * handle (-1: none), borrowed from the sender. The receiver owns what arrives: a regular file
+     * or memfd comes as *file, a socket as *passed, whichever way it was sent. -EMSGSIZE: it was
+     * longer than len or lost its descriptor; -EPROTO: it carried something else. */
     int (*pair)(struct net *n, int out[2]);
     int64_t (*send)(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass);
     int64_t (*receive)(struct net *n, int h, void *out, size_t len, struct disk_file **file,
                        int *passed);
+    /* A second owner of the same file or handle, for a datagram that has to wait. */
+    int (*file_dup)(struct net *n, struct disk_file *file, struct disk_file **out);
+    int (*handle_dup)(struct net *n, int h);
     void (*free)(struct net *n);
 };
 
+/* NULL when the kernel refuses (told by fail). */
 struct net *net_real_new(void);
 
-/* "192.0.2.1" or "2001:db8::1" into out (at least 46 bytes); returns the length. */
+/* "192.0.2.1" or "2001:db8::1", NUL-terminated; returns the length. */
 size_t net_address_text(const struct net_address *a, char out[64]);
 bool net_address_is_loopback(const struct net_address *a);
 

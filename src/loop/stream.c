@@ -1,0 +1,325 @@
+/*
+ * stream.c - a buffered connection.
+ *
+ * Two habits keep it cheap. Interest is lazy: pausing changes nothing in the kernel; only when an
+ * event comes that nobody wants is the handle unwatched, so the usual pause and resume around one
+ * need cost no system call. And a read asks for a little first, for much only while the peer
+ * fills what was asked for; a buffer that is empty after an event goes back. So a hundred
+ * thousand idle or trickling connections hold next to nothing.
+ *
+ * The owner may close and free a stream inside on_event, so each event is the last thing a
+ * handler does; what must follow asks `gone` first. Failures met while the owner is calling us are
+ * put off to a timer of 0 ms: on_event never runs inside a call of the owner.
+ */
+#include "loop/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { READ_SMALL = 4096 };
+
+static struct stream *stream_of_watch(struct watch *w)
+{
+    return LIST_ENTRY(w, struct stream, watch);
+}
+
+static const struct net_ops *stream_net(const struct stream *s, struct net **net)
+{
+    *net = loop_net(s->loop);
+    return (*net)->ops;
+}
+
+/* Not while the owner works in on_event: it may still look at what it consumed. */
+static void release_unused(struct stream *s)
+{
+    if (s->gone != NULL)
+        return;
+    buf_release(&s->in);
+    buf_release(&s->out);
+}
+
+static void report(struct stream *s, enum stream_event event)
+{
+    bool gone = false;
+
+    s->gone = &gone;
+    s->on_event(s, event);
+    if (gone)
+        return;
+    s->gone = NULL;
+    release_unused(s);
+}
+
+/* Notes a failure for later; from here on the stream does nothing more. */
+static void fail_later(struct stream *s, int code)
+{
+    if (s->error != 0)
+        return;
+    s->error = -code;
+    (void)watch_set(s->loop, &s->watch, 0);
+    timer_set(s->loop, &s->later, 0);
+}
+
+static unsigned wanted_events(const struct stream *s)
+{
+    unsigned wanted = 0;
+
+    if (s->error != 0)
+        return 0;
+    if (s->connecting)
+        return NET_WRITABLE;
+    if (!s->eof && !s->paused && buf_room(&s->in) > 0)
+        wanted |= NET_READABLE;
+    if (buf_len(&s->out) > 0)
+        wanted |= NET_WRITABLE;
+    return wanted;
+}
+
+static void watch_wanted(struct stream *s)
+{
+    int code = watch_set(s->loop, &s->watch, wanted_events(s));
+
+    if (code < 0)
+        fail_later(s, code);
+}
+
+/* Adds what is wanted, keeps what is no longer: see above. */
+static void watch_more(struct stream *s)
+{
+    unsigned wanted = wanted_events(s);
+
+    if ((wanted & ~s->watch.events) != 0)
+        watch_wanted(s);
+}
+
+static void finish_sending(struct stream *s)
+{
+    struct net *net;
+
+    if (s->finished)
+        return;
+    s->finished = true;
+    (void)stream_net(s, &net)->shutdown_write(net, s->watch.handle); /* if not, the close does */
+    timer_set(s->loop, &s->later, s->eof ? 0 : STREAM_LINGER_MS);
+}
+
+/* One write. False when the socket took less than all, or failed. */
+static bool write_out(struct stream *s)
+{
+    struct slice rest = buf_slice(&s->out);
+    struct iovec part = {s->out.data + s->out.start, rest.len};
+    struct net *net;
+
+    if (rest.len == 0)
+        return true;
+    int64_t count = stream_net(s, &net)->write(net, s->watch.handle, &part, 1);
+    if (count == -EAGAIN)
+        return false;
+    if (count < 0) {
+        fail_later(s, (int)count);
+        return false;
+    }
+    buf_consume(&s->out, (size_t)count);
+    return (size_t)count == rest.len;
+}
+
+/* One read into `in`. Returns the count, 0 at the end, or a negative errno. */
+static int64_t read_in(struct stream *s)
+{
+    size_t room = buf_room(&s->in), len = s->read_len < room ? s->read_len : room;
+    struct net *net;
+    int64_t count = stream_net(s, &net)->read(net, s->watch.handle, buf_reserve(&s->in, len), len);
+
+    if (count > 0)
+        buf_commit(&s->in, (size_t)count);
+    if (count >= 0)
+        s->read_len = (size_t)count == s->read_len ? STREAM_READ_MAX : READ_SMALL;
+    return count;
+}
+
+static void ready_to_read(struct stream *s)
+{
+    int64_t count = read_in(s);
+
+    if (count > 0 && s->closing) {
+        buf_clear(&s->in);
+        release_unused(s);
+        return;
+    }
+    if (count > 0) {
+        report(s, STREAM_READABLE);
+        return;
+    }
+    release_unused(s);
+    if (count == -EAGAIN)
+        return;
+    if (count < 0) {
+        fail_later(s, (int)count);
+        return;
+    }
+    s->eof = true;
+    watch_wanted(s);
+    if (!s->closing)
+        report(s, STREAM_EOF);
+    else if (s->finished)
+        timer_set(s->loop, &s->later, 0);
+}
+
+static void ready_to_connect(struct stream *s)
+{
+    struct net *net;
+    int code = stream_net(s, &net)->connect_result(net, s->watch.handle);
+
+    if (code < 0) {
+        fail_later(s, code);
+        return;
+    }
+    s->connecting = false;
+    (void)net->ops->own_address(net, s->watch.handle, &s->own);
+    if (write_out(s) && s->closing)
+        finish_sending(s);
+    watch_wanted(s);
+    if (s->error == 0 && !s->closing)
+        report(s, STREAM_CONNECTED);
+}
+
+/* True when the blocked `out` became empty and the owner was told: the stream may be gone. */
+static bool ready_to_write(struct stream *s)
+{
+    if (!write_out(s))
+        return false;
+    watch_wanted(s);
+    if (s->closing) {
+        release_unused(s);
+        finish_sending(s);
+        return false;
+    }
+    report(s, STREAM_DRAINED);
+    return true;
+}
+
+static void stream_ready(struct watch *w, unsigned events)
+{
+    struct stream *s = stream_of_watch(w);
+
+    if (s->connecting) {
+        ready_to_connect(s);
+        return;
+    }
+    if (buf_len(&s->out) > 0 && (events & (NET_WRITABLE | NET_HANGUP)) && ready_to_write(s))
+        return; /* what can be read comes again in the next round */
+    if (s->error != 0)
+        return;
+    unsigned wanted = wanted_events(s);
+    if (s->watch.events & ~wanted)
+        watch_wanted(s); /* paused, full or at the end: now it is worth telling the kernel */
+    if (s->error == 0 && wanted & NET_READABLE && events & (NET_READABLE | NET_HANGUP))
+        ready_to_read(s);
+}
+
+static void stream_later(struct timer *t)
+{
+    struct stream *s = LIST_ENTRY(t, struct stream, later);
+
+    (void)watch_set(s->loop, &s->watch, 0);
+    report(s, s->error != 0 ? STREAM_FAILED : STREAM_EOF);
+}
+
+static void stream_init(struct stream *s, struct loop *loop, int handle, size_t in_max,
+                        size_t out_max, void (*on_event)(struct stream *, enum stream_event))
+{
+    s->watch = (struct watch){.ready = stream_ready, .handle = handle};
+    s->loop = loop;
+    s->on_event = on_event;
+    timer_init(&s->later, stream_later);
+    buf_init(&s->in, in_max);
+    buf_init(&s->out, out_max);
+    s->paused = s->connecting = s->eof = s->closing = s->finished = false;
+    s->gone = NULL;
+    s->read_len = READ_SMALL;
+    s->error = 0;
+}
+
+static int stream_start(struct stream *s)
+{
+    int code = watch_set(s->loop, &s->watch, wanted_events(s));
+
+    if (code < 0)
+        stream_close(s);
+    return code;
+}
+
+int stream_open(struct stream *s, struct loop *loop, int handle, size_t in_max, size_t out_max,
+                void (*on_event)(struct stream *, enum stream_event))
+{
+    stream_init(s, loop, handle, in_max, out_max, on_event);
+    return stream_start(s);
+}
+
+int stream_connect(struct stream *s, struct loop *loop, const struct net_address *to, size_t in_max,
+                   size_t out_max, void (*on_event)(struct stream *, enum stream_event))
+{
+    struct net *net = loop_net(loop);
+    int handle = net->ops->connect(net, to);
+
+    stream_init(s, loop, handle, in_max, out_max, on_event);
+    s->peer = *to;
+    s->connecting = true;
+    return handle < 0 ? handle : stream_start(s);
+}
+
+void stream_pause(struct stream *s)
+{
+    s->paused = true;
+}
+
+void stream_resume(struct stream *s)
+{
+    assert(stream_is_open(s));
+    s->paused = false;
+    release_unused(s);
+    watch_more(s);
+}
+
+void stream_flush(struct stream *s)
+{
+    assert(stream_is_open(s));
+    if (s->error != 0) {
+        buf_clear(&s->out);
+        return;
+    }
+    /* Where the loop waits to write already, another try would only say EAGAIN. */
+    if (s->connecting || (s->watch.events & NET_WRITABLE && buf_len(&s->out) > 0))
+        return;
+    if (write_out(s) && s->closing)
+        finish_sending(s);
+    release_unused(s);
+    watch_more(s);
+}
+
+void stream_finish(struct stream *s)
+{
+    assert(stream_is_open(s));
+    s->closing = true;
+    buf_clear(&s->in);
+    stream_resume(s);
+    stream_flush(s);
+}
+
+void stream_close(struct stream *s)
+{
+    if (!stream_is_open(s))
+        return;
+    if (s->gone != NULL)
+        *s->gone = true;
+    s->gone = NULL;
+    timer_cancel(s->loop, &s->later);
+    watch_close(s->loop, &s->watch);
+    buf_done(&s->in);
+    buf_done(&s->out);
+}
+
+bool stream_is_open(const struct stream *s)
+{
+    return s->watch.handle >= 0 && s->loop != NULL;
+}
