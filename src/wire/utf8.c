@@ -63,3 +63,22 @@ bool utf8_valid(struct slice s)
         ;
     return cursor_at_end(&c);
 }
+
+bool utf8_is_ascii(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
+bool utf8_printable(struct slice s)
+{
+    struct cursor c = {s};
+    uint32_t point;
+
+    while (take_utf8(&c, &point))
+        if (point < 0x20 || (point >= 0x7f && point < 0xa0))
+            return false;
+    return cursor_at_end(&c);
+}

@@ -12,4 +12,9 @@ bool take_utf8(struct cursor *c, uint32_t *out);
 
 bool utf8_valid(struct slice s);
 
+bool utf8_is_ascii(struct slice s);
+
+/* Valid, and without control characters: C0 (tab and line ends too), DEL, C1. */
+bool utf8_printable(struct slice s);
+
 #endif
