@@ -22,9 +22,12 @@ struct reply {
 
 #define REPLY(code, enhanced, text) ((struct reply){(code), SLICE(enhanced), SLICE(text)})
 
-enum { REPLY_LINE_MAX = 512 }; /* RFC 5321 4.5.3.1.5, CRLF included; longer text is wrapped */
+enum {
+    REPLY_LINE_MAX = 512,   /* RFC 5321 4.5.3.1.5, CRLF included; longer text is wrapped */
+    ENHANCED_CODE_MAX = 9,  /* "5.999.999" */
+};
 
-/* Appends the reply's lines with CRLF. False when out is full. */
+/* Appends the reply's lines with CRLF; all or nothing. False when out is full. */
 bool reply_write(struct buf *out, const struct reply *r);
 
 struct reply_line {
@@ -36,29 +39,38 @@ struct reply_line {
 /* "250-text", "250 text" or "250"; without CRLF. *out is set only on success. */
 bool reply_line_parse(struct slice line, struct reply_line *out);
 
-/* "5.1.1" at the start of a reply's text, RFC 3463 2; *rest is what follows the blank. */
+/* "5.1.1" at the start of a reply's text, RFC 3463 2, and the blank behind it. */
 bool enhanced_code_take(struct cursor *c, struct slice *out);
 
-/* Gathers the lines of one reply. Zero it with reply_reader_init() before each reply. */
+enum {
+    REPLY_READ_LINE_MAX = 2048, /* longer lines lose their end; the input must hold one byte more */
+    REPLY_READ_LINES_MAX = 1000,
+};
+
+/* Gathers the lines of one reply; reply_reader_reset() before the next one. */
 struct reply_reader {
-    struct buf text; /* lines joined by '\n'; capped, the overflow is dropped and noted */
+    struct buf text; /* lines joined by '\n', controls as "?"; the overflow is dropped and noted */
     unsigned code;
     unsigned lines;
-    struct slice enhanced; /* of the first line, points into text */
+    struct slice enhanced; /* of the first line, points into text; set with REPLY_COMPLETE */
     bool cut;
+    bool in_long_line; /* the rest of a line that was too long is still to come */
+    bool more;         /* the last line began as "250-" */
 };
 
 enum reply_progress {
     REPLY_MORE,     /* no whole reply yet */
     REPLY_COMPLETE, /* r holds one */
-    REPLY_BROKEN,   /* the peer does not speak SMTP: bad line, code changed within a reply */
+    REPLY_BROKEN,   /* the peer does not speak SMTP: bad line, code changed, no end of lines */
 };
 
 void reply_reader_init(struct reply_reader *r, size_t text_max);
 void reply_reader_done(struct reply_reader *r);
 void reply_reader_reset(struct reply_reader *r);
 
-/* Eats whole lines from the cursor (LF alone ends one too) until a reply is complete. */
+/* Eats whole lines from the cursor (LF alone ends one too) until a reply is complete; what
+ * follows the reply stays in the cursor. With REPLY_MORE the cursor holds at most
+ * REPLY_READ_LINE_MAX bytes, to be given again with what comes next. */
 enum reply_progress reply_read(struct reply_reader *r, struct cursor *in);
 
 #endif
