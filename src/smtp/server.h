@@ -23,12 +23,15 @@
 
 enum server_need {
     SERVER_WANTS_INPUT,   /* the input is used up; flush out, then feed more */
-    SERVER_WANTS_CONNECT, /* first of all: may this client talk? -> server_answer(220 or refusal) */
+    SERVER_WANTS_ROOM,    /* out is nearly full: write it out before the next step, read nothing */
+    SERVER_WANTS_CONNECT, /* first of all: may this client talk? -> server_answer(220 or refusal);
+                             what waits in `in` at the step behind a 220 came too early: 554 */
     SERVER_WANTS_MAIL,    /* server_envelope()->sender -> server_answer() */
     SERVER_WANTS_RCPT,    /* server_rcpt() -> server_answer_rcpt() */
     SERVER_BODY,          /* server_body(): keep these bytes (borrowed until the next step) */
     SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
-    SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it */
+    SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it;
+                             once per transaction whose MAIL was accepted */
     SERVER_REFUSED,       /* a 4xx or 5xx was just said: server_refusal() tells it to the log */
     SERVER_DONE,          /* write out, then close the connection */
 };
@@ -63,21 +66,31 @@ struct server_counts {
     unsigned ehlo, helo, mail, rcpt, data, rset, noop, quit, unknown, commands;
     unsigned ehlo_tried, helo_tried, mail_tried, rcpt_tried, data_tried, rset_tried, noop_tried,
         quit_tried, unknown_tried, commands_tried;
+    unsigned other, other_tried; /* known verbs without a count of their own; in commands, too */
 };
 
 /* client_address is text without brackets; copied. */
 struct server *server_new(const struct server_settings *settings, struct slice client_address);
+
+/* A connection may break anywhere: then nothing is yielded any more, the role drops by itself
+ * what it kept for an open transaction. NULL is fine. */
 void server_free(struct server *s);
 
 /* Eats from `in`, appends replies to `out`. Stops at the first need. With SERVER_WANTS_INPUT
  * everything that can be eaten was; what remains in `in` (part of a line) must be presented
- * again, with more behind it. Room in `out` is assured by flushing on every need. */
+ * again, with more behind it. `out` was born with SERVER_OUT_MAX; SERVER_WANTS_ROOM holds back
+ * a client that sends commands and reads no replies. A step while a need is unanswered eats
+ * nothing and returns SERVER_WANTS_INPUT. */
 enum server_need server_step(struct server *s, struct cursor *in, struct buf *out);
 
-/* Fulfil CONNECT, MAIL, COMMIT. A reply of 2xx accepts. For COMMIT the 250's text names the id. */
+/* Fulfil CONNECT, MAIL, COMMIT; the reply is copied. 2xx accepts, all else refuses; 421 and 521
+ * also end the session. To accept with our usual words ("2.1.0 Ok") leave the text empty; the
+ * greeting always has them. For COMMIT the 250's text names the id. A client refused at CONNECT
+ * by another code than 421 or 521 may still say QUIT (RFC 5321 3.1). */
 void server_answer(struct server *s, const struct reply *reply);
 
-/* Fulfil RCPT; `final` (copied) is the recipient to store when the reply is 2xx. */
+/* Fulfil RCPT; `final` (copied) is the recipient to store when the reply is 2xx; NULL: as the
+ * client gave it. */
 void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *final);
 
 /* The role could not keep the body (disk full): the rest is swallowed unkept and `reply` is the
@@ -87,7 +100,9 @@ void server_body_failed(struct server *s, const struct reply *reply);
 struct slice server_body(const struct server *s);
 const struct address *server_rcpt(const struct server *s);
 
-/* The transaction so far; the role fills id, arrival_us before it stores it. NULL outside one. */
+/* The transaction so far; the role fills id, arrival_us before it stores it. NULL outside one,
+ * so also at RESET and at the REFUSED of what ended it. `body` tells the truth at COMMIT: 8-bit
+ * content sent without BODY=8BITMIME is BODY_8BITMIME there. */
 struct envelope *server_envelope(struct server *s);
 
 /* At COMMIT: the Message-ID field's value, "" when there was none. */

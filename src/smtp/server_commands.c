@@ -1,0 +1,556 @@
+/*
+ * server_commands.c - the verb table and its handlers.
+ *
+ * One row a verb: in which phases it may stand, whether it takes an argument, what to say about
+ * bad syntax, which counter it moves, who handles it. A command passes the checks in one order
+ * (bytes, verb, phase, syntax, argument), so every handler starts from a command that is
+ * well-formed and in its place, and says or asks exactly one thing.
+ *
+ * A line ends with CRLF. LF alone is told to a person at a terminal in words that help, and ends
+ * the session at the third: a mail server never sends it, a smuggled message often does.
+ */
+#include "smtp/server_internal.h"
+
+#include "base/memory.h"
+#include "wire/chars.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* --- refusals that have a fixed wording ---------------------------------------------------- */
+
+#define TEXT(code, enhanced, text)                                                                 \
+    {                                                                                              \
+        (code), SLICE_INIT(enhanced), SLICE_INIT(text)                                             \
+    }
+
+static const struct reply ok = TEXT(250, "2.0.0", "Ok");
+static const struct reply line_too_long = TEXT(500, "5.5.2", "Error: line too long");
+static const struct reply bare_lf = TEXT(500, "5.5.2", "end lines with CRLF: telnet or nc -C");
+static const struct reply bad_bytes = TEXT(500, "5.5.2", "Error: bad characters in the command");
+static const struct reply bad_syntax = TEXT(500, "5.5.2", "Error: bad syntax");
+static const struct reply no_such_verb = TEXT(500, "5.5.2", "Error: command not recognized");
+static const struct reply bad_sender = TEXT(501, "5.1.7", "Bad sender address syntax");
+static const struct reply bad_rcpt = TEXT(501, "5.1.3", "Bad recipient address syntax");
+static const struct reply bad_param = TEXT(501, "5.5.4", "Error: malformed parameter");
+static const struct reply twice_param = TEXT(501, "5.5.4", "Error: parameter given twice");
+static const struct reply bad_size = TEXT(501, "5.5.4", "Error: SIZE wants a number of bytes");
+static const struct reply bad_body = TEXT(501, "5.5.4", "Error: BODY is 7BIT or 8BITMIME");
+static const struct reply bad_smtputf8 = TEXT(501, "5.5.4", "Error: SMTPUTF8 takes no value");
+static const struct reply wants_smtputf8 =
+    TEXT(553, "5.6.7", "Error: this address needs MAIL with SMTPUTF8");
+static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fixed limit");
+static const struct reply too_many_rcpts = TEXT(452, "4.5.3", "Error: too many recipients");
+static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
+
+/* --- handlers ------------------------------------------------------------------------------ */
+
+static bool greeted_by_name(struct server *s, const struct smtp_command *cmd)
+{
+    struct slice name;
+
+    if (!ehlo_name_parse(cmd->argument, &s->scratch, &name))
+        return false;
+    server_transaction_reset(s);
+    memory_free(s->helo);
+    s->helo = memory_new(name.len);
+    memcpy(s->helo, name.data, name.len);
+    s->helo_len = name.len;
+    s->mail_refused = false;
+    server_phase_set(s, PHASE_READY);
+    return true;
+}
+
+static void cmd_ehlo(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if (!greeted_by_name(s, cmd)) {
+        server_say_wrong(s, out, &REPLY(501, "", "Syntax: EHLO hostname"));
+        return;
+    }
+    s->esmtp = true;
+    /* Announced is only what works; RFC 5321 4.1.1.1: the name first. */
+    struct reply hello = {250, SLICE(""),
+                          arena_printf(&s->scratch,
+                                       "%.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nSMTPUTF8\n"
+                                       "ENHANCEDSTATUSCODES",
+                                       SLICE_PRINTF(s->settings->hostname),
+                                       (unsigned long long)s->settings->max_size)};
+
+    server_say(s, out, &hello);
+}
+
+static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if (!greeted_by_name(s, cmd)) {
+        server_say_wrong(s, out, &REPLY(501, "", "Syntax: HELO hostname"));
+        return;
+    }
+    s->esmtp = false;
+    server_say(s, out, &(struct reply){250, SLICE(""), s->settings->hostname});
+}
+
+struct mail_params {
+    enum body_type body;
+    uint64_t size;
+    bool smtputf8;
+};
+
+static bool is_digit(char c)
+{
+    return char_is(c, CHAR_DIGIT);
+}
+
+/* RFC 1870 4: up to 20 digits. What exceeds 64 bits exceeds every limit. */
+static const struct reply *param_size(const struct smtp_param *p, struct mail_params *out)
+{
+    struct cursor c = {p->value}, digits = c;
+
+    take_while(&digits, is_digit);
+    if (p->value.len == 0 || p->value.len > 20 || !cursor_at_end(&digits))
+        return &bad_size;
+    if (!take_number(&c, &out->size))
+        out->size = UINT64_MAX;
+    return NULL;
+}
+
+static const struct reply *param_body(const struct smtp_param *p, struct mail_params *out)
+{
+    if (slice_equal_nocase(p->value, SLICE("8BITMIME")))
+        out->body = BODY_8BITMIME;
+    else if (!slice_equal_nocase(p->value, SLICE("7BIT")))
+        return &bad_body;
+    return NULL;
+}
+
+static const struct reply *param_smtputf8(const struct smtp_param *p, struct mail_params *out)
+{
+    if (p->has_value)
+        return &bad_smtputf8;
+    out->smtputf8 = true;
+    return NULL;
+}
+
+static const struct param {
+    struct slice name;
+    const struct reply *(*read)(const struct smtp_param *p, struct mail_params *out);
+} mail_param_table[] = {
+    {SLICE_INIT("SIZE"),     param_size    },
+    {SLICE_INIT("BODY"),     param_body    },
+    {SLICE_INIT("SMTPUTF8"), param_smtputf8},
+};
+
+static const struct param *param_find(struct slice name)
+{
+    for (size_t i = 0; i < sizeof(mail_param_table) / sizeof(*mail_param_table); i++)
+        if (slice_equal_nocase(mail_param_table[i].name, name))
+            return &mail_param_table[i];
+    return NULL;
+}
+
+static const struct reply *unsupported(struct server *s, struct slice name)
+{
+    struct reply *r = ARENA_NEW(&s->scratch, struct reply);
+
+    *r = REPLY(555, "5.5.4", "");
+    r->text = arena_printf(&s->scratch, "Unsupported option: %.*s", SLICE_PRINTF(name));
+    return r;
+}
+
+/* NULL when every parameter is known and sound; otherwise the refusal. A HELO client was
+ * offered no extension and may use none. */
+static const struct reply *mail_params_read(struct server *s, const struct smtp_command *cmd,
+                                            struct mail_params *out)
+{
+    for (unsigned i = 0; i < cmd->param_count; i++) {
+        const struct smtp_param *p = &cmd->params[i];
+        const struct param *known = s->esmtp ? param_find(p->name) : NULL;
+
+        if (known == NULL)
+            return unsupported(s, p->name);
+        if (smtp_command_param(cmd, p->name) != p)
+            return &twice_param;
+        const struct reply *refusal = known->read(p, out);
+
+        if (refusal != NULL)
+            return refusal;
+    }
+    return NULL;
+}
+
+static void transaction_begin(struct server *s, const struct mail_params *params)
+{
+    struct envelope *e = ARENA_NEW(&s->tx, struct envelope);
+
+    e->sender = address_copy(&s->tx, &s->path);
+    e->body = params->body;
+    e->smtputf8 = params->smtputf8;
+    e->helo = (struct slice){s->helo, s->helo_len};
+    e->client_address = (struct slice){s->client_address, s->client_address_len};
+    e->proto = params->smtputf8 ? SLICE("UTF8SMTP") : server_proto(s); /* RFC 6531 4.3 */
+    s->envelope = e;
+}
+
+static void cmd_mail(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    struct mail_params params = {.body = BODY_7BIT};
+    const struct reply *refusal = mail_params_read(s, cmd, &params);
+
+    if (refusal != NULL) {
+        server_say_wrong(s, out, refusal);
+        return;
+    }
+    if (s->path.utf8 && !params.smtputf8) {
+        server_say_wrong(s, out, &wants_smtputf8);
+        return;
+    }
+    if (params.size > s->settings->max_size) {
+        server_say_excused(s, out, &too_big);
+        return;
+    }
+    transaction_begin(s, &params);
+    server_ask(s, SERVER_WANTS_MAIL);
+}
+
+static unsigned rcpt_max(const struct server *s)
+{
+    unsigned wanted = s->settings->rcpt_max;
+
+    return wanted < ENVELOPE_RCPTS_MAX ? wanted : (unsigned)ENVELOPE_RCPTS_MAX;
+}
+
+static void cmd_rcpt(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if (s->path.kind == ADDRESS_NULL) {
+        server_say_wrong(s, out, &bad_rcpt);
+        return;
+    }
+    if (cmd->param_count > 0) {
+        server_say_wrong(s, out, unsupported(s, cmd->params[0].name));
+        return;
+    }
+    if (s->path.utf8 && !s->envelope->smtputf8) {
+        s->rcpts_refused++;
+        server_say_wrong(s, out, &wants_smtputf8);
+        return;
+    }
+    if (s->envelope->rcpt_count >= rcpt_max(s)) {
+        /* 452, not 552: RFC 5321 4.5.3.1.10; the client sends the rest later. */
+        server_say_excused(s, out, &too_many_rcpts);
+        return;
+    }
+    server_ask(s, SERVER_WANTS_RCPT);
+}
+
+static void cmd_data(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_data_begin(s, out);
+}
+
+static void cmd_rset(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_transaction_reset(s);
+    s->mail_refused = false;
+    server_say(s, out, &ok);
+}
+
+static void cmd_noop(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say(s, out, &ok);
+}
+
+/* The next sensible step, by phase. */
+static const struct reply helps[] = {
+    [PHASE_GREETED] = TEXT(214, "2.0.0",
+                           "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
+                           "Next: EHLO your.host.name"),
+    [PHASE_READY] = TEXT(214, "2.0.0",
+                         "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
+                         "Next: MAIL FROM:<you@example.org>"),
+    [PHASE_MAIL] = TEXT(214, "2.0.0",
+                        "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
+                        "Next: RCPT TO:<somebody@example.org>"),
+    [PHASE_RCPT] = TEXT(214, "2.0.0",
+                        "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
+                        "Next: DATA, or one more RCPT TO:<somebody@example.org>"),
+};
+
+static void cmd_help(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say(s, out, &helps[s->phase]);
+}
+
+/* RFC 5321 7.3: whether a mailbox exists is nobody's business before RCPT. */
+static void cmd_vrfy(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say(s, out, &REPLY(252, "2.0.0", "Cannot verify; RCPT will tell"));
+}
+
+static void cmd_expn(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: EXPN is not available"));
+}
+
+static void cmd_not_here(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: command not implemented here"));
+}
+
+static void cmd_quit(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say(s, out, &REPLY(221, "2.0.0", "Bye"));
+    server_transaction_reset(s);
+    server_phase_set(s, PHASE_DONE);
+}
+
+/* A browser that was sent here by a hostile page must not speak SMTP in its headers. */
+static void cmd_http(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say_goodbye(s, out, SLICE("4.7.0"), SLICE("Error: this is a mail server"));
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+enum argument { ARGUMENT_ANY, ARGUMENT_NONE, ARGUMENT_NEEDED };
+
+struct command {
+    unsigned phases; /* where it may stand */
+    enum argument argument;
+    void (*run)(struct server *s, const struct smtp_command *cmd, struct buf *out);
+    struct slice stage;
+    struct reply syntax;    /* bad form, or the argument missing or too much */
+    size_t accepted, tried; /* offsets of the counters */
+};
+
+#define READY_OR_TX  (IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_RCPT))
+#define ANY          (IN(PHASE_GREETED) | READY_OR_TX)
+
+#define SYNTAX(text) TEXT(501, "5.5.4", "Syntax: " text)
+#define COUNTED(field)                                                                             \
+    offsetof(struct server_counts, field), offsetof(struct server_counts, field##_tried)
+#define COMMAND SLICE_INIT("COMMAND")
+#define NOT_HERE                                                                                   \
+    {                                                                                              \
+        ANY, ARGUMENT_ANY, cmd_not_here, COMMAND, SYNTAX(""), COUNTED(other)                       \
+    }
+
+/* clang-format off */
+static const struct command commands[VERB_COUNT] = {
+    [VERB_EHLO] = {ANY, ARGUMENT_ANY, cmd_ehlo, SLICE_INIT("EHLO"),
+                   SYNTAX("EHLO hostname"), COUNTED(ehlo)},
+    [VERB_HELO] = {ANY, ARGUMENT_ANY, cmd_helo, SLICE_INIT("EHLO"),
+                   SYNTAX("HELO hostname"), COUNTED(helo)},
+    [VERB_MAIL] = {IN(PHASE_READY), ARGUMENT_ANY, cmd_mail, SLICE_INIT("MAIL"),
+                   SYNTAX("MAIL FROM:<address>"), COUNTED(mail)},
+    [VERB_RCPT] = {IN(PHASE_MAIL) | IN(PHASE_RCPT), ARGUMENT_ANY, cmd_rcpt, SLICE_INIT("RCPT"),
+                   SYNTAX("RCPT TO:<address>"), COUNTED(rcpt)},
+    [VERB_DATA] = {IN(PHASE_RCPT), ARGUMENT_NONE, cmd_data, SLICE_INIT("DATA"),
+                   SYNTAX("DATA"), COUNTED(data)},
+    [VERB_RSET] = {ANY, ARGUMENT_NONE, cmd_rset, COMMAND, SYNTAX("RSET"), COUNTED(rset)},
+    [VERB_NOOP] = {ANY, ARGUMENT_ANY, cmd_noop, COMMAND, SYNTAX("NOOP"), COUNTED(noop)},
+    [VERB_HELP] = {ANY, ARGUMENT_ANY, cmd_help, COMMAND, SYNTAX("HELP"), COUNTED(other)},
+    [VERB_VRFY] = {ANY, ARGUMENT_NEEDED, cmd_vrfy, COMMAND, SYNTAX("VRFY address"), COUNTED(other)},
+    [VERB_EXPN] = {ANY, ARGUMENT_ANY, cmd_expn, COMMAND, SYNTAX("EXPN list"), COUNTED(other)},
+    [VERB_QUIT] = {ANY | IN(PHASE_REFUSED), ARGUMENT_NONE, cmd_quit, COMMAND,
+                   SYNTAX("QUIT"), COUNTED(quit)},
+    [VERB_LHLO] = NOT_HERE,
+    [VERB_BDAT] = NOT_HERE,
+    [VERB_STARTTLS] = NOT_HERE,
+    [VERB_AUTH] = NOT_HERE,
+    [VERB_ETRN] = NOT_HERE,
+    [VERB_HTTP] = {ANY | IN(PHASE_REFUSED), ARGUMENT_ANY, cmd_http, COMMAND,
+                   SYNTAX(""), COUNTED(unknown)},
+    [VERB_UNKNOWN] = {0, ARGUMENT_ANY, NULL, COMMAND, SYNTAX(""), COUNTED(unknown)},
+};
+
+/* clang-format on */
+
+struct slice server_stage(const struct server *s)
+{
+    if (s->phase == PHASE_CONNECT)
+        return SLICE("CONNECT");
+    if (s->phase == PHASE_BODY)
+        return SLICE("DATA");
+    return commands[s->verb].stage;
+}
+
+static void count(struct server_counts *counts, size_t offset)
+{
+    unsigned *counter = (unsigned *)(void *)((char *)counts + offset);
+
+    ++*counter;
+}
+
+void server_count_tried(struct server *s)
+{
+    s->counts.commands_tried++;
+    count(&s->counts, commands[s->verb].tried);
+}
+
+void server_count_accepted(struct server *s)
+{
+    s->counts.commands++;
+    count(&s->counts, commands[s->verb].accepted);
+}
+
+/* --- one command --------------------------------------------------------------------------- */
+
+/* The text says what is missing, so that a person at a terminal can go on. */
+static struct reply out_of_order(const struct server *s)
+{
+    static const struct slice missing[] = {
+        [PHASE_REFUSED] = SLICE_INIT("Error: refused; only QUIT is left"),
+        [PHASE_GREETED] = SLICE_INIT("Error: send EHLO/HELO first"),
+        [PHASE_READY] = SLICE_INIT("Error: need MAIL command"),
+        [PHASE_MAIL] = SLICE_INIT("Error: need RCPT command"),
+        [PHASE_RCPT] = SLICE_INIT(""),
+    };
+    struct reply r = {503, SLICE("5.5.1"), missing[s->phase]};
+
+    if (s->verb == VERB_MAIL && s->envelope != NULL)
+        r.text = SLICE("Error: nested MAIL command");
+    return r;
+}
+
+/* In a pipelined group the rest is on its way when MAIL or all RCPT are refused: that is the
+ * price of pipelining (RFC 2920 3.1), not a mistake. */
+static void say_out_of_order(struct server *s, struct buf *out)
+{
+    struct reply r = out_of_order(s);
+
+    if (s->phase == PHASE_MAIL && s->verb == VERB_DATA && s->rcpts_refused > 0)
+        server_say_excused(s, out, &no_valid_rcpts);
+    else if (s->phase == PHASE_READY && s->mail_refused)
+        server_say_excused(s, out, &r);
+    else
+        server_say_wrong(s, out, &r);
+}
+
+/* What is wrong with the form of a known verb that is in its place; NULL: nothing. */
+static const struct reply *find_fault(const struct server *s, const struct command *row,
+                                      const struct smtp_command *cmd, enum smtp_command_fault fault)
+{
+    if (fault == SMTP_COMMAND_BAD_FORM)
+        return &row->syntax;
+    if (fault == SMTP_COMMAND_BAD_PATH)
+        return s->verb == VERB_MAIL ? &bad_sender : &bad_rcpt;
+    if (fault == SMTP_COMMAND_BAD_PARAM)
+        return &bad_param;
+    if (row->argument == ARGUMENT_NONE && cmd->argument.len > 0)
+        return &row->syntax;
+    if (row->argument == ARGUMENT_NEEDED && cmd->argument.len == 0)
+        return &row->syntax;
+    return NULL;
+}
+
+static void command_run(struct server *s, const struct smtp_command *cmd,
+                        enum smtp_command_fault fault, struct buf *out)
+{
+    const struct command *row = &commands[s->verb];
+
+    if (fault == SMTP_COMMAND_BAD_BYTES) {
+        server_say_wrong(s, out, &bad_bytes);
+        return;
+    }
+    if (s->verb == VERB_UNKNOWN) {
+        server_say_wrong(s, out, cmd->name.len > 0 ? &no_such_verb : &bad_syntax);
+        return;
+    }
+    if ((row->phases & IN(s->phase)) == 0) {
+        say_out_of_order(s, out);
+        return;
+    }
+    const struct reply *refusal = find_fault(s, row, cmd, fault);
+
+    if (refusal != NULL) {
+        server_say_wrong(s, out, refusal);
+        return;
+    }
+    row->run(s, cmd, out);
+}
+
+/* Forgets the command before; whatever it left in scratch was told. */
+static void command_begin(struct server *s, struct slice line)
+{
+    arena_reset(&s->scratch);
+    s->line = arena_copy(&s->scratch, slice_head(line, SERVER_LINE_SHOWN_MAX));
+    s->verb = VERB_UNKNOWN;
+    s->has_path = false;
+}
+
+static void command_line(struct server *s, struct slice line, struct buf *out)
+{
+    struct smtp_command cmd = {0};
+
+    command_begin(s, line);
+    enum smtp_command_fault fault = smtp_command_parse(line, &s->scratch, &cmd);
+
+    s->verb = cmd.verb;
+    s->has_path = (fault == SMTP_COMMAND_OK || fault == SMTP_COMMAND_BAD_PARAM) &&
+                  (cmd.verb == VERB_MAIL || cmd.verb == VERB_RCPT);
+    if (s->has_path)
+        s->path = cmd.path;
+    server_count_tried(s);
+    command_run(s, &cmd, fault, out);
+}
+
+static void line_without_cr(struct server *s, struct slice line, struct buf *out)
+{
+    command_begin(s, line);
+    server_count_tried(s);
+    if (++s->bare_lfs >= SERVER_BARE_LF_MAX)
+        server_say_goodbye(s, out, SLICE("4.7.0"), SLICE("Error: end lines with CRLF"));
+    else
+        server_say_wrong(s, out, &bare_lf);
+}
+
+/* The rest of a line that was too long; false while its end is not in sight. */
+static bool swallow_line(struct server *s, struct cursor *in, struct buf *out)
+{
+    size_t lf = slice_find(in->rest, '\n');
+
+    if (lf == in->rest.len) {
+        in->rest = slice_skip(in->rest, lf);
+        return false;
+    }
+    in->rest = slice_skip(in->rest, lf + 1);
+    s->swallowing = false;
+    server_count_tried(s);
+    server_say_wrong(s, out, &line_too_long);
+    return true;
+}
+
+bool server_command_step(struct server *s, struct cursor *in, struct buf *out)
+{
+    if (s->swallowing)
+        return swallow_line(s, in, out);
+
+    struct slice head = slice_head(in->rest, SERVER_COMMAND_MAX);
+    size_t lf = slice_find(head, '\n');
+
+    if (lf == head.len && head.len < SERVER_COMMAND_MAX)
+        return false;
+    if (lf == head.len) {
+        command_begin(s, head);
+        s->swallowing = true;
+        return swallow_line(s, in, out);
+    }
+    struct slice line = slice_head(head, lf);
+
+    in->rest = slice_skip(in->rest, lf + 1);
+    if (slice_ends(line, SLICE("\r")))
+        command_line(s, slice_head(line, lf - 1), out);
+    else if (s->settings->line_ends == LINE_ENDS_REPAIR)
+        command_line(s, line, out);
+    else
+        line_without_cr(s, line, out);
+    return true;
+}

@@ -1,0 +1,136 @@
+/*
+ * server_internal.h - what server.c, server_commands.c and server_data.c share.
+ *
+ * Nobody else includes this, save server_test.c, which looks at the memory of idle sessions.
+ *
+ * Two arenas: `tx` lives as long as a transaction (envelope, recipients, state of the body),
+ * `scratch` as long as one command and its reply (parsed path, the role's answer, what the log
+ * is told). A refusal is copied into scratch, so the transaction can end before it is told.
+ */
+#ifndef SMTP_SERVER_INTERNAL_H
+#define SMTP_SERVER_INTERNAL_H
+
+#include "smtp/server.h"
+#include "wire/header.h"
+#include "wire/smtp_command.h"
+
+enum server_phase {
+    PHASE_CONNECT, /* nothing was said yet */
+    PHASE_REFUSED, /* greeted with a refusal: only QUIT is left, RFC 5321 3.1 */
+    PHASE_GREETED, /* no EHLO or HELO yet */
+    PHASE_READY,   /* between mails */
+    PHASE_MAIL,    /* a sender, no recipient */
+    PHASE_RCPT,    /* at least one recipient */
+    PHASE_BODY,    /* behind 354, until the final dot is answered */
+    PHASE_DONE,    /* the last reply was said */
+};
+
+/* A set of phases is a sum of these. */
+#define IN(phase) (1u << (phase))
+
+/* How far a need is: the role is asked, works on it, has answered. */
+enum server_ask { ASK_NOTHING, ASK_NEW, ASK_WAITING, ASK_ANSWERED };
+
+enum server_closing { CLOSING_NOT, CLOSING_SHUT_DOWN, CLOSING_TIME_OUT };
+
+enum {
+    SERVER_LINE_SHOWN_MAX = 128, /* of an offending line, kept for the log */
+    SERVER_CLIENT_ADDRESS_MAX = 64,
+    SERVER_BARE_LF_MAX = 3, /* the third command that ends with LF alone ends the session */
+};
+
+/* A message while it arrives; lives in the transaction's arena. */
+struct server_data {
+    struct dots_reader dots;
+    struct header_watch header;
+    uint64_t size;        /* bytes so far, kept or swallowed */
+    struct reply failure; /* of the role; code 0: none */
+    struct slice run;     /* what SERVER_BODY offers */
+};
+
+struct server {
+    const struct server_settings *settings;
+    enum server_phase phase;
+    enum server_need asked; /* meaningless with ASK_NOTHING */
+    enum server_ask ask;
+    enum server_closing closing;
+    bool esmtp;
+    bool swallowing;   /* within a command line that is too long */
+    bool partial_line; /* input was left over at the last step */
+    bool mail_refused; /* what follows a refused MAIL is not the client's fault */
+    bool refusal_owed; /* SERVER_REFUSED is still to be told */
+    bool reset_owed;   /* SERVER_RESET, too */
+    unsigned wrong;    /* commands, since the last accepted message */
+    unsigned excused;  /* refusals that are not the client's fault, since then */
+    unsigned bare_lfs;
+
+    char *helo; /* owned */
+    size_t helo_len;
+    char client_address[SERVER_CLIENT_ADDRESS_MAX];
+    size_t client_address_len;
+
+    struct arena scratch;
+    enum smtp_verb verb; /* the command that is being answered */
+    struct slice line;   /* its beginning */
+    bool has_path;
+    struct address path; /* MAIL's or RCPT's */
+    struct reply answer;
+    struct address final;
+
+    struct arena tx;
+    struct envelope *envelope; /* NULL outside a transaction */
+    bool keeps;                /* MAIL was accepted: the role may keep something */
+    unsigned rcpts_room;
+    unsigned rcpts_refused;
+    struct server_data *data; /* from 354 to the answer of the final dot */
+
+    struct server_refusal refusal;
+    struct server_counts counts;
+};
+
+/* server.c */
+
+/* Says the one reply of a command: writes, counts, and notes it for the log when it refuses.
+ * A 421 or 521 ends the session. */
+void server_say(struct server *s, struct buf *out, const struct reply *reply);
+
+/* The same for a wrong command; more than settings->error_max of them get 421 instead. */
+void server_say_wrong(struct server *s, struct buf *out, const struct reply *reply);
+
+/* The same for a refusal that is no mistake of the client: by the rules, or because of an
+ * earlier refusal in the same pipelined group. Only after rcpt_max of them without a delivered
+ * message they count as wrong commands. */
+void server_say_excused(struct server *s, struct buf *out, const struct reply *reply);
+
+/* 421 ENHANCED HOSTNAME TEXT, and the end. */
+void server_say_goodbye(struct server *s, struct buf *out, struct slice enhanced,
+                        struct slice text);
+
+void server_ask(struct server *s, enum server_need need);
+
+/* The one function that changes the phase. */
+void server_phase_set(struct server *s, enum server_phase next);
+
+/* The one way out of a transaction; owes SERVER_RESET when something may have been kept. */
+void server_transaction_reset(struct server *s);
+
+/* server_commands.c */
+
+/* Takes and answers one command line; false when the input holds no whole one. */
+bool server_command_step(struct server *s, struct cursor *in, struct buf *out);
+
+/* The refusal's stage, by phase and verb. */
+struct slice server_stage(const struct server *s);
+
+/* Counts the current command as tried or accepted. */
+void server_count_tried(struct server *s);
+void server_count_accepted(struct server *s);
+
+/* server_data.c */
+
+void server_data_begin(struct server *s, struct buf *out);
+
+/* Eats of the body; false when nothing is to be returned to the role yet. */
+bool server_data_step(struct server *s, struct cursor *in, struct buf *out, enum server_need *need);
+
+#endif
