@@ -13,7 +13,11 @@
 #include "ipc/messages.h"
 #include "loop/loop.h"
 
-enum { CHANNEL_MESSAGE_MAX = 64 * 1024, CHANNEL_QUEUE_MAX = 1024 * 1024 };
+enum {
+    CHANNEL_MESSAGE_MAX = 64 * 1024, /* with the two bytes of the kind */
+    CHANNEL_BODY_MAX = CHANNEL_MESSAGE_MAX - 2,
+    CHANNEL_QUEUE_MAX = 1024 * 1024,
+};
 
 struct channel {
     struct watch watch;
@@ -22,13 +26,18 @@ struct channel {
     enum role_kind peer;
     struct list queue; /* messages the kernel did not take yet */
     size_t queued_bytes;
+    bool *gone; /* set when the channel is closed inside on_message */
     /* One message. `file` and `handle` (-1: none) belong to the receiver of the call from then
-     * on. A message that the matrix does not allow is told by fail and closes the channel. */
+     * on; what kind carries which is checked before (a memfd comes as `file`). A message that the
+     * matrix does not allow is told by fail and closes the channel. */
     void (*on_message)(struct channel *c, enum message_kind kind, struct slice body,
                        struct disk_file *file, int handle);
-    void (*on_closed)(struct channel *c); /* the peer is gone; the channel is closed already */
+    /* The peer is gone, after its last message was read; the channel is closed already. Both
+     * may close the channel and free its owner. */
+    void (*on_closed)(struct channel *c);
 };
 
+/* Takes over one end of a pair (closed on failure). */
 int channel_open(struct channel *c, struct loop *loop, int handle, enum role_kind self,
                  enum role_kind peer,
                  void (*on_message)(struct channel *, enum message_kind, struct slice,
@@ -37,8 +46,9 @@ int channel_open(struct channel *c, struct loop *loop, int handle, enum role_kin
 void channel_close(struct channel *c);
 bool channel_is_open(const struct channel *c);
 
-/* 0, -EAGAIN (queue full), -ENOTCONN. `file` is borrowed; `handle` (-1: none) is borrowed. At
- * most one of the two. */
+/* 0, -EAGAIN (queue full), -ENOTCONN (closed, or about to be: on_closed follows), -EMSGSIZE, or
+ * what the system said of the descriptor. `file` is borrowed; `handle` (-1: none) is borrowed. At
+ * most one of the two, as message_cargo() says; a memfd may go either way. */
 int channel_send(struct channel *c, enum message_kind kind, struct slice body,
                  struct disk_file *file, int handle);
 

@@ -26,8 +26,14 @@ enum message_kind {
     MESSAGE_KIND_COUNT,
 };
 
-/* The matrix. */
+/* What a kind carries beside its body: always, and nothing else. */
+enum message_cargo { CARGO_NONE, CARGO_FILE, CARGO_HANDLE };
+
+/* The matrix. A kind or role from outside may be anything; unknown ones are not allowed. */
 bool message_allowed(enum message_kind kind, enum role_kind from, enum role_kind to);
+
+/* Only of an allowed kind. */
+enum message_cargo message_cargo(enum message_kind kind);
 
 const char *role_name(enum role_kind role); /* "receiver" */
 
