@@ -17,7 +17,11 @@ bool date_write_rfc5322(struct buf *out, uint64_t wall_us, int offset_min);
 /* "2026-11-22T02:14:22.123456+00:00" */
 bool date_write_iso(struct buf *out, uint64_t wall_us, int offset_min);
 
-/* Tolerant of obsolete forms and comments (RFC 5322 4.3). */
+/* "Nov 22 02:14:22", RFC 3164 4.1.2 */
+bool date_write_syslog(struct buf *out, uint64_t wall_us, int offset_min);
+
+/* Tolerant of obsolete forms and comments (RFC 5322 4.3); both are set on success only. A date
+ * before 1970 is none. */
 bool date_parse_rfc5322(struct slice text, uint64_t *wall_us, int *offset_min);
 
 #endif
