@@ -1,0 +1,138 @@
+/*
+ * client.h - the client's side of one SMTP session, as an engine.
+ *
+ * ARCHITECTURE section 4: the one client engine. It eats the server's bytes, emits commands and
+ * the message, and stops with one need. It never waits and knows no socket, clock or disk; the
+ * message is fed in pieces, so its size does not matter.
+ *
+ *     client_message(c, &message);
+ *     while ((need = client_step(c, &in, &out)) != CLIENT_DONE) { fulfil it }
+ *
+ * RFC 5321, 1870 SIZE, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8.
+ * An extension is used only where it was offered; what a message needs and the server lacks is
+ * refused here (5.6.3, 5.6.7, 5.3.4), never sent raw.
+ */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include "base/cursor.h"
+#include "mail/envelope.h"
+#include "smtp/transcript.h"
+
+#include <stdint.h>
+
+/* What the server answers. Rows of the table in client_steps.c. */
+enum step {
+    STEP_NONE,
+    STEP_GREETING, /* nothing is sent: the server speaks first */
+    STEP_EHLO,
+    STEP_HELO,
+    STEP_MAIL,
+    STEP_RCPT,
+    STEP_DATA,
+    STEP_DOT, /* the end of the message */
+    STEP_RSET,
+    STEP_QUIT,
+    STEP_COUNT,
+};
+
+enum client_need {
+    CLIENT_WANTS_INPUT,  /* flush out; step again with more input, or when out has drained */
+    CLIENT_WANTS_BODY,   /* client_body() with the next piece, or client_body_end() */
+    CLIENT_MESSAGE_DONE, /* outcomes are final: client_message() for another, or client_quit() */
+    CLIENT_DONE,         /* write out, then close; outcomes of the message are final */
+};
+
+/* `out` needs this much; a need is never CLIENT_WANTS_BODY without room for a whole piece. `in`
+ * must be able to hold a line of CLIENT_LINE_MAX. */
+enum {
+    CLIENT_OUT_MAX = 64 * 1024,
+    CLIENT_PIECE_MAX = 16 * 1024,
+    CLIENT_LINE_MAX = 4096, /* of a reply, CRLF included; RFC 5321 asks for 512 */
+    CLIENT_TEXT_MAX = 1024, /* of a reply kept as an outcome */
+};
+
+/* Immutable, outlives the client. */
+struct client_settings {
+    struct slice ehlo;             /* a domain or [literal] by ehlo_name_parse() */
+    enum step quit_after;          /* GREETING, EHLO, MAIL or RCPT ends there; NONE: never */
+    unsigned timeout_s;            /* for every wait; 0: those of RFC 5321 4.5.3.2 */
+    struct transcript *transcript; /* NULL: none */
+};
+
+/* Addresses and their slices are borrowed until the next client_message() or client_free(). */
+struct client_message {
+    struct address sender; /* ADDRESS_NULL for reports */
+    const struct address *rcpts;
+    unsigned rcpt_count;
+    uint64_t size;       /* for SIZE=; 0: unknown */
+    enum body_type body; /* BODY_7BIT or BODY_8BITMIME */
+    bool smtputf8;       /* the header holds UTF-8; addresses are looked at besides */
+};
+
+enum client_verdict {
+    CLIENT_PENDING,   /* not decided; final only after quit_after */
+    CLIENT_ACCEPTED,  /* the server has taken responsibility */
+    CLIENT_TRY_AGAIN, /* 4xx, lost connection, timeout, broken protocol */
+    CLIENT_REFUSED,   /* 5xx, or the server lacks what the message needs */
+};
+
+/* What became of one recipient. Lives until the next client_message() or client_free(). */
+struct client_outcome {
+    enum client_verdict verdict;
+    enum step step;        /* whose answer decided */
+    unsigned code;         /* of the reply; 0: the engine's own words, no reply */
+    struct slice enhanced; /* "5.1.1", class as the code's first digit; "" when there was none */
+    struct slice text;     /* raw, lines joined by '\n', enhanced code included; escape it */
+};
+
+/* Failures that do not come as a reply. */
+enum client_failure {
+    CLIENT_LOST,         /* the connection ended */
+    CLIENT_TIMED_OUT,    /* client_timeout_s() passed */
+    CLIENT_NOT_SMTP,     /* the peer broke the protocol */
+    CLIENT_BAD_CONTENT,  /* the body holds a bare CR, LF or NUL */
+    CLIENT_BODY_MISSING, /* the caller could not read its own body */
+};
+
+struct client;
+
+struct client *client_new(const struct client_settings *settings);
+void client_free(struct client *c); /* NULL is fine */
+
+/* The message to send: before the first step, and at CLIENT_MESSAGE_DONE. */
+void client_message(struct client *c, const struct client_message *message);
+
+/* Eats from `in`, appends to `out`. What remains in `in` (part of a line) must be presented
+ * again, with more behind it. Any chunking of the input gives the same dialog. */
+enum client_need client_step(struct client *c, struct cursor *in, struct buf *out);
+
+/* At CLIENT_WANTS_BODY. Content has strict CRLF lines without NUL; anything else ends the
+ * session without the final dot, so that the server drops what it has. At most
+ * CLIENT_PIECE_MAX bytes a call. */
+void client_body(struct client *c, struct slice piece, struct buf *out);
+void client_body_end(struct client *c, struct buf *out);
+
+/* At CLIENT_MESSAGE_DONE: say goodbye. */
+void client_quit(struct client *c);
+
+/* The session cannot go on; undecided recipients get this outcome and the next step is
+ * CLIENT_DONE. Harmless when everything was decided. */
+void client_fail(struct client *c, enum client_failure why);
+
+/* i < rcpt_count of the message. */
+const struct client_outcome *client_outcome(const struct client *c, unsigned i);
+
+/* The answer that ended the message as a whole: to the final dot, or what stopped it before.
+ * verdict is CLIENT_PENDING when nothing did. */
+const struct client_outcome *client_final(const struct client *c);
+
+/* How long to wait now, seconds. The wait begins anew whenever client_waits() changes, not with
+ * every byte, so that a server that trickles does not hold us for ever. */
+unsigned client_timeout_s(const struct client *c);
+uint64_t client_waits(const struct client *c);
+
+/* "greeting", "EHLO", ...; "end of data" for STEP_DOT. */
+struct slice step_name(enum step step);
+
+#endif

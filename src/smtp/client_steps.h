@@ -1,0 +1,87 @@
+/*
+ * client_steps.h - inside the client engine: its state and its table of steps.
+ *
+ * Only client.c (the machine) and client_steps.c (what is said and what answers mean) include
+ * this.
+ */
+#ifndef SMTP_CLIENT_STEPS_H
+#define SMTP_CLIENT_STEPS_H
+
+#include "base/arena.h"
+#include "smtp/client.h"
+#include "wire/dots.h"
+#include "wire/smtp_reply.h"
+
+/* A step that was sent and whose reply is still to come. */
+struct sent_step {
+    enum step step;
+    unsigned rcpt; /* index, for STEP_RCPT */
+};
+
+/* No command line is longer than half of STEP_ROOM, so a lone dot fits behind any batch. */
+enum { SENT_MAX = 64, STEP_ROOM = 1024 };
+
+/* What the server's EHLO offered. */
+struct client_offers {
+    bool pipelining;
+    bool eight_bit;
+    bool smtputf8;
+    bool size;
+    uint64_t size_max; /* 0: no limit told */
+};
+
+enum client_state {
+    CLIENT_TALKING, /* commands and replies; with nothing to say or hear the message is over */
+    CLIENT_IN_BODY, /* 354 was said, the dot was not */
+    CLIENT_IDLE,    /* between messages: the caller decides */
+    CLIENT_ENDED,   /* the connection is of no more use */
+};
+
+/* One message; everything in it goes with the arena. */
+struct client_transaction {
+    struct arena arena;
+    struct client_message message;
+    struct client_outcome *outcomes; /* one per recipient */
+    struct client_outcome final;
+    unsigned pending;   /* recipients without a verdict */
+    unsigned accepted;  /* of those: said yes to at RCPT */
+    unsigned rcpt_next; /* to be sent next */
+    bool open;          /* the server accepted MAIL and waits for its end */
+    struct dots_writer dots;
+};
+
+struct client {
+    struct client_settings settings;
+    struct client_offers offers;
+    enum client_state state;
+    enum step next;                  /* to be sent as soon as that is allowed */
+    struct sent_step sent[SENT_MAX]; /* a ring: replies come in the order of commands */
+    unsigned sent_first;
+    unsigned sent_count;
+    struct reply_reader reply; /* being read; whole when on_reply is called */
+    uint64_t waits;
+    struct client_transaction tx;
+};
+
+struct step_row {
+    struct slice name;
+    /* Appends the command without CRLF and says what follows in c->next. NULL: never sent. */
+    void (*send)(struct client *c, struct buf *out);
+    /* c->reply is the answer; rcpt is the index for STEP_RCPT. */
+    void (*on_reply)(struct client *c, struct buf *out, unsigned rcpt);
+    unsigned timeout_s; /* RFC 5321 4.5.3.2 */
+    bool ends_batch;    /* nothing is sent behind it before its reply, RFC 2920 3.1 */
+};
+
+extern const struct step_row step_rows[STEP_COUNT];
+
+/* client.c, for the steps. */
+void client_expect(struct client *c, enum step step, unsigned rcpt);
+struct client_outcome client_judge(struct client *c, enum step step);
+void client_settle(struct client *c, unsigned rcpt, struct client_outcome outcome);
+void client_settle_all(struct client *c, struct client_outcome outcome);
+
+/* client_steps.c: the first command of a message on a connection that is ready for one. */
+void client_begin_message(struct client *c);
+
+#endif

@@ -1,0 +1,717 @@
+/*
+ * client_test.c - the client engine against scripted servers.
+ *
+ * A dialog is text: "S:" lines are fed to the engine, "C:" lines must come out of it. At each
+ * S: line everything that the engine said so far must have been expected, so the dialogs state
+ * where it waits (lockstep) and where it does not (pipelining). Every row runs three ways: a
+ * server's lines together, byte by byte, and with the message fed byte by byte. Outcomes are
+ * written as text, one per recipient, and compared.
+ */
+#include "smtp/client.h"
+
+#include "base/arena.h"
+#include "check.h"
+
+struct row {
+    const char *name;
+    unsigned rcpts;
+    const char *body;
+    const char *dialog;
+    const char *outcomes;
+    enum step quit_after;
+    bool eight_bit;
+    bool smtputf8;
+    bool null_sender;
+    uint64_t size;
+    bool lost; /* after the dialog the server is gone */
+};
+
+#define GREETING "S: 220 mx.example ESMTP\n"
+#define LOCKSTEP GREETING "C: EHLO me.example\nS: 250 mx.example\n"
+#define PIPELINE                                                                                   \
+    GREETING "C: EHLO me.example\n"                                                                \
+             "S: 250-mx.example hello\nS: 250-pipelining\nS: 250-SIZE 1000\nS: 250 8BITMIME\n"
+#define QUIT      "C: QUIT\nS: 221 bye\n"
+#define MAIL      "C: MAIL FROM:<ann@a.example>\n"
+#define RCPT0     "C: RCPT TO:<r0@b.example>\n"
+#define RCPT1     "C: RCPT TO:<r1@b.example>\n"
+#define RCPT2     "C: RCPT TO:<r2@b.example>\n"
+#define BODY      "Subject: x\r\n\r\n.hi\r\n"
+#define BODY_SENT "C: Subject: x\nC: \nC: ..hi\nC: .\n"
+
+/* A macro, because clang-format 14 crashes on rows of designated initializers. */
+#define ROW(is, to, content, script, result, ...)                                                  \
+    {                                                                                              \
+        .name = is, .rcpts = to, .body = content, .dialog = script,                                \
+        .outcomes = result __VA_OPT__(, ) __VA_ARGS__                                              \
+    }
+
+static const struct row rows[] = {
+    ROW("lockstep waits for every reply", 2, BODY,
+        LOCKSTEP MAIL "S: 250 2.1.0 Ok\n" RCPT0 "S: 250 2.1.5 Ok\n" RCPT1 "S: 250 2.1.5 Ok\n"
+                      "C: DATA\nS: 354 go\n" BODY_SENT "S: 250 2.0.0 queued as 1\n" QUIT,
+        "accepted end of data 250 2.0.0 [2.0.0 queued as 1]\n"
+        "accepted end of data 250 2.0.0 [2.0.0 queued as 1]\n"),
+    ROW("pipelining sends all up to DATA at once", 2, BODY,
+        PIPELINE MAIL RCPT0 RCPT1 "C: DATA\nS: 250 Ok\nS: 250 Ok\nS: 250 Ok\nS: 354 go\n" BODY_SENT
+                                  "S: 250 done\n" QUIT,
+        "accepted end of data 250  [done]\naccepted end of data 250  [done]\n"),
+    ROW("each recipient has its own outcome", 3, BODY,
+        PIPELINE MAIL RCPT0 RCPT1 RCPT2
+        "C: DATA\nS: 250 Ok\nS: 550-5.1.1 no such\nS: 550 5.1.1 user\nS: 250 Ok\n"
+        "S: 451 4.2.0 busy\nS: 354 go\n" BODY_SENT "S: 250 2.0.0 ok\n" QUIT,
+        "refused RCPT 550 5.1.1 [5.1.1 no such\n5.1.1 user]\n"
+        "accepted end of data 250 2.0.0 [2.0.0 ok]\n"
+        "again RCPT 451 4.2.0 [4.2.0 busy]\n"),
+    ROW("552 at RCPT means later, RFC 5321 4.5.3.1.10", 1, NULL,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 552 too many recipients\n" QUIT,
+        "again RCPT 552  [too many recipients]\n"),
+    ROW("no recipient left: no DATA in lockstep", 2, NULL,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 550 no\n" RCPT1 "S: 450 no\n" QUIT,
+        "refused RCPT 550  [no]\nagain RCPT 450  [no]\n"),
+    ROW("no recipient left but DATA was on its way and is refused", 1, NULL,
+        PIPELINE MAIL RCPT0 "C: DATA\nS: 250 ok\nS: 550 no\nS: 554 no rcpts\n" QUIT,
+        "refused RCPT 550  [no]\n"),
+    ROW("no recipient left and 354: a lone dot, RFC 2920 3.1", 1, BODY,
+        PIPELINE MAIL RCPT0 "C: DATA\nS: 250 ok\nS: 550 no\nS: 354 go\nC: .\n"
+                            "S: 554 no rcpts\n" QUIT,
+        "refused RCPT 550  [no]\n"),
+    ROW("a refused MAIL is the reason, not the 503 behind it", 1, NULL,
+        PIPELINE MAIL RCPT0 "C: DATA\nS: 550 5.7.1 go away\nS: 503 need MAIL\n"
+                            "S: 503 need RCPT\n" QUIT,
+        "refused MAIL 550 5.7.1 [5.7.1 go away]\n"),
+    ROW("a refused MAIL in lockstep ends the message", 2, NULL,
+        LOCKSTEP MAIL "S: 451 4.3.0 later\n" QUIT,
+        "again MAIL 451 4.3.0 [4.3.0 later]\nagain MAIL 451 4.3.0 [4.3.0 later]\n"),
+    ROW("DATA refused", 1, NULL,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 554 5.7.1 no\n" QUIT,
+        "refused DATA 554 5.7.1 [5.7.1 no]\n"),
+    ROW("250 to DATA is no SMTP", 1, NULL,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 250 ok\n",
+        "again - 0 4.5.0 [the server broke the protocol]\n"),
+    ROW("the final dot refused", 1, BODY,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT
+                      "S: 550 5.6.0 bad\n" QUIT,
+        "refused end of data 550 5.6.0 [5.6.0 bad]\n"),
+    ROW("EHLO answered 500: HELO, and no extension is used", 1, BODY,
+        GREETING "C: EHLO me.example\nS: 500 what\nC: HELO me.example\nS: 250 hi\n" MAIL
+                 "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT "S: 250 ok\n" QUIT,
+        "accepted end of data 250  [ok]\n", .size = 99),
+    ROW("EHLO answered 502: HELO", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 502 what\nC: HELO me.example\nS: 550 no\n" QUIT,
+        "refused HELO 550  [no]\n"),
+    ROW("EHLO answered 550: no HELO", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 550 5.7.1 not you\n" QUIT,
+        "refused EHLO 550 5.7.1 [5.7.1 not you]\n"),
+    ROW("EHLO answered 451: no HELO", 1, NULL, GREETING "C: EHLO me.example\nS: 451 later\n" QUIT,
+        "again EHLO 451  [later]\n"),
+    ROW("521 greeting is permanent, RFC 7504", 1, NULL, "S: 521 no mail here\n" QUIT,
+        "refused greeting 521  [no mail here]\n"),
+    ROW("421 greeting closes without QUIT", 1, NULL, "S: 421 4.3.2 busy\n",
+        "again greeting 421 4.3.2 [4.3.2 busy]\n"),
+    ROW("421 instead of a reply to RCPT keeps what was decided", 3, NULL,
+        PIPELINE MAIL RCPT0 RCPT1 RCPT2 "C: DATA\nS: 250 ok\nS: 550 no\nS: 421 4.3.2 leaving\n",
+        "refused RCPT 550  [no]\nagain RCPT 421 4.3.2 [4.3.2 leaving]\n"
+        "again RCPT 421 4.3.2 [4.3.2 leaving]\n"),
+    ROW("an unknown code counts by its first digit", 1, NULL,
+        LOCKSTEP MAIL "S: 299 fine\n" RCPT0 "S: 599 odd\n" QUIT, "refused RCPT 599  [odd]\n"),
+    ROW("an enhanced code of another class is none", 1, NULL,
+        LOCKSTEP MAIL "S: 550 4.7.1 odd\n" QUIT, "refused MAIL 550  [4.7.1 odd]\n"),
+    ROW("the code changes within a reply", 1, NULL, LOCKSTEP MAIL "S: 250-ok\nS: 550 no\n",
+        "again MAIL 0 4.5.0 [the server broke the protocol (waiting for: MAIL)]\n"),
+    ROW("garbage instead of a greeting", 1, NULL, "S: HTTP/1.1 400 Bad Request\n",
+        "again greeting 0 4.5.0 "
+        "[the server broke the protocol (waiting for: greeting)]\n"),
+    ROW("the server vanishes after the dot", 1, BODY,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT,
+        "again end of data 0 4.4.2 "
+        "[the server closed the connection (waiting for: end of data)]\n",
+        .lost = true),
+    ROW("the server vanishes instead of answering QUIT: no harm", 1, BODY,
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT
+                      "S: 250 ok\nC: QUIT\n",
+        "accepted end of data 250  [ok]\n", .lost = true),
+    ROW("SIZE, BODY and SMTPUTF8 where offered and needed", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 250-mx\nS: 250-SIZE\nS: 250-8BITMIME\n"
+                 "S: 250 SMTPUTF8\n"
+                 "C: MAIL FROM:<ann@a.example> SIZE=77 BODY=8BITMIME SMTPUTF8\n"
+                 "S: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .size = 77, .eight_bit = true, .smtputf8 = true),
+    ROW("SIZE is said, 8BITMIME not when not needed", 1, NULL,
+        PIPELINE "C: MAIL FROM:<ann@a.example> SIZE=77\n" RCPT0
+                 "C: DATA\nS: 550 no\nS: 550 no\nS: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .size = 77),
+    ROW("too large for what SIZE says: not even tried", 1, NULL, PIPELINE QUIT,
+        "refused MAIL 0 5.3.4 [the message has 1001 bytes, the server takes 1000]\n", .size = 1001),
+    ROW("8-bit is never sent to a 7-bit server", 1, NULL, LOCKSTEP QUIT,
+        "refused MAIL 0 5.6.3 "
+        "[the message is 8-bit and the server does not offer 8BITMIME]\n",
+        .eight_bit = true),
+    ROW("SMTPUTF8 is never downgraded", 1, NULL, PIPELINE QUIT,
+        "refused MAIL 0 5.6.7 "
+        "[the message needs SMTPUTF8, which the server does not offer]\n",
+        .smtputf8 = true),
+    ROW("the null reverse-path", 1, NULL, LOCKSTEP "C: MAIL FROM:<>\nS: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .null_sender = true),
+    ROW("quit after the greeting", 1, NULL, GREETING QUIT, "pending - 0  []\n",
+        .quit_after = STEP_GREETING),
+    ROW("quit after EHLO", 1, NULL, PIPELINE QUIT, "pending - 0  []\n", .quit_after = STEP_EHLO),
+    ROW("quit after MAIL", 1, NULL, PIPELINE MAIL "S: 250 ok\n" QUIT, "pending - 0  []\n",
+        .quit_after = STEP_MAIL),
+    ROW("quit after RCPT tells what RCPT said, and a 421 to QUIT changes nothing", 2, NULL,
+        PIPELINE MAIL RCPT0 RCPT1 "S: 250 ok\nS: 250 2.1.5 yes\nS: 550 no\n"
+                                  "C: QUIT\nS: 421 whatever\n",
+        "pending RCPT 250 2.1.5 [2.1.5 yes]\nrefused RCPT 550  [no]\n", .quit_after = STEP_RCPT),
+    ROW("a body without a last line end gets one", 1, "x",
+        LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\n"
+                      "S: 250 ok\n" QUIT,
+        "accepted end of data 250  [ok]\n"),
+};
+
+/* One running dialog. */
+struct play {
+    struct client *client;
+    struct transcript transcript;
+    struct arena arena;
+    struct buf in, out;
+    struct slice body; /* still to be fed */
+    size_t piece;      /* bytes of the body at a time */
+    enum client_need need;
+};
+
+static void step_until_blocked(struct play *p)
+{
+    for (;;) {
+        struct cursor in = {buf_slice(&p->in)};
+
+        p->need = client_step(p->client, &in, &p->out);
+        buf_consume(&p->in, buf_len(&p->in) - in.rest.len);
+        switch (p->need) {
+        case CLIENT_WANTS_INPUT:
+        case CLIENT_DONE: return;
+        case CLIENT_MESSAGE_DONE: client_quit(p->client); break;
+        case CLIENT_WANTS_BODY:
+            if (p->body.len == 0) {
+                client_body_end(p->client, &p->out);
+                break;
+            }
+            client_body(p->client, slice_head(p->body, p->piece), &p->out);
+            p->body = slice_skip(p->body, p->piece);
+            break;
+        }
+    }
+}
+
+static void play_start(struct play *p, const struct client_settings *settings,
+                       const struct client_message *message, const char *body, size_t piece)
+{
+    struct client_settings with = *settings;
+
+    transcript_init(&p->transcript, TRANSCRIPT_ALL, 64 * 1024);
+    with.transcript = &p->transcript;
+    with.ehlo = SLICE("me.example");
+    buf_init(&p->in, 1 << 20);
+    buf_init(&p->out, CLIENT_OUT_MAX);
+    p->client = client_new(&with);
+    p->body = body == NULL ? (struct slice){0} : slice_of(body);
+    p->piece = piece;
+    client_message(p->client, message);
+    step_until_blocked(p);
+}
+
+static void play_end(struct play *p)
+{
+    client_free(p->client);
+    transcript_done(&p->transcript);
+    buf_done(&p->in);
+    buf_done(&p->out);
+    arena_done(&p->arena);
+}
+
+static void feed(struct play *p, struct slice bytes, size_t chunk)
+{
+    while (bytes.len > 0) {
+        assert_true(buf_append(&p->in, slice_head(bytes, chunk)));
+        bytes = slice_skip(bytes, chunk);
+        step_until_blocked(p);
+    }
+}
+
+static void expect_line(struct play *p, struct slice line)
+{
+    struct slice out = buf_slice(&p->out), said = slice_head(out, line.len);
+
+    check_slice(said, line);
+    check_slice(slice_head(slice_skip(out, line.len), 2), SLICE("\r\n"));
+    buf_consume(&p->out, line.len + 2);
+}
+
+/* Plays one dialog; chunk is how many of the server's bytes come at a time. */
+static void play_dialog(struct play *p, const char *dialog, size_t chunk)
+{
+    struct slice rest = slice_of(dialog), line;
+    struct buf batch;
+
+    buf_init(&batch, 1 << 20);
+    while (slice_cut(rest, '\n', &line, &rest)) {
+        struct slice text = slice_skip(line, 3);
+
+        if (slice_starts(line, SLICE("C:"))) {
+            feed(p, buf_slice(&batch), chunk == 0 ? buf_len(&batch) : chunk);
+            buf_clear(&batch);
+            expect_line(p, text);
+            continue;
+        }
+        if (buf_len(&batch) == 0)
+            check_slice(buf_slice(&p->out), SLICE(""));
+        assert_true(buf_append(&batch, text) && buf_append(&batch, SLICE("\r\n")));
+    }
+    feed(p, buf_slice(&batch), chunk == 0 ? buf_len(&batch) : chunk);
+    buf_done(&batch);
+    check_slice(buf_slice(&p->out), SLICE(""));
+}
+
+static struct slice verdict_word(enum client_verdict v)
+{
+    switch (v) {
+    case CLIENT_PENDING: return SLICE("pending");
+    case CLIENT_ACCEPTED: return SLICE("accepted");
+    case CLIENT_TRY_AGAIN: return SLICE("again");
+    case CLIENT_REFUSED: return SLICE("refused");
+    }
+    return SLICE("?");
+}
+
+static struct slice outcomes_text(struct play *p, unsigned count)
+{
+    struct slice text = SLICE("");
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct client_outcome *o = client_outcome(p->client, i);
+        struct slice step = o->step == STEP_NONE ? SLICE("-") : step_name(o->step);
+        struct slice word = verdict_word(o->verdict);
+
+        text = arena_printf(&p->arena, "%.*s%.*s %.*s %u %.*s [%.*s]\n", SLICE_PRINTF(text),
+                            SLICE_PRINTF(word), SLICE_PRINTF(step), o->code,
+                            SLICE_PRINTF(o->enhanced), SLICE_PRINTF(o->text));
+    }
+    return text;
+}
+
+static const struct address ann = {ADDRESS_MAILBOX, SLICE_INIT("ann"), SLICE_INIT("a.example"),
+                                   false};
+static const struct address rcpts[] = {
+    {ADDRESS_MAILBOX, SLICE_INIT("r0"), SLICE_INIT("b.example"), false},
+    {ADDRESS_MAILBOX, SLICE_INIT("r1"), SLICE_INIT("b.example"), false},
+    {ADDRESS_MAILBOX, SLICE_INIT("r2"), SLICE_INIT("b.example"), false},
+};
+
+static struct client_message row_message(const struct row *r)
+{
+    struct client_message m = {.sender = ann, .rcpts = rcpts, .rcpt_count = r->rcpts};
+
+    if (r->null_sender)
+        m.sender = (struct address){.kind = ADDRESS_NULL};
+    m.size = r->size;
+    m.body = r->eight_bit ? BODY_8BITMIME : BODY_7BIT;
+    m.smtputf8 = r->smtputf8;
+    return m;
+}
+
+static void play_row(const struct row *r, size_t chunk, size_t piece)
+{
+    struct client_settings settings = {.quit_after = r->quit_after};
+    struct client_message message = row_message(r);
+    struct play p = {0};
+
+    play_start(&p, &settings, &message, r->body, piece);
+    play_dialog(&p, r->dialog, chunk);
+    if (r->lost) {
+        check(p.need == CLIENT_WANTS_INPUT);
+        client_fail(p.client, CLIENT_LOST);
+        step_until_blocked(&p);
+    }
+    check_int(p.need, CLIENT_DONE);
+    check_slice(outcomes_text(&p, r->rcpts), slice_of(r->outcomes));
+    play_end(&p);
+}
+
+static void test_dialogs(void **state)
+{
+    (void)state;
+    CHECK_ROWS(i, rows)
+    {
+        play_row(&rows[i], 0, CLIENT_PIECE_MAX);
+        play_row(&rows[i], 1, CLIENT_PIECE_MAX);
+        play_row(&rows[i], 0, 1);
+    }
+}
+
+/* A server that says all its replies before it hears a command changes nothing: the answers
+ * are taken in order, and nothing is sent twice or out of order. */
+static void test_replies_before_commands(void **state)
+{
+    static const char replies[] =
+        "220 a\r\n250-b\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n";
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    (void)state;
+    for (size_t chunk = 1; chunk < sizeof(replies); chunk++) {
+        struct play p = {0};
+
+        play_start(&p, &settings, &message, "x\r\n", CLIENT_PIECE_MAX);
+        feed(&p, slice_of(replies), chunk);
+        check_slice(buf_slice(&p.out), SLICE("EHLO me.example\r\nMAIL FROM:<ann@a.example>\r\n"
+                                             "RCPT TO:<r0@b.example>\r\nDATA\r\nx\r\n.\r\n"));
+        check_int(p.need, CLIENT_WANTS_INPUT);
+        play_end(&p);
+    }
+}
+
+/* Runs to 354 in lockstep; the body is not asked for by this function's caller. */
+static void play_to_body(struct play *p, struct client_settings *settings,
+                         const struct client_message *message)
+{
+    static const char to_data[] = "220 a\r\n250 b\r\n250 ok\r\n250 ok\r\n";
+    struct cursor in;
+
+    play_start(p, settings, message, NULL, 1);
+    feed(p, slice_of(to_data), 1);
+    buf_clear(&p->out);
+    in = (struct cursor){SLICE("354 go\r\n")};
+    check_int(client_step(p->client, &in, &p->out), CLIENT_WANTS_BODY);
+}
+
+static void test_refused_within_body(void **state)
+{
+    static const struct {
+        const char *reply;
+        const char *outcome;
+    } table[] = {
+        {"552 5.3.4 too big\r\n", "refused end of data 552 5.3.4 [5.3.4 too big]\n"},
+        {"421 4.3.2 leaving\r\n", "again end of data 421 4.3.2 [4.3.2 leaving]\n"  },
+        {"250 2.0.0 queued\r\n",  "again end of data 0 4.5.0 [the server broke the protocol (while "
+         "the message was sent)]\n"                                                   },
+    };
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    (void)state;
+    CHECK_ROWS(i, table)
+    {
+        struct play p = {0};
+        struct cursor in = {slice_of(table[i].reply)};
+
+        play_to_body(&p, &settings, &message);
+        client_body(p.client, SLICE("Subject: x\r\n"), &p.out);
+        check_int(client_step(p.client, &in, &p.out), CLIENT_DONE);
+        check_slice(buf_slice(&p.out), SLICE("Subject: x\r\n")); /* no dot, no QUIT */
+        check_slice(outcomes_text(&p, 1), slice_of(table[i].outcome));
+        play_end(&p);
+    }
+}
+
+static void test_bad_content_never_ends_with_dot(void **state)
+{
+    static const struct {
+        const char *first;
+        struct slice second;
+    } table[] = {
+        {"a\r\n", SLICE_INIT("b\nc")    },
+        {"a\r",   SLICE_INIT("b")       },
+        {"a\r\n", SLICE_INIT("x\0y\r\n")},
+        {"a",     SLICE_INIT("\n.\n")   },
+        {"a",     SLICE_INIT("\r")      },
+    };
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    (void)state;
+    CHECK_ROWS(i, table)
+    {
+        struct play p = {0};
+
+        play_to_body(&p, &settings, &message);
+        client_body(p.client, slice_of(table[i].first), &p.out);
+        client_body(p.client, table[i].second, &p.out);
+        p.need = CLIENT_WANTS_BODY;
+        for (int turn = 0; turn < 2 && p.need == CLIENT_WANTS_BODY; turn++) {
+            struct cursor none = {0};
+
+            p.need = client_step(p.client, &none, &p.out);
+            if (p.need == CLIENT_WANTS_BODY)
+                client_body_end(p.client, &p.out);
+        }
+        check_int(p.need, CLIENT_DONE);
+        check(!slice_ends(buf_slice(&p.out), SLICE(".\r\n")));
+        check(client_outcome(p.client, 0)->verdict == CLIENT_REFUSED);
+        check_slice(client_outcome(p.client, 0)->enhanced, SLICE("5.6.0"));
+        play_end(&p);
+    }
+}
+
+/* The engine must end by itself, in bounded memory, whatever a server sends for ever. */
+static void test_endless_servers(void **state)
+{
+    static const struct {
+        struct slice start;
+        struct slice again;
+    } table[] = {
+        {SLICE_INIT("220-"), SLICE_INIT("xxxxxxxxxxxxxxxx")}, /* one line without an end */
+        {SLICE_INIT(""),     SLICE_INIT("220-more\r\n")    }, /* a reply without an end */
+        {SLICE_INIT(""),     SLICE_INIT("\0\0\0\0\0\0\0\0")},
+        {SLICE_INIT(""),     SLICE_INIT("\r\n")            },
+        {SLICE_INIT(""),     SLICE_INIT("220 ok\r\n")      },
+    };
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    (void)state;
+    CHECK_ROWS(i, table)
+    {
+        struct play p = {0};
+
+        play_start(&p, &settings, &message, NULL, 1);
+        feed(&p, table[i].start, 1);
+        for (int n = 0; n < 2000 && p.need != CLIENT_DONE; n++)
+            feed(&p, table[i].again, table[i].again.len);
+        check_int(p.need, CLIENT_DONE);
+        check(client_outcome(p.client, 0)->verdict == CLIENT_TRY_AGAIN);
+        play_end(&p);
+    }
+}
+
+/* The bound on a line must not depend on how the line arrives. */
+static void test_line_bound(void **state)
+{
+    struct client_settings settings = {.quit_after = STEP_GREETING};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    char line[CLIENT_LINE_MAX + 1];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "220 ", 4);
+    for (size_t over = 0; over < 2; over++) {
+        size_t len = CLIENT_LINE_MAX + over;
+        size_t chunks[] = {1, len};
+
+        line[len - 1] = '\n';
+        for (size_t i = 0; i < 2; i++) {
+            struct play p = {0};
+
+            play_start(&p, &settings, &message, NULL, 1);
+            feed(&p, (struct slice){line, len}, chunks[i]);
+            check_int(p.need, over == 0 ? CLIENT_WANTS_INPUT : CLIENT_DONE);
+            play_end(&p);
+        }
+        line[len - 1] = 'x';
+    }
+}
+
+/* More commands than the ring holds: nothing is lost, and nothing overtakes. */
+static void test_many_recipients(void **state)
+{
+    enum { COUNT = 500 };
+    static struct address many[COUNT];
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = many, .rcpt_count = COUNT};
+    struct play p = {0};
+    unsigned said = 0;
+    struct slice line, rest;
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++)
+        many[i] = rcpts[i % 3];
+    play_start(&p, &settings, &message, "x\r\n", 16);
+    feed(&p, SLICE("220 a\r\n250-b\r\n250 PIPELINING\r\n250 mail ok\r\n"), 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        feed(&p, i % 2 == 0 ? SLICE("250 ok\r\n") : SLICE("550 no\r\n"), 100);
+    feed(&p, SLICE("354 go\r\n250 taken\r\n221 bye\r\n"), 1);
+    check_int(p.need, CLIENT_DONE);
+    for (unsigned i = 0; i < COUNT; i++)
+        check_int(client_outcome(p.client, i)->verdict,
+                  i % 2 == 0 ? CLIENT_ACCEPTED : CLIENT_REFUSED);
+    rest = buf_slice(&p.out);
+    while (slice_cut(rest, '\n', &line, &rest))
+        said += slice_starts(line, SLICE("RCPT TO:<"));
+    check_int(said, COUNT);
+    play_end(&p);
+}
+
+/* A second message on the same connection; RSET only where a transaction is still open. */
+static void test_second_message(void **state)
+{
+    static const struct {
+        const char *first; /* the server's replies to the first message */
+        const char *dot;
+        const char *second; /* what is said then */
+    } table[] = {
+        {"250 ok\r\n250 ok\r\n354 go\r\n", "250 taken\r\n", "MAIL FROM:<ann@a.example>\r\n"},
+        {"250 ok\r\n550 no\r\n",           "",              "RSET\r\n"                     },
+        {"550 no\r\n",                     "",              "MAIL FROM:<ann@a.example>\r\n"},
+    };
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    (void)state;
+    CHECK_ROWS(i, table)
+    {
+        struct client *c = client_new(&settings);
+        struct cursor in = {SLICE("220 a\r\n250 b\r\n")};
+        struct buf out;
+        enum client_need need;
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        client_message(c, &message);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        in = (struct cursor){slice_of(table[i].first)};
+        while ((need = client_step(c, &in, &out)) == CLIENT_WANTS_BODY) {
+            client_body_end(c, &out);
+            in = (struct cursor){slice_of(table[i].dot)};
+        }
+        check_int(need, CLIENT_MESSAGE_DONE);
+        buf_clear(&out);
+        client_message(c, &message);
+        check_int(client_outcome(c, 0)->verdict, CLIENT_PENDING);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        check_slice(buf_slice(&out), slice_of(table[i].second));
+        client_free(c);
+        buf_done(&out);
+    }
+}
+
+/* A body larger than `out`: the engine asks for no piece that might not fit. */
+static void test_body_waits_for_room(void **state)
+{
+    struct client_settings settings = {0};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    static char dots[CLIENT_PIECE_MAX];
+    struct play p = {0};
+    struct cursor in = {0};
+    size_t sent = 0;
+
+    (void)state;
+    for (size_t i = 0; i + 3 <= sizeof(dots); i += 3)
+        memcpy(dots + i, ".\r\n", 3);
+    play_to_body(&p, &settings, &message);
+    for (int i = 0; i < 100; i++) {
+        if (client_step(p.client, &in, &p.out) == CLIENT_WANTS_INPUT) {
+            sent += buf_len(&p.out);
+            buf_clear(&p.out);
+            continue;
+        }
+        client_body(p.client, (struct slice){dots, sizeof(dots) - sizeof(dots) % 3}, &p.out);
+    }
+    check(sent > 10 * CLIENT_PIECE_MAX);
+    check_int(client_outcome(p.client, 0)->verdict, CLIENT_PENDING);
+    play_end(&p);
+}
+
+static void test_timeouts(void **state)
+{
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+
+    static const struct {
+        const char *reply;
+        unsigned timeout_s; /* afterwards; RFC 5321 4.5.3.2 */
+    } table[] = {
+        {"",           300},
+        {"220 a\r\n",  300},
+        {"250 b\r\n",  300},
+        {"250 ok\r\n", 300},
+        {"250 ok\r\n", 120},
+        {"354 go\r\n", 180},
+        {"",           600},
+        {"250 ok\r\n", 10 },
+    };
+    struct client *c = client_new(&settings);
+    uint64_t waits = client_waits(c);
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, CLIENT_OUT_MAX);
+    client_message(c, &message);
+    CHECK_ROWS(i, table)
+    {
+        struct cursor in = {slice_of(table[i].reply)};
+
+        if (i == 6)
+            client_body_end(c, &out);
+        if (client_step(c, &in, &out) == CLIENT_MESSAGE_DONE) {
+            client_quit(c);
+            client_step(c, &in, &out);
+        }
+        check_int(client_timeout_s(c), table[i].timeout_s);
+        check(i == 0 || client_waits(c) != waits);
+        waits = client_waits(c);
+    }
+    client_step(c, &(struct cursor){SLICE("221")}, &out);
+    check(client_waits(c) == waits); /* part of a line is no progress */
+    client_free(c);
+    buf_done(&out);
+}
+
+static void test_transcript(void **state)
+{
+    static const struct {
+        enum transcript_detail detail;
+        const char *text;
+    } table[] = {
+        {TRANSCRIPT_ALL,      "-> DATA\n<- 354 go\n-> (12 bytes of message)\n-> .\n<** 550-a\n"
+                         "<** 550 b\\x1B[0m\n"},
+        {TRANSCRIPT_REFUSALS, "<** 550-a\n<** 550 b\\x1B[0m\n"        },
+    };
+
+    (void)state;
+    CHECK_ROWS(i, table)
+    {
+        struct transcript t;
+
+        transcript_init(&t, table[i].detail, 4096);
+        transcript_sent(&t, SLICE("DATA"));
+        transcript_received(&t, SLICE("354 go\r\n"));
+        transcript_body(&t, 5);
+        transcript_body(&t, 7);
+        transcript_sent(&t, SLICE("."));
+        transcript_received(&t, SLICE("550-a\r\n"));
+        transcript_received(&t, SLICE("550 b\x1b[0m\n"));
+        check_slice(buf_slice(&t.text), slice_of(table[i].text));
+        check_int(t.lost, 0);
+        transcript_done(&t);
+    }
+}
+
+static void test_transcript_is_bounded(void **state)
+{
+    struct transcript t;
+
+    (void)state;
+    transcript_init(&t, TRANSCRIPT_ALL, 20);
+    transcript_sent(&t, SLICE("EHLO me.example"));
+    transcript_sent(&t, SLICE("QUIT"));
+    check_slice(buf_slice(&t.text), SLICE("-> EHLO me.example\n"));
+    check_int(t.lost, 1);
+    transcript_done(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dialogs),
+        cmocka_unit_test(test_replies_before_commands),
+        cmocka_unit_test(test_refused_within_body),
+        cmocka_unit_test(test_bad_content_never_ends_with_dot),
+        cmocka_unit_test(test_endless_servers),
+        cmocka_unit_test(test_line_bound),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_second_message),
+        cmocka_unit_test(test_body_waits_for_room),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_transcript),
+        cmocka_unit_test(test_transcript_is_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
