@@ -1,10 +1,10 @@
 /*
  * server_commands.c - the verb table and its handlers.
  *
- * One row a verb: in which phases it may stand, whether it takes an argument, what to say about
- * bad syntax, which counter it moves, who handles it. A command passes the checks in one order
- * (bytes, verb, phase, syntax, argument), so every handler starts from a command that is
- * well-formed and in its place, and says or asks exactly one thing.
+ * One row a verb: in which phases it may stand, who handles it, which counters it moves, what to
+ * say about bad syntax. A command passes the checks in one order (phase, form), so every handler
+ * starts from a command that is well-formed and in its place, and says or asks exactly one
+ * thing.
  *
  * A line ends with CRLF. LF alone is told to a person at a terminal in words that help, and ends
  * the session at the third: a mail server never sends it, a smuggled message often does.
@@ -32,8 +32,7 @@ static const struct reply bad_syntax = TEXT(500, "5.5.2", "Error: bad syntax");
 static const struct reply no_such_verb = TEXT(500, "5.5.2", "Error: command not recognized");
 static const struct reply bad_sender = TEXT(501, "5.1.7", "Bad sender address syntax");
 static const struct reply bad_rcpt = TEXT(501, "5.1.3", "Bad recipient address syntax");
-static const struct reply bad_param = TEXT(501, "5.5.4", "Error: malformed parameter");
-static const struct reply twice_param = TEXT(501, "5.5.4", "Error: parameter given twice");
+static const struct reply bad_param = TEXT(501, "5.5.4", "Error: malformed or repeated parameter");
 static const struct reply bad_size = TEXT(501, "5.5.4", "Error: SIZE wants a number of bytes");
 static const struct reply bad_body = TEXT(501, "5.5.4", "Error: BODY is 7BIT or 8BITMIME");
 static const struct reply bad_smtputf8 = TEXT(501, "5.5.4", "Error: SMTPUTF8 takes no value");
@@ -42,6 +41,16 @@ static const struct reply wants_smtputf8 =
 static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fixed limit");
 static const struct reply too_many_rcpts = TEXT(452, "4.5.3", "Error: too many recipients");
 static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
+
+struct command {
+    unsigned phases; /* where it may stand */
+    void (*run)(struct server *s, const struct smtp_command *cmd, struct buf *out);
+    struct slice stage;
+    size_t accepted, tried; /* offsets of the counters */
+    struct reply syntax;    /* to a bad form; code 0: run() says the same whatever the form */
+};
+
+static const struct command commands[VERB_COUNT]; /* below, behind its handlers */
 
 /* --- handlers ------------------------------------------------------------------------------ */
 
@@ -64,7 +73,7 @@ static bool greeted_by_name(struct server *s, const struct smtp_command *cmd)
 static void cmd_ehlo(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     if (!greeted_by_name(s, cmd)) {
-        server_say_wrong(s, out, &REPLY(501, "", "Syntax: EHLO hostname"));
+        server_say_wrong(s, out, &commands[VERB_EHLO].syntax);
         return;
     }
     s->esmtp = true;
@@ -82,7 +91,7 @@ static void cmd_ehlo(struct server *s, const struct smtp_command *cmd, struct bu
 static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     if (!greeted_by_name(s, cmd)) {
-        server_say_wrong(s, out, &REPLY(501, "", "Syntax: HELO hostname"));
+        server_say_wrong(s, out, &commands[VERB_HELO].syntax);
         return;
     }
     s->esmtp = false;
@@ -167,8 +176,6 @@ static const struct reply *mail_params_read(struct server *s, const struct smtp_
 
         if (known == NULL)
             return unsupported(s, p->name);
-        if (smtp_command_param(cmd, p->name) != p)
-            return &twice_param;
         const struct reply *refusal = known->read(p, out);
 
         if (refusal != NULL)
@@ -261,20 +268,17 @@ static void cmd_noop(struct server *s, const struct smtp_command *cmd, struct bu
     server_say(s, out, &ok);
 }
 
+#define HELP(next)                                                                                 \
+    TEXT(214, "2.0.0",                                                                             \
+         "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"                           \
+         "Next: " next)
+
 /* The next sensible step, by phase. */
 static const struct reply helps[] = {
-    [PHASE_GREETED] = TEXT(214, "2.0.0",
-                           "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
-                           "Next: EHLO your.host.name"),
-    [PHASE_READY] = TEXT(214, "2.0.0",
-                         "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
-                         "Next: MAIL FROM:<you@example.org>"),
-    [PHASE_MAIL] = TEXT(214, "2.0.0",
-                        "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
-                        "Next: RCPT TO:<somebody@example.org>"),
-    [PHASE_RCPT] = TEXT(214, "2.0.0",
-                        "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT\n"
-                        "Next: DATA, or one more RCPT TO:<somebody@example.org>"),
+    [PHASE_GREETED] = HELP("EHLO your.host.name"),
+    [PHASE_READY] = HELP("MAIL FROM:<you@example.org>"),
+    [PHASE_MAIL] = HELP("RCPT TO:<somebody@example.org>"),
+    [PHASE_RCPT] = HELP("DATA, or one more RCPT TO:<somebody@example.org>"),
 };
 
 static void cmd_help(struct server *s, const struct smtp_command *cmd, struct buf *out)
@@ -302,6 +306,11 @@ static void cmd_not_here(struct server *s, const struct smtp_command *cmd, struc
     server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: command not implemented here"));
 }
 
+static void cmd_unknown(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    server_say_wrong(s, out, cmd->name.len > 0 ? &no_such_verb : &bad_syntax);
+}
+
 static void cmd_quit(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     (void)cmd;
@@ -319,56 +328,36 @@ static void cmd_http(struct server *s, const struct smtp_command *cmd, struct bu
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-enum argument { ARGUMENT_ANY, ARGUMENT_NONE, ARGUMENT_NEEDED };
+#define TRANSACTION (IN(PHASE_MAIL) | IN(PHASE_RCPT))
+#define ANY         (IN(PHASE_GREETED) | IN(PHASE_READY) | TRANSACTION)
+#define LAST        (ANY | IN(PHASE_REFUSED))
 
-struct command {
-    unsigned phases; /* where it may stand */
-    enum argument argument;
-    void (*run)(struct server *s, const struct smtp_command *cmd, struct buf *out);
-    struct slice stage;
-    struct reply syntax;    /* bad form, or the argument missing or too much */
-    size_t accepted, tried; /* offsets of the counters */
-};
-
-#define READY_OR_TX  (IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_RCPT))
-#define ANY          (IN(PHASE_GREETED) | READY_OR_TX)
-
-#define SYNTAX(text) TEXT(501, "5.5.4", "Syntax: " text)
 #define COUNTED(field)                                                                             \
     offsetof(struct server_counts, field), offsetof(struct server_counts, field##_tried)
-#define COMMAND SLICE_INIT("COMMAND")
-#define NOT_HERE                                                                                   \
-    {                                                                                              \
-        ANY, ARGUMENT_ANY, cmd_not_here, COMMAND, SYNTAX(""), COUNTED(other)                       \
-    }
+#define SYNTAX(text) TEXT(501, "5.5.4", "Syntax: " text)
+#define COMMAND      SLICE_INIT("COMMAND")
+#define NO_SYNTAX    TEXT(0, "", "")
 
 /* clang-format off */
 static const struct command commands[VERB_COUNT] = {
-    [VERB_EHLO] = {ANY, ARGUMENT_ANY, cmd_ehlo, SLICE_INIT("EHLO"),
-                   SYNTAX("EHLO hostname"), COUNTED(ehlo)},
-    [VERB_HELO] = {ANY, ARGUMENT_ANY, cmd_helo, SLICE_INIT("EHLO"),
-                   SYNTAX("HELO hostname"), COUNTED(helo)},
-    [VERB_MAIL] = {IN(PHASE_READY), ARGUMENT_ANY, cmd_mail, SLICE_INIT("MAIL"),
-                   SYNTAX("MAIL FROM:<address>"), COUNTED(mail)},
-    [VERB_RCPT] = {IN(PHASE_MAIL) | IN(PHASE_RCPT), ARGUMENT_ANY, cmd_rcpt, SLICE_INIT("RCPT"),
-                   SYNTAX("RCPT TO:<address>"), COUNTED(rcpt)},
-    [VERB_DATA] = {IN(PHASE_RCPT), ARGUMENT_NONE, cmd_data, SLICE_INIT("DATA"),
-                   SYNTAX("DATA"), COUNTED(data)},
-    [VERB_RSET] = {ANY, ARGUMENT_NONE, cmd_rset, COMMAND, SYNTAX("RSET"), COUNTED(rset)},
-    [VERB_NOOP] = {ANY, ARGUMENT_ANY, cmd_noop, COMMAND, SYNTAX("NOOP"), COUNTED(noop)},
-    [VERB_HELP] = {ANY, ARGUMENT_ANY, cmd_help, COMMAND, SYNTAX("HELP"), COUNTED(other)},
-    [VERB_VRFY] = {ANY, ARGUMENT_NEEDED, cmd_vrfy, COMMAND, SYNTAX("VRFY address"), COUNTED(other)},
-    [VERB_EXPN] = {ANY, ARGUMENT_ANY, cmd_expn, COMMAND, SYNTAX("EXPN list"), COUNTED(other)},
-    [VERB_QUIT] = {ANY | IN(PHASE_REFUSED), ARGUMENT_NONE, cmd_quit, COMMAND,
-                   SYNTAX("QUIT"), COUNTED(quit)},
-    [VERB_LHLO] = NOT_HERE,
-    [VERB_BDAT] = NOT_HERE,
-    [VERB_STARTTLS] = NOT_HERE,
-    [VERB_AUTH] = NOT_HERE,
-    [VERB_ETRN] = NOT_HERE,
-    [VERB_HTTP] = {ANY | IN(PHASE_REFUSED), ARGUMENT_ANY, cmd_http, COMMAND,
-                   SYNTAX(""), COUNTED(unknown)},
-    [VERB_UNKNOWN] = {0, ARGUMENT_ANY, NULL, COMMAND, SYNTAX(""), COUNTED(unknown)},
+    [VERB_EHLO] = {ANY, cmd_ehlo, SLICE_INIT("EHLO"), COUNTED(ehlo), TEXT(501, "", "Syntax: EHLO hostname")},
+    [VERB_HELO] = {ANY, cmd_helo, SLICE_INIT("EHLO"), COUNTED(helo), TEXT(501, "", "Syntax: HELO hostname")},
+    [VERB_MAIL] = {IN(PHASE_READY), cmd_mail, SLICE_INIT("MAIL"), COUNTED(mail), SYNTAX("MAIL FROM:<address>")},
+    [VERB_RCPT] = {TRANSACTION, cmd_rcpt, SLICE_INIT("RCPT"), COUNTED(rcpt), SYNTAX("RCPT TO:<address>")},
+    [VERB_DATA] = {IN(PHASE_RCPT), cmd_data, SLICE_INIT("DATA"), COUNTED(data), SYNTAX("DATA")},
+    [VERB_RSET] = {ANY, cmd_rset, COMMAND, COUNTED(rset), SYNTAX("RSET")},
+    [VERB_NOOP] = {ANY, cmd_noop, COMMAND, COUNTED(noop), NO_SYNTAX},
+    [VERB_HELP] = {ANY, cmd_help, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_VRFY] = {ANY, cmd_vrfy, COMMAND, COUNTED(other), SYNTAX("VRFY address")},
+    [VERB_EXPN] = {ANY, cmd_expn, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_QUIT] = {LAST, cmd_quit, COMMAND, COUNTED(quit), SYNTAX("QUIT")},
+    [VERB_HTTP] = {LAST, cmd_http, COMMAND, COUNTED(unknown), NO_SYNTAX},
+    [VERB_LHLO] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_BDAT] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_STARTTLS] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_AUTH] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_ETRN] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_UNKNOWN] = {ANY, cmd_unknown, COMMAND, COUNTED(unknown), NO_SYNTAX},
 };
 
 /* clang-format on */
@@ -434,20 +423,19 @@ static void say_out_of_order(struct server *s, struct buf *out)
         server_say_wrong(s, out, &r);
 }
 
-/* What is wrong with the form of a known verb that is in its place; NULL: nothing. */
-static const struct reply *find_fault(const struct server *s, const struct command *row,
-                                      const struct smtp_command *cmd, enum smtp_command_fault fault)
+/* What is wrong with the form of a verb that is in its place; NULL: nothing. */
+static const struct reply *form_refusal(const struct server *s, enum smtp_command_fault fault)
 {
-    if (fault == SMTP_COMMAND_BAD_FORM)
-        return &row->syntax;
-    if (fault == SMTP_COMMAND_BAD_PATH)
-        return s->verb == VERB_MAIL ? &bad_sender : &bad_rcpt;
-    if (fault == SMTP_COMMAND_BAD_PARAM)
-        return &bad_param;
-    if (row->argument == ARGUMENT_NONE && cmd->argument.len > 0)
-        return &row->syntax;
-    if (row->argument == ARGUMENT_NEEDED && cmd->argument.len == 0)
-        return &row->syntax;
+    const struct reply *syntax = &commands[s->verb].syntax;
+
+    switch (fault) {
+    case SMTP_COMMAND_OK:
+    case SMTP_COMMAND_UNKNOWN: return NULL;
+    case SMTP_COMMAND_BAD_BYTES: return &bad_bytes;
+    case SMTP_COMMAND_BAD_FORM: return syntax->code != 0 ? syntax : NULL;
+    case SMTP_COMMAND_BAD_PATH: return s->verb == VERB_MAIL ? &bad_sender : &bad_rcpt;
+    case SMTP_COMMAND_BAD_PARAM: return &bad_param;
+    }
     return NULL;
 }
 
@@ -456,19 +444,11 @@ static void command_run(struct server *s, const struct smtp_command *cmd,
 {
     const struct command *row = &commands[s->verb];
 
-    if (fault == SMTP_COMMAND_BAD_BYTES) {
-        server_say_wrong(s, out, &bad_bytes);
-        return;
-    }
-    if (s->verb == VERB_UNKNOWN) {
-        server_say_wrong(s, out, cmd->name.len > 0 ? &no_such_verb : &bad_syntax);
-        return;
-    }
     if ((row->phases & IN(s->phase)) == 0) {
         say_out_of_order(s, out);
         return;
     }
-    const struct reply *refusal = find_fault(s, row, cmd, fault);
+    const struct reply *refusal = form_refusal(s, fault);
 
     if (refusal != NULL) {
         server_say_wrong(s, out, refusal);
