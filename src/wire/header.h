@@ -22,7 +22,7 @@ struct header_field {
  * no field: the header ends there. Lines may end with CRLF or LF. */
 bool header_take_field(struct cursor *c, struct header_field *out);
 
-/* Where the body begins: behind the empty line. True when there is one. */
+/* Where the body begins: behind the empty line. True when there is one; else all is header. */
 bool header_split(struct slice message, struct slice *header, struct slice *body);
 
 /* First field of that name, case folded. */
@@ -31,22 +31,35 @@ bool header_find(struct slice header, struct slice name, struct header_field *ou
 /* The value on one line: folds become one blank, ends are trimmed. */
 struct slice header_unfold(struct arena *arena, struct slice raw_value);
 
-/* "Name: value\r\n", folded to 78 columns at blanks where possible, at most 998 always. */
+/* "Name: value\r\n", folded to 78 columns at blanks where possible, at most 998 always. False, and
+ * out unchanged, when it does not fit or the name is none (RFC 5322 2.2; 1 to 76 characters). */
 bool header_write(struct buf *out, struct slice name, struct slice value);
 
 /* The value for an unstructured or display-name position with bytes outside ASCII: RFC 2047
- * encoded words (UTF-8, base64). Pure ASCII comes back unchanged. */
+ * encoded words (UTF-8, base64). Pure ASCII comes back unchanged; otherwise controls and broken
+ * UTF-8 become "?". */
 struct slice header_encode_text(struct arena *arena, struct slice utf8);
 
-/* Streaming count and search while a message arrives: feed the message in pieces. */
-enum { HEADER_WATCH_VALUE_MAX = 256 };
+/* Streaming count and search while a message arrives: feed the message in pieces. Costs nothing
+ * once the header has ended. */
+enum { HEADER_WATCH_VALUE_MAX = 256, HEADER_WATCH_NAME_MAX = 12 };
+
+enum header_watch_state {
+    WATCH_LINE_START,
+    WATCH_EMPTY_LINE, /* its CR was seen */
+    WATCH_NAME,
+    WATCH_NAME_BLANK,
+    WATCH_MESSAGE_ID, /* in a value that is kept */
+    WATCH_SKIP,       /* to the end of the line */
+};
 
 struct header_watch {
-    int state;
-    bool ended;              /* the empty line was seen */
-    unsigned received_count; /* "Received:" fields */
-    uint64_t header_bytes;
-    char name[12];
+    enum header_watch_state state;
+    bool ended;                       /* the empty line was seen */
+    bool keeps;                       /* a continuation line belongs to message_id */
+    unsigned received_count;          /* "Received:" fields */
+    uint64_t header_bytes;            /* the empty line included */
+    char name[HEADER_WATCH_NAME_MAX]; /* of the field at hand, lower case */
     unsigned name_len;
     char message_id[HEADER_WATCH_VALUE_MAX]; /* first Message-ID's value, cut at the bound */
     unsigned message_id_len;
