@@ -1,0 +1,472 @@
+/*
+ * warden.c - the parent of all roles.
+ *
+ * Each role is a process of the same binary ("postroad role NAME INDEX") with its end of the
+ * warden's channel at descriptor 3; everything else it needs comes through that channel, and
+ * may be sent before the process has even started, because the socket keeps it. When a role
+ * ends, it is started again after a pause that doubles, and every peer gets a new channel to
+ * it. Children end by themselves when the warden's channel closes, so even its death leaves
+ * nothing behind.
+ *
+ * Draining goes with the mail: receivers first, then who they feed. The scribe is last.
+ */
+#include "roles/warden.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "loop/listener.h"
+#include "loop/signals.h"
+#include "roles/role.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+    WARDEN_FD = 3, /* where a child finds its channel */
+    BACKOFF_FIRST_MS = 50,
+    BACKOFF_MAX_MS = 10000,
+    STEADY_MS = 10000, /* lived so long: the next pause is the shortest again */
+    DRAIN_TIMEOUT_MS = 20000,
+};
+
+struct child {
+    struct warden *warden;
+    enum role_kind kind;
+    unsigned index;
+    pid_t pid; /* 0: not running */
+    struct channel channel;
+    struct timer restart;
+    uint64_t started_ms;
+    unsigned backoff_ms;
+    bool ready;
+};
+
+struct warden {
+    const struct warden_options *options;
+    struct net *net;
+    struct clock *clock;
+    struct loop *loop;
+    struct signals signals;
+    struct disk_file *settings_file;
+    int *listeners;
+    struct child *children;
+    size_t child_count;
+    struct channel scribe;
+    struct timer drain_deadline;
+    size_t drain_stage; /* index into drain_order */
+    bool draining;
+    bool told_ready;
+};
+
+/* Who may talk to whom, each pair once. The warden's own line to the scribe is the last. */
+static const struct {
+    enum role_kind a, b;
+} edges[] = {
+    {ROLE_RECEIVER, ROLE_COURIER},
+    {ROLE_COURIER,  ROLE_POSTMAN},
+    {ROLE_RECEIVER, ROLE_SCRIBE },
+    {ROLE_COURIER,  ROLE_SCRIBE },
+    {ROLE_POSTMAN,  ROLE_SCRIBE },
+};
+
+static const enum role_kind start_order[] = {ROLE_SCRIBE, ROLE_POSTMAN, ROLE_COURIER,
+                                             ROLE_RECEIVER};
+
+static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN,
+                                             ROLE_SCRIBE};
+
+enum {
+    EDGES = sizeof(edges) / sizeof(*edges),
+    STAGES = sizeof(drain_order) / sizeof(*drain_order)
+};
+
+/* ---- telling ---- */
+
+static void tell(struct warden *w, enum event_kind kind, struct slice text)
+{
+    struct buf events;
+
+    buf_init(&events, 4096);
+    struct event_writer e = event_begin(&events, kind, clock_wall_us(w->clock));
+    event_text(&e, FIELD_ROLE, SLICE("master"));
+    event_text(&e, FIELD_TEXT, text);
+    if (event_end(&e))
+        channel_send(&w->scribe, MESSAGE_EVENTS, buf_slice(&events), NULL, -1);
+    buf_done(&events);
+}
+
+static void tell_end(struct child *c, int status, unsigned pause_ms)
+{
+    char text[160];
+    int len;
+
+    if (WIFSIGNALED(status))
+        len = snprintf(text, sizeof(text), "%s %u ended by signal %d, starts again in %u ms",
+                       role_name(c->kind), c->index, WTERMSIG(status), pause_ms);
+    else
+        len = snprintf(text, sizeof(text), "%s %u ended with status %d, starts again in %u ms",
+                       role_name(c->kind), c->index, WEXITSTATUS(status), pause_ms);
+    tell(c->warden, EVENT_WARNING, (struct slice){text, (size_t)len});
+}
+
+/* ---- wiring ---- */
+
+static void close_handle(struct warden *w, int handle)
+{
+    w->net->ops->close(w->net, handle);
+}
+
+static void send_peer(struct channel *to, enum role_kind kind, unsigned index, int handle)
+{
+    struct buf body;
+
+    buf_init(&body, 16);
+    put_u8(&body, (uint8_t)kind);
+    put_u32(&body, index);
+    channel_send(to, MESSAGE_PEER, buf_slice(&body), NULL, handle);
+    buf_done(&body);
+}
+
+static void wire(struct warden *w, struct child *a, struct child *b)
+{
+    int ends[2];
+    int code = w->net->ops->pair(w->net, ends);
+
+    if (code < 0) {
+        fail_code(code, "make a channel for", slice_of(role_name(a->kind)));
+        return;
+    }
+    send_peer(&a->channel, b->kind, b->index, ends[0]);
+    send_peer(&b->channel, a->kind, a->index, ends[1]);
+    close_handle(w, ends[0]);
+    close_handle(w, ends[1]);
+}
+
+static bool may_talk(enum role_kind a, enum role_kind b)
+{
+    for (size_t i = 0; i < EDGES; i++)
+        if ((edges[i].a == a && edges[i].b == b) || (edges[i].a == b && edges[i].b == a))
+            return true;
+    return false;
+}
+
+static void wire_all(struct warden *w, struct child *c)
+{
+    for (size_t i = 0; i < w->child_count; i++) {
+        struct child *other = &w->children[i];
+
+        if (other != c && channel_is_open(&other->channel) && may_talk(c->kind, other->kind))
+            wire(w, c, other);
+    }
+}
+
+static void no_message(struct channel *c, enum message_kind kind, struct slice body,
+                       struct disk_file *file, int handle)
+{
+    (void)c, (void)kind, (void)body, (void)file, (void)handle;
+}
+
+static void no_matter(struct channel *c)
+{
+    (void)c;
+}
+
+static void wire_self(struct warden *w, struct child *scribe)
+{
+    int ends[2];
+
+    channel_close(&w->scribe);
+    if (w->net->ops->pair(w->net, ends) < 0)
+        return;
+    send_peer(&scribe->channel, ROLE_WARDEN, 0, ends[1]);
+    close_handle(w, ends[1]);
+    channel_open(&w->scribe, w->loop, ends[0], ROLE_WARDEN, ROLE_SCRIBE, no_message, no_matter);
+}
+
+/* ---- children ---- */
+
+static void send_settings(struct warden *w, struct child *c)
+{
+    struct buf body;
+
+    buf_init(&body, CHANNEL_MESSAGE_MAX);
+    put_bytes(&body, slice_head(w->options->file, 4096));
+    channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body), w->settings_file, -1);
+    buf_done(&body);
+}
+
+static void send_listeners(struct warden *w, struct child *c)
+{
+    for (size_t i = 0; i < w->options->settings->listener_count; i++) {
+        struct buf body;
+
+        buf_init(&body, 16);
+        put_u32(&body, (uint32_t)i);
+        channel_send(&c->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, w->listeners[i]);
+        buf_done(&body);
+    }
+}
+
+static void child_message(struct channel *channel, enum message_kind kind, struct slice body,
+                          struct disk_file *file, int handle)
+{
+    struct child *c = LIST_ENTRY(channel, struct child, channel);
+    struct warden *w = c->warden;
+
+    (void)kind, (void)body, (void)file, (void)handle; /* the matrix allows READY only */
+    c->ready = true;
+    for (size_t i = 0; i < w->child_count; i++)
+        if (!w->children[i].ready)
+            return;
+    if (!w->told_ready && w->options->ready != NULL)
+        w->options->ready(w->options->ctx);
+    w->told_ready = true;
+}
+
+static void child_closed(struct channel *channel)
+{
+    (void)channel; /* SIGCHLD tells the rest */
+}
+
+static int spawn(struct child *c, int handle)
+{
+    char index[16];
+    char program[] = "postroad", role[] = "role", name[32];
+    char *argv[] = {program, role, name, index, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+
+    snprintf(index, sizeof(index), "%u", c->index);
+    snprintf(name, sizeof(name), "%s", role_name(c->kind));
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, handle, WARDEN_FD);
+    int failed = posix_spawn(&c->pid, "/proc/self/exe", &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return -failed;
+}
+
+static void child_start(struct child *c);
+
+static void child_retry(struct child *c)
+{
+    timer_set(c->warden->loop, &c->restart, c->backoff_ms);
+    c->backoff_ms = c->backoff_ms * 2 < BACKOFF_MAX_MS ? c->backoff_ms * 2 : BACKOFF_MAX_MS;
+}
+
+static void on_restart(struct timer *t)
+{
+    child_start(LIST_ENTRY(t, struct child, restart));
+}
+
+static void child_start(struct child *c)
+{
+    struct warden *w = c->warden;
+    int ends[2];
+    int code = w->net->ops->pair(w->net, ends);
+
+    c->started_ms = clock_monotonic_ms(w->clock);
+    if (code == 0) {
+        code = spawn(c, ends[1]);
+        close_handle(w, ends[1]);
+        if (code < 0)
+            close_handle(w, ends[0]);
+    }
+    if (code < 0) {
+        c->pid = 0;
+        fail_code(code, "start", slice_of(role_name(c->kind)));
+        child_retry(c);
+        return;
+    }
+    channel_open(&c->channel, w->loop, ends[0], ROLE_WARDEN, c->kind, child_message, child_closed);
+    send_settings(w, c);
+    if (c->kind == ROLE_RECEIVER)
+        send_listeners(w, c);
+    wire_all(w, c);
+    if (c->kind == ROLE_SCRIBE)
+        wire_self(w, c);
+    channel_send(&c->channel, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
+}
+
+/* ---- draining ---- */
+
+static bool stage_over(struct warden *w)
+{
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == drain_order[w->drain_stage] && w->children[i].pid != 0)
+            return false;
+    return true;
+}
+
+static void drain_stage(struct warden *w)
+{
+    if (drain_order[w->drain_stage] == ROLE_SCRIBE) {
+        tell(w, EVENT_ROLE, SLICE("stopped"));
+        channel_close(&w->scribe);
+    }
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == drain_order[w->drain_stage])
+            channel_send(&w->children[i].channel, MESSAGE_DRAIN, (struct slice){NULL, 0}, NULL, -1);
+    timer_set(w->loop, &w->drain_deadline, DRAIN_TIMEOUT_MS);
+}
+
+static void drain_on(struct warden *w)
+{
+    while (stage_over(w)) {
+        if (++w->drain_stage == STAGES) {
+            loop_stop(w->loop);
+            return;
+        }
+        drain_stage(w);
+    }
+}
+
+/* What has not ended in time is ended: everything acknowledged is on disk anyway. */
+static void on_drain_deadline(struct timer *t)
+{
+    struct warden *w = LIST_ENTRY(t, struct warden, drain_deadline);
+
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == drain_order[w->drain_stage] && w->children[i].pid != 0)
+            kill(w->children[i].pid, SIGKILL);
+}
+
+static void drain(struct warden *w)
+{
+    if (w->draining)
+        return;
+    w->draining = true;
+    for (size_t i = 0; i < w->child_count; i++)
+        timer_cancel(w->loop, &w->children[i].restart);
+    drain_stage(w);
+    drain_on(w);
+}
+
+/* ---- signals ---- */
+
+static void child_ended(struct warden *w, pid_t pid, int status)
+{
+    for (size_t i = 0; i < w->child_count; i++) {
+        struct child *c = &w->children[i];
+
+        if (c->pid != pid)
+            continue;
+        c->pid = 0;
+        c->ready = false;
+        channel_close(&c->channel);
+        if (w->draining)
+            return;
+        if (clock_monotonic_ms(w->clock) - c->started_ms > STEADY_MS)
+            c->backoff_ms = BACKOFF_FIRST_MS;
+        tell_end(c, status, c->backoff_ms);
+        child_retry(c);
+        return;
+    }
+}
+
+static void on_signal(struct signals *s, int number)
+{
+    struct warden *w = LIST_ENTRY(s, struct warden, signals);
+    pid_t pid;
+    int status;
+
+    if (number == SIGTERM || number == SIGINT)
+        drain(w);
+    if (number == SIGHUP)
+        tell(w, EVENT_WARNING, SLICE("reload is not in this version: restart to change settings"));
+    while (signals_reap(&pid, &status))
+        child_ended(w, pid, status);
+    if (w->draining)
+        drain_on(w);
+}
+
+/* ---- the beginning ---- */
+
+static int open_listeners(struct warden *w)
+{
+    const struct settings *s = w->options->settings;
+
+    w->listeners = memory_new(s->listener_count * sizeof(*w->listeners));
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct settings_listener *l = &s->listeners[i];
+        struct net_address at = {.port = l->port};
+
+        memcpy(at.ip, l->ip, sizeof(at.ip));
+        w->listeners[i] = w->net->ops->listen(w->net, &at, l->any, LISTENER_BACKLOG);
+        if (w->listeners[i] < 0)
+            return fail_code(w->listeners[i], "listen on", l->address);
+    }
+    return 0;
+}
+
+static void add_children(struct warden *w)
+{
+    size_t count = sizeof(start_order) / sizeof(*start_order) - 1 + w->options->receivers;
+
+    w->children = memory_new(count * sizeof(*w->children));
+    for (size_t i = 0; i < count; i++) {
+        struct child *c = &w->children[i];
+        bool receiver = i >= count - w->options->receivers;
+
+        c->warden = w;
+        c->kind = receiver ? ROLE_RECEIVER : start_order[i];
+        c->index = receiver ? (unsigned)(i - (count - w->options->receivers)) : 0;
+        c->channel.watch.handle = -1;
+        c->backoff_ms = BACKOFF_FIRST_MS;
+        timer_init(&c->restart, on_restart);
+    }
+    w->child_count = count;
+}
+
+static void warden_done(struct warden *w)
+{
+    for (size_t i = 0; i < w->child_count; i++) {
+        channel_close(&w->children[i].channel);
+        timer_cancel(w->loop, &w->children[i].restart);
+    }
+    channel_close(&w->scribe);
+    timer_cancel(w->loop, &w->drain_deadline);
+    signals_close(&w->signals);
+    disk_close(w->settings_file);
+    memory_free(w->listeners);
+    memory_free(w->children);
+    loop_free(w->loop);
+    w->net->ops->free(w->net);
+}
+
+int warden_run(const struct warden_options *options)
+{
+    struct warden w = {.options = options,
+                       .net = net_real_new(),
+                       .clock = clock_real(),
+                       .scribe = {.watch = {.handle = -1}}};
+    int status = EXIT_SUCCESS;
+
+    w.loop = loop_new(w.net, w.clock);
+    timer_init(&w.drain_deadline, on_drain_deadline);
+    if (open_listeners(&w) < 0)
+        status = EX_UNAVAILABLE;
+    else if (disk_sealed(disk_real(), options->text, &w.settings_file) < 0 ||
+             signals_open(&w.signals, w.loop, on_signal) < 0)
+        status = EX_OSERR;
+    if (status == EXIT_SUCCESS) {
+        add_children(&w);
+        for (size_t i = 0; i < w.child_count; i++)
+            child_start(&w.children[i]);
+        if (loop_run(w.loop) < 0)
+            status = EX_OSERR;
+    }
+    warden_done(&w);
+    return status;
+}
