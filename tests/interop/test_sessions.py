@@ -10,7 +10,7 @@ from server import as_sent, role_of, wait_until
 SMALL = """\
 hostname mx.example.org
 queue {folder}/spool
-max-size 100k
+max-size 100K
 listen mx 127.0.0.1:{port}
 reject to address nobody@example.org "5.1.1 no such user"
 discard to domain discard.example
@@ -135,7 +135,7 @@ def test_two_servers_on_one_port(server, tmp_path):
 
 
 def test_bad_configuration_starts_nothing(serve, tmp_path):
-    server = serve(SMALL.replace("max-size 100k", "max-size lots"))
+    server = serve(SMALL.replace("max-size 100K", "max-size lots"))
     status, said = run(*server.command())
     assert status == 78
     assert "postroad.conf:3:10: error:" in said and "^" in said, said
