@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { READS_PER_ROUND = 64, KIND_LEN = 2 };
+enum { READS_PER_ROUND = 64 };
 
 struct waiting {
     struct list link;
@@ -137,32 +137,36 @@ static bool cargo_fits(enum message_kind kind, const struct disk_file *file, int
     return false;
 }
 
-int channel_send(struct channel *c, enum message_kind kind, struct slice body,
-                 struct disk_file *file, int handle)
+static int send_or_queue(struct channel *c, struct slice message, struct disk_file *file,
+                         int handle)
 {
-    char bytes[CHANNEL_MESSAGE_MAX];
-    struct slice message = {bytes, KIND_LEN + body.len};
-    struct net *net;
+    struct net *net = loop_net(c->loop);
 
-    assert(message_allowed(kind, c->self, c->peer));
-    assert(file == NULL || handle < 0);
-    if (!channel_is_open(c))
-        return -ENOTCONN;
-    if (body.len > CHANNEL_BODY_MAX)
-        return -EMSGSIZE;
-    bytes[0] = (char)(kind & 0xff);
-    bytes[1] = (char)(kind >> 8);
-    if (body.len > 0)
-        memcpy(bytes + KIND_LEN, body.data, body.len);
-    if (!list_empty(&c->queue))
+    if (!list_empty(&c->queue)) /* not past those that wait */
         return queue_append(c, message, file, handle);
-    net = loop_net(c->loop);
     int64_t sent = net->ops->send(net, c->watch.handle, message, file, handle);
     if (sent == -EAGAIN)
         return queue_append(c, message, file, handle);
     if (sent == -EPIPE || sent == -ECONNRESET)
         return -ENOTCONN;
     return sent < 0 ? (int)sent : 0;
+}
+
+int channel_send(struct channel *c, enum message_kind kind, struct slice body,
+                 struct disk_file *file, int handle)
+{
+    struct buf message;
+    int code = -EMSGSIZE;
+
+    assert(message_allowed(kind, c->self, c->peer));
+    assert(file == NULL || handle < 0);
+    if (!channel_is_open(c))
+        return -ENOTCONN;
+    buf_init(&message, CHANNEL_MESSAGE_MAX);
+    if (put_u16(&message, (uint16_t)kind) && buf_append(&message, body))
+        code = send_or_queue(c, buf_slice(&message), file, handle);
+    buf_done(&message);
+    return code;
 }
 
 /* Receiving */
@@ -226,7 +230,7 @@ static bool read_one(struct channel *c, char *bytes)
 static void channel_ready(struct watch *w, unsigned events)
 {
     struct channel *c = LIST_ENTRY(w, struct channel, watch);
-    char bytes[CHANNEL_MESSAGE_MAX];
+    struct buf room;
 
     /* A send that fails means that the peer is gone; reading finds that out after its last
      * message, and level-triggered events keep calling until then. */
@@ -234,9 +238,12 @@ static void channel_ready(struct watch *w, unsigned events)
         (void)watch_set(c->loop, &c->watch, NET_READABLE);
     if (!(events & (NET_READABLE | NET_HANGUP)))
         return;
+    buf_init(&room, CHANNEL_MESSAGE_MAX);
+    char *bytes = buf_reserve(&room, CHANNEL_MESSAGE_MAX);
     for (int i = 0; i < READS_PER_ROUND; i++)
         if (!read_one(c, bytes))
-            return;
+            break;
+    buf_done(&room);
 }
 
 int channel_open(struct channel *c, struct loop *loop, int handle, enum role_kind self,
