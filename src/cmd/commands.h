@@ -1,0 +1,12 @@
+/*
+ * commands.h - the subcommands of the one binary. Each returns an exit status of sysexits.h.
+ */
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+int cmd_dev(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_role(int argc, char **argv);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * dev.c - the mail system on a laptop: no root, no DNS, nothing leaves the machine.
+ *
+ * dev writes a configuration and runs it like any other; there is no second code path. Every
+ * address has an inbox below one folder.
+ */
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/system.h"
+
+#include "base/disk.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { DEV_TEXT_MAX = 4 * PATH_MAX + 1024 };
+
+struct dev {
+    const char *dir;
+    const char *smtp;
+    const char *listen;
+    char smtp_address[128];
+    char dir_path[PATH_MAX];
+};
+
+static void say_addresses(void *ctx)
+{
+    const struct dev *d = ctx;
+
+    printf("postroad dev is ready; Ctrl-C ends it.\n\n"
+           "  SMTP   %s\n"
+           "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n\n"
+           "Try:  postroad send --server %s --to you@example.org --subject hello --body hi\n\n",
+           d->smtp_address, d->dir_path, d->smtp_address);
+    fflush(stdout);
+}
+
+/* Writes a configuration value in quotes. */
+static bool quote(struct buf *out, const char *text)
+{
+    bool fits = buf_append_char(out, '"');
+
+    for (; *text != '\0' && fits; text++)
+        fits = (*text != '"' && *text != '\\') || buf_append_char(out, '\\')
+                   ? buf_append_char(out, *text)
+                   : false;
+    return fits && buf_append_char(out, '"');
+}
+
+static bool write_settings(const struct dev *d, struct buf *out)
+{
+    char spool[PATH_MAX + 16], mail[PATH_MAX + 32];
+
+    snprintf(spool, sizeof(spool), "%s/spool", d->dir_path);
+    snprintf(mail, sizeof(mail), "%s/mail/{domain}/{user}", d->dir_path);
+    return buf_printf(out, "hostname   localhost\n") && buf_printf(out, "listen mx  ") &&
+           quote(out, d->smtp_address) && buf_printf(out, "\nqueue      ") && quote(out, spool) &&
+           buf_printf(out, " { min-free 64M }\n") &&
+           buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
+           buf_printf(out, "\npostmaster postmaster@localhost\n");
+}
+
+/* Where the person wants it; may be relative. */
+static int wanted_dir(const struct dev *d, char out[PATH_MAX])
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char cwd[PATH_MAX] = "";
+
+    if (d->dir != NULL && d->dir[0] != '/' && getcwd(cwd, sizeof(cwd)) != NULL)
+        return snprintf(out, PATH_MAX, "%s/%s", cwd, d->dir);
+    if (d->dir != NULL)
+        return snprintf(out, PATH_MAX, "%s", d->dir);
+    if (state != NULL && state[0] == '/')
+        return snprintf(out, PATH_MAX, "%s/postroad/dev", state);
+    return snprintf(out, PATH_MAX, "%s/.local/state/postroad/dev", home == NULL ? "/tmp" : home);
+}
+
+/* Makes the folder and finds its plain name, since a configuration wants one without "..". */
+static int choose_dir(struct dev *d)
+{
+    char path[PATH_MAX];
+    struct disk_dir *dir;
+    int len = wanted_dir(d, path);
+
+    if (len < 0 || len >= PATH_MAX || strpbrk(path, "{}\n") != NULL) {
+        fputs("postroad dev: the folder's name is too long, or has one of { } or a line end in "
+              "it; choose another with --dir\n",
+              stderr);
+        return EX_USAGE;
+    }
+    int code = disk_dir_make_path(disk_real(), slice_of(path), 0700, &dir);
+    if (code < 0) {
+        fprintf(stderr, "postroad dev: cannot make the folder %s: %s; choose another with --dir\n",
+                path, strerrordesc_np(-code));
+        return EX_CANTCREAT;
+    }
+    disk_dir_close(dir);
+    return realpath(path, d->dir_path) == NULL ? EX_OSERR : EXIT_SUCCESS;
+}
+
+/* --smtp HOST:PORT wins; --listen changes the address only. */
+static void choose_address(struct dev *d)
+{
+    if (d->smtp != NULL)
+        snprintf(d->smtp_address, sizeof(d->smtp_address), "%s", d->smtp);
+    else if (d->listen != NULL && strchr(d->listen, ':') != NULL && d->listen[0] != '[')
+        snprintf(d->smtp_address, sizeof(d->smtp_address), "[%s]:1025", d->listen);
+    else
+        snprintf(d->smtp_address, sizeof(d->smtp_address), "%s:1025",
+                 d->listen == NULL ? "127.0.0.1" : d->listen);
+}
+
+int cmd_dev(int argc, char **argv)
+{
+    struct dev d = {0};
+    const struct option options[] = {
+        {"--dir",    NULL, OPTION_TEXT, &d.dir,    "D",
+         "where queue and mail lie (default ~/.local/state/postroad/dev)",    "POSTROAD_DEV_DIR"   },
+        {"--smtp",   NULL, OPTION_TEXT, &d.smtp,   "HOST:PORT",
+         "where SMTP is spoken (default 127.0.0.1:1025)",                     "POSTROAD_DEV_SMTP"  },
+        {"--listen", NULL, OPTION_TEXT, &d.listen, "ADDRESS",
+         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in", "POSTROAD_DEV_LISTEN"},
+    };
+    const struct usage usage = {
+        "dev",
+        "[OPTION...]",
+        "Runs the mail system for development: every recipient gets an inbox, nothing leaves the\n"
+        "machine. In the foreground until Ctrl-C; log lines on stderr.",
+        "  postroad dev\n"
+        "  postroad dev --dir /tmp/mail --smtp 127.0.0.1:2525\n",
+        options,
+        sizeof(options) / sizeof(*options)};
+    struct buf text;
+
+    switch (options_parse(&usage, argc, argv)) {
+    case OPTIONS_OK: break;
+    case OPTIONS_HELP: return EXIT_SUCCESS;
+    case OPTIONS_WRONG: return EX_USAGE;
+    }
+    int status = choose_dir(&d);
+    if (status != EXIT_SUCCESS)
+        return status;
+    choose_address(&d);
+    buf_init(&text, DEV_TEXT_MAX);
+    status = EX_USAGE;
+    if (write_settings(&d, &text))
+        status = system_run_text(SLICE("postroad dev"), buf_slice(&text), 1, say_addresses, &d);
+    if (status == EX_UNAVAILABLE)
+        fprintf(stderr,
+                "postroad dev: see who has %s with: ss -ltnp; or choose another: --smtp "
+                "127.0.0.1:2525\n",
+                d.smtp_address);
+    buf_done(&text);
+    return status;
+}

@@ -1,0 +1,55 @@
+/*
+ * main.c - one binary, one table of commands.
+ */
+#include "cmd/commands.h"
+
+#include "base/slice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help; /* NULL: not for people */
+} commands[] = {
+    {"dev",   cmd_dev,   "the mail system on this machine, with an inbox for everybody"},
+    {"serve", cmd_serve, "the mail system: serve -c FILE"                              },
+    {"send",  cmd_send,  "compose and send a mail, or send a file"                     },
+    {"role",  cmd_role,  NULL                                                          },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
+
+static void usage(FILE *to)
+{
+    fprintf(to, "postroad " POSTROAD_VERSION " - a complete SMTP mail system\n\n"
+                "usage: postroad COMMAND [OPTION...]      postroad COMMAND --help\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].help != NULL)
+            fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "\nTry it:  postroad dev                                  (in one terminal)\n"
+                "         postroad send --to you@example.org --body hi  (in another)\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
+
+    if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("help"))) {
+        usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (slice_equal(name, SLICE("--version"))) {
+        puts("postroad " POSTROAD_VERSION);
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (slice_equal(name, slice_of(commands[i].name)))
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        fprintf(stderr, "postroad: there is no command '%s'\n\n", argv[1]);
+    usage(stderr);
+    return EX_USAGE;
+}

@@ -1,0 +1,103 @@
+/*
+ * options.c - the command line against a table.
+ */
+#include "cmd/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void help(const struct usage *u)
+{
+    printf("usage: postroad %s %s\n\n%s\n\n", u->command, u->synopsis, u->summary);
+    for (size_t i = 0; i < u->option_count; i++) {
+        const struct option *o = &u->options[i];
+        char left[64];
+
+        snprintf(left, sizeof(left), "%s%s%s%s%s", o->brief == NULL ? "" : o->brief,
+                 o->brief == NULL ? "" : ", ", o->name, o->value == NULL ? "" : " ",
+                 o->value == NULL ? "" : o->value);
+        printf("  %-24s %s\n", left, o->help);
+        if (o->environment != NULL)
+            printf("  %-24s (or the environment's %s)\n", "", o->environment);
+    }
+    if (u->examples != NULL)
+        printf("\nExamples:\n%s", u->examples);
+}
+
+static enum options_result wrong(const struct usage *u, const char *what, const char *which)
+{
+    fprintf(stderr, "postroad %s: %s '%s'; see: postroad %s --help\n", u->command, what, which,
+            u->command);
+    return OPTIONS_WRONG;
+}
+
+static bool set(const struct option *o, const char *value)
+{
+    switch (o->kind) {
+    case OPTION_FLAG: *(bool *)o->target = true; return true;
+    case OPTION_TEXT: *(const char **)o->target = value; return true;
+    case OPTION_LIST: {
+        struct option_list *list = o->target;
+
+        if (list->count == OPTION_LIST_MAX)
+            return false;
+        list->values[list->count++] = value;
+        return true;
+    }
+    }
+    return false;
+}
+
+static bool names(const struct option *o, struct slice word)
+{
+    return slice_equal(word, slice_of(o->name)) ||
+           (o->brief != NULL && slice_equal(word, slice_of(o->brief)));
+}
+
+static const struct option *find(const struct usage *u, struct slice word)
+{
+    for (size_t i = 0; i < u->option_count; i++)
+        if (names(&u->options[i], word))
+            return &u->options[i];
+    return NULL;
+}
+
+static void set_from_environment(const struct usage *u)
+{
+    for (size_t i = 0; i < u->option_count; i++) {
+        const struct option *o = &u->options[i];
+        const char *value = o->environment == NULL ? NULL : getenv(o->environment);
+
+        if (value != NULL)
+            set(o, value);
+    }
+}
+
+enum options_result options_parse(const struct usage *u, int argc, char **argv)
+{
+    set_from_environment(u);
+    for (int i = 1; i < argc; i++) {
+        struct slice word = slice_of(argv[i]), rest;
+        const char *value = NULL;
+
+        if (slice_equal(word, SLICE("--help")) || slice_equal(word, SLICE("-h"))) {
+            help(u);
+            return OPTIONS_HELP;
+        }
+        if (slice_starts(word, SLICE("--")) && slice_cut(word, '=', &word, &rest))
+            value = rest.data; /* it ends where argv[i] ends */
+        const struct option *o = find(u, word);
+        if (o == NULL)
+            return wrong(u, "there is no option", argv[i]);
+        if (o->kind == OPTION_FLAG && value != NULL)
+            return wrong(u, "no value belongs to", o->name);
+        if (o->kind != OPTION_FLAG && value == NULL) {
+            if (i + 1 == argc)
+                return wrong(u, "a value is missing after", argv[i]);
+            value = argv[++i];
+        }
+        if (!set(o, value))
+            return wrong(u, "too many of", o->name);
+    }
+    return OPTIONS_OK;
+}

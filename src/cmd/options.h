@@ -1,0 +1,52 @@
+/*
+ * options.h - one table per command drives parsing, environment and --help.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "base/slice.h"
+
+enum option_kind {
+    OPTION_FLAG, /* target: bool, set to true */
+    OPTION_TEXT, /* target: const char *, the last one given wins */
+    OPTION_LIST, /* target: struct option_list, all in order */
+};
+
+struct option {
+    const char *name;  /* "--dir" */
+    const char *brief; /* "-c", or NULL */
+    enum option_kind kind;
+    void *target;
+    const char *value; /* what --help calls the value: "FILE"; NULL for flags */
+    const char *help;
+    const char *environment; /* variable that sets it when the command line does not, or NULL */
+};
+
+enum { OPTION_LIST_MAX = 1000 };
+
+struct option_list {
+    const char *values[OPTION_LIST_MAX];
+    unsigned count;
+};
+
+/* What a command is, for --help and messages. */
+struct usage {
+    const char *command;  /* "send" */
+    const char *synopsis; /* "[OPTION...]" */
+    const char *summary;  /* one sentence */
+    const char *examples; /* whole lines, or NULL */
+    const struct option *options;
+    size_t option_count;
+};
+
+enum options_result {
+    OPTIONS_OK,
+    OPTIONS_HELP,  /* --help was given and answered: exit 0 */
+    OPTIONS_WRONG, /* told on stderr: exit EX_USAGE */
+};
+
+/* "--name value", "--name=value", "-c value". "--" and anything that is no option end with an
+ * error: no command here takes bare words. Values point into argv. */
+enum options_result options_parse(const struct usage *usage, int argc, char **argv);
+
+#endif

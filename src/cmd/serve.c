@@ -1,0 +1,49 @@
+/*
+ * serve.c - the mail system in the foreground, from one configuration file.
+ */
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+static void no_file(void)
+{
+    fputs("postroad serve: no configuration file given.\n"
+          "Write one, for example mail.conf:\n\n"
+          "    hostname   mx1.example.org\n"
+          "    queue      /var/spool/postroad\n"
+          "    listen mx  *:25\n"
+          "    accept to domain example.org deliver maildir /var/vmail/{domain}/{user}\n"
+          "    postmaster admin@example.org\n\n"
+          "then:  postroad serve -c mail.conf\n",
+          stderr);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    const char *file = NULL;
+    const struct option options[] = {
+        {"--config", "-c", OPTION_TEXT, &file, "FILE", "the configuration", NULL},
+    };
+    const struct usage usage = {
+        "serve",
+        "-c FILE",
+        "Runs the mail system in the foreground until SIGTERM or SIGINT; log lines on stderr.",
+        "  postroad serve -c /etc/postroad/postroad.conf\n",
+        options,
+        1};
+
+    switch (options_parse(&usage, argc, argv)) {
+    case OPTIONS_OK: break;
+    case OPTIONS_HELP: return EXIT_SUCCESS;
+    case OPTIONS_WRONG: return EX_USAGE;
+    }
+    if (file == NULL) {
+        no_file();
+        return EX_CONFIG;
+    }
+    return system_run_file(file);
+}
