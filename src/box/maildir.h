@@ -3,7 +3,10 @@
  *
  * RFC.md items 30, 31; ARCHITECTURE section 5; SECURITY.md threat 23. Files are written with LF
  * line ends. A group is delivered together: write all into tmp, push and wait for the data,
- * rename all into new, then one syncfs for files and directories; only then is any result 0.
+ * rename all into new, then one syncfs for files and directories; only then is any result 0. So
+ * the whole tree must lie on the file system of its root.
+ *
+ * Directories on the way are made when missing, and symbolic links are never followed.
  *
  * Blocking: runs on a worker thread. One group at a time per root.
  */
@@ -23,7 +26,9 @@ struct maildir_delivery {
     int result;      /* out: 0, or negative errno */
 };
 
-/* Delivers all; sets each result. A failed delivery leaves nothing in new/. */
+/* Delivers all; sets each result. A failed delivery leaves nothing in new/: when the sync fails,
+ * all of the group fail with its error and are taken back. What failed is told once by fail. The
+ * next attempt must say repeat, for a reader may have moved the file already. */
 void maildir_deliver(struct disk_dir *root, struct maildir_delivery *items, size_t count);
 
 #endif
