@@ -1,0 +1,669 @@
+/*
+ * server_test.c - what the dialogs (tests/dialogs) cannot say about the engine.
+ *
+ * A small model of the phases answers random command sequences beside the engine; the rest are
+ * rules between engine and role: one need at a time, room for replies, memory of idle sessions.
+ */
+#include "smtp/server.h"
+
+#include "check.h"
+#include "smtp/server_internal.h"
+
+static const struct server_settings settings = {
+    .hostname = SLICE_INIT("mx.example.org"),
+    .max_size = 200,
+    .line_ends = LINE_ENDS_STRICT,
+    .rcpt_max = 3,
+    .error_max = 1000000,
+    .received_max = 100,
+};
+
+/* --- a role in a few lines ----------------------------------------------------------------- */
+
+struct role {
+    struct server *server;
+    struct buf out;
+    struct buf said;
+    unsigned rooms, resets, refusals, commits;
+    enum server_need stop_at; /* this need is left unanswered */
+};
+
+static void role_init(struct role *r)
+{
+    *r = (struct role){.stop_at = SERVER_WANTS_INPUT};
+    r->server = server_new(&settings, SLICE("192.0.2.7"));
+    buf_init(&r->out, SERVER_OUT_MAX);
+    buf_init(&r->said, 64 * 1024 * 1024);
+}
+
+static void role_done(struct role *r)
+{
+    server_free(r->server);
+    buf_done(&r->out);
+    buf_done(&r->said);
+}
+
+static void role_flush(struct role *r)
+{
+    buf_append(&r->said, buf_slice(&r->out));
+    buf_clear(&r->out);
+}
+
+/* Recipients at "no.example" are refused. */
+static void role_answer_rcpt(struct role *r)
+{
+    if (slice_equal(server_rcpt(r->server)->domain, SLICE("no.example")))
+        server_answer_rcpt(r->server, &REPLY(550, "5.1.1", "no"), NULL);
+    else
+        server_answer_rcpt(r->server, &REPLY(250, "", ""), NULL);
+}
+
+static void role_fulfil(struct role *r, enum server_need need)
+{
+    switch (need) {
+    case SERVER_WANTS_CONNECT:
+    case SERVER_WANTS_MAIL: server_answer(r->server, &REPLY(250, "", "")); break;
+    case SERVER_WANTS_COMMIT:
+        r->commits++;
+        server_answer(r->server, &REPLY(250, "", ""));
+        break;
+    case SERVER_WANTS_RCPT: role_answer_rcpt(r); break;
+    case SERVER_WANTS_ROOM:
+        r->rooms++;
+        role_flush(r);
+        break;
+    case SERVER_RESET: r->resets++; break;
+    case SERVER_REFUSED: r->refusals++; break;
+    case SERVER_BODY:
+    case SERVER_WANTS_INPUT:
+    case SERVER_DONE: break;
+    }
+}
+
+/* Feeds until the engine wants input, is done, or has the need to stop at. */
+static enum server_need role_run(struct role *r, struct cursor *in)
+{
+    for (;;) {
+        enum server_need need = server_step(r->server, in, &r->out);
+
+        if (need == SERVER_WANTS_INPUT || need == SERVER_DONE || need == r->stop_at) {
+            role_flush(r);
+            return need;
+        }
+        role_fulfil(r, need);
+    }
+}
+
+static enum server_need role_feed(struct role *r, const char *text)
+{
+    struct cursor in = {slice_of(text)};
+
+    return role_run(r, &in);
+}
+
+static void role_greet(struct role *r)
+{
+    role_feed(r, "");
+    role_feed(r, "EHLO client.example\r\n");
+    buf_clear(&r->said);
+}
+
+/* --- random numbers, the same in every run ------------------------------------------------- */
+
+static unsigned draw(uint64_t *seed, unsigned bound)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return (unsigned)((*seed >> 20) % bound);
+}
+
+/* --- the model ----------------------------------------------------------------------------- */
+
+struct model {
+    bool helo, esmtp, mail, done;
+    unsigned rcpts, refused, bare_lfs;
+    unsigned resets, commits;
+    uint64_t seed;
+};
+
+static void model_end_transaction(struct model *m)
+{
+    m->resets += m->mail;
+    m->mail = false;
+    m->rcpts = m->refused = 0;
+}
+
+static unsigned model_ehlo(struct model *m)
+{
+    model_end_transaction(m);
+    m->helo = m->esmtp = true;
+    return 250;
+}
+
+static unsigned model_helo(struct model *m)
+{
+    model_end_transaction(m);
+    m->helo = true;
+    m->esmtp = false;
+    return 250;
+}
+
+static unsigned model_mail(struct model *m)
+{
+    if (!m->helo || m->mail)
+        return 503;
+    m->mail = true;
+    return 250;
+}
+
+static unsigned model_mail_bad(struct model *m)
+{
+    return !m->helo || m->mail ? 503 : 501;
+}
+
+static unsigned model_mail_sized(struct model *m)
+{
+    if (!m->helo || m->mail)
+        return 503;
+    return m->esmtp ? model_mail(m) : 555;
+}
+
+static unsigned model_mail_too_big(struct model *m)
+{
+    if (!m->helo || m->mail)
+        return 503;
+    return m->esmtp ? 552 : 555;
+}
+
+static unsigned model_rcpt(struct model *m)
+{
+    if (!m->mail)
+        return 503;
+    if (m->rcpts == settings.rcpt_max)
+        return 452;
+    m->rcpts++;
+    return 250;
+}
+
+static unsigned model_rcpt_refused(struct model *m)
+{
+    if (!m->mail)
+        return 503;
+    if (m->rcpts == settings.rcpt_max)
+        return 452;
+    m->refused++;
+    return 550;
+}
+
+static unsigned model_data(struct model *m)
+{
+    if (m->rcpts > 0)
+        return 354;
+    return m->mail && m->refused > 0 ? 554 : 503;
+}
+
+static unsigned model_rset(struct model *m)
+{
+    model_end_transaction(m);
+    return 250;
+}
+
+static unsigned model_noop(struct model *m)
+{
+    (void)m;
+    return 250;
+}
+
+static unsigned model_unknown(struct model *m)
+{
+    (void)m;
+    return 500;
+}
+
+static unsigned model_not_here(struct model *m)
+{
+    (void)m;
+    return 502;
+}
+
+static unsigned model_bare_lf(struct model *m)
+{
+    if (++m->bare_lfs < 3)
+        return 500;
+    model_end_transaction(m);
+    m->done = true;
+    return 421;
+}
+
+static unsigned model_quit(struct model *m)
+{
+    model_end_transaction(m);
+    m->done = true;
+    return 221;
+}
+
+/* More rows of what should happen often. */
+static const struct move {
+    struct slice line;
+    unsigned (*code)(struct model *m);
+} moves[] = {
+    {SLICE_INIT("EHLO client.example\r\n"),            model_ehlo        },
+    {SLICE_INIT("EHLO client.example\r\n"),            model_ehlo        },
+    {SLICE_INIT("HELO client.example\r\n"),            model_helo        },
+    {SLICE_INIT("MAIL FROM:<a@example.com>\r\n"),      model_mail        },
+    {SLICE_INIT("MAIL FROM:<a@example.com>\r\n"),      model_mail        },
+    {SLICE_INIT("mail from:<>\r\n"),                   model_mail        },
+    {SLICE_INIT("MAIL FROM:a@example.com\r\n"),        model_mail_bad    },
+    {SLICE_INIT("MAIL FROM:<a@b.example> SIZE=9\r\n"), model_mail_sized  },
+    {SLICE_INIT("MAIL FROM:<> SIZE=201\r\n"),          model_mail_too_big},
+    {SLICE_INIT("RCPT TO:<b@example.org>\r\n"),        model_rcpt        },
+    {SLICE_INIT("RCPT TO:<b@example.org>\r\n"),        model_rcpt        },
+    {SLICE_INIT("RCPT TO:<postmaster>\r\n"),           model_rcpt        },
+    {SLICE_INIT("RCPT TO:<b@no.example>\r\n"),         model_rcpt_refused},
+    {SLICE_INIT("DATA\r\n"),                           model_data        },
+    {SLICE_INIT("DATA\r\n"),                           model_data        },
+    {SLICE_INIT("DATA\r\n"),                           model_data        },
+    {SLICE_INIT("RSET\r\n"),                           model_rset        },
+    {SLICE_INIT("NOOP\r\n"),                           model_noop        },
+    {SLICE_INIT("XYZZY\r\n"),                          model_unknown     },
+    {SLICE_INIT("\r\n"),                               model_unknown     },
+    {SLICE_INIT("STARTTLS\r\n"),                       model_not_here    },
+    {SLICE_INIT("NOOP\n"),                             model_bare_lf     },
+    {SLICE_INIT("QUIT\r\n"),                           model_quit        },
+};
+
+static const struct body {
+    struct slice text;
+    unsigned code;
+} bodies[] = {
+    {SLICE_INIT(".\r\n"),                           250},
+    {SLICE_INIT("Subject: x\r\n\r\ntext\r\n.\r\n"), 250},
+    {SLICE_INIT("..\r\nQUIT\r\n.\r\n"),             250},
+    {SLICE_INIT("a\n.\r\nRSET\r\n.\r\n"),           550},
+    {SLICE_INIT("a\rb\r\n.\r\n"),                   550},
+    {SLICE_INIT("\0\r\n.\r\n"),                     550},
+    {SLICE_INIT("0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+                "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+                "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+                "DATA\r\n.\r\n"),
+     552                                               },
+};
+
+enum { MOVES_MAX = 60 };
+
+struct script {
+    struct buf input;
+    unsigned codes[2 * MOVES_MAX];
+    unsigned count;
+};
+
+static void write_body(struct model *m, struct script *s)
+{
+    const struct body *b = &bodies[draw(&m->seed, sizeof(bodies) / sizeof(*bodies))];
+
+    buf_append(&s->input, b->text);
+    s->codes[s->count++] = b->code;
+    if (b->code == 250) {
+        m->commits++;
+        m->mail = false;
+    }
+    model_end_transaction(m);
+}
+
+static void write_script(struct model *m, struct script *s)
+{
+    for (unsigned i = 0; i < MOVES_MAX && !m->done; i++) {
+        const struct move *move = &moves[draw(&m->seed, sizeof(moves) / sizeof(*moves))];
+
+        if (move->code == model_quit && i < MOVES_MAX / 2)
+            continue; /* too early an end makes a dull session */
+        unsigned code = move->code(m);
+
+        buf_append(&s->input, move->line);
+        s->codes[s->count++] = code;
+        if (code == 354)
+            write_body(m, s);
+    }
+}
+
+/* Feeds in pieces of random size; what is left of one is presented again before the next. */
+static void feed_randomly(struct role *r, struct slice input, uint64_t *seed)
+{
+    size_t offered = 0, piece_max = 1 + draw(seed, 300);
+    enum server_need need = SERVER_WANTS_INPUT;
+
+    while (input.len > 0 && need != SERVER_DONE && offered < input.len) {
+        offered += 1 + draw(seed, (unsigned)piece_max);
+        struct cursor in = {slice_head(input, offered)};
+        size_t had = in.rest.len;
+
+        need = role_run(r, &in);
+        size_t eaten = had - in.rest.len;
+
+        input = slice_skip(input, eaten);
+        offered = in.rest.len;
+    }
+}
+
+/* Every line is well-formed; the codes of the last lines are the wanted ones, in order. */
+static void check_replies(struct slice said, const unsigned *codes, unsigned count)
+{
+    struct slice line;
+    struct reply_line reply;
+    unsigned n = 0;
+
+    while (slice_cut(said, '\n', &line, &said)) {
+        check(slice_ends(line, SLICE("\r")) && line.len < REPLY_LINE_MAX);
+        check(reply_line_parse(slice_head(line, line.len - 1), &reply));
+        if (reply.more)
+            continue;
+        if (codes != NULL) {
+            check(n < count);
+            check_int(reply.code, codes[n]);
+        }
+        n++;
+    }
+    check_int(said.len, 0);
+    if (codes != NULL)
+        check_int(n, count);
+}
+
+/* rcpt_max excused refusals and error_max are far away: the model does not know them. */
+static void test_model(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 3000; seed++) {
+        struct model m = {.seed = seed * 0x9e3779b97f4a7c15U};
+        struct script s = {0};
+        struct role r;
+
+        check_row = seed;
+        buf_init(&s.input, 1024 * 1024);
+        write_script(&m, &s);
+        role_init(&r);
+        role_feed(&r, "");
+        buf_clear(&r.said);
+        feed_randomly(&r, buf_slice(&s.input), &m.seed);
+        check_replies(buf_slice(&r.said), s.codes, s.count);
+        check_int(r.resets, m.resets);
+        check_int(r.commits, m.commits);
+        role_done(&r);
+        buf_done(&s.input);
+    }
+}
+
+/* Fragments glued at random: whatever comes, replies stay well-formed, in any chunking alike. */
+static void test_garbage(void **state)
+{
+    static const struct slice bits[] = {
+        SLICE_INIT("\r\n"),      SLICE_INIT("\r\n"),
+        SLICE_INIT("\r"),        SLICE_INIT("\n"),
+        SLICE_INIT("."),         SLICE_INIT("\0"),
+        SLICE_INIT("EHLO x"),    SLICE_INIT("MAIL FROM:<a@b.example>"),
+        SLICE_INIT("RCPT TO:<"), SLICE_INIT("b@c.example>"),
+        SLICE_INIT("DATA"),      SLICE_INIT("\xc3\xa4"),
+        SLICE_INIT("\xff"),      SLICE_INIT(" "),
+        SLICE_INIT("SIZE=1"),    SLICE_INIT("Received: "),
+        SLICE_INIT("DATA\r\n"),  SLICE_INIT("\r\n.\r\n"),
+    };
+
+    (void)state;
+    for (unsigned row = 1; row <= 2000; row++) {
+        uint64_t seed = row * 0x9e3779b97f4a7c15U;
+        struct buf input;
+        struct role whole, pieces;
+
+        check_row = row;
+        buf_init(&input, 1024 * 1024);
+        buf_append(&input, SLICE("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b@c.example>\r\n"));
+        for (unsigned i = 0; i < 100; i++)
+            buf_append(&input, bits[draw(&seed, sizeof(bits) / sizeof(*bits))]);
+        role_init(&whole);
+        role_init(&pieces);
+        role_feed(&whole, "");
+        role_feed(&pieces, "");
+        struct cursor in = {buf_slice(&input)};
+
+        role_run(&whole, &in);
+        feed_randomly(&pieces, buf_slice(&input), &seed);
+        check_slice(buf_slice(&pieces.said), buf_slice(&whole.said));
+        check_replies(buf_slice(&whole.said), NULL, 0);
+        role_done(&whole);
+        role_done(&pieces);
+        buf_done(&input);
+    }
+}
+
+/* --- engine and role ----------------------------------------------------------------------- */
+
+static const char to_commit[] = "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
+                                "DATA\r\nMessage-ID: <1@x>\r\n\r\ntext\r\n.\r\n";
+
+static void test_nothing_is_read_while_a_need_is_open(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_greet(&r);
+    r.stop_at = SERVER_WANTS_COMMIT;
+    check_int(role_feed(&r, to_commit), SERVER_WANTS_COMMIT);
+    check_slice(server_message_id(r.server), SLICE("<1@x>"));
+    check_int(server_body_size(r.server), 27);
+    check_int(server_envelope(r.server)->rcpt_count, 1);
+    buf_clear(&r.said);
+
+    struct cursor in = {SLICE("NOOP\r\n")};
+
+    check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+    check_int(in.rest.len, 6);
+    check(!server_is_idle(r.server));
+    server_answer(r.server, &REPLY(250, "2.0.0", "Ok: queued as X"));
+    check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+    check_slice(buf_slice(&r.said), SLICE("250 2.0.0 Ok: queued as X\r\n250 2.0.0 Ok\r\n"));
+    check(server_envelope(r.server) == NULL);
+    role_done(&r);
+}
+
+static void test_shut_down_waits_for_the_commit(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_greet(&r);
+    r.stop_at = SERVER_WANTS_COMMIT;
+    role_feed(&r, to_commit);
+    buf_clear(&r.said);
+    server_shut_down(r.server);
+    check_int(role_feed(&r, "NOOP\r\n"), SERVER_WANTS_INPUT);
+    check_int(buf_len(&r.said), 0);
+    server_answer(r.server, &REPLY(250, "2.0.0", "Ok: queued as X"));
+    check_int(role_feed(&r, "NOOP\r\n"), SERVER_DONE);
+    check(slice_starts(buf_slice(&r.said), SLICE("250 2.0.0 Ok: queued as X\r\n421 4.3.2 ")));
+    check_int(r.resets, 0);
+    check_int(role_feed(&r, "NOOP\r\n"), SERVER_DONE);
+    role_done(&r);
+}
+
+static void test_late_answer_is_harmless(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_greet(&r);
+    r.stop_at = SERVER_WANTS_MAIL;
+    check_int(role_feed(&r, "MAIL FROM:<a@example.com>\r\n"), SERVER_WANTS_MAIL);
+    server_time_out(r.server);
+    check_int(role_feed(&r, ""), SERVER_DONE);
+    server_answer(r.server, &REPLY(250, "", ""));
+    check_int(role_feed(&r, ""), SERVER_DONE);
+    check_int(r.resets, 0);
+    role_done(&r);
+}
+
+/* A client that reads nothing cannot make us keep more than SERVER_OUT_MAX for it. */
+static void test_room_for_replies(void **state)
+{
+    enum { COMMANDS = 5000 };
+    struct buf input;
+    struct role r;
+
+    (void)state;
+    buf_init(&input, 1024 * 1024);
+    for (int i = 0; i < COMMANDS; i++)
+        buf_append(&input, SLICE("HELP\r\n"));
+    role_init(&r);
+    role_greet(&r);
+    struct cursor in = {buf_slice(&input)};
+
+    check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+    check_int(in.rest.len, 0);
+    check(r.rooms > 0);
+    check_int(server_counts(r.server)->other, COMMANDS);
+    check_int(buf_len(&r.said) % COMMANDS, 0);
+    role_done(&r);
+    buf_done(&input);
+}
+
+/* Ten thousand silent clients must cost little: the struct, the EHLO name, nothing else. */
+static void test_idle_session_is_small(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_feed(&r, "");
+    check(r.server->scratch.blocks == NULL && r.server->tx.blocks == NULL);
+    role_feed(&r, "EHLO client.example\r\n");
+    check(r.server->scratch.blocks == NULL && r.server->tx.blocks == NULL);
+    role_feed(&r, to_commit);
+    check(r.server->scratch.blocks == NULL && r.server->tx.blocks == NULL);
+    role_feed(&r, "MAIL FROM:<a@example.com>\r\nRSET\r\n");
+    check(r.server->scratch.blocks == NULL && r.server->tx.blocks == NULL);
+    check(sizeof(struct server) + DOMAIN_MAX < 1536);
+    role_done(&r);
+}
+
+static void test_idle_and_timeout(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    check(!server_is_idle(r.server));
+    role_greet(&r);
+    check(server_is_idle(r.server));
+    check_int(server_timeout_s(r.server), 300);
+    role_feed(&r, "NO");
+    check(!server_is_idle(r.server));
+    role_feed(&r, "NOOP\r\n");
+    check(server_is_idle(r.server));
+    role_feed(&r, "MAIL FROM:<a@example.com>\r\n");
+    check(!server_is_idle(r.server));
+    role_feed(&r, "RCPT TO:<a@example.com>\r\nDATA\r\n");
+    check(!server_is_idle(r.server));
+    check_int(server_timeout_s(r.server), 180);
+    role_feed(&r, ".\r\n");
+    check(server_is_idle(r.server));
+    role_done(&r);
+}
+
+static void test_counts(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_greet(&r);
+    role_feed(&r, "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@no.example>\r\n"
+                  "RCPT TO:<b@example.org>\r\nDATA\r\n.\r\nFOO\r\nRSET\r\nVRFY x\r\nQUIT\r\n");
+    const struct server_counts *c = server_counts(r.server);
+
+    check_int(c->ehlo, 1);
+    check_int(c->mail, 1);
+    check_int(c->rcpt, 1);
+    check_int(c->rcpt_tried, 2);
+    check_int(c->data, 1);
+    check_int(c->unknown, 0);
+    check_int(c->unknown_tried, 1);
+    check_int(c->rset, 1);
+    check_int(c->other, 1);
+    check_int(c->quit, 1);
+    check_int(c->commands, 7);
+    check_int(c->commands_tried, 9);
+    role_done(&r);
+}
+
+static void test_refusal_keeps_the_line(void **state)
+{
+    struct role r;
+
+    (void)state;
+    role_init(&r);
+    role_greet(&r);
+    r.stop_at = SERVER_REFUSED;
+    check_int(role_feed(&r, "FOO bar\r\n"), SERVER_REFUSED);
+    check_slice(server_refusal(r.server)->command, SLICE("FOO bar"));
+    check_int(role_feed(&r, ""), SERVER_WANTS_INPUT);
+
+    /* Of a line that is too long, the beginning. */
+    struct slice begin = SLICE("MAIL FROM:<");
+    struct buf line;
+
+    buf_init(&line, 100000);
+    buf_append(&line, begin);
+    while (buf_append(&line, SLICE("x")) && buf_len(&line) < 90000)
+        ;
+    buf_append(&line, SLICE("\r\n"));
+    struct cursor in = {buf_slice(&line)};
+
+    check_int(role_run(&r, &in), SERVER_REFUSED);
+    check_int(server_refusal(r.server)->command.len, SERVER_LINE_SHOWN_MAX);
+    check(slice_starts(server_refusal(r.server)->command, begin));
+    role_done(&r);
+    buf_done(&line);
+}
+
+/* The engine reads no byte behind its input. */
+static void test_guard_page(void **state)
+{
+    struct slice text =
+        guarded(SLICE("EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx"));
+
+    (void)state;
+    for (size_t n = 0; n <= text.len; n++) {
+        struct role r;
+        struct cursor in = {
+            {text.data + text.len - n, n}
+        };
+
+        check_row = n;
+        role_init(&r);
+        role_feed(&r, "");
+        check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+        role_done(&r);
+    }
+    guarded_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_nothing_is_read_while_a_need_is_open),
+        cmocka_unit_test(test_shut_down_waits_for_the_commit),
+        cmocka_unit_test(test_late_answer_is_harmless),
+        cmocka_unit_test(test_room_for_replies),
+        cmocka_unit_test(test_idle_session_is_small),
+        cmocka_unit_test(test_idle_and_timeout),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_refusal_keeps_the_line),
+        cmocka_unit_test(test_guard_page),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
