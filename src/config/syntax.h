@@ -1,0 +1,43 @@
+/*
+ * syntax.h - configuration text -> a tree of statements.
+ *
+ *     statement = WORD {value} [ "{" {statement} "}" ]    ends at newline, ";" or "}"
+ *     value     = item { "," item }                       a list is one value
+ *     item      = word | "text with \" and \\"
+ *
+ * "#" at the start of a word begins a comment. A brace opens or closes a block where a word could
+ * begin; inside a word it belongs to it: /var/vmail/{domain}/{user}. Which words exist and what
+ * they mean is settings.c's business.
+ */
+#ifndef CONFIG_SYNTAX_H
+#define CONFIG_SYNTAX_H
+
+#include "config/complaints.h"
+
+enum {
+    SYNTAX_DEPTH_MAX = 8,
+    SYNTAX_STATEMENTS_MAX = 20000,
+    SYNTAX_WORD_MAX = 1024, /* bytes */
+};
+
+struct syntax_word {
+    struct syntax_word *next; /* item or value */
+    struct slice text;        /* without quotes and escapes */
+    struct place place;
+    bool quoted;
+    bool more; /* a comma follows: next is of the same value */
+};
+
+struct syntax_statement {
+    struct syntax_statement *next;
+    struct syntax_word word;
+    struct syntax_word *values;
+    struct place brace; /* of "{"; line 0: no block */
+    struct syntax_statement *block;
+    bool broken; /* part of it is missing, which was told */
+};
+
+/* The first statement, or NULL. What is wrong is told to c; everything lives in the arena. */
+struct syntax_statement *syntax_parse(struct slice text, struct arena *arena, struct complaints *c);
+
+#endif
