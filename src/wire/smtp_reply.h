@@ -23,8 +23,8 @@ struct reply {
 #define REPLY(code, enhanced, text) ((struct reply){(code), SLICE(enhanced), SLICE(text)})
 
 enum {
-    REPLY_LINE_MAX = 512,   /* RFC 5321 4.5.3.1.5, CRLF included; longer text is wrapped */
-    ENHANCED_CODE_MAX = 9,  /* "5.999.999" */
+    REPLY_LINE_MAX = 512,  /* RFC 5321 4.5.3.1.5, CRLF included; longer text is wrapped */
+    ENHANCED_CODE_MAX = 9, /* "5.999.999" */
 };
 
 /* Appends the reply's lines with CRLF; all or nothing. False when out is full. */

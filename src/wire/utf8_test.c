@@ -35,33 +35,40 @@ static void every_code_point(void **state)
     }
 }
 
+#define VALID(bytes)                                                                               \
+    {                                                                                              \
+        SLICE_INIT(bytes), true                                                                    \
+    }
+#define BROKEN(bytes)                                                                              \
+    {                                                                                              \
+        SLICE_INIT(bytes), false                                                                   \
+    }
+
 static const struct {
     struct slice text;
     bool valid;
 } rows[] = {
-    {SLICE_INIT(""),                             true },
-    {SLICE_INIT("abc"),                          true },
-    {SLICE_INIT("gr\xc3\xbc\xc3\x9f"),           true },
-    {SLICE_INIT("\xe2\x82\xac\xf0\x9f\x93\xac"), true },
- /* overlong */
-    {SLICE_INIT("\xc0\x80"),                     false},
-    {SLICE_INIT("\xc1\xbf"),                     false},
-    {SLICE_INIT("\xe0\x9f\xbf"),                 false},
-    {SLICE_INIT("\xf0\x8f\xbf\xbf"),             false},
- /* cut short, also at the end of memory */
-    {SLICE_INIT("\xc3"),                         false},
-    {SLICE_INIT("a\xe2\x82"),                    false},
-    {SLICE_INIT("\xf0\x9f\x93"),                 false},
- /* a tail alone, a tail missing */
-    {SLICE_INIT("\x80"),                         false},
-    {SLICE_INIT("\xc3("
-                "a"),
-     false                                            },
-    {SLICE_INIT("\xe2\x28\xa1"),                 false},
- /* never in UTF-8 */
-    {SLICE_INIT("\xf5\x80\x80\x80"),             false},
-    {SLICE_INIT("\xfe"),                         false},
-    {SLICE_INIT("\xff"),                         false},
+    VALID(""),
+    VALID("abc"),
+    VALID("gr\xc3\xbc\xc3\x9f"),
+    VALID("\xe2\x82\xac\xf0\x9f\x93\xac"),
+    /* overlong */
+    BROKEN("\xc0\x80"),
+    BROKEN("\xc1\xbf"),
+    BROKEN("\xe0\x9f\xbf"),
+    BROKEN("\xf0\x8f\xbf\xbf"),
+    /* cut short, also at the end of memory */
+    BROKEN("\xc3"),
+    BROKEN("a\xe2\x82"),
+    BROKEN("\xf0\x9f\x93"),
+    /* a tail alone, a tail missing */
+    BROKEN("\x80"),
+    BROKEN("\xc3(a"),
+    BROKEN("\xe2\x28\xa1"),
+    /* never in UTF-8 */
+    BROKEN("\xf5\x80\x80\x80"),
+    BROKEN("\xfe"),
+    BROKEN("\xff"),
 };
 
 static void broken_forms(void **state)
