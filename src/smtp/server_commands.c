@@ -334,15 +334,17 @@ static void cmd_http(struct server *s, const struct smtp_command *cmd, struct bu
 
 #define COUNTED(field)                                                                             \
     offsetof(struct server_counts, field), offsetof(struct server_counts, field##_tried)
-#define SYNTAX(text) TEXT(501, "5.5.4", "Syntax: " text)
-#define COMMAND      SLICE_INIT("COMMAND")
-#define NO_SYNTAX    TEXT(0, "", "")
+#define SYNTAX(text)       TEXT(501, "5.5.4", "Syntax: " text)
+#define PLAIN_SYNTAX(text) TEXT(501, "", "Syntax: " text) /* RFC 2034 4: none for EHLO */
+#define COMMAND            SLICE_INIT("COMMAND")
+#define NO_SYNTAX          TEXT(0, "", "")
 
 /* clang-format off */
 static const struct command commands[VERB_COUNT] = {
-    [VERB_EHLO] = {ANY, cmd_ehlo, SLICE_INIT("EHLO"), COUNTED(ehlo), TEXT(501, "", "Syntax: EHLO hostname")},
-    [VERB_HELO] = {ANY, cmd_helo, SLICE_INIT("EHLO"), COUNTED(helo), TEXT(501, "", "Syntax: HELO hostname")},
-    [VERB_MAIL] = {IN(PHASE_READY), cmd_mail, SLICE_INIT("MAIL"), COUNTED(mail), SYNTAX("MAIL FROM:<address>")},
+    [VERB_EHLO] = {ANY, cmd_ehlo, SLICE_INIT("EHLO"), COUNTED(ehlo), PLAIN_SYNTAX("EHLO hostname")},
+    [VERB_HELO] = {ANY, cmd_helo, SLICE_INIT("EHLO"), COUNTED(helo), PLAIN_SYNTAX("HELO hostname")},
+    [VERB_MAIL] = {IN(PHASE_READY), cmd_mail, SLICE_INIT("MAIL"), COUNTED(mail),
+                   SYNTAX("MAIL FROM:<address>")},
     [VERB_RCPT] = {TRANSACTION, cmd_rcpt, SLICE_INIT("RCPT"), COUNTED(rcpt), SYNTAX("RCPT TO:<address>")},
     [VERB_DATA] = {IN(PHASE_RCPT), cmd_data, SLICE_INIT("DATA"), COUNTED(data), SYNTAX("DATA")},
     [VERB_RSET] = {ANY, cmd_rset, COMMAND, COUNTED(rset), SYNTAX("RSET")},

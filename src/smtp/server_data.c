@@ -55,13 +55,14 @@ static const struct fault {
     bool (*found)(const struct server *s);
     struct reply reply; /* code 0: the role's */
 } faults[] = {
-    {is_too_big,        {552, SLICE_INIT("5.3.4"), SLICE_INIT("Error: message file too big")}                 },
-    {has_bad_line_ends,
-     {550, SLICE_INIT("5.5.2"),
-      SLICE_INIT("Error: bare <CR> or <LF> in the message; end lines with <CR><LF>")}                         },
-    {has_nul,           {550, SLICE_INIT("5.6.0"), SLICE_INIT("Error: NUL byte in the message")}              },
-    {loops,             {554, SLICE_INIT("5.4.6"), SLICE_INIT("Error: too many hops; this mail is in a loop")}},
-    {not_kept,          {0, SLICE_INIT(""), SLICE_INIT("")}                                                   },
+  /* clang-format off */
+    {is_too_big, {552, SLICE_INIT("5.3.4"), SLICE_INIT("Error: message file too big")}},
+    {has_bad_line_ends, {550, SLICE_INIT("5.5.2"),
+        SLICE_INIT("Error: bare <CR> or <LF> in the message; end lines with <CR><LF>")}},
+    {has_nul, {550, SLICE_INIT("5.6.0"), SLICE_INIT("Error: NUL byte in the message")}},
+    {loops, {554, SLICE_INIT("5.4.6"), SLICE_INIT("Error: too many hops; this mail is in a loop")}},
+    {not_kept, {0, SLICE_INIT(""), SLICE_INIT("")}},
+  /* clang-format on */
 };
 
 static const struct fault *find_fault(const struct server *s)
