@@ -657,16 +657,20 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
 
     if (row == NULL || !check_first(p, row, &s->word, seen))
         return;
-    if (where == IN_FILE)
+    if ((row->where & IN_FILE) != 0)
         p->listener = &p->nowhere;
     usable = !s->broken && read_line(p, row, s);
     if (usable && row->clauses != 0)
         finish_rule(p);
-    if (s->brace.line > 0 && row->opens == 0)
+    if (s->brace.line == 0 || (s->broken && row->opens == 0))
+        return;
+    if (row->opens == 0)
         wrong(p, s->brace,
               arena_printf(p->scratch, "'%.*s' takes no block", SLICE_PRINTF(s->word.text)),
               write_form(p, row));
-    else if (s->brace.line > 0)
+    else if (s->unclosed) /* the file goes on in it */
+        read_block(p, s->block, row->opens | IN_FILE, p->seen);
+    else
         read_block(p, s->block, row->opens, ARENA_ARRAY(p->scratch, unsigned, ROW_COUNT));
 }
 

@@ -3,8 +3,8 @@
  *
  * One pass over the characters with a small stack of open blocks instead of recursion. The text
  * is first checked to be clean UTF-8, so that the reader proper has no bytes to distrust. After
- * an error the rest of the line is left out, save a "{" at its end: forgetting that one would
- * make its "}" the next error, which is not one.
+ * an error the rest of the statement is left out, but not a block behind it: forgetting its "{"
+ * would make its "}" the next error, which is not one.
  */
 #include "config/syntax.h"
 
@@ -27,7 +27,7 @@ struct reader {
     struct syntax_word **value_tail;
     struct syntax_word *last; /* the item before, for a comma */
     bool after_block;         /* "}" was read on this line: a statement cannot go on */
-    bool faulty_line;         /* the start of this line was left out */
+    bool skipped;             /* the start of this statement was left out */
     unsigned statements;
     bool stopped;
 };
@@ -64,17 +64,15 @@ static void skip_blanks(struct reader *r)
         advance(r);
 }
 
-static void skip_line(struct reader *r)
+/* To where the statement seems to end. */
+static void skip_rest(struct reader *r)
 {
-    struct slice line = slice_head(r->in.rest, slice_find(r->in.rest, '\n'));
-    size_t end = line.len;
+    int next = cursor_peek(&r->in);
 
-    while (end > 0 && is_blank(line.data[end - 1]))
-        end--;
-    if (end > 0 && line.data[end - 1] == '{')
-        line = slice_head(line, end - 1);
-    for (size_t i = 0; i < line.len; i++)
+    while (next >= 0 && next != '\n' && next != ';' && next != '{' && next != '}') {
         advance(r);
+        next = cursor_peek(&r->in);
+    }
 }
 
 static void tell(struct reader *r, struct place where, struct slice message, struct slice hint)
@@ -82,14 +80,15 @@ static void tell(struct reader *r, struct place where, struct slice message, str
     complain(r->complaints, SEVERITY_ERROR, where, message, hint);
 }
 
-/* Tells it and leaves the rest of the line out. */
+/* Tells it and leaves the rest of the statement out. */
 static void fault(struct reader *r, struct place where, struct slice message, struct slice hint)
 {
     tell(r, where, message, hint);
     if (r->current != NULL)
         r->current->broken = true;
-    r->faulty_line = true;
-    skip_line(r);
+    r->last = NULL;
+    r->skipped = true;
+    skip_rest(r);
 }
 
 /* ---- clean text ---- */
@@ -233,9 +232,11 @@ static bool take_item(struct reader *r, struct syntax_word *word)
 
 static void end_statement(struct reader *r)
 {
-    if (r->last != NULL && r->last->more)
+    if (r->last != NULL && r->last->more) {
         tell(r, r->last->place, SLICE("a value must follow the comma"),
              SLICE("write a,b,c on one line"));
+        r->current->broken = true;
+    }
     r->current = NULL;
     r->last = NULL;
 }
@@ -303,7 +304,7 @@ static void open_block(struct reader *r)
     struct place brace = place_here(r);
 
     if (owner == NULL || r->after_block) {
-        if (!r->faulty_line)
+        if (!r->skipped)
             tell(r, brace, SLICE("a block without a statement"),
                  SLICE("write it on the line of its statement: WORD {"));
         owner = ARENA_NEW(r->arena, struct syntax_statement); /* outside the tree */
@@ -341,7 +342,7 @@ static void read_next(struct reader *r)
     case '\n':
     case ';':
         end_statement(r);
-        r->after_block = r->faulty_line = false;
+        r->after_block = r->skipped = false;
         advance(r);
         return;
     case '{': open_block(r); return;
@@ -365,8 +366,10 @@ struct syntax_statement *syntax_parse(struct slice text, struct arena *arena,
     for (skip_blanks(&r); !cursor_at_end(&r.in) && !r.stopped; skip_blanks(&r))
         read_next(&r);
     end_statement(&r);
-    for (; r.depth > 0 && !r.stopped; r.depth--)
+    for (; r.depth > 0 && !r.stopped; r.depth--) {
+        r.blocks[r.depth].owner->unclosed = true;
         tell(&r, r.blocks[r.depth].owner->brace, SLICE("this block is never closed"),
              SLICE("add a '}' behind its last statement"));
+    }
     return first;
 }

@@ -34,7 +34,8 @@ struct syntax_statement {
     struct syntax_word *values;
     struct place brace; /* of "{"; line 0: no block */
     struct syntax_statement *block;
-    bool broken; /* part of it is missing, which was told */
+    bool broken;   /* part of it is missing, which was told */
+    bool unclosed; /* its block may have swallowed what follows it, which was told */
 };
 
 /* The first statement, or NULL. What is wrong is told to c; everything lives in the arena. */

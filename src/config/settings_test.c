@@ -1,0 +1,306 @@
+/*
+ * settings_test.c - each file tests/config/NAME.conf is answered with exactly NAME.expect, and
+ * every example in docs/configuration.md is what it says: a configuration.
+ *
+ * To see what an answer would be: POSTROAD_GOLDEN=1 writes the .expect files anew; read them
+ * before committing them.
+ */
+#include "config/settings.h"
+
+#include "check.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+static struct slice read_whole(struct arena *arena, const char *path)
+{
+    enum { MAX = 64 * 1024 };
+
+    char *bytes = arena_alloc(arena, MAX);
+    FILE *f = fopen(path, "rb");
+    size_t len;
+
+    if (f == NULL)
+        fail_msg("cannot open %s", path);
+    len = fread(bytes, 1, MAX, f);
+    fclose(f);
+    return (struct slice){bytes, len};
+}
+
+static void write_golden(const char *path, struct slice text)
+{
+    FILE *f = fopen(path, "wb");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(text.data, 1, text.len, f), text.len);
+    fclose(f);
+}
+
+/* Parsed from in front of a guard page. */
+static struct settings *parse(struct slice file, struct slice text, struct settings_errors *errors)
+{
+    struct slice copy = guarded(text);
+    struct settings *s = settings_parse(file, copy, errors);
+
+    guarded_free(copy);
+    assert_int_equal(s == NULL, errors->count > 0);
+    return s;
+}
+
+static void check_golden(const char *name)
+{
+    struct arena arena = {0};
+    const char *conf = arena_printf(&arena, SOURCE_ROOT "/tests/config/%s%c", name, 0).data;
+    struct slice stem = slice_head(slice_of(conf), strlen(conf) - strlen(".conf"));
+    const char *expect = arena_printf(&arena, "%.*s.expect%c", SLICE_PRINTF(stem), 0).data;
+    struct settings_errors errors;
+    struct settings *s = parse(slice_of(name), read_whole(&arena, conf), &errors);
+
+    print_message("# %s\n", name);
+    if (getenv("POSTROAD_GOLDEN") != NULL)
+        write_golden(expect, buf_slice(&errors.text));
+    check_slice(buf_slice(&errors.text), read_whole(&arena, expect));
+    settings_free(s);
+    buf_done(&errors.text);
+    arena_done(&arena);
+}
+
+static void test_golden_files(void **state)
+{
+    DIR *dir = opendir(SOURCE_ROOT "/tests/config");
+    unsigned count = 0;
+
+    (void)state;
+    assert_non_null(dir);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (!slice_ends(slice_of(entry->d_name), SLICE(".conf")))
+            continue;
+        check_golden(entry->d_name);
+        count++;
+    }
+    closedir(dir);
+    assert_true(count >= 10);
+}
+
+static struct settings *parse_good(struct arena *arena)
+{
+    struct settings_errors errors;
+    struct settings *s = parse(SLICE("good.conf"),
+                               read_whole(arena, SOURCE_ROOT "/tests/config/good.conf"), &errors);
+
+    buf_done(&errors.text);
+    assert_non_null(s);
+    return s;
+}
+
+static void test_values(void **state)
+{
+    static const unsigned char mapped[16] = {[10] = 0xff, 0xff, 127, 0, 0, 1}, one[16] = {[15] = 1};
+    struct arena arena = {0};
+    struct settings *s = parse_good(&arena);
+
+    (void)state;
+    check_slice(s->hostname, SLICE("mx1.example.org"));
+    check_slice(s->rules.hostname, SLICE("mx1.example.org"));
+    check_slice(s->rules.origin, SLICE("example.org"));
+    check_slice(address_text(&arena, &s->rules.postmaster), SLICE("admin@example.org"));
+    check_int(s->max_size, 20 * 1024 * 1024);
+    check_slice(s->queue_path, SLICE("/var/spool/postroad"));
+    check_int(s->queue_min_free, 320 * 1024 * 1024);
+
+    check_int(s->listener_count, 3);
+    check_slice(s->listeners[0].address, SLICE("*:25"));
+    check(s->listeners[0].any && s->listeners[0].port == 25);
+    check_int(s->listeners[0].max_size, s->max_size);
+    check_int(s->listeners[0].line_ends, LINE_ENDS_STRICT);
+    check_int(s->listeners[0].line, 7);
+    check(!s->listeners[1].any && !s->listeners[1].ipv4 && s->listeners[1].port == 2525);
+    assert_memory_equal(s->listeners[1].ip, one, 16);
+    check_int(s->listeners[1].max_size, 1024 * 1024 * 1024);
+    check_int(s->listeners[1].line_ends, LINE_ENDS_REPAIR);
+    check(s->listeners[2].ipv4);
+    assert_memory_equal(s->listeners[2].ip, mapped, 16);
+    settings_free(s);
+    arena_done(&arena);
+}
+
+static void test_rules(void **state)
+{
+    struct arena arena = {0};
+    struct settings *s = parse_good(&arena);
+    const struct rule *r = s->rules.rules;
+
+    (void)state;
+    check_int(s->rules.count, 8);
+    check_int(r[0].verdict, RULE_REJECT);
+    check_int(r[0].sender.match, MATCH_DOMAIN);
+    check_slice(r[0].sender.domain, SLICE("*.spam.example"));
+    check_int(r[0].to.match, MATCH_ANY);
+    check_int(r[0].refusal.code, 554);
+    check_slice(r[0].refusal.enhanced, SLICE("5.7.1"));
+    check_slice(r[0].refusal.text, SLICE("We had enough of you"));
+    check_int(r[0].line, 16);
+    check_slice(r[0].file, SLICE("good.conf"));
+    check_int(r[1].refusal.code, 450);
+    check_slice(r[1].refusal.text, SLICE("\"Old\" is on holiday \\o/"));
+    check_int(r[2].sender.match, MATCH_ADDRESS);
+    check_int(r[2].refusal.code, 0);
+    check_int(r[3].verdict, RULE_DISCARD);
+    check_slice(address_text(&arena, &r[3].to.address), SLICE("devnull@example.org"));
+    check_int(r[4].verdict, RULE_ACCEPT);
+    check_int(r[4].action, ACTION_MAILDIR);
+    check_slice(r[4].path, SLICE("/var/vmail/{domain}/{user}"));
+    check_slice(r[5].to.domain, SLICE("*.xn--bcher-kva.example"));
+    check_slice(r[5].path, SLICE("/var/vmail/books/{local}"));
+    check_int(r[6].to.match, MATCH_LOCAL);
+    check_int(r[6].action, ACTION_NONE);
+    check_int(r[7].from, FROM_LOCAL);
+    check_int(r[7].to.match, MATCH_ANY);
+    settings_free(s);
+    arena_done(&arena);
+}
+
+static void test_defaults(void **state)
+{
+    struct settings_errors errors;
+    struct settings *s = parse(SLICE("f"),
+                               SLICE("hostname h.example\r\nlisten mx *:25\r\nqueue /q\r\n"
+                                     "accept to domain h.example deliver maildir /m/{user}\r\n"),
+                               &errors);
+
+    (void)state;
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_slice(s->rules.origin, SLICE("h.example"));
+    check_int(s->rules.postmaster.kind, ADDRESS_MAILBOX);
+    check_slice(s->rules.postmaster.local, SLICE("postmaster"));
+    check_slice(s->rules.postmaster.domain, SLICE("h.example"));
+    check_int(s->max_size, 50 * 1024 * 1024);
+    check_int(s->queue_min_free, 5 * 64 * 1024 * 1024);
+    settings_free(s);
+    buf_done(&errors.text);
+}
+
+static void test_too_large(void **state)
+{
+    struct arena arena = {0};
+    char *text = arena_alloc(&arena, SETTINGS_TEXT_MAX + 1);
+    struct settings_errors errors;
+
+    (void)state;
+    memset(text, '\n', SETTINGS_TEXT_MAX + 1);
+    assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX + 1}, &errors));
+    check_slice(buf_slice(&errors.text), SLICE("f: error: the file is larger than 1 MiB\n"));
+    buf_done(&errors.text);
+    memset(text, 'x', SETTINGS_TEXT_MAX);
+    assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX}, &errors));
+    buf_done(&errors.text);
+    for (size_t i = 1; i < SETTINGS_TEXT_MAX; i += 2)
+        text[i] = i % 4 == 1 ? '\n' : '{';
+    assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX}, &errors));
+    buf_done(&errors.text);
+    arena_done(&arena);
+}
+
+/* The same numbers in each run; not meant to be good ones. */
+static unsigned next_number(unsigned *seed)
+{
+    *seed = *seed * 1103515245u + 12345u;
+    return *seed >> 16;
+}
+
+static void mutate(char *text, size_t *len, unsigned *seed)
+{
+    static const char likely[] = "{}\"\\;,#\n\t \0\xff\xc3*.:@/019";
+    size_t at = next_number(seed) % *len;
+
+    switch (next_number(seed) % 4) {
+    case 0: text[at] = likely[next_number(seed) % (sizeof(likely) - 1)]; break;
+    case 1: text[at] = (char)next_number(seed); break;
+    case 2: /* cut a piece out */
+    {
+        size_t gone = next_number(seed) % 20;
+        if (gone > *len - at - 1)
+            gone = *len - at - 1;
+        memmove(text + at, text + at + gone, *len - at - gone);
+        *len -= gone;
+        break;
+    }
+    default: /* copy one place over another */
+    {
+        size_t from = next_number(seed) % *len, n = next_number(seed) % 20;
+        for (size_t i = 0; i < n && at + i < *len && from + i < *len; i++)
+            text[at + i] = text[from + i];
+    }
+    }
+}
+
+/* What is printed is clean text, whatever the file holds. */
+static void check_clean(struct slice printed)
+{
+    for (size_t i = 0; i < printed.len; i++)
+        check((unsigned char)printed.data[i] >= 0x20 || printed.data[i] == '\n');
+}
+
+static void test_mutations_never_crash(void **state)
+{
+    struct arena arena = {0};
+    struct slice good = read_whole(&arena, SOURCE_ROOT "/tests/config/good.conf");
+    char *text = arena_alloc(&arena, good.len);
+    unsigned seed = 1, still_good = 0;
+
+    (void)state;
+    for (check_row = 0; check_row < 3000; check_row++) {
+        struct settings_errors errors;
+        size_t len = good.len;
+
+        memcpy(text, good.data, len);
+        for (unsigned n = 1 + next_number(&seed) % 4; n > 0 && len > 1; n--)
+            mutate(text, &len, &seed);
+        struct settings *s = parse(SLICE("f"), (struct slice){text, len}, &errors);
+        still_good += s != NULL;
+        check_clean(buf_slice(&errors.text));
+        settings_free(s);
+        buf_done(&errors.text);
+    }
+    assert_true(still_good > 10 && still_good < 2990);
+    arena_done(&arena);
+}
+
+/* Each ```conf block of the manual is a whole configuration without errors or warnings. */
+static void test_manual(void **state)
+{
+    struct arena arena = {0};
+    struct slice rest = read_whole(&arena, SOURCE_ROOT "/docs/configuration.md"), line;
+    const char *start = NULL;
+    unsigned examples = 0;
+
+    (void)state;
+    while (slice_cut(rest, '\n', &line, &rest)) {
+        if (slice_equal(line, SLICE("```conf"))) {
+            start = rest.data;
+        } else if (start != NULL && slice_equal(line, SLICE("```"))) {
+            struct settings_errors errors;
+            struct settings *s = parse(SLICE("docs/configuration.md"),
+                                       (struct slice){start, (size_t)(line.data - start)}, &errors);
+            check_slice(buf_slice(&errors.text), SLICE(""));
+            settings_free(s);
+            buf_done(&errors.text);
+            start = NULL;
+            examples++;
+        }
+    }
+    assert_true(examples >= 3);
+    arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_files), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rules),        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_mutations_never_crash),
+        cmocka_unit_test(test_manual),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
