@@ -55,18 +55,23 @@ struct queue_message {
                     it too when an attempt ended without telling how; it is kept. */
     /* the queue's */
     struct queue_entry *entry;
-    struct disk_file *opened;
+    struct disk_file *body_file; /* NULL: the body lies in the segment */
     struct arena arena;
 };
 
 /* Makes spool/in and spool/out, durably; for the warden and tests. */
 int queue_make_dirs(struct disk_dir *spool, unsigned mode);
 
-/* Recovers: outcomes first, then every receiver's segments. Blocks. Damage is told and skipped;
- * only a journal that cannot be written or is of a newer version makes it fail. */
+/* Recovers: outcomes first, then every segment whose writer is certainly gone. Blocks. Damage is
+ * told and skipped; only a journal that cannot be written or is of a newer version makes it fail.
+ *
+ * The newest segments of a receiver may still be written to: they are read when its first mark
+ * comes (queue_durable), or when it is known to be gone. So every receiver publishes its mark to
+ * a new courier, and the courier calls queue_receivers_are() once at start. */
 int queue_open(const struct queue_options *options, struct queue **out);
 
-/* Free the worker first. Claimed messages must have been released. */
+/* Waits for a sync that is under way; unwritten outcomes are forgotten. Claimed messages must have
+ * been released. */
 void queue_close(struct queue *q);
 
 /* A living receiver published its mark: everything below it may be read. */
@@ -77,6 +82,9 @@ void queue_last_good(struct queue *q, unsigned receiver, uint64_t segment, uint6
 
 /* It is gone: its files are synced and read to the end. Blocks. */
 void queue_receiver_ended(struct queue *q, unsigned receiver);
+
+/* Receivers 0 to count - 1 live or will; what another one left behind is read now. Blocks. */
+void queue_receivers_are(struct queue *q, unsigned count);
 
 /* The message that is due longest, or NULL. A claimed one is not claimed again until released. */
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
@@ -108,8 +116,8 @@ void queue_sync(struct queue *q);
 /* Frees what is done: segments, body files. */
 void queue_collect(struct queue *q);
 
-/* 0, or negative errno: a sync of the own journal failed or an outcome could not be written; end
- * the role. */
+/* 0, or negative errno: a sync of the own journal failed; end the role. A full disk does not break
+ * it: outcomes wait, and are written again at every queue_sync(). */
 int queue_broken(const struct queue *q);
 
 /* Outcomes that are not yet durable. */

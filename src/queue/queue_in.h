@@ -19,7 +19,7 @@ struct queue_in;
 
 struct queue_in_options {
     struct disk_dir *dir;  /* spool/in/N, which holds the directory "draft"; borrowed */
-    unsigned receiver;     /* N, at most QUEUE_RECEIVER_MAX */
+    unsigned receiver;     /* N, at most 255 */
     unsigned mode;         /* of new files: 0240 between two users, 0600 for one */
     uint64_t min_free;     /* bytes that must stay free */
     uint64_t segment_size; /* 0: the usual; tests use small ones */
@@ -28,13 +28,13 @@ struct queue_in_options {
     struct random *random;
 };
 
-enum { QUEUE_RECEIVER_MAX = 255 };
-
 /* One put under way, embedded in the session. A finished one is found by
  * LIST_ENTRY(node, struct session, put.ticket.link). */
 struct queue_ticket {
     struct ticket ticket; /* ticket.result is the answer */
-    struct buf encoded;   /* the record's front; the queue's */
+    struct buf encoded;   /* the queue's, like all below */
+    size_t front_len;
+    struct slice header_block;
     struct draft *draft;
     uint64_t id;
 };
@@ -46,7 +46,7 @@ int queue_in_make_dirs(struct disk_dir *spool, unsigned receiver, unsigned mode)
 /* Starts a new segment; blocks. Failures are told. */
 int queue_in_open(const struct queue_in_options *options, struct queue_in **out);
 
-/* Free the worker first. */
+/* Waits for a sync that is under way. Unfinished tickets, which must still exist, are forgotten. */
 void queue_in_close(struct queue_in *q);
 
 /* Never 0 and never the same twice, whatever clocks and crashes do. Returns 0 when no id can be

@@ -9,7 +9,7 @@
  * asking the loop: no timer, and a lone record waits for one sync only.
  *
  * Everything is called from the loop's thread; only syncs run on the worker, and the loop never
- * waits for one (save in commit_open() and commit_roll()).
+ * waits for one (save in commit_open()).
  *
  * Failures: a failed write (disk full) fails the tickets of that write; nothing of it stays
  * visible and later records may succeed. After a failed sync nothing more can be trusted: the
@@ -57,8 +57,9 @@ struct commit_options {
  * durable before it returns. Blocks. Failures are told. */
 int commit_open(const struct commit_options *options, struct commit **out);
 
-/* Free the worker first, so that no sync is under way. Unfinished tickets are forgotten. */
-void commit_close(struct commit *c);
+/* Waits for a sync that is under way. Tickets that are not finished are moved to the list with
+ * -ECANCELED, which says nothing about the disk. */
+void commit_close(struct commit *c, struct list *unfinished);
 
 /* Stages one record: head, then parts. Cannot fail: the ticket does. */
 void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, uint64_t id,
@@ -87,7 +88,8 @@ bool commit_busy(const struct commit *c);
 /* The number of the segment that is appended to: its name is durable and never comes back. */
 uint64_t commit_segment(const struct commit *c);
 
-/* Starts a new segment now. Blocks. */
-int commit_roll(struct commit *c);
+/* Takes no more records into the present segment: the next one begins as soon as its header is
+ * durable, at some later commit_flush(). */
+void commit_retire(struct commit *c);
 
 #endif

@@ -28,7 +28,7 @@ enum {
     RECORD_HEAD_SIZE = 24,
     RECORD_ALIGN = 8,
     RECORD_SEAL_SIZE = RECORD_HEAD_SIZE, /* an empty body, for now */
-    RECORD_BODY_MAX = 32 * 1024 * 1024,
+    RECORD_BODY_MAX = 8 * 1024 * 1024,
 };
 
 #define SEGMENT_SIZE (UINT64_C(64) * 1024 * 1024)

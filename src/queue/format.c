@@ -1,0 +1,77 @@
+/*
+ * format.c - ids and record bodies.
+ *
+ * An id names a segment and not a time, although the segment's number is one: a clock can step
+ * back, a directory's names cannot. The courier leaves the newest name of a directory in place
+ * for exactly this reason (queue/arrivals.c).
+ */
+#include "queue/format.h"
+
+uint64_t id_make(uint64_t segment, unsigned receiver, uint64_t counter)
+{
+    return segment << (ID_RECEIVER_BITS + ID_COUNTER_BITS) | (uint64_t)receiver << ID_COUNTER_BITS |
+           counter;
+}
+
+uint64_t id_segment(uint64_t id)
+{
+    return id >> (ID_RECEIVER_BITS + ID_COUNTER_BITS);
+}
+
+unsigned id_receiver(uint64_t id)
+{
+    return (unsigned)(id >> ID_COUNTER_BITS) & RECEIVER_MAX;
+}
+
+bool message_record_front(struct buf *out, const struct envelope *e, size_t header_block_len)
+{
+    struct buf encoded;
+
+    buf_init(&encoded, ENVELOPE_BYTES_MAX);
+    bool good = envelope_encode(&encoded, e) && put_bytes(out, buf_slice(&encoded)) &&
+                header_block_len <= UINT32_MAX && put_u32(out, (uint32_t)header_block_len);
+    buf_done(&encoded);
+    return good;
+}
+
+bool message_record_middle(struct buf *out, enum body_place place, uint64_t length)
+{
+    return put_u8(out, (uint8_t)place) && put_u64(out, length);
+}
+
+bool message_record_parse(struct slice body, struct message_record *out)
+{
+    struct cursor c = {body};
+    struct message_record got = {0};
+    uint8_t place;
+
+    if (!get_bytes(&c, ENVELOPE_BYTES_MAX, &got.envelope) ||
+        !get_bytes(&c, RECORD_BODY_MAX, &got.header_block) || !get_u8(&c, &place) ||
+        !get_u64(&c, &got.length) || place > BODY_FILE)
+        return false;
+    got.place = (enum body_place)place;
+    got.offset = body.len - c.rest.len;
+    if (c.rest.len != (got.place == BODY_INLINE ? got.length : 0))
+        return false;
+    *out = got;
+    return true;
+}
+
+bool outcome_record_write(struct buf *out, const struct outcome_record *o)
+{
+    return put_u32(out, o->receiver) && put_u64(out, o->segment) && put_u32(out, o->rcpt) &&
+           put_u8(out, o->outcome) && put_bytes(out, slice_head(o->text, OUTCOME_TEXT_MAX));
+}
+
+bool outcome_record_parse(struct slice body, struct outcome_record *out)
+{
+    struct cursor c = {body};
+    struct outcome_record got = {0};
+
+    if (!get_u32(&c, &got.receiver) || !get_u64(&c, &got.segment) || !get_u32(&c, &got.rcpt) ||
+        !get_u8(&c, &got.outcome) || !get_bytes(&c, OUTCOME_TEXT_MAX, &got.text) ||
+        !cursor_at_end(&c))
+        return false;
+    *out = got;
+    return true;
+}

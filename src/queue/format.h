@@ -1,0 +1,56 @@
+/*
+ * format.h - what receiver and courier say to each other on disk: ids and record bodies.
+ *
+ * The bytes are specified in docs/formats/queue.md.
+ */
+#ifndef QUEUE_FORMAT_H
+#define QUEUE_FORMAT_H
+
+#include "base/buf.h"
+#include "mail/envelope.h"
+#include "store/segment.h"
+
+/* A queue id: number of the newest segment when it was drawn (34 bits), receiver (8), counter
+ * (22). Segment numbers rise and never come back, so neither do ids. */
+enum { ID_COUNTER_BITS = 22, ID_RECEIVER_BITS = 8, RECEIVER_MAX = 255 };
+
+#define ID_COUNTER_MAX ((UINT64_C(1) << ID_COUNTER_BITS) - 1)
+
+uint64_t id_make(uint64_t segment, unsigned receiver, uint64_t counter);
+uint64_t id_segment(uint64_t id);
+unsigned id_receiver(uint64_t id);
+
+/* RECORD_MESSAGE. */
+enum body_place { BODY_INLINE, BODY_FILE };
+
+struct message_record {
+    struct slice envelope;
+    struct slice header_block;
+    enum body_place place;
+    uint64_t length; /* of the body */
+    uint64_t offset; /* BODY_INLINE: of the body in the record's body */
+};
+
+/* What surrounds the header block in the record: everything up to it, and what follows it; an
+ * inline body comes last. */
+bool message_record_front(struct buf *out, const struct envelope *e, size_t header_block_len);
+bool message_record_middle(struct buf *out, enum body_place place, uint64_t length);
+
+/* Slices point into body. */
+bool message_record_parse(struct slice body, struct message_record *out);
+
+/* RECORD_OUTCOME. The message's id is in the record's head. */
+struct outcome_record {
+    uint32_t receiver; /* whose segment the message lies in */
+    uint64_t segment;
+    uint32_t rcpt;     /* index in the envelope */
+    uint8_t outcome;   /* enum queue_outcome */
+    struct slice text; /* why, for people; cut to OUTCOME_TEXT_MAX */
+};
+
+enum { OUTCOME_TEXT_MAX = 1024, OUTCOME_RECORD_MAX = 21 + OUTCOME_TEXT_MAX };
+
+bool outcome_record_write(struct buf *out, const struct outcome_record *o);
+bool outcome_record_parse(struct slice body, struct outcome_record *out);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * index.c - what is queued, by time.
+ *
+ * A binary heap: a claim and a release cost O(log n) and a few pointers per message. Nothing is
+ * ever removed from its middle, because a message changes only while it is claimed.
+ */
+#include "queue/index.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+
+struct queue_entry *entry_new(uint64_t id, uint32_t rcpt_count, uint64_t due_ms)
+{
+    struct queue_entry *e = MEMORY_NEW(struct queue_entry);
+
+    assert(rcpt_count > 0);
+    list_init(&e->link);
+    e->id = id;
+    e->rcpt_count = e->open = rcpt_count;
+    if (rcpt_count > 1)
+        e->many = memory_new(rcpt_count * sizeof(*e->many));
+    for (uint32_t i = 0; i < rcpt_count; i++)
+        entry_rcpts(e)[i].due_ms = due_ms;
+    return e;
+}
+
+void entry_free(struct queue_entry *e)
+{
+    list_remove(&e->link);
+    memory_free(e->many);
+    memory_free(e);
+}
+
+struct rcpt_entry *entry_rcpts(struct queue_entry *e)
+{
+    return e->many != NULL ? e->many : &e->one;
+}
+
+void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt)
+{
+    if (rcpt >= e->rcpt_count || entry_rcpts(e)[rcpt].state != RCPT_OPEN)
+        return;
+    entry_rcpts(e)[rcpt].state = RCPT_WRITTEN;
+    e->open--;
+}
+
+void index_done(struct queue_index *index)
+{
+    memory_free(index->heap);
+    *index = (struct queue_index){0};
+}
+
+static void sift_up(struct queue_index *index, size_t at, struct queue_entry *e)
+{
+    for (; at > 1 && index->heap[at / 2]->due_ms > e->due_ms; at /= 2)
+        index->heap[at] = index->heap[at / 2];
+    index->heap[at] = e;
+}
+
+static void sift_down(struct queue_index *index, size_t at, struct queue_entry *e)
+{
+    for (size_t child; (child = at * 2) <= index->count; at = child) {
+        if (child < index->count && index->heap[child + 1]->due_ms < index->heap[child]->due_ms)
+            child++;
+        if (index->heap[child]->due_ms >= e->due_ms)
+            break;
+        index->heap[at] = index->heap[child];
+    }
+    index->heap[at] = e;
+}
+
+static uint64_t earliest(struct queue_entry *e)
+{
+    const struct rcpt_entry *rcpts = entry_rcpts(e);
+    uint64_t at = UINT64_MAX;
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (rcpts[i].state == RCPT_OPEN && rcpts[i].due_ms < at)
+            at = rcpts[i].due_ms;
+    }
+    return at;
+}
+
+void index_put(struct queue_index *index, struct queue_entry *e)
+{
+    assert(e->open > 0);
+    if (index->count + 1 >= index->cap) {
+        index->cap = index->cap == 0 ? 64 : index->cap * 2;
+        index->heap = memory_resize(index->heap, index->cap * sizeof(struct queue_entry *));
+    }
+    e->due_ms = earliest(e);
+    sift_up(index, ++index->count, e);
+}
+
+struct queue_entry *index_take(struct queue_index *index, uint64_t now_ms)
+{
+    if (index->count == 0 || index->heap[1]->due_ms > now_ms)
+        return NULL;
+    struct queue_entry *first = index->heap[1], *last = index->heap[index->count--];
+    if (index->count > 0)
+        sift_down(index, 1, last);
+    return first;
+}
+
+bool index_next_due(const struct queue_index *index, uint64_t *at_ms)
+{
+    if (index->count == 0)
+        return false;
+    *at_ms = index->heap[1]->due_ms;
+    return true;
+}

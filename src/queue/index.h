@@ -1,0 +1,70 @@
+/*
+ * index.h - what is queued, by time: one small entry per message, in memory.
+ *
+ * An entry is in the heap while it waits and out of it while it is claimed. Everything else
+ * about a message is read from its record when it is needed.
+ */
+#ifndef QUEUE_INDEX_H
+#define QUEUE_INDEX_H
+
+#include "base/list.h"
+
+#include <stdint.h>
+
+struct in_segment;
+
+enum rcpt_state {
+    RCPT_OPEN,    /* to be tried at due_ms */
+    RCPT_WRITTEN, /* has an outcome, not yet durable */
+};
+
+struct rcpt_entry {
+    uint64_t due_ms;
+    uint16_t attempts;
+    uint8_t state; /* enum rcpt_state */
+};
+
+struct queue_entry {
+    struct list link; /* in its segment */
+    struct in_segment *segment;
+    uint64_t id;
+    uint64_t offset;         /* of its record */
+    uint64_t due_ms;         /* the earliest open recipient's */
+    struct rcpt_entry *many; /* NULL: one recipient, held in `one` */
+    struct rcpt_entry one;
+    uint32_t rcpt_count;
+    uint32_t open;     /* recipients without an outcome */
+    uint32_t unsynced; /* outcomes that are not yet durable */
+    bool claimed;
+    bool body_file;
+    bool repeat;
+};
+
+_Static_assert(sizeof(struct queue_entry) <= 128, "a million deferred messages is a normal day");
+
+/* All recipients open and due at due_ms. Not yet in an index. */
+struct queue_entry *entry_new(uint64_t id, uint32_t rcpt_count, uint64_t due_ms);
+void entry_free(struct queue_entry *e);
+
+struct rcpt_entry *entry_rcpts(struct queue_entry *e);
+
+/* A recipient of an earlier life has a durable outcome. */
+void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);
+
+struct queue_index {
+    struct queue_entry **heap; /* from 1: children of n are 2n and 2n + 1 */
+    size_t count;
+    size_t cap;
+};
+
+void index_done(struct queue_index *index); /* the entries are the caller's */
+
+/* Recomputes when it is due and puts it in. It must have an open recipient. */
+void index_put(struct queue_index *index, struct queue_entry *e);
+
+/* Takes out the one that is due longest; NULL when none is. */
+struct queue_entry *index_take(struct queue_index *index, uint64_t now_ms);
+
+bool index_next_due(const struct queue_index *index, uint64_t *at_ms);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * outcomes.c - the courier's own journal.
+ *
+ * Which segment of it may go? Each one keeps a reference to every arrival segment that one of
+ * its outcomes speaks of. A reference is dropped when the arrival segment was unlinked and its
+ * directory synced; without references and without unfinished writes a segment says nothing any
+ * more. Outcomes found at start hold their segment until the message they speak of was read, or
+ * its segment turned out to be gone.
+ *
+ * A full disk must not lose an outcome that has happened: a failed write is tried again at every
+ * outcomes_sync(). Until it succeeds the message stays, at worst to be delivered again.
+ */
+#include "queue/outcomes.h"
+
+#include "base/fail.h"
+#include "base/map.h"
+#include "base/memory.h"
+
+#include <errno.h>
+
+struct out_segment {
+    struct list link;
+    uint64_t number;
+    struct list refs;
+    size_t held; /* outcomes of earlier lives that were not applied yet */
+};
+
+struct outcome_ref {
+    struct list in_link;  /* of the arrival segment */
+    struct list out_link; /* of the outcome segment */
+    const struct out_segment *out;
+};
+
+/* An outcome of an earlier life. */
+struct found {
+    struct found *next; /* of the same message */
+    struct out_segment *out;
+    uint64_t segment;
+    uint32_t receiver;
+    uint32_t rcpt;
+};
+
+struct outcome_write {
+    struct ticket ticket;
+    struct buf bytes;
+    struct queue_entry *entry;
+    struct list *refs;
+};
+
+struct outcomes {
+    struct commit_options o;
+    struct commit *commit;
+    struct list segments; /* ascending */
+    struct map found;     /* message id -> struct found */
+    struct list finished; /* tickets */
+    struct list retry;    /* tickets whose write failed */
+    bool unsynced;        /* flushed since the last outcomes_sync() */
+};
+
+static struct slice id_key(const uint64_t *id)
+{
+    return (struct slice){(const char *)id, sizeof(*id)};
+}
+
+static struct outcome_write *write_of(struct list *node)
+{
+    return LIST_ENTRY(node, struct outcome_write, ticket.link);
+}
+
+static struct out_segment *segment_at(struct outcomes *o, uint64_t number)
+{
+    struct list *at = o->segments.prev;
+
+    while (at != &o->segments && LIST_ENTRY(at, struct out_segment, link)->number > number)
+        at = at->prev;
+    if (at != &o->segments && LIST_ENTRY(at, struct out_segment, link)->number == number)
+        return LIST_ENTRY(at, struct out_segment, link);
+    struct out_segment *s = MEMORY_NEW(struct out_segment);
+    s->number = number;
+    list_init(&s->refs);
+    list_insert_before(at->next, &s->link);
+    return s;
+}
+
+static void add_ref(struct out_segment *out, struct list *refs)
+{
+    LIST_EACH(node, refs)
+    {
+        if (LIST_ENTRY(node, struct outcome_ref, in_link)->out == out)
+            return;
+    }
+    struct outcome_ref *ref = MEMORY_NEW(struct outcome_ref);
+    ref->out = out;
+    list_append(refs, &ref->in_link);
+    list_append(&out->refs, &ref->out_link);
+}
+
+void outcomes_unref(struct list *refs)
+{
+    LIST_EACH(node, refs)
+    {
+        struct outcome_ref *ref = LIST_ENTRY(node, struct outcome_ref, in_link);
+
+        list_remove(&ref->in_link);
+        list_remove(&ref->out_link);
+        memory_free(ref);
+    }
+}
+
+static void note_found(struct outcomes *o, struct out_segment *out, const struct record *r)
+{
+    struct outcome_record outcome;
+    uint64_t id = r->head.id;
+
+    if (r->head.kind != RECORD_OUTCOME)
+        return; /* of a later version, which promises that skipping it is safe */
+    if (!outcome_record_parse(r->body, &outcome)) {
+        (void)fail_code(-EBADMSG, "understand record of", SLICE("outcome journal"));
+        return;
+    }
+    struct found *f = MEMORY_NEW(struct found);
+    f->out = out;
+    f->receiver = outcome.receiver;
+    f->segment = outcome.segment;
+    f->rcpt = outcome.rcpt;
+    f->next = map_put(&o->found, id_key(&id), f);
+    out->held++;
+}
+
+/* Keeps the file for a person to look at. Worse than deliveries that happen twice would be a
+ * courier that does not start. */
+static void give_up_on(struct out_segment *s, int code, const char *operation)
+{
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(s->number, name);
+    (void)fail_code(code, operation, slice_of(name));
+    s->held++;
+}
+
+static void read_records(struct outcomes *o, struct out_segment *s, struct segment_reader *reader)
+{
+    struct record record;
+
+    for (;;) {
+        switch (segment_reader_next(reader, &record)) {
+        case SEGMENT_RECORD: note_found(o, s, &record); break;
+        case SEGMENT_DAMAGE: give_up_on(s, -EBADMSG, "read all of"); break;
+        case SEGMENT_ERROR: give_up_on(s, reader->error, "read"); return;
+        case SEGMENT_END: return;
+        }
+    }
+}
+
+static int read_file(struct outcomes *o, struct out_segment *s, struct disk_file *file)
+{
+    struct segment_reader reader = {0};
+    struct segment_head head;
+    enum head_verdict verdict = HEAD_BAD;
+    uint64_t size = 0;
+    int rc = disk_datasync(file); /* what is acted upon now must not vanish later */
+
+    if (rc == 0)
+        rc = disk_size(file, &size);
+    if (rc == 0)
+        rc = segment_read_head(file, &verdict, &head);
+    if (rc < 0) {
+        give_up_on(s, rc, "sync and read");
+        return 0;
+    }
+    switch (verdict) {
+    case HEAD_NEWER:
+        give_up_on(s, -EPROTONOSUPPORT, "read newer version of");
+        return -EPROTONOSUPPORT;
+    case HEAD_BAD:
+        if (size > SEGMENT_HEAD_SIZE) /* else it is what a crash left of its making */
+            give_up_on(s, -EBADMSG, "read header of");
+        return 0;
+    case HEAD_GOOD: break;
+    }
+    segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, size, SEGMENT_ENDED);
+    read_records(o, s, &reader);
+    segment_reader_done(&reader);
+    return 0;
+}
+
+static int read_segment(struct outcomes *o, uint64_t number)
+{
+    struct out_segment *s = segment_at(o, number);
+    struct disk_file *file;
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(number, name);
+    int rc = disk_open(o->o.dir, name, DISK_READ, 0, &file);
+    if (rc < 0) {
+        give_up_on(s, rc, "open");
+        return 0;
+    }
+    rc = read_file(o, s, file);
+    disk_close(file);
+    return rc;
+}
+
+static int read_all(struct outcomes *o)
+{
+    uint64_t *numbers;
+    size_t count;
+    int rc = segment_list(o->o.dir, &numbers, &count);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = read_segment(o, numbers[i]);
+    memory_free(numbers);
+    return rc;
+}
+
+int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
+                  struct outcomes **out)
+{
+    struct outcomes *o = MEMORY_NEW(struct outcomes);
+
+    o->o = *options;
+    list_init(&o->segments);
+    list_init(&o->finished);
+    list_init(&o->retry);
+    map_init(&o->found, seed);
+    int rc = read_all(o);
+    if (rc == 0)
+        rc = commit_open(options, &o->commit);
+    if (rc < 0) {
+        outcomes_close(o);
+        return rc;
+    }
+    *out = o;
+    return 0;
+}
+
+static void free_found(struct found *f)
+{
+    while (f != NULL) {
+        struct found *next = f->next;
+
+        f->out->held--;
+        memory_free(f);
+        f = next;
+    }
+}
+
+void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs)
+{
+    struct found *all = map_remove(&o->found, id_key(&e->id));
+
+    for (struct found *f = all; f != NULL; f = f->next) {
+        entry_close_rcpt(e, f->rcpt);
+        add_ref(f->out, refs);
+    }
+    free_found(all);
+}
+
+void outcomes_settle(struct outcomes *o,
+                     bool (*exists)(void *ctx, unsigned receiver, uint64_t segment), void *ctx)
+{
+    struct slice key;
+    void *value;
+    size_t at = 0;
+
+    while (map_next(&o->found, &at, &key, &value)) {
+        struct found *f = value;
+
+        if (!exists(ctx, f->receiver, f->segment)) {
+            (void)map_remove(&o->found, key);
+            free_found(f);
+        }
+    }
+}
+
+void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
+                 const struct outcome_record *record)
+{
+    struct outcome_write *w = MEMORY_NEW(struct outcome_write);
+
+    w->entry = e;
+    w->refs = refs;
+    buf_init(&w->bytes, OUTCOME_RECORD_MAX);
+    (void)outcome_record_write(&w->bytes, record);
+    struct slice body = buf_slice(&w->bytes);
+    commit_append(o->commit, &w->ticket, RECORD_OUTCOME, e->id, &body, 1);
+    e->unsynced++;
+}
+
+void outcomes_flush(struct outcomes *o)
+{
+    if (commit_busy(o->commit))
+        o->unsynced = true;
+    commit_flush(o->commit);
+}
+
+bool outcomes_wants_sync(const struct outcomes *o)
+{
+    return o->unsynced || !list_empty(&o->retry);
+}
+
+static void retry_failed(struct outcomes *o)
+{
+    LIST_EACH(node, &o->retry)
+    {
+        struct outcome_write *w = write_of(node);
+        struct slice body = buf_slice(&w->bytes);
+
+        list_remove(node);
+        commit_append(o->commit, &w->ticket, RECORD_OUTCOME, w->entry->id, &body, 1);
+    }
+}
+
+void outcomes_sync(struct outcomes *o)
+{
+    retry_failed(o);
+    commit_flush(o->commit);
+    commit_sync(o->commit);
+    o->unsynced = false;
+}
+
+static void write_free(struct outcome_write *w)
+{
+    buf_done(&w->bytes);
+    memory_free(w);
+}
+
+struct queue_entry *outcomes_next_durable(struct outcomes *o)
+{
+    commit_collect(o->commit, &o->finished);
+    while (!list_empty(&o->finished)) {
+        struct outcome_write *w = write_of(o->finished.next);
+        struct queue_entry *e = w->entry;
+
+        list_remove(&w->ticket.link);
+        if (w->ticket.result < 0) {
+            list_append(&o->retry, &w->ticket.link);
+            continue;
+        }
+        add_ref(segment_at(o, w->ticket.segment), w->refs);
+        e->unsynced--;
+        write_free(w);
+        return e;
+    }
+    return NULL;
+}
+
+int outcomes_broken(const struct outcomes *o)
+{
+    return commit_broken(o->commit);
+}
+
+bool outcomes_busy(const struct outcomes *o)
+{
+    return commit_busy(o->commit) || !list_empty(&o->finished) || !list_empty(&o->retry);
+}
+
+void outcomes_free_segments(struct outcomes *o)
+{
+    uint64_t durable, offset;
+
+    commit_durable(o->commit, &durable, &offset);
+    LIST_EACH(node, &o->segments)
+    {
+        struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
+        char name[SEGMENT_NAME_SIZE];
+
+        if (s->number >= durable || s->held > 0 || !list_empty(&s->refs))
+            continue;
+        segment_name(s->number, name);
+        int rc = disk_unlink(o->o.dir, name);
+        if (rc < 0 && rc != -ENOENT) {
+            (void)fail_code(rc, "unlink", slice_of(name));
+            s->held++; /* said once is enough; the next start tries again */
+            continue;
+        }
+        list_remove(node);
+        memory_free(s);
+    }
+}
+
+static void free_all_found(struct outcomes *o)
+{
+    struct slice key;
+    void *value;
+    size_t at = 0;
+
+    while (map_next(&o->found, &at, &key, &value))
+        free_found(value);
+    map_done(&o->found);
+}
+
+void outcomes_close(struct outcomes *o)
+{
+    if (o->commit != NULL)
+        commit_close(o->commit, &o->finished);
+    list_splice(&o->finished, &o->retry);
+    LIST_EACH(node, &o->finished)
+    write_free(write_of(node));
+    free_all_found(o);
+    LIST_EACH(node, &o->segments)
+    {
+        struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
+
+        memory_free(s);
+    }
+    memory_free(o);
+}

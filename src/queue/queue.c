@@ -1,0 +1,343 @@
+/*
+ * queue.c - the courier's side of the queue.
+ *
+ * Glue of three parts: arrivals (receivers' segments, read only), index (what waits, by time)
+ * and outcomes (the own journal). The rule that holds them together: an entry leaves the index
+ * when its last recipient gets an outcome, but its record and body stay on disk until every one
+ * of these outcomes is durable. A crash in between brings the message back, marked `repeat`.
+ *
+ * A claim reads the record again instead of keeping envelopes in memory: a million deferred
+ * messages have to fit, and the record's checksum is checked once more on the way.
+ */
+#include "queue/queue.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "queue/arrivals.h"
+#include "queue/format.h"
+#include "queue/index.h"
+#include "queue/outcomes.h"
+#include "store/draft.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { UNREADABLE_RETRY_MS = 5 * 60 * 1000, CLAIM_AHEAD = 8 * 1024 };
+
+struct queue {
+    struct queue_options o;
+    struct disk_dir *in;
+    struct disk_dir *out;
+    struct queue_index index;
+    struct arrivals arrivals;
+    struct outcomes *outcomes;
+    struct segment_reader reader;
+    size_t removed; /* messages that lost their last recipient */
+};
+
+static int make_dir(struct disk_dir *at, const char *name, unsigned mode)
+{
+    int rc = disk_dir_make(at, name, mode);
+
+    return rc < 0 ? fail_code(rc, "make directory", slice_of(name)) : 0;
+}
+
+int queue_make_dirs(struct disk_dir *spool, unsigned mode)
+{
+    int rc = make_dir(spool, "in", mode);
+
+    if (rc == 0)
+        rc = make_dir(spool, "out", mode);
+    if (rc < 0)
+        return rc;
+    rc = disk_sync_dir(spool);
+    return rc < 0 ? fail_code(rc, "sync directory", SLICE("spool")) : 0;
+}
+
+static int open_dir(struct disk_dir *at, const char *name, struct disk_dir **out)
+{
+    int rc = disk_dir_open_at(at, name, out);
+
+    return rc < 0 ? fail_code(rc, "open directory", slice_of(name)) : 0;
+}
+
+static int open_parts(struct queue *q)
+{
+    int rc = open_dir(q->o.spool, "in", &q->in);
+
+    if (rc == 0)
+        rc = open_dir(q->o.spool, "out", &q->out);
+    if (rc < 0)
+        return rc;
+
+    struct commit_options own = {.dir = q->out,
+                                 .mode = q->o.mode,
+                                 .size = q->o.segment_size,
+                                 .worker = q->o.worker,
+                                 .clock = q->o.clock,
+                                 .random = q->o.random};
+    uint64_t seed[2] = {random_u64(q->o.random), random_u64(q->o.random)};
+    rc = outcomes_open(&own, seed, &q->outcomes);
+    if (rc < 0)
+        return rc;
+    q->arrivals.in = q->in;
+    q->arrivals.worker = q->o.worker;
+    q->arrivals.clock = q->o.clock;
+    q->arrivals.index = &q->index;
+    q->arrivals.outcomes = q->outcomes;
+    rc = arrivals_open(&q->arrivals);
+    if (rc < 0)
+        return rc;
+    outcomes_settle(q->outcomes, arrivals_exists, &q->arrivals);
+    return 0;
+}
+
+int queue_open(const struct queue_options *options, struct queue **out)
+{
+    struct queue *q = MEMORY_NEW(struct queue);
+
+    q->o = *options;
+    arrivals_init(&q->arrivals);
+    int rc = open_parts(q);
+    if (rc < 0) {
+        queue_close(q);
+        return rc;
+    }
+    queue_collect(q);
+    *out = q;
+    return 0;
+}
+
+void queue_close(struct queue *q)
+{
+    if (q->outcomes != NULL) {
+        arrivals_close(&q->arrivals);
+        outcomes_close(q->outcomes);
+    }
+    segment_reader_done(&q->reader);
+    index_done(&q->index);
+    disk_dir_close(q->in);
+    disk_dir_close(q->out);
+    memory_free(q);
+}
+
+void queue_durable(struct queue *q, unsigned receiver, uint64_t segment, uint64_t offset)
+{
+    arrivals_mark(&q->arrivals, receiver, segment, offset);
+}
+
+void queue_last_good(struct queue *q, unsigned receiver, uint64_t segment, uint64_t offset)
+{
+    arrivals_last_good(&q->arrivals, receiver, segment, offset);
+}
+
+void queue_receiver_ended(struct queue *q, unsigned receiver)
+{
+    arrivals_ended(&q->arrivals, receiver);
+}
+
+void queue_receivers_are(struct queue *q, unsigned count)
+{
+    arrivals_ended_from(&q->arrivals, count);
+}
+
+/* --- claiming --- */
+
+static int open_body_file(struct queue_message *m)
+{
+    struct disk_dir *dir = m->entry->segment->from->draft;
+    char name[DRAFT_NAME_SIZE];
+    uint64_t size;
+
+    draft_file_name(m->entry->id, name);
+    if (dir == NULL)
+        return fail_code(-ENOENT, "open", slice_of(name));
+    int rc = disk_open(dir, name, DISK_READ, 0, &m->body_file);
+    if (rc < 0)
+        return fail_code(rc, "open", slice_of(name));
+    rc = disk_size(m->body_file, &size);
+    if (rc == 0 && size < m->length)
+        rc = -EBADMSG;
+    if (rc < 0)
+        return fail_code(rc, "read all of", slice_of(name));
+    m->file = m->body_file;
+    return 0;
+}
+
+/* Fills m from its record. */
+static int load(struct queue *q, struct queue_message *m)
+{
+    const struct queue_entry *e = m->entry;
+    struct message_record message;
+    struct record record;
+
+    segment_reader_aim(&q->reader, m->file, e->segment->generation, e->offset, UINT64_MAX,
+                       SEGMENT_ENDED);
+    q->reader.ahead = CLAIM_AHEAD;
+    if (segment_reader_next(&q->reader, &record) != SEGMENT_RECORD || record.head.id != e->id ||
+        record.offset != e->offset || !message_record_parse(record.body, &message) ||
+        !envelope_decode(message.envelope, &m->arena, &m->envelope) ||
+        m->envelope.rcpt_count != e->rcpt_count)
+        return fail_code(-EBADMSG, "read record of", SLICE("queued message"));
+    m->header_block = arena_copy(&m->arena, message.header_block);
+    m->offset = e->offset + RECORD_HEAD_SIZE + message.offset;
+    m->length = message.length;
+    if (message.place == BODY_INLINE)
+        return 0;
+    m->offset = 0;
+    return open_body_file(m);
+}
+
+static void message_free(struct queue_message *m)
+{
+    disk_close(m->body_file);
+    arena_done(&m->arena);
+    memory_free(m);
+}
+
+/* It cannot be read now; perhaps later, when somebody has looked at the disk. */
+static void put_off(struct queue *q, struct queue_entry *e, uint64_t until_ms)
+{
+    for (uint32_t i = 0; i < e->rcpt_count; i++)
+        entry_rcpts(e)[i].due_ms = until_ms;
+    index_put(&q->index, e);
+}
+
+static struct queue_message *message_of(struct queue *q, struct queue_entry *e, uint64_t now_ms)
+{
+    struct queue_message *m = MEMORY_NEW(struct queue_message);
+    const struct rcpt_entry *rcpts = entry_rcpts(e);
+
+    m->entry = e;
+    m->repeat = e->repeat;
+    if (arrivals_use(e->segment, &m->file) < 0) {
+        message_free(m);
+        return NULL;
+    }
+    if (load(q, m) < 0) {
+        arrivals_unuse(e->segment);
+        message_free(m);
+        return NULL;
+    }
+    m->rcpts = ARENA_ARRAY(&m->arena, struct queue_rcpt, e->rcpt_count);
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        m->rcpts[i].due = rcpts[i].state == RCPT_OPEN && rcpts[i].due_ms <= now_ms;
+        m->rcpts[i].attempts = rcpts[i].attempts;
+    }
+    return m;
+}
+
+struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
+{
+    struct queue_entry *e;
+
+    while ((e = index_take(&q->index, now_ms)) != NULL) {
+        struct queue_message *m = message_of(q, e, now_ms);
+
+        if (m != NULL) {
+            e->claimed = true;
+            return m;
+        }
+        put_off(q, e, now_ms + UNREADABLE_RETRY_MS);
+    }
+    return NULL;
+}
+
+void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
+                   enum queue_outcome outcome, struct slice text)
+{
+    struct queue_entry *e = m->entry;
+    struct outcome_record record = {.receiver = e->segment->from->number,
+                                    .segment = e->segment->number,
+                                    .rcpt = rcpt,
+                                    .outcome = (uint8_t)outcome,
+                                    .text = text};
+
+    assert(rcpt < e->rcpt_count && entry_rcpts(e)[rcpt].state == RCPT_OPEN);
+    entry_close_rcpt(e, rcpt);
+    m->rcpts[rcpt].due = false;
+    outcome_add(q->outcomes, e, &e->segment->refs, &record);
+}
+
+void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t retry_at_ms)
+{
+    struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
+
+    (void)q;
+    assert(rcpt < m->entry->rcpt_count && r->state == RCPT_OPEN);
+    r->due_ms = retry_at_ms;
+    if (r->attempts < UINT16_MAX)
+        r->attempts++;
+    m->rcpts[rcpt].due = false;
+}
+
+static void done_when_durable(struct queue *q, struct queue_entry *e)
+{
+    if (!e->claimed && e->open == 0 && e->unsynced == 0)
+        arrivals_entry_done(&q->arrivals, e);
+}
+
+bool queue_release(struct queue *q, struct queue_message *m)
+{
+    struct queue_entry *e = m->entry;
+    bool finished = e->open == 0;
+
+    e->claimed = false;
+    e->repeat = m->repeat;
+    arrivals_unuse(e->segment);
+    message_free(m);
+    if (finished) {
+        q->removed++;
+        done_when_durable(q, e);
+    } else {
+        index_put(&q->index, e);
+    }
+    return finished;
+}
+
+bool queue_next_due(const struct queue *q, uint64_t *at_ms)
+{
+    return index_next_due(&q->index, at_ms);
+}
+
+/* --- outcomes --- */
+
+void queue_flush(struct queue *q)
+{
+    outcomes_flush(q->outcomes);
+}
+
+bool queue_wants_sync(const struct queue *q)
+{
+    return outcomes_wants_sync(q->outcomes);
+}
+
+void queue_sync(struct queue *q)
+{
+    outcomes_sync(q->outcomes);
+}
+
+void queue_collect(struct queue *q)
+{
+    struct queue_entry *e;
+
+    while ((e = outcomes_next_durable(q->outcomes)) != NULL)
+        done_when_durable(q, e);
+    arrivals_remove(&q->arrivals);
+    outcomes_free_segments(q->outcomes);
+}
+
+int queue_broken(const struct queue *q)
+{
+    return outcomes_broken(q->outcomes);
+}
+
+bool queue_busy(const struct queue *q)
+{
+    return outcomes_busy(q->outcomes);
+}
+
+size_t queue_count(const struct queue *q)
+{
+    return q->arrivals.count - q->removed;
+}

@@ -1,0 +1,529 @@
+/*
+ * commit.c - tickets and the group sync.
+ *
+ * A record passes four places, always forward and in order:
+ *
+ *   staged    in c->staged, memory only                          (commit_append)
+ *   written   in a batch on c->waiting, in the page cache        (commit_flush)
+ *   synced    in a batch on c->synced, with the sync's result    (sync_waiting, on the worker)
+ *   finished  in c->finished, told to the owner                  (told, commit_collect)
+ *
+ * Why a ticket's 0 means durable: a batch is put on `waiting` only after its write returned, and
+ * sync_waiting() takes it from there before it calls the sync; so that sync began after that
+ * write. The header and name of the segment were synced before its first record was written.
+ * Batches are synced in the order in which they were written, and after the first failed sync no
+ * batch succeeds any more; so everything below the durable mark is durable, without gaps.
+ *
+ * Only `waiting`, `synced` and `sync_error` are shared with the worker, under the lock, which is
+ * never held during a sync. A batch that waits takes in later writes to the same segment, which
+ * is how many messages share one sync.
+ *
+ * The next segment is made in the same way when the present one is half full: created by the
+ * loop, synced by the worker. If it is needed earlier than it is ready, records stay staged.
+ */
+#include "store/commit.h"
+
+#include "base/codec.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "store/segment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+
+struct batch {
+    struct list link;
+    struct list tickets;
+    struct segment *segment;
+    uint64_t end; /* the segment's, after the last write of this batch */
+    int result;
+};
+
+enum next_state { NEXT_NONE, NEXT_SYNCING, NEXT_READY, NEXT_FAILED };
+
+struct commit {
+    struct commit_options o;
+    uint64_t run;
+    uint64_t last_number;
+    struct segment *current;
+    struct segment *next;
+    enum next_state next_state;
+    int next_result; /* the next_job's while NEXT_SYNCING */
+    struct list staged;
+    struct list finished;
+    size_t unfinished; /* tickets staged or in batches */
+    uint64_t durable_segment;
+    uint64_t durable_offset;
+    int broken;
+    struct worker_job sync_job;
+    struct worker_job next_job;
+    pthread_mutex_t lock;
+    struct list waiting; /* batches, oldest first */
+    struct list synced;  /* batches, oldest first */
+    int sync_error;      /* of the first sync that failed */
+};
+
+static enum worker_next sync_waiting(struct worker_job *job)
+{
+    struct commit *c = LIST_ENTRY(job, struct commit, sync_job);
+    struct list mine;
+
+    list_init(&mine);
+    pthread_mutex_lock(&c->lock);
+    list_splice(&mine, &c->waiting);
+    int error = c->sync_error;
+    pthread_mutex_unlock(&c->lock);
+
+    LIST_EACH(node, &mine)
+    {
+        struct batch *b = LIST_ENTRY(node, struct batch, link);
+
+        if (error == 0) {
+            error = disk_datasync(b->segment->file);
+            if (error < 0)
+                (void)fail_code(error, "sync", slice_of(b->segment->name));
+        }
+        b->result = error;
+    }
+
+    pthread_mutex_lock(&c->lock);
+    c->sync_error = error;
+    list_splice(&c->synced, &mine);
+    bool more = !list_empty(&c->waiting);
+    pthread_mutex_unlock(&c->lock);
+    return more ? WORKER_AGAIN : WORKER_IDLE;
+}
+
+static void finish(struct commit *c, struct ticket *t, int result)
+{
+    t->result = result;
+    list_remove(&t->link);
+    list_append(&c->finished, &t->link);
+    c->unfinished--;
+}
+
+static void finish_all(struct commit *c, struct list *tickets, int result)
+{
+    LIST_EACH(node, tickets)
+    finish(c, LIST_ENTRY(node, struct ticket, link), result);
+}
+
+/* A segment stays open while it is written to or a batch leans on it. */
+static void batch_free(struct commit *c, struct batch *b)
+{
+    struct segment *s = b->segment;
+
+    memory_free(b);
+    if (--s->unsynced == 0 && s != c->current)
+        segment_free(s);
+}
+
+static void told(struct worker_job *job)
+{
+    struct commit *c = LIST_ENTRY(job, struct commit, sync_job);
+    struct list synced;
+
+    list_init(&synced);
+    pthread_mutex_lock(&c->lock);
+    list_splice(&synced, &c->synced);
+    pthread_mutex_unlock(&c->lock);
+
+    LIST_EACH(node, &synced)
+    {
+        struct batch *b = LIST_ENTRY(node, struct batch, link);
+
+        if (b->result == 0) {
+            c->durable_segment = b->segment->head.number;
+            c->durable_offset = b->end;
+        } else if (c->broken == 0) {
+            c->broken = b->result;
+        }
+        finish_all(c, &b->tickets, b->result);
+        batch_free(c, b);
+    }
+}
+
+/* What was just written to the present segment now waits for a sync. */
+static void hand_over(struct commit *c, struct list *tickets)
+{
+    struct segment *s = c->current;
+
+    pthread_mutex_lock(&c->lock);
+    struct batch *last = LIST_ENTRY(c->waiting.prev, struct batch, link);
+    if (list_empty(&c->waiting) || last->segment != s) {
+        last = MEMORY_NEW(struct batch);
+        list_init(&last->tickets);
+        last->segment = s;
+        s->unsynced++;
+        list_append(&c->waiting, &last->link);
+    }
+    list_splice(&last->tickets, tickets);
+    last->end = s->end;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static enum worker_next next_sync(struct worker_job *job)
+{
+    struct commit *c = LIST_ENTRY(job, struct commit, next_job);
+
+    c->next_result = segment_sync_new(c->next, c->o.dir);
+    return WORKER_IDLE;
+}
+
+static void next_told(struct worker_job *job)
+{
+    struct commit *c = LIST_ENTRY(job, struct commit, next_job);
+
+    c->next_state = c->next_result == 0 ? NEXT_READY : NEXT_FAILED;
+}
+
+static int create_next(struct commit *c)
+{
+    uint64_t now = clock_wall_us(c->o.clock) / 1000000;
+    struct segment_head head = {.generation = random_u64(c->o.random), .run = c->run};
+
+    /* Above every earlier one whatever the clock says: no name ever comes back. */
+    head.number = now > c->last_number ? now : c->last_number + 1;
+    if (c->run == 0)
+        head.run = head.number;
+    if (head.number > SEGMENT_NUMBER_MAX)
+        return fail_code(-EOVERFLOW, "number", SLICE("segment"));
+    c->last_number = head.number;
+    return segment_create(c->o.dir, c->o.mode, &head, c->o.size, &c->next);
+}
+
+static int start_next(struct commit *c)
+{
+    int rc = create_next(c);
+
+    if (rc < 0)
+        return rc;
+    c->next_state = NEXT_SYNCING;
+    worker_submit(c->o.worker, &c->next_job);
+    return 0;
+}
+
+/* The seal says that the segment ends here on purpose. Nothing depends on it: without one the
+ * reader is only less sure what a bad record at the end means. */
+static void seal(struct commit *c)
+{
+    struct segment *s = c->current;
+    struct record_head head = {.kind = RECORD_SEAL};
+    unsigned char bytes[RECORD_SEAL_SIZE];
+    struct list none;
+
+    head.body_crc = record_seed(s->head.generation, s->end);
+    record_head_write(&head, s->head.generation, s->end, bytes);
+    int rc = disk_write(s->file, (struct slice){(const char *)bytes, sizeof(bytes)}, s->end);
+    if (rc < 0) {
+        (void)fail_code(rc, "seal", slice_of(s->name));
+        return;
+    }
+    s->end += sizeof(bytes);
+    list_init(&none);
+    hand_over(c, &none);
+}
+
+static void drop_next(struct commit *c)
+{
+    (void)disk_unlink(c->o.dir, c->next->name);
+    segment_free(c->next);
+    c->next = NULL;
+    c->next_state = NEXT_NONE;
+}
+
+/* The front record does not fit. True when a new segment was begun; false when it has to wait or
+ * has failed. */
+static bool advance(struct commit *c)
+{
+    struct segment *old = c->current;
+    int rc;
+
+    switch (c->next_state) {
+    case NEXT_NONE:
+        rc = start_next(c);
+        if (rc < 0)
+            finish_all(c, &c->staged, rc);
+        return false;
+    case NEXT_SYNCING: return false;
+    case NEXT_FAILED:
+        drop_next(c);
+        finish_all(c, &c->staged, c->next_result);
+        return false;
+    case NEXT_READY:
+        seal(c);
+        c->current = c->next;
+        c->next = NULL;
+        c->next_state = NEXT_NONE;
+        if (old->unsynced == 0)
+            segment_free(old);
+        return true;
+    }
+    return false;
+}
+
+static uint64_t body_len(const struct ticket *t)
+{
+    uint64_t len = 0;
+
+    for (unsigned i = 0; i < t->part_count; i++)
+        len += t->parts[i].len;
+    return len;
+}
+
+static void frame(struct ticket *t, const struct segment *s, uint64_t offset)
+{
+    struct record_head head = {
+        .kind = (uint16_t)t->kind, .id = t->id, .body_len = (uint32_t)body_len(t)};
+
+    head.body_crc = record_seed(s->head.generation, offset);
+    for (unsigned i = 0; i < t->part_count; i++)
+        head.body_crc = crc32c(head.body_crc, t->parts[i]);
+    record_head_write(&head, s->head.generation, offset, t->head);
+    t->segment = s->head.number;
+    t->offset = offset;
+}
+
+static struct iovec part(const void *data, size_t len)
+{
+    /* writev() does not write through it, but its type says so. */
+    return (struct iovec){(void *)(uintptr_t)data, len};
+}
+
+static int add_parts(struct iovec *iov, const struct ticket *t)
+{
+    static const char zeros[RECORD_ALIGN];
+    uint64_t len = RECORD_HEAD_SIZE + body_len(t), size = record_size(body_len(t));
+    int n = 0;
+
+    iov[n++] = part(t->head, RECORD_HEAD_SIZE);
+    for (unsigned i = 0; i < t->part_count; i++) {
+        if (t->parts[i].len > 0)
+            iov[n++] = part(t->parts[i].data, t->parts[i].len);
+    }
+    if (size > len)
+        iov[n++] = part(zeros, (size_t)(size - len));
+    return n;
+}
+
+/* Takes back what a failed write may have left, so that no record of it is ever read. */
+static void erase_tail(struct segment *s)
+{
+    int rc = disk_truncate(s->file, s->end);
+
+    if (rc < 0) {
+        (void)fail_code(rc, "truncate", slice_of(s->name));
+        s->limit = s->end; /* nothing follows but the seal, which ends what is read */
+    }
+}
+
+/* Writes as many staged records as fit into the present segment and one call; false when not
+ * even the first fits. */
+static bool write_staged(struct commit *c)
+{
+    enum { PARTS_PER_RECORD = TICKET_PARTS_MAX + 2 };
+    struct iovec iov[DISK_IOV_MAX];
+    struct segment *s = c->current;
+    struct list tickets;
+    uint64_t at = s->end;
+    int n = 0;
+
+    list_init(&tickets);
+    LIST_EACH(node, &c->staged)
+    {
+        struct ticket *t = LIST_ENTRY(node, struct ticket, link);
+        uint64_t size = record_size(body_len(t));
+
+        if (at + size > s->limit || n + PARTS_PER_RECORD > DISK_IOV_MAX)
+            break;
+        frame(t, s, at);
+        n += add_parts(iov + n, t);
+        at += size;
+        list_remove(node);
+        list_append(&tickets, node);
+    }
+    if (n == 0)
+        return false;
+    int rc = disk_writev(s->file, iov, n, s->end);
+    if (rc < 0) {
+        (void)fail_code(rc, "write", slice_of(s->name));
+        erase_tail(s);
+        finish_all(c, &tickets, rc);
+        return true;
+    }
+    s->end = at;
+    hand_over(c, &tickets);
+    return true;
+}
+
+static uint64_t room_of_new(const struct commit *c)
+{
+    return c->o.size - SEGMENT_HEAD_SIZE - RECORD_SEAL_SIZE;
+}
+
+void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, uint64_t id,
+                   const struct slice *parts, unsigned part_count)
+{
+    assert(part_count <= TICKET_PARTS_MAX);
+    t->kind = kind;
+    t->id = id;
+    t->part_count = part_count;
+    for (unsigned i = 0; i < part_count; i++)
+        t->parts[i] = parts[i];
+    list_init(&t->link);
+    list_append(&c->staged, &t->link);
+    c->unfinished++;
+    if (body_len(t) > RECORD_BODY_MAX || record_size(body_len(t)) > room_of_new(c))
+        finish(c, t, -EMSGSIZE);
+}
+
+void commit_flush(struct commit *c)
+{
+    if (c->broken < 0) {
+        finish_all(c, &c->staged, c->broken);
+        return;
+    }
+    while (!list_empty(&c->staged) && (write_staged(c) || advance(c)))
+        ;
+    if (c->next_state == NEXT_NONE && c->current->end > c->current->limit / 2 &&
+        !c->current->next_asked) {
+        c->current->next_asked = true; /* told once; asked again when it is needed */
+        (void)start_next(c);
+    }
+}
+
+void commit_sync(struct commit *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool wanted = !list_empty(&c->waiting);
+    pthread_mutex_unlock(&c->lock);
+    if (wanted)
+        worker_submit(c->o.worker, &c->sync_job);
+}
+
+void commit_collect(struct commit *c, struct list *finished)
+{
+    list_splice(finished, &c->finished);
+}
+
+void commit_durable(const struct commit *c, uint64_t *segment, uint64_t *offset)
+{
+    *segment = c->durable_segment;
+    *offset = c->durable_offset;
+}
+
+int commit_broken(const struct commit *c)
+{
+    return c->broken;
+}
+
+bool commit_busy(const struct commit *c)
+{
+    return c->unfinished > 0;
+}
+
+uint64_t commit_segment(const struct commit *c)
+{
+    return c->current->head.number;
+}
+
+void commit_retire(struct commit *c)
+{
+    c->current->limit = c->current->end;
+    switch (c->next_state) {
+    case NEXT_NONE: (void)start_next(c); break;
+    case NEXT_SYNCING: break;
+    case NEXT_FAILED: drop_next(c); break;
+    case NEXT_READY: (void)advance(c); break;
+    }
+}
+
+static int find_last_number(struct commit *c)
+{
+    uint64_t *numbers;
+    size_t count;
+    int rc = segment_list(c->o.dir, &numbers, &count);
+
+    if (rc < 0)
+        return rc;
+    if (count > 0)
+        c->last_number = numbers[count - 1];
+    memory_free(numbers);
+    return 0;
+}
+
+static int open_first(struct commit *c)
+{
+    int rc = find_last_number(c);
+
+    if (rc < 0)
+        return rc;
+    rc = create_next(c);
+    if (rc < 0)
+        return rc;
+    rc = segment_sync_new(c->next, c->o.dir);
+    if (rc < 0) {
+        drop_next(c);
+        return rc;
+    }
+    c->current = c->next;
+    c->next = NULL;
+    c->run = c->durable_segment = c->current->head.number;
+    c->durable_offset = c->current->end;
+    return 0;
+}
+
+int commit_open(const struct commit_options *options, struct commit **out)
+{
+    struct commit *c = MEMORY_NEW(struct commit);
+
+    c->o = *options;
+    if (c->o.size == 0)
+        c->o.size = SEGMENT_SIZE;
+    assert(c->o.size >= SEGMENT_HEAD_SIZE + 2 * RECORD_SEAL_SIZE);
+    list_init(&c->staged);
+    list_init(&c->finished);
+    list_init(&c->waiting);
+    list_init(&c->synced);
+    worker_job_init(&c->sync_job, sync_waiting, told);
+    worker_job_init(&c->next_job, next_sync, next_told);
+    pthread_mutex_init(&c->lock, NULL);
+
+    int rc = open_first(c);
+    if (rc < 0) {
+        struct list none;
+
+        list_init(&none);
+        commit_close(c, &none);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+static void cancel_batches(struct commit *c, struct list *batches)
+{
+    LIST_EACH(node, batches)
+    {
+        struct batch *b = LIST_ENTRY(node, struct batch, link);
+
+        finish_all(c, &b->tickets, -ECANCELED);
+        batch_free(c, b);
+    }
+    list_init(batches);
+}
+
+void commit_close(struct commit *c, struct list *unfinished)
+{
+    worker_forget(c->o.worker, &c->sync_job);
+    worker_forget(c->o.worker, &c->next_job);
+    cancel_batches(c, &c->synced);
+    cancel_batches(c, &c->waiting);
+    finish_all(c, &c->staged, -ECANCELED);
+    list_splice(unfinished, &c->finished);
+    segment_free(c->current);
+    segment_free(c->next);
+    pthread_mutex_destroy(&c->lock);
+    memory_free(c);
+}

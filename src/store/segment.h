@@ -1,0 +1,89 @@
+/*
+ * segment.h - one append-only file of a journal: create, find, read.
+ *
+ * Written only by store/commit. Read by the courier while its writer may still be alive.
+ */
+#ifndef STORE_SEGMENT_H
+#define STORE_SEGMENT_H
+
+#include "base/disk.h"
+#include "store/record.h"
+
+/* Numbers are seconds since 1970 or a little more; 34 bits reach the year 2514. */
+#define SEGMENT_NUMBER_MAX ((UINT64_C(1) << 34) - 1)
+
+enum { SEGMENT_NAME_SIZE = 19 };
+
+/* "s-<16 hex digits>", NUL-terminated; and back. */
+void segment_name(uint64_t number, char out[SEGMENT_NAME_SIZE]);
+bool segment_number(struct slice name, uint64_t *number);
+
+/* The numbers of all segments in a directory, ascending; to be given to memory_free(). */
+int segment_list(struct disk_dir *dir, uint64_t **numbers, size_t *count);
+
+/* The writer's view. */
+struct segment {
+    struct disk_file *file;
+    struct segment_head head;
+    uint64_t end;      /* behind the last whole record: the next one goes here */
+    uint64_t limit;    /* no record may end behind it; room for the seal lies beyond */
+    unsigned unsynced; /* batches that lean on it: store/commit */
+    bool next_asked;   /* its successor was begun ahead of need: store/commit */
+    char name[SEGMENT_NAME_SIZE];
+};
+
+/* A new file with its header; not yet durable. Errors are told. */
+int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
+                   uint64_t size, struct segment **out);
+
+/* Blocks: makes the header and the name durable. On any thread. Errors are told. */
+int segment_sync_new(struct segment *s, struct disk_dir *dir);
+
+void segment_free(struct segment *s); /* closes; NULL is fine */
+
+/* What bytes below `limit` that are no record mean. A file whose writer is alive is read up to its
+ * durable mark only. */
+enum segment_trust {
+    SEGMENT_ENDED,   /* no writer: with no record behind them a torn tail, else damage */
+    SEGMENT_DURABLE, /* everything was acknowledged: damage */
+};
+
+enum segment_read {
+    SEGMENT_RECORD, /* *out is set, its body valid until the next call */
+    SEGMENT_END,    /* nothing more to be believed below limit */
+    SEGMENT_DAMAGE, /* something was skipped; go on */
+    SEGMENT_ERROR,  /* reading failed; reader->error, told */
+};
+
+struct record {
+    struct record_head head;
+    uint64_t offset; /* of the head */
+    struct slice body;
+};
+
+/* Reads forward through a window of its own; aimed at one file after the other. All zero is a
+ * valid, unaimed one. */
+struct segment_reader {
+    struct disk_file *file; /* borrowed */
+    uint64_t generation;
+    uint64_t offset; /* of the next record */
+    uint64_t limit;
+    enum segment_trust trust;
+    bool sealed; /* the seal was read: the segment is complete */
+    int error;
+    size_t ahead; /* bytes to read at once; segment_reader_aim() sets what suits a scan */
+    char *window;
+    size_t window_cap;
+    uint64_t window_start;
+    size_t window_len;
+};
+
+/* Reads the header. Errors of reading are told; a short file is HEAD_BAD. */
+int segment_read_head(struct disk_file *file, enum head_verdict *verdict, struct segment_head *out);
+
+void segment_reader_aim(struct segment_reader *r, struct disk_file *file, uint64_t generation,
+                        uint64_t offset, uint64_t limit, enum segment_trust trust);
+enum segment_read segment_reader_next(struct segment_reader *r, struct record *out);
+void segment_reader_done(struct segment_reader *r);
+
+#endif
