@@ -311,10 +311,13 @@ typedef bool read_fn(struct parser *p, const struct syntax_word *word, struct va
 static bool read_host(struct parser *p, const struct syntax_word *word, struct value *out)
 {
     unsigned char ip[4];
-    struct slice name;
+    struct slice name, ascii;
 
-    return !ipv4_parse(word->text, ip) && domain_parse(word->text, p->scratch, &name) &&
-           domain_to_ascii(name, &p->settings->arena, &out->text);
+    if (ipv4_parse(word->text, ip) || !domain_parse(word->text, p->scratch, &name) ||
+        !domain_to_ascii(name, p->scratch, &ascii))
+        return false;
+    out->text = arena_copy(&p->settings->arena, ascii);
+    return true;
 }
 
 static bool read_domains(struct parser *p, const struct syntax_word *word, struct value *out)
@@ -648,7 +651,7 @@ static void finish_rule(struct parser *p);
 static void read_block(struct parser *p, const struct syntax_statement *first, unsigned where,
                        unsigned *seen);
 
-/* NOLINTNEXTLINE(misc-no-recursion): it ends at once, no word inside a block opens another */
+/* NOLINTNEXTLINE(misc-no-recursion): at most SYNTAX_DEPTH_MAX deep */
 static void read_statement(struct parser *p, const struct syntax_statement *s, unsigned where,
                            unsigned *seen)
 {
@@ -1004,25 +1007,16 @@ static void set_defaults(struct parser *p)
     }
 }
 
-static size_t count_statements(const struct syntax_statement *first)
-{
-    size_t count = 0;
-
-    for (; first != NULL; first = first->next)
-        count++;
-    return count;
-}
-
 static void parse(struct parser *p, struct slice text)
 {
-    const struct syntax_statement *first = syntax_parse(text, p->scratch, &p->complaints);
+    struct syntax_tree tree = syntax_parse(text, p->scratch, &p->complaints);
     bool readable = p->complaints.errors == 0;
-    size_t count = count_statements(first);
+    size_t count = tree.count + 1; /* no more listeners or rules than statements */
 
-    p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count + 1);
-    p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count + 1);
-    p->rule_places = ARENA_ARRAY(p->scratch, struct place, count + 1);
-    read_block(p, first, IN_FILE, p->seen);
+    p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
+    p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
+    p->rule_places = ARENA_ARRAY(p->scratch, struct place, count);
+    read_block(p, tree.first, IN_FILE, p->seen);
     if (readable)
         check_required(p);
     set_defaults(p);

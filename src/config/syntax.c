@@ -352,17 +352,17 @@ static void read_next(struct reader *r)
     }
 }
 
-struct syntax_statement *syntax_parse(struct slice text, struct arena *arena,
-                                      struct complaints *complaints)
+struct syntax_tree syntax_parse(struct slice text, struct arena *arena,
+                                struct complaints *complaints)
 {
     struct slice bom = SLICE("\xef\xbb\xbf");
-    struct syntax_statement *first = NULL;
+    struct syntax_tree tree = {0};
     struct reader r = {.line = 1, .column = 1, .arena = arena, .complaints = complaints};
 
     if (!check_clean(text, complaints))
-        return NULL;
+        return tree;
     r.in.rest = slice_starts(text, bom) ? slice_skip(text, bom.len) : text;
-    r.blocks[0].tail = &first;
+    r.blocks[0].tail = &tree.first;
     for (skip_blanks(&r); !cursor_at_end(&r.in) && !r.stopped; skip_blanks(&r))
         read_next(&r);
     end_statement(&r);
@@ -371,5 +371,6 @@ struct syntax_statement *syntax_parse(struct slice text, struct arena *arena,
         tell(&r, r.blocks[r.depth].owner->brace, SLICE("this block is never closed"),
              SLICE("add a '}' behind its last statement"));
     }
-    return first;
+    tree.count = r.statements;
+    return tree;
 }

@@ -38,7 +38,12 @@ struct syntax_statement {
     bool unclosed; /* its block may have swallowed what follows it, which was told */
 };
 
-/* The first statement, or NULL. What is wrong is told to c; everything lives in the arena. */
-struct syntax_statement *syntax_parse(struct slice text, struct arena *arena, struct complaints *c);
+struct syntax_tree {
+    struct syntax_statement *first; /* or NULL */
+    size_t count;                   /* of all statements, those in blocks too; or a little more */
+};
+
+/* What is wrong is told to c; everything lives in the arena, words may point into text. */
+struct syntax_tree syntax_parse(struct slice text, struct arena *arena, struct complaints *c);
 
 #endif
