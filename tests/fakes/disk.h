@@ -1,0 +1,48 @@
+/*
+ * disk.h - a file system in memory that forgets what was not synced.
+ *
+ * Promises what POSIX promises and nothing more: datasync makes the bytes and the size of one
+ * file durable, a directory's sync its entries, syncfs everything. At a crash each unsynced
+ * 512-byte sector is kept or lost by itself, sizes fall anywhere between old and new, and
+ * unsynced creations, renames and unlinks happen or do not, each by itself. One seed decides.
+ *
+ * Fails on demand: the n-th call with an error of choice (a write then has written a part), or
+ * from the n-th call on everything, as if the power were gone. Calls that change or sync are
+ * counted, and reads too.
+ */
+#ifndef FAKES_DISK_H
+#define FAKES_DISK_H
+
+#include "base/disk.h"
+
+struct fake_disk;
+struct clock;
+
+/* An empty file system; clock (may be NULL) gives modification times. */
+struct fake_disk *fake_disk_new(struct clock *clock);
+void fake_disk_free(struct fake_disk *d); /* close all files and directories first */
+
+struct disk *fake_disk(struct fake_disk *d);
+
+/* Calls so far. */
+uint64_t fake_disk_calls(const struct fake_disk *d);
+
+/* The call with this number (from 1) fails with the code (negative errno). 0: none. */
+void fake_disk_fail_at(struct fake_disk *d, uint64_t call, int code);
+
+/* From the call with this number on, nothing happens any more and everything is -EIO, until
+ * fake_disk_crash(). 0: never. */
+void fake_disk_cut_at(struct fake_disk *d, uint64_t call);
+bool fake_disk_is_cut(const struct fake_disk *d);
+
+/* The power goes and comes back. Handles that are still open may only be closed. */
+void fake_disk_crash(struct fake_disk *d, uint64_t seed);
+
+/* Bytes that all files together may hold; UINT64_MAX at first. */
+void fake_disk_set_space(struct fake_disk *d, uint64_t bytes);
+
+/* A lying disk, to plant a bug: these syncs return 0 and do nothing. */
+void fake_disk_ignore_datasync(struct fake_disk *d, bool ignore);
+void fake_disk_ignore_dir_sync(struct fake_disk *d, bool ignore);
+
+#endif

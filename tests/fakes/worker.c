@@ -1,0 +1,81 @@
+/*
+ * worker.c - threads that run when the test says so.
+ *
+ * One step is one `run` of one job, so between two runs of an AGAIN job, and between a run and
+ * its `done`, the test can do anything: that is where the races of real threads live.
+ */
+#include "fakes/worker.h"
+
+static struct fake_worker *fake(struct worker *w)
+{
+    return LIST_ENTRY(w, struct fake_worker, worker);
+}
+
+static void fake_submit(struct worker *w, struct worker_job *job)
+{
+    if (job->busy)
+        return; /* it waits already, and will see everything when it runs */
+    job->busy = true;
+    list_append(&fake(w)->queue, &job->link);
+}
+
+static void fake_collect(struct worker *w)
+{
+    struct fake_worker *f = fake(w);
+
+    while (!list_empty(&f->told)) {
+        struct worker_job *job = LIST_ENTRY(f->told.next, struct worker_job, told);
+
+        list_remove(&job->told);
+        job->done(job);
+    }
+}
+
+static void fake_forget(struct worker *w, struct worker_job *job)
+{
+    (void)w;
+    list_remove(&job->link);
+    list_remove(&job->told);
+    job->busy = false;
+}
+
+static void fake_free(struct worker *w)
+{
+    (void)w;
+}
+
+void fake_worker_init(struct fake_worker *f, struct random *random)
+{
+    f->worker = (struct worker){fake_submit, fake_collect, fake_forget, fake_free};
+    list_init(&f->queue);
+    list_init(&f->told);
+    f->random = random;
+}
+
+bool fake_worker_step(struct fake_worker *f)
+{
+    size_t count = 0;
+
+    LIST_EACH (node, &f->queue)
+        count++;
+    if (count == 0)
+        return false;
+    struct list *chosen = f->queue.next;
+    for (uint64_t skip = random_below(f->random, count); skip > 0; skip--)
+        chosen = chosen->next;
+
+    struct worker_job *job = LIST_ENTRY(chosen, struct worker_job, link);
+    list_remove(&job->link);
+    bool again = job->run(job) == WORKER_AGAIN;
+    if (list_empty(&job->told))
+        list_append(&f->told, &job->told);
+    job->busy = again;
+    if (again)
+        list_append(&f->queue, &job->link);
+    return true;
+}
+
+bool fake_worker_wakes(const struct fake_worker *f)
+{
+    return !list_empty(&f->told);
+}
