@@ -14,7 +14,8 @@
 
 enum line_ends {
     LINE_ENDS_STRICT, /* a bare CR or LF spoils the message: 550 5.5.2 at the end */
-    LINE_ENDS_REPAIR, /* a bare LF becomes CRLF; CRLF.CRLF is still the only end */
+    LINE_ENDS_REPAIR, /* a bare LF becomes CRLF; CRLF.CRLF is still the only end, and a dot behind
+                         a bare LF is kept */
 };
 
 enum dots_state {

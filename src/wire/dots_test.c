@@ -139,8 +139,7 @@ static void only_crlf_dot_crlf_ends(void **state)
     uint32_t seed = 1;
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         check_result(&rows[i], SIZE_MAX, NULL);
         check_result(&rows[i], 1, NULL);
         for (int run = 0; run < 50; run++)
@@ -246,8 +245,7 @@ static void ends_at_buffer_edges(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    CHECK_ROWS(i, edges)
-    {
+    CHECK_ROWS (i, edges) {
         for (size_t k = 0; k < sizeof(sequences) / sizeof(*sequences); k++) {
             for (size_t back = 0; back <= sequences[k].len; back++) {
                 struct slice in = {text, edges[i] + 100};
@@ -261,6 +259,56 @@ static void ends_at_buffer_edges(void **state)
                 buf_done(&body);
                 memset(text + edges[i] - back, 'x', sequences[k].len);
             }
+        }
+    }
+}
+
+/* What has been used to make two servers see two messages: each is content for us, and the whole
+ * input one message. */
+static void smuggling_is_content(void **state)
+{
+    static const struct slice sequences[] = {
+        S("\n\n.\n\n"),
+        S("\n\r.\n\r"),
+        S("\n.\n"),
+        S("\n.\r"),
+        S("\n.\r\n"),
+        S("\x0b.\x0b"),
+        S("\r\n\0.\r\n"),
+        S("\r\n .\r\n"),
+        S("\r\n.\0\r\n"),
+        S("\r\n.\n"),
+        S("\r\n.\r"),
+        S("\r\n.\r\r\n"),
+        S("\r\n. \r\n"),
+        S("\r\n..\r\n"),
+        S("\r\r\n.\r\r\n"),
+        S("\r.\n"),
+        S("\r.\r"),
+        S("\r.\r\n"),
+        S("\xc2\x85.\xc2\x85"),
+        S("\x85.\x85"),
+        S("\xe2\x80\xa8.\xe2\x80\xa8"),
+        S("\r\n\xef\xbb\xbf.\r\n"),
+    };
+    static const struct slice before = S("Subject: x\r\n\r\na");
+    static const struct slice behind = S("MAIL FROM:<smuggled@attacker.example>\r\n"
+                                         "DATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n");
+
+    (void)state;
+    CHECK_ROWS (i, sequences) {
+        for (size_t piece = 1; piece < 140; piece++) {
+            struct buf in, body;
+            buf_init(&in, 1000);
+            buf_init(&body, 1000);
+            check(buf_append(&in, before) && buf_append(&in, sequences[i]));
+            check(buf_append(&in, behind));
+            struct result got = read_in_pieces(piece % 2 == 0 ? STRICT : REPAIR, buf_slice(&in),
+                                               piece / 2 + 1, NULL, &body);
+            check(got.ended && got.left.len == 0);
+            check(slice_ends(buf_slice(&body), SLICE("smuggled\r\n\r\nx\r\n")));
+            buf_done(&in);
+            buf_done(&body);
         }
     }
 }
@@ -306,8 +354,7 @@ static void writer_stuffs_and_ends(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, writes)
-    {
+    CHECK_ROWS (i, writes) {
         for (size_t piece = 1; piece < 20; piece++) {
             struct buf out;
             buf_init(&out, 1000);
@@ -382,6 +429,7 @@ int main(void)
         cmocka_unit_test(runs_are_borrowed_and_long),
         cmocka_unit_test(agrees_with_simple_reader),
         cmocka_unit_test(ends_at_buffer_edges),
+        cmocka_unit_test(smuggling_is_content),
         cmocka_unit_test(writer_stuffs_and_ends),
         cmocka_unit_test(refused_write_changes_nothing),
         cmocka_unit_test(writer_to_reader),
