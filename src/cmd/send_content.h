@@ -1,0 +1,50 @@
+/*
+ * send_content.h - the message of `postroad send`: where its bytes come from.
+ *
+ * Composed messages and standard input lie in memory, --data FILE is read in pieces, twice:
+ * once to learn what MAIL must say of it, once to send it. Line ends are repaired on the way.
+ */
+#ifndef CMD_SEND_CONTENT_H
+#define CMD_SEND_CONTENT_H
+
+#include "base/buf.h"
+#include "base/disk.h"
+#include "wire/compose.h"
+
+enum { SEND_MEMORY_MAX = 256 * 1024 * 1024 };
+
+struct send_content {
+    struct disk_file *file; /* NULL: memory */
+    struct buf memory;
+    uint64_t offset; /* of what is read next, in either */
+    bool at_end;
+    struct line_repair repair;
+    struct buf piece;
+    /* Known after send_content_check(). */
+    uint64_t size;
+    bool eight_bit;
+    bool utf8_header;
+};
+
+enum send_piece {
+    SEND_PIECE, /* *piece holds it, perhaps empty; valid until the next call */
+    SEND_END,
+    SEND_FAILED, /* the file could not be read; told on stderr */
+};
+
+void send_content_init(struct send_content *c);
+void send_content_done(struct send_content *c);
+
+/* "-" is standard input. Returns 0, or EX_NOINPUT after telling why. */
+int send_content_open(struct send_content *c, const char *path);
+
+/* Reads everything once, then rewinds. 0, EX_DATAERR for what no mail may hold, EX_NOINPUT. */
+int send_content_check(struct send_content *c);
+
+/* At most CLIENT_PIECE_MAX bytes. */
+enum send_piece send_content_next(struct send_content *c, struct slice *piece);
+
+/* A whole file ("-": standard input) behind what is in out. 0, or EX_NOINPUT after telling. */
+int send_read_file(const char *path, struct buf *out);
+
+#endif
