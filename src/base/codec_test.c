@@ -115,8 +115,7 @@ static const struct row rows[] = {
 static void known_answers(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct buf out;
         struct slice in = guarded(rows[i].in);
 
@@ -134,8 +133,7 @@ static void known_answers(void **state)
 static void bounded_output(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct buf out;
         if (!rows[i].ok || rows[i].out.len == 0)
             continue;
@@ -179,8 +177,7 @@ static void round_trips(void **state)
     uint32_t seed = 1;
 
     (void)state;
-    CHECK_ROWS(i, pairs)
-    {
+    CHECK_ROWS (i, pairs) {
         for (int run = 0; run < 2000; run++) {
             struct buf there, back;
             char bytes[300];
@@ -222,8 +219,7 @@ static void crc32c_vectors(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, vectors)
-    {
+    CHECK_ROWS (i, vectors) {
         struct slice in = guarded(vectors[i].in);
         check_int(crc32c(0, in), vectors[i].want);
         check_int(crc32c_portable(0, in), vectors[i].want);

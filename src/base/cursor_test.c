@@ -57,8 +57,7 @@ static void takes_numbers(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice in = guarded(rows[i].in);
         struct cursor c = {in};
         uint64_t number = 99;

@@ -143,8 +143,7 @@ static void strange_bytes(void **state)
     (void)state;
     assert_int_equal(FIELD_TEXT, 0x10);
     assert_int_equal(FIELD_CODE, 0x0e);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice in = guarded(rows[i].in);
         struct cursor c = {in};
         struct event e;

@@ -28,8 +28,7 @@ static void compares(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         int order = slice_compare(rows[i].a, rows[i].b);
         check_int(slice_equal(rows[i].a, rows[i].b), rows[i].equal);
         check_int(slice_equal_nocase(rows[i].a, rows[i].b), rows[i].equal_nocase);
@@ -54,8 +53,7 @@ static void starts_and_ends(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         check_int(slice_starts(rows[i].s, rows[i].part), rows[i].starts);
         check_int(slice_starts_nocase(rows[i].s, rows[i].part), rows[i].starts_nocase);
         check_int(slice_ends(rows[i].s, rows[i].part), rows[i].ends);
@@ -97,8 +95,7 @@ static void finds_and_cuts(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice s = rows[i].s, head = SLICE("-"), tail = SLICE("-");
         check_int(slice_find(s, '='), rows[i].first);
         check_int(slice_rfind(s, '='), rows[i].last);

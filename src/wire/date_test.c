@@ -31,8 +31,7 @@ static void writes(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct buf out;
         buf_init(&out, 40);
         check(date_write_rfc5322(&out, rows[i].wall_us, rows[i].offset_min));
@@ -104,8 +103,7 @@ static void parses(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice text = guarded(rows[i].text);
         uint64_t wall_us = 77;
         int offset_min = 77;

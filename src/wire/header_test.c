@@ -52,8 +52,7 @@ static void takes_fields(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice in = guarded(rows[i].header);
         struct cursor c = {in};
         struct header_field field;
@@ -90,8 +89,7 @@ static void splits(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice in = guarded(rows[i].message), header, body;
         check_int(header_split(in, &header, &body), rows[i].found);
         check_slice(header, rows[i].header);
@@ -134,8 +132,7 @@ static void unfolds(void **state)
 
     (void)state;
     arena_init(&arena);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice raw = guarded(rows[i].raw);
         struct slice line = header_unfold(&arena, raw);
         guarded_free(raw);
@@ -177,8 +174,7 @@ static void writes(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice value = guarded(rows[i].value);
         struct buf out;
         buf_init(&out, 1000);
@@ -264,8 +260,7 @@ static void encodes_text(void **state)
 
     (void)state;
     arena_init(&arena);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice text = guarded(rows[i].text);
         check_slice(header_encode_text(&arena, text), rows[i].words);
         guarded_free(text);
@@ -315,8 +310,7 @@ static void watches(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         for (size_t piece = 1; piece <= rows[i].message.len + 1; piece++) {
             struct header_watch w;
             header_watch_init(&w);

@@ -114,8 +114,7 @@ static const struct {
 static void each_kind(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct event e = make_event(rows[i].kind, rows[i].values);
         struct slice want = slice_of(rows[i].line);
         struct buf out;
@@ -159,8 +158,7 @@ static void delays(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, seconds)
-    {
+    CHECK_ROWS (i, seconds) {
         struct event e = {.kind = EVENT_ATTEMPT};
         struct buf out;
 
@@ -206,8 +204,7 @@ static void escapes(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, values)
-    {
+    CHECK_ROWS (i, values) {
         struct slice value = guarded(values[i].value);
         struct buf out;
 
