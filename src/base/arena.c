@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -105,6 +106,15 @@ void *arena_alloc(struct arena *a, size_t size)
     b->used += need;
     ASAN_UNPOISON_MEMORY_REGION(at, size);
     return at;
+}
+
+void *arena_alloc_array(struct arena *a, size_t size, size_t n)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(size, n, &total))
+        abort();
+    return arena_alloc(a, total);
 }
 
 struct slice arena_copy(struct arena *a, struct slice s)

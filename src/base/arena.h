@@ -26,8 +26,11 @@ void arena_reset(struct arena *a);
 /* Zeroed, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* The same for n of them; a product that overflows ends the role like a lack of memory. */
+void *arena_alloc_array(struct arena *a, size_t size, size_t n);
+
 #define ARENA_NEW(arena, type)      ((type *)arena_alloc((arena), sizeof(type)))
-#define ARENA_ARRAY(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (n)))
+#define ARENA_ARRAY(arena, type, n) ((type *)arena_alloc_array((arena), sizeof(type), (n)))
 
 /* A copy that lives as long as the arena. */
 struct slice arena_copy(struct arena *a, struct slice s);
@@ -36,6 +39,6 @@ struct slice arena_copy(struct arena *a, struct slice s);
 const char *arena_string(struct arena *a, struct slice s);
 
 struct slice arena_printf(struct arena *a, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3), nonnull(2)));
 
 #endif

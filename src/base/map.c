@@ -13,11 +13,12 @@
 
 struct map_slot {
     uint64_t hash;
-    char *key; /* owned; NULL: never used */
+    char *key; /* owned; NULL: never used, `tombstone`: removed */
     size_t key_len;
-    void *value; /* NULL with a key slot marker: removed */
+    void *value;
 };
 
+/* Only its address matters: a key pointer that no allocation ever has. */
 static char tombstone[1];
 
 static uint64_t rotate(uint64_t x, unsigned n)
