@@ -10,6 +10,7 @@
 #include "fakes/disk.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "fakes/random.h"
@@ -284,11 +285,21 @@ static void mark_dirty(struct node *n, size_t from, size_t to)
 
 static void sync_bytes(struct node *n)
 {
-    if (n->cap > 0) {
-        memcpy(n->kept, n->seen, n->cap);
-        memset(n->dirty, 0, n->cap / SECTOR);
+    for (size_t at = 0; at * SECTOR < n->cap; at++) {
+        if (n->dirty[at])
+            memcpy(n->kept + at * SECTOR, n->seen + at * SECTOR, SECTOR);
     }
+    if (n->cap > 0)
+        memset(n->dirty, 0, n->cap / SECTOR);
     n->kept_len = n->seen_len;
+}
+
+/* What Linux does when a sync fails: the pages count as clean, so that no later sync writes
+ * them, and what programs read is not what the platter holds. */
+static void lose_bytes(struct node *n)
+{
+    if (n->cap > 0)
+        memset(n->dirty, 0, n->cap / SECTOR);
 }
 
 static uint64_t used(const struct fake_disk *d)
@@ -601,6 +612,8 @@ static int fake_datasync(struct disk_file *file)
     struct fake_file *f = file_of(file);
     int rc = enter(f->disk, f->life);
 
+    if (rc < 0 && !f->disk->cut)
+        lose_bytes(f->node);
     if (rc == 0 && !f->disk->ignore_datasync)
         sync_bytes(f->node);
     return rc;
