@@ -7,6 +7,9 @@
  */
 #include "cmd/send_content.h"
 
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/random.h"
 #include "smtp/client.h"
 #include "wire/header.h"
 #include "wire/utf8.h"
@@ -76,7 +79,7 @@ static int read_stdin(struct buf *out)
     return ferror(stdin) ? cannot_read("standard input", -EIO) : 0;
 }
 
-int send_read_file(const char *path, struct buf *out)
+static int read_file(const char *path, struct buf *out)
 {
     struct disk_file *file;
     uint64_t offset = 0;
@@ -102,7 +105,7 @@ int send_read_file(const char *path, struct buf *out)
     return 0;
 }
 
-int send_content_open(struct send_content *c, const char *path)
+static int open_data(struct send_content *c, const char *path)
 {
     int code;
 
@@ -148,7 +151,7 @@ enum send_piece send_content_next(struct send_content *c, struct slice *piece)
     return SEND_PIECE;
 }
 
-int send_content_check(struct send_content *c)
+static int check(struct send_content *c)
 {
     struct header_watch watch;
     enum send_piece got;
@@ -179,4 +182,118 @@ int send_content_check(struct send_content *c)
         return EX_DATAERR;
     }
     return 0;
+}
+
+/* A copy in the arena, so that it lives as long as the composing. */
+static int read_part(struct send_request *r, const char *path, struct slice *out)
+{
+    struct buf bytes;
+    int status;
+
+    buf_init(&bytes, SEND_MEMORY_MAX);
+    status = read_file(path, &bytes);
+    *out = arena_copy(&r->arena, buf_slice(&bytes));
+    if (out->data == NULL)
+        *out = SLICE("");
+    buf_done(&bytes);
+    return status;
+}
+
+/* Text as given, or "-". */
+static int read_text(struct send_request *r, const char *text, struct slice *out)
+{
+    if (text == NULL)
+        return 0;
+    if (slice_equal(slice_of(text), SLICE("-")))
+        return read_part(r, "-", out);
+    *out = slice_of(text);
+    return 0;
+}
+
+static int read_files(struct send_request *r, const struct option_list *paths,
+                      const struct compose_file **out)
+{
+    struct compose_file *files = ARENA_ARRAY(&r->arena, struct compose_file, paths->count);
+    int status = 0;
+
+    for (unsigned i = 0; status == 0 && i < paths->count; i++) {
+        struct slice path = slice_of(paths->values[i]);
+        size_t slash = slice_rfind(path, '/');
+
+        files[i].name = slash < path.len ? slice_skip(path, slash + 1) : path;
+        status = read_part(r, paths->values[i], &files[i].bytes);
+    }
+    *out = files;
+    return status;
+}
+
+static struct slice random_name(struct send_request *r)
+{
+    unsigned char bytes[12];
+    struct slice name;
+    struct buf hex;
+
+    random_bytes(random_real(), bytes, sizeof(bytes));
+    buf_init(&hex, 2 * sizeof(bytes));
+    hex_encode(&hex, (struct slice){(const char *)bytes, sizeof(bytes)});
+    name = arena_copy(&r->arena, buf_slice(&hex));
+    buf_done(&hex);
+    return name;
+}
+
+static int fill_message(struct send_request *r, struct compose *m)
+{
+    const struct send_options *o = &r->options;
+    int status = read_text(r, o->body, &m->text);
+
+    if (status == 0)
+        status = read_text(r, o->html, &m->html);
+    if (status == 0)
+        status = read_files(r, &o->attachments, &m->attachments);
+    if (status == 0)
+        status = read_files(r, &o->inlines, &m->inlines);
+    m->attachment_count = o->attachments.count;
+    m->inline_count = o->inlines.count;
+    if (m->text.data == NULL && m->html.data == NULL)
+        m->text = SLICE("");
+    return status;
+}
+
+static int compose(struct send_content *c, struct send_request *r)
+{
+    struct clock *clock = clock_real();
+    struct compose m = {
+        .date_us = clock_wall_us(clock),
+        .unique = random_name(r),
+        .id_domain = r->ehlo,
+        .from = r->from,
+        .to = r->to,
+        .to_count = r->to_count,
+        .cc = r->cc,
+        .cc_count = r->cc_count,
+        .fields = r->fields,
+        .field_count = r->field_count,
+    };
+    int status;
+
+    m.utc_offset_min = clock->utc_offset_min(clock, m.date_us);
+    if (r->options.subject != NULL)
+        m.subject = slice_of(r->options.subject);
+    if (r->from.address.kind == ADDRESS_NULL)
+        m.from.address = (struct address){
+            .kind = ADDRESS_MAILBOX, .local = SLICE("MAILER-DAEMON"), .domain = r->ehlo};
+    status = fill_message(r, &m);
+    if (status != 0)
+        return status;
+    if (!compose_write(&c->memory, &r->arena, &m))
+        return send_wrong(EX_DATAERR, "the message is larger than %d MiB; send the files apart",
+                          SEND_MEMORY_MAX / 1024 / 1024);
+    return 0;
+}
+
+int send_content_make(struct send_content *c, struct send_request *r)
+{
+    int status = r->options.data != NULL ? open_data(c, r->options.data) : compose(c, r);
+
+    return status != 0 ? status : check(c);
 }

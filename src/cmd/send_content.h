@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/disk.h"
+#include "cmd/send_request.h"
 #include "wire/compose.h"
 
 enum { SEND_MEMORY_MAX = 256 * 1024 * 1024 };
@@ -20,7 +21,7 @@ struct send_content {
     bool at_end;
     struct line_repair repair;
     struct buf piece;
-    /* Known after send_content_check(). */
+    /* Known after send_content_make(). */
     uint64_t size;
     bool eight_bit;
     bool utf8_header;
@@ -35,16 +36,11 @@ enum send_piece {
 void send_content_init(struct send_content *c);
 void send_content_done(struct send_content *c);
 
-/* "-" is standard input. Returns 0, or EX_NOINPUT after telling why. */
-int send_content_open(struct send_content *c, const char *path);
-
-/* Reads everything once, then rewinds. 0, EX_DATAERR for what no mail may hold, EX_NOINPUT. */
-int send_content_check(struct send_content *c);
+/* Composes what was asked for, or opens --data, and reads it through once. 0, EX_NOINPUT, or
+ * EX_DATAERR for what no mail may hold; told on stderr. */
+int send_content_make(struct send_content *c, struct send_request *r);
 
 /* At most CLIENT_PIECE_MAX bytes. */
 enum send_piece send_content_next(struct send_content *c, struct slice *piece);
-
-/* A whole file ("-": standard input) behind what is in out. 0, or EX_NOINPUT after telling. */
-int send_read_file(const char *path, struct buf *out);
 
 #endif

@@ -1,0 +1,44 @@
+/*
+ * send_request.h - what `postroad send` was asked to do: its command line, understood.
+ */
+#ifndef CMD_SEND_REQUEST_H
+#define CMD_SEND_REQUEST_H
+
+#include "base/arena.h"
+#include "cmd/options.h"
+#include "loop/net.h"
+#include "smtp/client.h"
+#include "wire/compose.h"
+
+/* As given; "" and NULL (not given) are different. */
+struct send_options {
+    struct option_list to, cc, bcc, headers, attachments, inlines;
+    const char *from, *subject, *body, *html, *data, *server, *ehlo, *timeout, *quit_after;
+    bool verbose;
+};
+
+struct send_request {
+    struct send_options options;
+    struct arena arena; /* everything below lives here or in argv */
+    struct slice server_text;
+    struct net_address server;
+    struct slice ehlo;
+    unsigned timeout_s; /* 0: as RFC 5321 says */
+    enum step quit_after;
+    struct compose_mailbox from;
+    struct compose_mailbox *to, *cc, *bcc;
+    unsigned to_count, cc_count, bcc_count;
+    struct address *rcpts; /* of all three, each once */
+    unsigned rcpt_count;
+    struct compose_field *fields;
+    unsigned field_count;
+};
+
+/* OPTIONS_WRONG: told on stderr, *status is the exit status. The request is zeroed before. */
+enum options_result send_request_parse(struct send_request *r, int argc, char **argv, int *status);
+void send_request_done(struct send_request *r);
+
+/* Tells "postroad send: ..." on stderr; returns status. */
+int send_wrong(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
