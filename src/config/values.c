@@ -1,0 +1,335 @@
+/*
+ * values.c - one word into one checked value.
+ *
+ * A reader says only whether the word has its shape; what to tell the person stands beside it in
+ * the table. Values are kept in canonical form, so that later comparisons are those of bytes:
+ * domains as A-labels in lower case, addresses parsed.
+ */
+#include "config/values.h"
+
+#include "config/advice.h"
+#include "mail/mailbox_path.h"
+
+#define MIB (1024ull * 1024)
+
+bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint)
+{
+    complain(desk->complaints, SEVERITY_ERROR, where, message, hint);
+    return false;
+}
+
+void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint)
+{
+    complain(desk->complaints, SEVERITY_WARNING, where, message, hint);
+}
+
+bool desk_not_yet(struct desk *desk, const struct syntax_word *word)
+{
+    return desk_error(
+        desk, word->place,
+        arena_printf(desk->scratch, "'%.*s' is not in this version", SLICE_PRINTF(word->text)),
+        SLICE("remove it; a later version will know it"));
+}
+
+static struct slice write_form(struct desk *desk, const char *form)
+{
+    return arena_printf(desk->scratch, "write: %s", form);
+}
+
+/* ---- reading ---- */
+
+typedef bool read_fn(struct desk *desk, const struct syntax_word *word, struct value *out);
+
+static bool read_host(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    unsigned char ip[4];
+    struct slice name, ascii;
+
+    if (ipv4_parse(word->text, ip) || !domain_parse(word->text, desk->scratch, &name) ||
+        !domain_to_ascii(name, desk->scratch, &ascii))
+        return false;
+    out->text = arena_copy(desk->keep, ascii);
+    return true;
+}
+
+static bool read_domains(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    bool below = slice_starts(word->text, SLICE("*."));
+    struct slice name, ascii;
+
+    if (!domain_parse(slice_skip(word->text, below ? 2 : 0), desk->scratch, &name) ||
+        !domain_to_ascii(name, desk->scratch, &ascii))
+        return false;
+    out->text = arena_printf(desk->keep, "%s%.*s", below ? "*." : "", SLICE_PRINTF(ascii));
+    return true;
+}
+
+static bool read_mailbox(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    return address_parse(word->text, desk->keep, &out->address) &&
+           out->address.kind != ADDRESS_NULL;
+}
+
+static bool take_ip(struct cursor *c, struct settings_listener *out)
+{
+    static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct slice text;
+
+    if (take_char(c, '*')) {
+        out->any = true;
+        return true;
+    }
+    if (take_char(c, '['))
+        return take_until(c, ']', &text) && take_char(c, ']') && ipv6_parse(text, out->ip);
+    if (!take_until(c, ':', &text) || !ipv4_parse(text, out->ip + 12))
+        return false;
+    for (size_t i = 0; i < sizeof(v4_mapped); i++)
+        out->ip[i] = v4_mapped[i];
+    out->ipv4 = true;
+    return true;
+}
+
+static bool read_socket(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+    uint64_t port;
+
+    if (!take_ip(&c, &out->socket) || !take_char(&c, ':') || !take_number(&c, &port) ||
+        !cursor_at_end(&c) || port == 0 || port > UINT16_MAX)
+        return false;
+    out->socket.port = (uint16_t)port;
+    out->socket.address = arena_copy(desk->keep, word->text);
+    return true;
+}
+
+static bool read_path(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    out->text = arena_copy(desk->keep, word->text);
+    return slice_starts(word->text, SLICE("/")) && word->text.len > 1;
+}
+
+static bool read_template(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    const struct address sample = {ADDRESS_MAILBOX, SLICE("user"), SLICE("example.org"), false};
+    struct slice root, rest, path;
+
+    out->text = arena_copy(desk->keep, word->text);
+    return mailbox_template_split(word->text, &root, &rest) &&
+           mailbox_path_expand(rest, &sample, desk->scratch, &path);
+}
+
+static const struct {
+    char letter;
+    uint64_t factor;
+} size_units[] = {
+    {'K', 1024      },
+    {'M', MIB       },
+    {'G', 1024 * MIB}
+};
+
+static bool read_size(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+
+    (void)desk;
+    if (!take_number(&c, &out->number))
+        return false;
+    for (size_t i = 0; i < sizeof(size_units) / sizeof(*size_units); i++) {
+        if (!take_char(&c, size_units[i].letter))
+            continue;
+        if (__builtin_mul_overflow(out->number, size_units[i].factor, &out->number))
+            return false;
+        break;
+    }
+    return cursor_at_end(&c) && out->number > 0;
+}
+
+/* "5.7.1 text", or text alone. A 4.x.x asks the client to come again: 450. */
+static bool read_refusal(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+    struct slice enhanced = SLICE("5.7.1");
+
+    enhanced_code_take(&c, &enhanced);
+    if (enhanced.data[0] != '4' && enhanced.data[0] != '5')
+        return false;
+    out->refusal = (struct reply){
+        .code = enhanced.data[0] == '4' ? 450 : 554,
+        .enhanced = arena_copy(desk->keep, enhanced),
+        .text = arena_copy(desk->keep, slice_trim(c.rest)),
+    };
+    return true;
+}
+
+struct shape_info {
+    struct slice what;
+    struct slice hint;
+    read_fn *read; /* NULL: a choice */
+};
+
+/* clang-format off */
+static const struct shape_info shapes[SHAPE_COUNT] = {
+    [SHAPE_HOST] = {SLICE_INIT("a host name"),
+        SLICE_INIT("write a full name: mx1.example.org"), read_host},
+    [SHAPE_DOMAINS] = {SLICE_INIT("a domain"),
+        SLICE_INIT("write example.org, or *.example.org for all names below it"), read_domains},
+    [SHAPE_MAILBOX] = {SLICE_INIT("an address"),
+        SLICE_INIT("write it without brackets: bob@example.org"), read_mailbox},
+    [SHAPE_SOCKET] = {SLICE_INIT("an address to listen on"),
+        SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25 or *:25"), read_socket},
+    [SHAPE_PATH] = {SLICE_INIT("an absolute path"),
+        SLICE_INIT("begin it with '/'"), read_path},
+    [SHAPE_TEMPLATE] = {SLICE_INIT("a path for mailboxes"),
+        SLICE_INIT("begin it with '/', without '//', '.', '..' or a '/' at the end; "
+                   "in braces: {domain}, {user}, {local}"), read_template},
+    [SHAPE_SIZE] = {SLICE_INIT("a size"),
+        SLICE_INIT("write bytes, or a number with K, M or G: 50M"), read_size},
+    [SHAPE_REFUSAL] = {SLICE_INIT("a refusal"),
+        SLICE_INIT("its code begins with 5, or with 4 for \"try again later\""), read_refusal},
+    [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
+    [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
+    [SHAPE_FROM] = {.what = SLICE_INIT("a kind of client")},
+    [SHAPE_SENDER] = {.what = SLICE_INIT("a kind of sender")},
+    [SHAPE_TO] = {.what = SLICE_INIT("a kind of recipient")},
+    [SHAPE_DELIVER] = {.what = SLICE_INIT("a way to deliver")},
+};
+
+/* clang-format on */
+
+struct choice {
+    enum shape shape;
+    struct slice word;
+    bool known;
+    unsigned number;
+    enum shape then; /* of a further value */
+};
+
+static const struct choice choices[] = {
+    {SHAPE_LISTENER,  SLICE_INIT("mx"),            true,  0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,  SLICE_INIT("submission"),    false, 0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,  SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_LINE_ENDS, SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT, SHAPE_NONE    },
+    {SHAPE_LINE_ENDS, SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR, SHAPE_NONE    },
+    {SHAPE_FROM,      SLICE_INIT("any"),           true,  FROM_ANY,         SHAPE_NONE    },
+    {SHAPE_FROM,      SLICE_INIT("local"),         true,  FROM_LOCAL,       SHAPE_NONE    },
+    {SHAPE_FROM,      SLICE_INIT("authenticated"), false, 0,                SHAPE_NONE    },
+    {SHAPE_FROM,      SLICE_INIT("network"),       false, 0,                SHAPE_NONE    },
+    {SHAPE_FROM,      SLICE_INIT("user"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_SENDER,    SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
+    {SHAPE_SENDER,    SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
+    {SHAPE_TO,        SLICE_INIT("any"),           true,  MATCH_ANY,        SHAPE_NONE    },
+    {SHAPE_TO,        SLICE_INIT("local"),         true,  MATCH_LOCAL,      SHAPE_NONE    },
+    {SHAPE_TO,        SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
+    {SHAPE_TO,        SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
+    {SHAPE_DELIVER,   SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,   SHAPE_TEMPLATE},
+    {SHAPE_DELIVER,   SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
+};
+
+enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };
+
+static bool is_no(struct desk *desk, const struct syntax_word *word, enum shape shape,
+                  struct slice hint)
+{
+    return desk_error(desk, word->place,
+                      arena_printf(desk->scratch, "'%.*s' is not %.*s", SLICE_PRINTF(word->text),
+                                   SLICE_PRINTF(shapes[shape].what)),
+                      hint);
+}
+
+static const struct choice *find_choice(struct desk *desk, const struct syntax_word *word,
+                                        enum shape shape)
+{
+    struct guess guess = {.written = word->text};
+
+    for (size_t i = 0; i < CHOICE_COUNT; i++) {
+        if (choices[i].shape != shape)
+            continue;
+        if (slice_equal(choices[i].word, word->text)) {
+            if (choices[i].known)
+                return &choices[i];
+            desk_not_yet(desk, word);
+            return NULL;
+        }
+        if (choices[i].known)
+            guess_consider(&guess, choices[i].word, desk->scratch);
+    }
+    is_no(desk, word, shape, guess_advice(&guess, desk->scratch));
+    return NULL;
+}
+
+/* ---- taking values ---- */
+
+/* Where the words are taken from, and what to tell when they are wrong. */
+struct taking {
+    const char *form;
+    const struct syntax_word *before;
+    const struct syntax_word *next;
+};
+
+static bool check_single(struct desk *desk, const struct taking *t)
+{
+    return !t->next->more || desk_error(desk, t->next->place, SLICE("a list cannot stand here"),
+                                        write_form(desk, t->form));
+}
+
+static void step(struct taking *t)
+{
+    t->before = t->next;
+    t->next = t->next->next;
+}
+
+static bool take_plain(struct desk *desk, struct taking *t, enum shape shape, struct value *out)
+{
+    if (!shapes[shape].read(desk, t->next, out))
+        return is_no(desk, t->next, shape, shapes[shape].hint);
+    if (!check_single(desk, t))
+        return false;
+    step(t);
+    return true;
+}
+
+static bool take_choice(struct desk *desk, struct taking *t, enum shape shape, struct value *out,
+                        enum shape *then)
+{
+    const struct choice *choice = find_choice(desk, t->next, shape);
+
+    if (choice == NULL || !check_single(desk, t))
+        return false;
+    out->number = choice->number;
+    *then = choice->then;
+    step(t);
+    return true;
+}
+
+/* A choice names the shape that is to follow it in *then. */
+static bool take_one(struct desk *desk, struct taking *t, enum shape shape, struct value *out,
+                     enum shape *then)
+{
+    if (t->next == NULL)
+        return desk_error(desk, t->before->place,
+                          arena_printf(desk->scratch, "'%.*s' needs %.*s behind it",
+                                       SLICE_PRINTF(t->before->text),
+                                       SLICE_PRINTF(shapes[shape].what)),
+                          write_form(desk, t->form));
+    out->place = t->next->place;
+    *then = SHAPE_NONE;
+    return shapes[shape].read != NULL ? take_plain(desk, t, shape, out)
+                                      : take_choice(desk, t, shape, out, then);
+}
+
+bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
+                 const struct syntax_word *before, const struct syntax_word **words,
+                 struct value values[VALUES_MAX])
+{
+    struct taking t = {form, before, *words};
+    enum shape then;
+
+    for (size_t i = 0; i < 2 && wanted[i] != SHAPE_NONE; i++) {
+        if (!take_one(desk, &t, wanted[i], values++, &then))
+            return false;
+        if (then != SHAPE_NONE && !take_one(desk, &t, then, values++, &then))
+            return false;
+    }
+    *words = t.next;
+    return true;
+}

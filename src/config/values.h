@@ -1,0 +1,66 @@
+/*
+ * values.h - the shapes that a value of the configuration can have.
+ *
+ * One table (values.c) says of each shape what it is called, how it is read and what to write
+ * instead; a second one lists the choices, values that are words themselves. A choice without a
+ * meaning belongs to a later version.
+ */
+#ifndef CONFIG_VALUES_H
+#define CONFIG_VALUES_H
+
+#include "config/settings.h"
+#include "config/syntax.h"
+
+enum shape {
+    SHAPE_NONE,
+    SHAPE_HOST,
+    SHAPE_DOMAINS,
+    SHAPE_MAILBOX,
+    SHAPE_SOCKET,
+    SHAPE_PATH,
+    SHAPE_TEMPLATE,
+    SHAPE_SIZE,
+    SHAPE_REFUSAL,
+    SHAPE_LISTENER, /* from here on: a choice */
+    SHAPE_LINE_ENDS,
+    SHAPE_FROM,
+    SHAPE_SENDER,
+    SHAPE_TO,
+    SHAPE_DELIVER,
+    SHAPE_COUNT,
+};
+
+/* One checked value; which fields are set depends on the shape. */
+struct value {
+    struct place place;
+    struct slice text; /* in canonical form */
+    uint64_t number;   /* a size, or what the choice stands for */
+    struct address address;
+    struct reply refusal;
+    struct settings_listener socket;
+};
+
+enum { VALUES_MAX = 4 }; /* two, each a choice with a further value */
+
+/* Where checked things are kept, where passing ones, and where faults are told. */
+struct desk {
+    struct arena *keep;
+    struct arena *scratch;
+    struct complaints *complaints;
+};
+
+/* Takes the values of up to two shapes from *words, which moves behind them; a choice may take a
+ * further one. `before` is the word they stand behind, `form` how the whole is written. False:
+ * it was told what is wrong. */
+bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
+                 const struct syntax_word *before, const struct syntax_word **words,
+                 struct value values[VALUES_MAX]);
+
+/* Always false, so that a check can end with it. */
+bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
+void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
+
+/* "'WORD' is not in this version"; always false. */
+bool desk_not_yet(struct desk *desk, const struct syntax_word *word);
+
+#endif

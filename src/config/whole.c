@@ -1,0 +1,106 @@
+/*
+ * whole.c - the rules looked at together.
+ *
+ * A rule covers another if it takes whatever the other could. That is decided on the rules alone,
+ * pair by pair; that several earlier rules together leave nothing for a later one is not found
+ * out. Postmaster's way is not judged but tried, with the function that will decide.
+ */
+#include "config/whole.h"
+
+static bool domain_is_local(const struct rules *rules, struct slice domain)
+{
+    return slice_equal(domain, SLICE("localhost")) || slice_equal(domain, rules->hostname) ||
+           slice_equal(domain, rules->origin);
+}
+
+/* Every domain that the inner pattern matches, the outer one matches too. */
+static bool domains_cover(struct slice outer, struct slice inner)
+{
+    return slice_equal(outer, inner) ||
+           (slice_starts(outer, SLICE("*.")) && inner.len > outer.len - 1 &&
+            slice_ends(inner, slice_skip(outer, 1)));
+}
+
+static struct slice domain_of(struct desk *desk, const struct rules *rules,
+                              const struct rule_target *target)
+{
+    struct slice ascii;
+
+    if (target->match == MATCH_DOMAIN)
+        return target->domain;
+    if (target->address.kind == ADDRESS_BARE)
+        return rules->origin;
+    return domain_to_ascii(target->address.domain, desk->scratch, &ascii) ? ascii
+                                                                          : target->address.domain;
+}
+
+static bool address_covers(struct desk *desk, const struct rules *rules,
+                           const struct rule_target *outer, const struct rule_target *inner)
+{
+    struct slice local = inner->address.local;
+    struct slice name = slice_head(local, slice_find(local, '+'));
+
+    return outer->address.kind == inner->address.kind &&
+           slice_equal(domain_of(desk, rules, outer), domain_of(desk, rules, inner)) &&
+           (slice_equal_nocase(outer->address.local, local) ||
+            slice_equal_nocase(outer->address.local, name));
+}
+
+static bool target_covers(struct desk *desk, const struct rules *rules,
+                          const struct rule_target *outer, const struct rule_target *inner)
+{
+    bool inner_is_name = inner->match == MATCH_DOMAIN ||
+                         (inner->match == MATCH_ADDRESS && inner->address.kind != ADDRESS_LITERAL);
+
+    switch (outer->match) {
+    case MATCH_ANY: return true;
+    case MATCH_LOCAL:
+        return inner->match == MATCH_LOCAL ||
+               (inner_is_name && domain_is_local(rules, domain_of(desk, rules, inner)));
+    case MATCH_DOMAIN:
+        return inner_is_name && domains_cover(outer->domain, domain_of(desk, rules, inner));
+    case MATCH_ADDRESS: break;
+    }
+    return inner->match == MATCH_ADDRESS && address_covers(desk, rules, outer, inner);
+}
+
+static bool rule_covers(struct desk *desk, const struct rules *rules, const struct rule *outer,
+                        const struct rule *inner)
+{
+    return (outer->from == FROM_ANY || outer->from == inner->from) &&
+           target_covers(desk, rules, &outer->sender, &inner->sender) &&
+           target_covers(desk, rules, &outer->to, &inner->to);
+}
+
+void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
+                            const struct place *places)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        size_t earlier = 0;
+        while (earlier < i && !rule_covers(desk, rules, &rules->rules[earlier], &rules->rules[i]))
+            earlier++;
+        if (earlier < i)
+            desk_warning(desk, places[i], SLICE("this rule can never match"),
+                         arena_printf(desk->scratch, "line %u comes first and takes all of it",
+                                      rules->rules[earlier].line));
+    }
+}
+
+void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct place where)
+{
+    struct rules_query query = {
+        .rcpt = {.kind = ADDRESS_BARE, .local = SLICE("postmaster")}
+    };
+    struct decision d = rules_decide(rules, &query, desk->scratch);
+    struct slice home = address_text(desk->scratch, &d.final);
+
+    if (d.kind == DECIDE_MAILDIR)
+        return;
+    desk_error(
+        desk, where,
+        arena_printf(desk->scratch, "postmaster's mail goes to %.*s, but no rule delivers that",
+                     SLICE_PRINTF(home)),
+        where.line > 0
+            ? SLICE("name an address that an 'accept ... deliver' rule takes")
+            : SLICE("write: postmaster ADDRESS, one that an 'accept ... deliver' rule takes"));
+}

@@ -1,0 +1,16 @@
+/*
+ * whole.h - what can only be checked when the whole file was read.
+ */
+#ifndef CONFIG_WHOLE_H
+#define CONFIG_WHOLE_H
+
+#include "config/values.h"
+
+/* postmaster's mail needs a mailbox, RFC 5321 4.5.1. `where` is its statement, or line 0. */
+void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct place where);
+
+/* Warns of rules that can never match, because an earlier one takes all of their mail. */
+void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
+                            const struct place *places);
+
+#endif
