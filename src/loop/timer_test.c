@@ -75,8 +75,7 @@ static void test_one_timer(void **state)
     static struct timer_wheel w;
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct log log = {0};
         struct probe p;
         uint64_t at_ms, due_ms = rows[i].now_ms + rows[i].in_ms;

@@ -1,0 +1,652 @@
+/*
+ * net.c - the other side of the network's door.
+ *
+ * A handle is an index into the world's table; several may name one socket (passed or duplicated),
+ * which goes with the last. Whatever travels is a parcel with a time of arrival in the list of the
+ * socket that will get it; parcels of one direction never overtake each other. A connection's end
+ * is a parcel too, so that it comes after the bytes.
+ */
+#include "fakes/net.h"
+
+#include "base/list.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { HANDLES_MAX = 4096, IN_FLIGHT_MAX = 64 * 1024, FIRST_PORT = 40000 };
+
+enum socket_kind { SOCKET_LISTENER, SOCKET_STREAM, SOCKET_PAIR };
+
+struct parcel {
+    struct list link;
+    uint64_t at_us;
+    bool end;               /* nothing follows */
+    struct disk_file *file; /* owned */
+    struct socket *cargo;   /* a passed handle (counted), or a connection to accept */
+    size_t len, taken;
+    char bytes[];
+};
+
+struct socket {
+    enum socket_kind kind;
+    unsigned refs;
+    struct socket *peer; /* NULL once that is closed */
+    struct list arriving;
+    size_t in_flight;
+    uint64_t last_at_us;  /* nothing sent later arrives earlier */
+    uint64_t ready_at_us; /* connecting until then */
+    bool refused, reset, ended, shut;
+    bool any;
+    struct net_address own, far;
+};
+
+struct fake_network {
+    struct fake_clock *clock;
+    struct fake_network_options options;
+    uint64_t random;
+    uint16_t next_port;
+    struct socket *handles[HANDLES_MAX];
+};
+
+struct watched {
+    unsigned events;
+    void *ctx;
+    bool on;
+};
+
+struct fake_net {
+    struct net net;
+    struct fake_network *world;
+    struct net_address host;
+    atomic_bool woken;
+    struct watched watched[HANDLES_MAX];
+    int first; /* where the next wait() begins to look, so that nobody starves */
+};
+
+static struct fake_net *fake(struct net *n)
+{
+    return (struct fake_net *)(void *)n;
+}
+
+static uint64_t now_us(const struct fake_network *w)
+{
+    return w->clock->now_us;
+}
+
+static uint64_t chance_below(struct fake_network *w, uint64_t bound)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return w->random % bound;
+}
+
+/* Handles and sockets */
+
+static struct socket *socket_of(struct net *n, int h)
+{
+    return h >= 0 && h < HANDLES_MAX ? fake(n)->world->handles[h] : NULL;
+}
+
+static struct socket *socket_new(enum socket_kind kind)
+{
+    struct socket *s = MEMORY_NEW(struct socket);
+
+    s->kind = kind;
+    list_init(&s->arriving);
+    return s;
+}
+
+static int handle_new(struct fake_network *w, struct socket *s)
+{
+    for (int h = 3; h < HANDLES_MAX; h++) {
+        if (w->handles[h] == NULL) {
+            w->handles[h] = s;
+            s->refs++;
+            return h;
+        }
+    }
+    return -EMFILE;
+}
+
+static void socket_drop(struct fake_network *w, struct socket *s);
+
+static void parcel_free(struct fake_network *w, struct parcel *p)
+{
+    list_remove(&p->link);
+    if (p->file != NULL)
+        disk_close(p->file);
+    if (p->cargo != NULL)
+        socket_drop(w, p->cargo);
+    memory_free(p);
+}
+
+static void parcels_free(struct fake_network *w, struct socket *s)
+{
+    LIST_EACH(node, &s->arriving)
+    parcel_free(w, LIST_ENTRY(node, struct parcel, link));
+    s->in_flight = 0;
+}
+
+/* The connection breaks: what was in flight is lost, both sides learn it at once. */
+static void socket_reset(struct fake_network *w, struct socket *s)
+{
+    parcels_free(w, s);
+    s->reset = true;
+    if (s->peer != NULL) {
+        parcels_free(w, s->peer);
+        s->peer->reset = true;
+    }
+}
+
+static struct parcel *parcel_send(struct fake_network *w, struct socket *to, struct slice bytes)
+{
+    struct parcel *p = memory_new(sizeof(*p) + bytes.len);
+    uint64_t delay = w->options.delay_max_us;
+
+    p->at_us = now_us(w) + (delay > 0 ? chance_below(w, delay + 1) : 0);
+    if (p->at_us < to->last_at_us)
+        p->at_us = to->last_at_us;
+    to->last_at_us = p->at_us;
+    p->len = bytes.len;
+    if (bytes.len > 0)
+        memcpy(p->bytes, bytes.data, bytes.len);
+    to->in_flight += bytes.len;
+    list_append(&to->arriving, &p->link);
+    return p;
+}
+
+static void send_end(struct fake_network *w, struct socket *s)
+{
+    if (s->peer != NULL && !s->shut && !s->reset)
+        parcel_send(w, s->peer, (struct slice){0})->end = true;
+    s->shut = true;
+}
+
+/* One name less. */
+static void socket_drop(struct fake_network *w, struct socket *s)
+{
+    if (--s->refs > 0)
+        return;
+    if (s->kind == SOCKET_STREAM && s->in_flight > 0)
+        socket_reset(w, s); /* unread bytes, as TCP does */
+    else
+        send_end(w, s);
+    if (s->peer != NULL)
+        s->peer->peer = NULL;
+    s->peer = NULL;
+    parcels_free(w, s);
+    memory_free(s);
+}
+
+/* What has arrived. */
+static struct parcel *first_arrived(const struct fake_network *w, const struct socket *s)
+{
+    if (list_empty(&s->arriving))
+        return NULL;
+    struct parcel *p = LIST_ENTRY(s->arriving.next, struct parcel, link);
+    return p->at_us <= now_us(w) ? p : NULL;
+}
+
+/* Waiting */
+
+static bool is_connecting(const struct fake_network *w, const struct socket *s)
+{
+    return s->kind == SOCKET_STREAM && now_us(w) < s->ready_at_us;
+}
+
+static unsigned socket_events(const struct fake_network *w, const struct socket *s)
+{
+    unsigned events = 0;
+
+    if (is_connecting(w, s))
+        return 0;
+    if (s->reset || s->refused)
+        return NET_READABLE | NET_WRITABLE | NET_HANGUP;
+    if (first_arrived(w, s) != NULL || s->ended)
+        events |= NET_READABLE;
+    if (s->kind == SOCKET_LISTENER)
+        return events;
+    if (s->peer == NULL || s->peer->in_flight < IN_FLIGHT_MAX)
+        events |= NET_WRITABLE;
+    if (s->ended && s->shut)
+        events |= NET_HANGUP;
+    return events;
+}
+
+/* When something changes for this socket without anybody's doing. */
+static bool socket_next_us(const struct fake_network *w, const struct socket *s, uint64_t *at_us)
+{
+    if (is_connecting(w, s)) {
+        *at_us = s->ready_at_us;
+        return true;
+    }
+    if (list_empty(&s->arriving))
+        return false;
+    *at_us = LIST_ENTRY(s->arriving.next, struct parcel, link)->at_us;
+    return *at_us > now_us(w);
+}
+
+bool fake_network_next_us(const struct fake_network *w, uint64_t *at_us)
+{
+    bool found = false;
+
+    for (int h = 0; h < HANDLES_MAX; h++) {
+        uint64_t candidate;
+        if (w->handles[h] == NULL || !socket_next_us(w, w->handles[h], &candidate))
+            continue;
+        *at_us = found && *at_us < candidate ? *at_us : candidate;
+        found = true;
+    }
+    return found;
+}
+
+static int fake_watch(struct net *n, int h, unsigned events, bool exclusive, void *ctx)
+{
+    (void)exclusive;
+    if (socket_of(n, h) == NULL)
+        return -EBADF;
+    if (fake(n)->watched[h].on)
+        return -EEXIST;
+    fake(n)->watched[h] = (struct watched){events, ctx, true};
+    return 0;
+}
+
+static int fake_rewatch(struct net *n, int h, unsigned events, void *ctx)
+{
+    if (socket_of(n, h) == NULL || !fake(n)->watched[h].on)
+        return -ENOENT;
+    fake(n)->watched[h] = (struct watched){events, ctx, true};
+    return 0;
+}
+
+static void fake_unwatch(struct net *n, int h)
+{
+    fake(n)->watched[h] = (struct watched){0};
+}
+
+static int collect(struct fake_net *f, struct net_event *out, int max)
+{
+    int count = 0, start = f->first;
+
+    for (int i = 0; i < HANDLES_MAX && count < max; i++) {
+        int h = (start + i) % HANDLES_MAX;
+        const struct watched *wanted = &f->watched[h];
+        if (!wanted->on)
+            continue;
+        unsigned events =
+            socket_events(f->world, f->world->handles[h]) & (wanted->events | NET_HANGUP);
+        if (events == 0)
+            continue;
+        out[count++] = (struct net_event){wanted->ctx, events};
+        f->first = (h + 1) % HANDLES_MAX;
+    }
+    return count;
+}
+
+static int fake_wait(struct net *n, struct net_event *out, int max, int64_t timeout_us)
+{
+    struct fake_net *f = fake(n);
+    struct fake_network *w = f->world;
+    uint64_t until_us = now_us(w) + (uint64_t)timeout_us, next_us;
+
+    for (;;) {
+        int count = collect(f, out, max);
+        if (atomic_exchange(&f->woken, false) || count > 0 || timeout_us == 0)
+            return count;
+        bool arrives = fake_network_next_us(w, &next_us);
+        if (timeout_us < 0 && !arrives)
+            return -EDEADLK;
+        if (timeout_us > 0 && (!arrives || next_us >= until_us)) {
+            fake_clock_advance(w->clock, until_us - now_us(w));
+            return collect(f, out, max);
+        }
+        fake_clock_advance(w->clock, next_us - now_us(w));
+    }
+}
+
+static void fake_wake(struct net *n)
+{
+    atomic_store(&fake(n)->woken, true);
+}
+
+/* Connections */
+
+static struct socket *listener_at(struct fake_network *w, const struct net_address *at)
+{
+    for (int h = 0; h < HANDLES_MAX; h++) {
+        struct socket *s = w->handles[h];
+        if (s != NULL && s->kind == SOCKET_LISTENER && s->own.port == at->port &&
+            (s->any || memcmp(s->own.ip, at->ip, sizeof(at->ip)) == 0))
+            return s;
+    }
+    return NULL;
+}
+
+static int fake_listen(struct net *n, const struct net_address *at, bool any, int backlog)
+{
+    struct fake_network *w = fake(n)->world;
+
+    (void)backlog;
+    if (at->port != 0 && listener_at(w, at) != NULL)
+        return -EADDRINUSE;
+    struct socket *s = socket_new(SOCKET_LISTENER);
+    s->own = *at;
+    s->any = any;
+    if (s->own.port == 0)
+        s->own.port = w->next_port++;
+    return handle_new(w, s);
+}
+
+static int fake_accept(struct net *n, int h, struct net_address *peer, struct net_address *own)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h);
+
+    if (s == NULL || s->kind != SOCKET_LISTENER)
+        return -EINVAL;
+    struct parcel *p = first_arrived(w, s);
+    if (p == NULL)
+        return -EAGAIN;
+    int got = handle_new(w, p->cargo);
+    if (got >= 0) {
+        *peer = p->cargo->far;
+        *own = p->cargo->own;
+        parcel_free(w, p);
+    }
+    return got;
+}
+
+static int fake_connect(struct net *n, const struct net_address *to)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *listener = listener_at(w, to), *near = socket_new(SOCKET_STREAM);
+    int h = handle_new(w, near);
+
+    if (h < 0) {
+        memory_free(near);
+        return h;
+    }
+    near->far = *to;
+    near->own = fake(n)->host;
+    near->own.port = w->next_port++;
+    near->ready_at_us = now_us(w) + 2 * chance_below(w, (uint64_t)w->options.delay_max_us + 1);
+    if (listener == NULL) {
+        near->refused = true;
+        return h;
+    }
+    struct socket *distant = socket_new(SOCKET_STREAM);
+    near->peer = distant;
+    *distant = (struct socket){
+        .kind = SOCKET_STREAM, .refs = 1, .peer = near, .own = near->far, .far = near->own};
+    list_init(&distant->arriving);
+    parcel_send(w, listener, (struct slice){0})->cargo = distant;
+    return h;
+}
+
+static int fake_connect_result(struct net *n, int h)
+{
+    struct socket *s = socket_of(n, h);
+
+    if (s == NULL)
+        return -EBADF;
+    if (is_connecting(fake(n)->world, s))
+        return 0;
+    return s->refused ? -ECONNREFUSED : s->reset ? -ECONNRESET : 0;
+}
+
+static int64_t fake_read(struct net *n, int h, void *out, size_t len)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h);
+    size_t done = 0;
+
+    if (s == NULL || s->kind != SOCKET_STREAM)
+        return -EBADF;
+    if (s->reset)
+        return -ECONNRESET;
+    if (w->options.splits && len > 1)
+        len = 1 + chance_below(w, len < 100 || chance_below(w, 2) ? len : 100);
+    for (struct parcel *p; done < len && (p = first_arrived(w, s)) != NULL && !p->end;) {
+        size_t left = p->len - p->taken, part = left < len - done ? left : len - done;
+        memcpy((char *)out + done, p->bytes + p->taken, part);
+        done += part;
+        p->taken += part;
+        s->in_flight -= part;
+        if (p->taken == p->len)
+            parcel_free(w, p);
+    }
+    if (done > 0)
+        return (int64_t)done;
+    struct parcel *end = first_arrived(w, s);
+    if (end != NULL) {
+        s->ended = true;
+        parcel_free(w, end);
+    }
+    return s->ended ? 0 : -EAGAIN;
+}
+
+static int64_t fake_write(struct net *n, int h, const struct iovec *iov, int count)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h);
+    size_t done = 0;
+
+    if (s == NULL || s->kind != SOCKET_STREAM)
+        return -EBADF;
+    if (s->reset)
+        return -ECONNRESET;
+    if (s->shut || s->peer == NULL)
+        return -EPIPE;
+    if (w->options.loss_per_million > 0 && chance_below(w, 1000000) < w->options.loss_per_million) {
+        socket_reset(w, s);
+        return -ECONNRESET;
+    }
+    for (int i = 0; i < count; i++) {
+        size_t room = IN_FLIGHT_MAX - s->peer->in_flight;
+        size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
+        if (part > 0 && w->options.splits)
+            part = 1 + chance_below(w, part);
+        if (part > 0)
+            parcel_send(w, s->peer, (struct slice){iov[i].iov_base, part});
+        done += part;
+        if (part < iov[i].iov_len)
+            break;
+    }
+    return done > 0 ? (int64_t)done : -EAGAIN;
+}
+
+static int fake_shutdown_write(struct net *n, int h)
+{
+    struct socket *s = socket_of(n, h);
+
+    if (s == NULL || s->kind != SOCKET_STREAM || s->peer == NULL)
+        return -ENOTCONN;
+    send_end(fake(n)->world, s);
+    return 0;
+}
+
+static void fake_close(struct net *n, int h)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h);
+
+    assert(s != NULL);
+    fake(n)->watched[h].on = false;
+    w->handles[h] = NULL;
+    socket_drop(w, s);
+}
+
+static int fake_own_address(struct net *n, int h, struct net_address *out)
+{
+    struct socket *s = socket_of(n, h);
+
+    if (s == NULL)
+        return -EBADF;
+    *out = s->own;
+    return 0;
+}
+
+/* Channels */
+
+static int fake_pair(struct net *n, int out[2])
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *a = socket_new(SOCKET_PAIR), *b = socket_new(SOCKET_PAIR);
+
+    a->peer = b;
+    b->peer = a;
+    out[0] = handle_new(w, a);
+    out[1] = handle_new(w, b);
+    assert(out[0] >= 0 && out[1] >= 0);
+    return 0;
+}
+
+static int file_dup_real(struct disk_file *file, struct disk_file **out)
+{
+    int fd = fcntl(disk_file_fd(file), F_DUPFD_CLOEXEC, 3);
+
+    if (fd < 0)
+        return -errno;
+    *out = disk_file_of_fd(fd);
+    return 0;
+}
+
+static int fake_file_dup(struct net *n, struct disk_file *file, struct disk_file **out)
+{
+    const struct fake_network_options *options = &fake(n)->world->options;
+
+    return options->file_dup != NULL ? options->file_dup(file, out) : file_dup_real(file, out);
+}
+
+static int fake_handle_dup(struct net *n, int h)
+{
+    struct socket *s = socket_of(n, h);
+
+    return s == NULL ? -EBADF : handle_new(fake(n)->world, s);
+}
+
+static int64_t fake_send(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h), *cargo = socket_of(n, pass);
+    struct disk_file *copy = NULL;
+
+    if (s == NULL || s->kind != SOCKET_PAIR || (pass >= 0 && cargo == NULL))
+        return -EBADF;
+    if (s->peer == NULL)
+        return -EPIPE;
+    /* At least one fits, however large. */
+    if (s->peer->in_flight > 0 && s->peer->in_flight + bytes.len > IN_FLIGHT_MAX)
+        return -EAGAIN;
+    if (file != NULL) {
+        int code = fake_file_dup(n, file, &copy);
+        if (code < 0)
+            return code;
+    }
+    struct parcel *p = parcel_send(w, s->peer, bytes);
+    p->file = copy;
+    p->cargo = cargo;
+    if (cargo != NULL)
+        cargo->refs++;
+    return (int64_t)bytes.len;
+}
+
+static int64_t fake_receive(struct net *n, int h, void *out, size_t len, struct disk_file **file,
+                            int *passed)
+{
+    struct fake_network *w = fake(n)->world;
+    struct socket *s = socket_of(n, h);
+
+    *file = NULL;
+    *passed = -1;
+    if (s == NULL || s->kind != SOCKET_PAIR)
+        return -EBADF;
+    struct parcel *p = first_arrived(w, s);
+    if (p == NULL)
+        return s->ended ? 0 : -EAGAIN;
+    int64_t got = p->len > len ? -EMSGSIZE : (int64_t)p->len;
+    s->in_flight -= p->len;
+    s->ended = p->end;
+    if (got > 0) {
+        memcpy(out, p->bytes, p->len);
+        *file = p->file;
+        p->file = NULL;
+        if (p->cargo != NULL)
+            *passed = handle_new(w, p->cargo);
+    }
+    parcel_free(w, p);
+    return got;
+}
+
+static void fake_free(struct net *n)
+{
+    memory_free(n);
+}
+
+static const struct net_ops fake_ops = {
+    .watch = fake_watch,
+    .rewatch = fake_rewatch,
+    .unwatch = fake_unwatch,
+    .wait = fake_wait,
+    .wake = fake_wake,
+    .listen = fake_listen,
+    .accept = fake_accept,
+    .connect = fake_connect,
+    .connect_result = fake_connect_result,
+    .read = fake_read,
+    .write = fake_write,
+    .shutdown_write = fake_shutdown_write,
+    .close = fake_close,
+    .own_address = fake_own_address,
+    .pair = fake_pair,
+    .send = fake_send,
+    .receive = fake_receive,
+    .file_dup = fake_file_dup,
+    .handle_dup = fake_handle_dup,
+    .free = fake_free,
+};
+
+struct net *fake_net_new(struct fake_network *w, const struct net_address *host)
+{
+    struct fake_net *f = MEMORY_NEW(struct fake_net);
+
+    f->net.ops = &fake_ops;
+    f->world = w;
+    f->host = *host;
+    atomic_init(&f->woken, false);
+    return &f->net;
+}
+
+struct fake_network *fake_network_new(struct fake_clock *clock,
+                                      const struct fake_network_options *options)
+{
+    struct fake_network *w = MEMORY_NEW(struct fake_network);
+
+    w->clock = clock;
+    w->options = *options;
+    w->random = options->seed * 0x9e3779b97f4a7c15 | 1; /* never 0, where xorshift would stay */
+    w->next_port = FIRST_PORT;
+    return w;
+}
+
+unsigned fake_network_open(const struct fake_network *w)
+{
+    unsigned count = 0;
+
+    for (int h = 0; h < HANDLES_MAX; h++)
+        count += w->handles[h] != NULL;
+    return count;
+}
+
+void fake_network_free(struct fake_network *w)
+{
+    for (int h = 0; h < HANDLES_MAX; h++)
+        if (w->handles[h] != NULL)
+            socket_drop(w, w->handles[h]);
+    memory_free(w);
+}
