@@ -339,8 +339,7 @@ static void play_row(const struct row *r, size_t chunk, size_t piece)
 static void test_dialogs(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         play_row(&rows[i], 0, CLIENT_PIECE_MAX);
         play_row(&rows[i], 1, CLIENT_PIECE_MAX);
         play_row(&rows[i], 0, 1);
@@ -389,17 +388,16 @@ static void test_refused_within_body(void **state)
         const char *reply;
         const char *outcome;
     } table[] = {
-        {"552 5.3.4 too big\r\n", "refused end of data 552 5.3.4 [5.3.4 too big]\n"},
-        {"421 4.3.2 leaving\r\n", "again end of data 421 4.3.2 [4.3.2 leaving]\n"  },
+        {"552 5.3.4 too big\r\n", "refused end of data 552 5.3.4 [5.3.4 too big]\n"        },
+        {"421 4.3.2 leaving\r\n", "again end of data 421 4.3.2 [4.3.2 leaving]\n"          },
         {"250 2.0.0 queued\r\n",  "again end of data 0 4.5.0 [the server broke the protocol (while "
-         "the message was sent)]\n"                                                   },
+                                 "the message was sent)]\n"},
     };
     struct client_settings settings = {0};
     struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct play p = {0};
         struct cursor in = {slice_of(table[i].reply)};
 
@@ -428,8 +426,7 @@ static void test_bad_content_never_ends_with_dot(void **state)
     struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct play p = {0};
 
         play_to_body(&p, &settings, &message);
@@ -468,8 +465,7 @@ static void test_endless_servers(void **state)
     struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct play p = {0};
 
         play_start(&p, &settings, &message, NULL, 1);
@@ -555,8 +551,7 @@ static void test_second_message(void **state)
     struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct client *c = client_new(&settings);
         struct cursor in = {SLICE("220 a\r\n250 b\r\n")};
         struct buf out;
@@ -633,8 +628,7 @@ static void test_timeouts(void **state)
     (void)state;
     buf_init(&out, CLIENT_OUT_MAX);
     client_message(c, &message);
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct cursor in = {slice_of(table[i].reply)};
 
         if (i == 6)
@@ -665,8 +659,7 @@ static void test_transcript(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct transcript t;
 
         transcript_init(&t, table[i].detail, 4096);

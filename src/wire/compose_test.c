@@ -125,8 +125,7 @@ static void test_file_names(void **state)
     struct compose_mailbox to = {.address = bob};
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         struct compose m = plain_message(&to, 1);
         struct compose_file file = {table[i].name, SLICE("x")};
         struct arena arena = {0};
@@ -236,8 +235,7 @@ static void test_text_survives(void **state)
     struct compose_mailbox to = {.address = bob};
 
     (void)state;
-    CHECK_ROWS(i, texts)
-    {
+    CHECK_ROWS (i, texts) {
         struct compose m = plain_message(&to, 1);
         struct arena arena = {0};
         struct slice header, body;
@@ -272,8 +270,7 @@ static void test_line_repair(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, table)
-    {
+    CHECK_ROWS (i, table) {
         for (size_t chunk = 1; chunk <= 8; chunk++) {
             struct slice in = guarded(table[i].in), rest = in;
             struct line_repair r;
