@@ -654,8 +654,8 @@ static void test_transcript(void **state)
         const char *text;
     } table[] = {
         {TRANSCRIPT_ALL,      "-> DATA\n<- 354 go\n-> (12 bytes of message)\n-> .\n<** 550-a\n"
-                         "<** 550 b\\x1B[0m\n"},
-        {TRANSCRIPT_REFUSALS, "<** 550-a\n<** 550 b\\x1B[0m\n"        },
+                         "<** 550 b\\x1b[0m\n"},
+        {TRANSCRIPT_REFUSALS, "<** 550-a\n<** 550 b\\x1b[0m\n"        },
     };
 
     (void)state;
