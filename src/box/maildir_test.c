@@ -189,8 +189,7 @@ static void test_deliver(void **state)
 
     (void)state;
     buf_init(&text, 1 << 20);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct setup s;
         char name[256], want_name[256];
         setup_init(&s);
@@ -279,8 +278,7 @@ static void test_repeat(void **state)
 
     (void)state;
     buf_init(&text, 1 << 20);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct setup s;
         char path[600], name[256];
         setup_init(&s);
@@ -336,8 +334,7 @@ static void test_hostile(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct setup s;
         char name[256];
         setup_init(&s);
@@ -383,8 +380,8 @@ static void test_group(void **state)
             items[i].path = SLICE("..");
     }
     maildir_deliver(s.root, items, COUNT);
-    CHECK_ROWS(i, items)
-    check_int(items[i].result, i == 7 ? -EIO : i == 8 ? -EINVAL : 0);
+    CHECK_ROWS (i, items)
+        check_int(items[i].result, i == 7 ? -EIO : i == 8 ? -EINVAL : 0);
     assert_int_equal(entries(&s, box_new, name), COUNT / 2 - 1);
     assert_int_equal(entries(&s, "mail/bob/new", name), COUNT / 2 - 1);
     assert_int_equal(entries(&s, box_tmp, name), 0);

@@ -57,8 +57,8 @@ void channel_close(struct channel *c)
     if (c->gone != NULL)
         *c->gone = true;
     c->gone = NULL;
-    LIST_EACH(node, &c->queue)
-    waiting_free(c, LIST_ENTRY(node, struct waiting, link));
+    LIST_EACH (node, &c->queue)
+        waiting_free(c, LIST_ENTRY(node, struct waiting, link));
     watch_close(c->loop, &c->watch);
 }
 

@@ -119,8 +119,7 @@ static void test_backlog(void **state)
     struct end courier, scribe;
 
     (void)state;
-    CHECK_ROWS(i, lens)
-    {
+    CHECK_ROWS (i, lens) {
         uint32_t sent = 0;
         int code;
         setup_init(&s);
@@ -277,8 +276,7 @@ static void test_violations(void **state)
     struct end e;
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         unsigned told = 0;
         int before = open_descriptors(), cargo = -1, other = -1, ends[2];
         fail_set_sink(ignore_failure, &told);

@@ -31,8 +31,7 @@ static void test_matrix(void **state)
 
     (void)state;
     assert_int_equal(sizeof(rows) / sizeof(*rows), MESSAGE_KIND_COUNT - 1);
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         for (unsigned from = 0; from < ROLE_COUNT; from++)
             for (unsigned to = 0; to < ROLE_COUNT; to++)
                 check_int(message_allowed(rows[i].kind, (enum role_kind)from, (enum role_kind)to),
@@ -47,9 +46,10 @@ static void test_unknown(void **state)
     static const unsigned numbers[] = {0, MESSAGE_KIND_COUNT, 0x7fff, 0xffff, 0xffffffff};
 
     (void)state;
-    CHECK_ROWS(i, numbers)
-    for (unsigned role = 0; role < ROLE_COUNT; role++)
-        check(!message_allowed((enum message_kind)numbers[i], ROLE_WARDEN, (enum role_kind)role));
+    CHECK_ROWS (i, numbers)
+        for (unsigned role = 0; role < ROLE_COUNT; role++)
+            check(
+                !message_allowed((enum message_kind)numbers[i], ROLE_WARDEN, (enum role_kind)role));
     assert_false(message_allowed(MESSAGE_START, ROLE_WARDEN, ROLE_COUNT));
     assert_false(message_allowed(MESSAGE_READY, (enum role_kind)40, ROLE_WARDEN));
 }

