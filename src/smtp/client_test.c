@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "check.h"
+#include "smtp/server.h"
 
 struct row {
     const char *name;
@@ -603,6 +604,67 @@ static void test_body_waits_for_room(void **state)
     play_end(&p);
 }
 
+/* Fulfils what the server wants: yes to everything, and keeps the message. */
+static void serve(struct server *server, struct buf *from_client, struct buf *to_client,
+                  struct buf *kept)
+{
+    const struct reply yes = REPLY(250, "2.0.0", "Ok"), greeting = REPLY(220, "", "ready");
+    enum server_need need;
+
+    do {
+        struct cursor in = {buf_slice(from_client)};
+
+        need = server_step(server, &in, to_client);
+        buf_consume(from_client, buf_len(from_client) - in.rest.len);
+        switch (need) {
+        case SERVER_WANTS_CONNECT: server_answer(server, &greeting); break;
+        case SERVER_WANTS_MAIL:
+        case SERVER_WANTS_COMMIT: server_answer(server, &yes); break;
+        case SERVER_WANTS_RCPT: server_answer_rcpt(server, &yes, server_rcpt(server)); break;
+        case SERVER_BODY: assert_true(buf_append(kept, server_body(server))); break;
+        case SERVER_REFUSED: fail(); break;
+        case SERVER_RESET:
+        case SERVER_WANTS_INPUT:
+        case SERVER_DONE: break;
+        }
+    } while (need != SERVER_WANTS_INPUT && need != SERVER_DONE);
+}
+
+/* Both engines of this room, face to face: what goes in comes out, byte for byte. */
+static void test_against_our_server(void **state)
+{
+    static const char body[] = ".\r\n..\r\n.a\r\n\r\nQUIT\r\n.\r\n\xc3\xbc\r\n";
+    static const struct server_settings served = {.hostname = SLICE_INIT("mx.example"),
+                                                  .max_size = 100000,
+                                                  .rcpt_max = 100,
+                                                  .error_max = 10,
+                                                  .received_max = 100};
+    struct client_message message = {
+        .sender = ann, .rcpts = rcpts, .rcpt_count = 3, .body = BODY_8BITMIME, .size = 30};
+    struct client_settings settings = {0};
+
+    (void)state;
+    for (size_t piece = 1; piece < sizeof(body); piece++) {
+        struct server *server = server_new(&served, SLICE("192.0.2.1"));
+        struct buf kept;
+        struct play p = {0};
+
+        buf_init(&kept, 4096);
+        play_start(&p, &settings, &message, body, piece);
+        for (int turn = 0; turn < 20 && p.need != CLIENT_DONE; turn++) {
+            serve(server, &p.out, &p.in, &kept);
+            step_until_blocked(&p);
+        }
+        check_int(p.need, CLIENT_DONE);
+        for (unsigned i = 0; i < 3; i++)
+            check_int(client_outcome(p.client, i)->verdict, CLIENT_ACCEPTED);
+        check_slice(buf_slice(&kept), slice_of(body));
+        buf_done(&kept);
+        server_free(server);
+        play_end(&p);
+    }
+}
+
 static void test_timeouts(void **state)
 {
     struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
@@ -701,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_second_message),
         cmocka_unit_test(test_body_waits_for_room),
+        cmocka_unit_test(test_against_our_server),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_transcript),
         cmocka_unit_test(test_transcript_is_bounded),
