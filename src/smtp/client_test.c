@@ -622,6 +622,7 @@ static void serve(struct server *server, struct buf *from_client, struct buf *to
         case SERVER_WANTS_COMMIT: server_answer(server, &yes); break;
         case SERVER_WANTS_RCPT: server_answer_rcpt(server, &yes, server_rcpt(server)); break;
         case SERVER_BODY: assert_true(buf_append(kept, server_body(server))); break;
+        case SERVER_WANTS_ROOM:
         case SERVER_REFUSED: fail(); break;
         case SERVER_RESET:
         case SERVER_WANTS_INPUT:
