@@ -17,8 +17,7 @@ static bool domain_is_local(const struct rules *rules, struct slice domain)
 static bool domains_cover(struct slice outer, struct slice inner)
 {
     return slice_equal(outer, inner) ||
-           (slice_starts(outer, SLICE("*.")) && inner.len > outer.len - 1 &&
-            slice_ends(inner, slice_skip(outer, 1)));
+           (slice_starts(outer, SLICE("*.")) && slice_ends(inner, slice_skip(outer, 1)));
 }
 
 static struct slice domain_of(struct desk *desk, const struct rules *rules,

@@ -108,8 +108,7 @@ static const struct {
 static void test_addresses(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, addresses)
-    {
+    CHECK_ROWS (i, addresses) {
         struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("b", "c")};
         struct envelope e = sample(&rcpt, 1), got;
         struct arena arena = {0};
@@ -209,8 +208,7 @@ static const struct {
 static void test_clients(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, clients)
-    {
+    CHECK_ROWS (i, clients) {
         struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("b", "c")};
         struct envelope e = sample(&rcpt, 1), got;
         struct arena arena = {0};
@@ -301,6 +299,13 @@ static void test_tags(void **state)
     assert_true(envelope_encode(&out, &e));
     assert_true(decode(buf_slice(&out), &arena, &got));
     check_envelope(&got, &e);
+    put_u16(&out, 9); /* a recipient, and a byte more */
+    put_bytes(&out, SLICE("\1\1b\1\0c\1\1d\1\0e!"));
+    assert_false(decode(buf_slice(&out), &arena, &got));
+    buf_truncate(&out, buf_len(&out) - 1);
+    out.data[out.end - 16]--; /* its length, now of 12 bytes */
+    assert_true(decode(buf_slice(&out), &arena, &got));
+    check_int(got.rcpt_count, 2);
     put_u16(&out, 1); /* a second id */
     put_u32(&out, 8);
     put_u64(&out, 1);
@@ -324,8 +329,7 @@ static const struct {
 static void test_queue_id(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, ids)
-    {
+    CHECK_ROWS (i, ids) {
         char text[QUEUE_ID_LEN];
         uint64_t back = 0;
 
@@ -366,8 +370,7 @@ static const char *const bad_ids[] = {
 static void test_bad_queue_id(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, bad_ids)
-    {
+    CHECK_ROWS (i, bad_ids) {
         uint64_t id = 7;
         struct slice text = guarded(slice_of(bad_ids[i]));
 

@@ -150,8 +150,7 @@ static void test_decisions(void **state)
     struct arena arena = {0};
 
     (void)state;
-    CHECK_ROWS(i, decisions)
-    {
+    CHECK_ROWS (i, decisions) {
         struct rules_query query = {decisions[i].from_local, path_of(decisions[i].sender, &arena),
                                     path_of(decisions[i].rcpt, &arena)};
         struct decision d = rules_decide(&rules, &query, &arena);
@@ -184,11 +183,28 @@ static void test_no_rules(void **state)
     arena_done(&arena);
 }
 
+/* What only local mail may reach is home enough for postmaster. */
+static void test_postmaster_at_home_for_local_mail(void **state)
+{
+    const struct rule rule = {
+        .from = FROM_LOCAL, .to = DOMAIN("example.org"), .action = ACTION_MAILDIR};
+    struct rules rules = rules_of(&rule, 1);
+    struct arena arena = {0};
+    struct rules_query query = {.rcpt = path_of("<postmaster@example.org>", &arena)};
+
+    (void)state;
+    assert_int_equal(rules_decide(&rules, &query, &arena).kind, DECIDE_MAILDIR);
+    query.rcpt = path_of("<admin@example.org>", &arena);
+    assert_int_equal(rules_decide(&rules, &query, &arena).kind, DECIDE_REFUSE);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_no_rules),
+        cmocka_unit_test(test_postmaster_at_home_for_local_mail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,8 +59,7 @@ static void test_received(void **state)
     struct arena arena = {0};
 
     (void)state;
-    CHECK_ROWS(i, received)
-    {
+    CHECK_ROWS (i, received) {
         const char *rcpt = received[i].rcpt, *final = received[i].final;
         struct envelope_rcpt rcpts[2] = {{.original = path_of(rcpt ? rcpt : "<a@b>", &arena)}};
         struct envelope e = {.id = 51,
@@ -150,8 +149,7 @@ static void test_return_path(void **state)
     struct arena arena = {0};
 
     (void)state;
-    CHECK_ROWS(i, return_paths)
-    {
+    CHECK_ROWS (i, return_paths) {
         struct address sender = path_of(return_paths[i].sender, &arena);
         struct buf out;
 
@@ -184,8 +182,7 @@ static const struct {
 static void test_old_return_paths_go(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, removals)
-    {
+    CHECK_ROWS (i, removals) {
         struct slice copy = guarded(slice_of(removals[i].message)), message = copy, run;
         unsigned runs = 0;
         struct buf out;
