@@ -22,8 +22,8 @@ enum { ERRORS_TEXT_MAX = 512 * 1024 };
 #define MIB (1024ull * 1024)
 
 static const uint64_t default_max_size = 50 * MIB;
-static const uint64_t default_min_free = 5 * 64 * MIB; /* five segments */
-static const uint64_t smallest_max_size = 64 * 1024;   /* RFC 5321 4.5.3.1.7 */
+static const uint64_t default_min_free = 320 * MIB;     /* five segments */
+static const uint64_t smallest_max_size = 64 * 1024ull; /* RFC 5321 4.5.3.1.7 */
 
 /* ---- the table ---- */
 

@@ -232,7 +232,7 @@ static bool take_item(struct reader *r, struct syntax_word *word)
 
 static void end_statement(struct reader *r)
 {
-    if (r->last != NULL && r->last->more) {
+    if (r->current != NULL && r->last != NULL && r->last->more) {
         tell(r, r->last->place, SLICE("a value must follow the comma"),
              SLICE("write a,b,c on one line"));
         r->current->broken = true;

@@ -35,10 +35,12 @@ struct envelope {
     unsigned rcpt_count;
 };
 
-/* False when out is full. */
+/* False, and out unchanged, when out is full or the envelope is not one that envelope_decode()
+ * would take: no id, no recipient, too many, an address or name that no parser of ours makes.
+ * helo, client_address and proto may be empty (our own reports). */
 bool envelope_encode(struct buf *out, const struct envelope *e);
 
-/* False when the bytes are not one whole envelope. */
+/* False when the bytes are not one whole, sound envelope; the writer is not trusted. */
 bool envelope_decode(struct slice bytes, struct arena *arena, struct envelope *out);
 
 /* Queue id <-> 12 characters of base 52 (digits and consonants of both cases). */

@@ -74,7 +74,12 @@ struct decision {
 };
 
 /* Pure. A bare recipient is completed with the origin; <postmaster> and postmaster@ every domain
- * that some rule accepts is never refused: it falls to rules->postmaster (RFC 5321 4.5.1). */
+ * that some rule accepts is never refused: it falls to rules->postmaster (RFC 5321 4.5.1), save
+ * where a rule gives just that address a mailbox. So ask again with the original recipient, not
+ * with decision.final, which may be reachable for local mail only.
+ *
+ * Domains are compared as A-labels, local parts without case. The decision borrows from rules,
+ * query and arena. */
 struct decision rules_decide(const struct rules *rules, const struct rules_query *query,
                              struct arena *arena);
 
