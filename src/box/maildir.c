@@ -8,8 +8,9 @@
  * group.
  *
  * Once: the base name is a function of message and mailbox. A delivery that may have happened
- * before a crash looks for it first. In new/ it counts only with the size that its name tells: a
- * shorter one was cut by the crash and is replaced.
+ * before a crash looks for it first. What a reader took to cur/ is delivered. What lies in new/ may
+ * have lost bytes in the crash, and no size or date would show it: it is taken away, which no
+ * reader can come between, and delivered again under the same name.
  *
  * A failed syncfs may have dropped dirty pages and marked them clean; a second one would then
  * succeed over lost bytes. So the group's files are taken back and the courier begins again.
@@ -335,35 +336,18 @@ static int search_in(struct search *s, struct disk_dir *dir)
     return disk_dir_list(dir, search_each, s);
 }
 
-/* The name says how long the file is. */
-static bool is_whole(const struct search *s, struct disk_dir *dir)
-{
-    struct slice suffix = slice_skip(slice_of(s->name), s->base.len);
-    char wanted[SIZE_SUFFIX_MAX + 1];
-    struct disk_stat st;
-
-    if (disk_stat(dir, s->name, &st) < 0)
-        return false;
-    (void)snprintf(wanted, sizeof(wanted), ",S=%llu", (unsigned long long)st.size);
-    return slice_equal(suffix, slice_of(wanted));
-}
-
-/* 1: delivered before, 0: not, or a negative errno. Readers move files from new to cur, so looking
- * in this order cannot miss one. */
-static int delivered_before(const struct mailbox *box, struct slice base)
+/* 1: a reader has it, 0: to be delivered, or a negative errno. Readers move files from new to cur,
+ * so looking in this order cannot miss one. */
+static int delivery_was_read(const struct mailbox *box, struct slice base)
 {
     struct search search = {.base = base};
     int code = search_in(&search, box->new);
 
     if (code < 0)
         return code;
-    if (search.found) {
-        if (is_whole(&search, box->new))
-            return 1;
-        code = disk_unlink(box->new, search.name);
-        if (code < 0 && code != -ENOENT)
-            return code;
-    }
+    code = search.found ? disk_unlink(box->new, search.name) : 0;
+    if (code < 0 && code != -ENOENT) /* -ENOENT: a reader was faster */
+        return code;
     code = search_in(&search, box->cur);
     return code < 0 ? code : search.found;
 }
@@ -426,10 +410,10 @@ static void work_begin(struct work *w, struct copy *copy)
         w->d->result = w->box->error;
         return;
     }
-    int before = w->d->repeat ? delivered_before(w->box, w->d->name) : 0;
-    if (before < 0)
-        (void)work_fail(w, before, "search mailbox");
-    else if (before > 0)
+    int was_read = w->d->repeat ? delivery_was_read(w->box, w->d->name) : 0;
+    if (was_read < 0)
+        (void)work_fail(w, was_read, "search mailbox");
+    else if (was_read > 0)
         w->stage = STAGE_FOUND;
     else
         (void)work_write(w, copy);

@@ -22,7 +22,8 @@ struct maildir_delivery {
     struct disk_file *file; /* where the message lies; borrowed */
     uint64_t offset;
     uint64_t length; /* CRLF line ends; an older Return-Path in its header is left out */
-    bool repeat;     /* may have been delivered before a crash: look in new/ and cur/ first */
+    bool repeat;     /* may have been delivered before a crash: what is in cur/ counts as
+                            delivered, what is in new/ is replaced */
     int result;      /* out: 0, or negative errno */
 };
 
