@@ -4,9 +4,9 @@
  * When is a segment complete? Its writer appends to one segment at a time and its marks only
  * move forward, so a mark in a later segment says that this one is finished and durable. A
  * segment of an earlier `run` (header) than the newest one belongs to a receiver that died,
- * since there is one writer at a time; so does everything after arrivals_ended(). Only then is
- * it read to its end, and only up to a published mark before: what a living writer wrote beyond
- * may still fail and give its place to other records.
+ * since there is one writer at a time; so does the run of the last mark after arrivals_ended().
+ * Only then is it read to its end, and only up to a published mark before: what a living writer
+ * wrote beyond may still fail and give its place to other records.
  *
  * Removing is unlink first, then, on the worker, the sync of the directory; only then are the
  * outcomes told that the segment is gone.
@@ -124,15 +124,15 @@ static void index_message(struct arrivals *a, struct in_segment *s, const struct
     index_put(a->index, e);
 }
 
-static void read_records(struct arrivals *a, struct in_segment *s, uint64_t limit,
-                         enum segment_trust trust)
+/* 0, or the error of a read: to be tried again. */
+static int read_records(struct arrivals *a, struct in_segment *s, uint64_t limit,
+                        enum segment_trust trust)
 {
     struct segment_reader *r = &a->reader;
     struct record record;
-    bool more = true;
 
     segment_reader_aim(r, s->file, s->generation, s->next, limit, trust);
-    while (more) {
+    for (;;) {
         switch (segment_reader_next(r, &record)) {
         case SEGMENT_RECORD:
             if (record.head.kind == RECORD_MESSAGE)
@@ -141,14 +141,10 @@ static void read_records(struct arrivals *a, struct in_segment *s, uint64_t limi
                 damaged(s, -EBADMSG, "understand record of"); /* maybe of a later version */
             break;
         case SEGMENT_DAMAGE: damaged(s, -EBADMSG, "read all of"); break;
-        case SEGMENT_ERROR:
-            damaged(s, r->error, "read");
-            more = false;
-            break;
-        case SEGMENT_END: more = false; break;
+        case SEGMENT_ERROR: s->next = r->offset; return r->error;
+        case SEGMENT_END: s->next = r->offset; return 0;
         }
     }
-    s->next = r->offset;
 }
 
 /* What its header says, once it can be read. */
@@ -184,40 +180,46 @@ static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offs
 
     if (offset > s->last_good)
         offset = s->last_good;
-    if (offset <= s->next || (s->damaged && !s->has_head) || arrivals_use(s, &file) < 0)
+    if (s->complete || offset <= s->next || (s->damaged && !s->has_head) ||
+        arrivals_use(s, &file) < 0)
         return;
-    s->complete = false; /* its writer was taken for dead, and lives */
     if (load_head(s) < 0)
         damaged(s, -EBADMSG, "read header of");
     else
-        read_records(a, s, offset, SEGMENT_DURABLE);
+        (void)read_records(a, s, offset, SEGMENT_DURABLE); /* the next mark tries again */
     arrivals_unuse(s);
 }
 
-/* The writer is done with it. */
+/* What can be read of a segment that nobody writes any more. */
+static int read_rest(struct arrivals *a, struct in_segment *s)
+{
+    uint64_t size;
+    int rc = disk_datasync(s->file); /* what is delivered should not vanish and come again */
+
+    if (rc < 0)
+        tell(s, rc, "sync");
+    rc = disk_size(s->file, &size);
+    if (rc < 0) {
+        tell(s, rc, "measure");
+        return rc;
+    }
+    rc = load_head(s);
+    if (rc == -EBADMSG && size > SEGMENT_HEAD_SIZE)
+        damaged(s, rc, "read header of");
+    if (rc == -EBADMSG || rc == -EPROTONOSUPPORT)
+        return 0; /* damaged; or else all that a crash left of its making, without a record */
+    return rc < 0 ? rc
+                  : read_records(a, s, size < s->last_good ? size : s->last_good, SEGMENT_ENDED);
+}
+
+/* The writer is done with it. After an error it stays incomplete, for the next occasion. */
 static void read_to_end(struct arrivals *a, struct in_segment *s)
 {
     struct disk_file *file;
-    uint64_t size = 0;
 
-    if (s->complete)
+    if (s->complete || arrivals_use(s, &file) < 0)
         return;
-    if (arrivals_use(s, &file) < 0) {
-        s->damaged = s->complete = true;
-        return;
-    }
-    int rc = disk_datasync(file); /* what is delivered should not vanish and come again */
-    if (rc < 0)
-        tell(s, rc, "sync");
-    rc = disk_size(file, &size);
-    if (rc < 0)
-        damaged(s, rc, "measure");
-    else if (load_head(s) == 0)
-        read_records(a, s, size < s->last_good ? size : s->last_good, SEGMENT_ENDED);
-    else if (size > SEGMENT_HEAD_SIZE && !s->damaged)
-        damaged(s, -EBADMSG, "read header of");
-    /* else: all that a crash left of its making; its writer never put a record there */
-    s->complete = true;
+    s->complete = read_rest(a, s) == 0;
     a->changed = true;
     arrivals_unuse(s);
 }
@@ -242,6 +244,7 @@ static void add_segment(struct receiver_dir *r, uint64_t number)
     s->number = number;
     s->next = SEGMENT_HEAD_SIZE;
     s->last_good = UINT64_MAX;
+    s->old_below = r->recovered ? 0 : UINT64_MAX;
     list_init(&s->entries);
     list_init(&s->refs);
     while (at != &r->segments && segment_of(at)->number > number)
@@ -267,8 +270,7 @@ static int discover(struct receiver_dir *r)
 
 static struct receiver_dir *find_receiver(struct arrivals *a, unsigned number)
 {
-    LIST_EACH(node, &a->receivers)
-    {
+    LIST_EACH (node, &a->receivers) {
         if (receiver_of(node)->number == number)
             return receiver_of(node);
     }
@@ -335,16 +337,14 @@ static void sweep_drafts(struct receiver_dir *r)
 
     if (r->draft == NULL)
         return;
-    LIST_EACH(node, &r->segments)
-    {
+    LIST_EACH (node, &r->segments) {
         struct in_segment *s = segment_of(node);
 
-        if (s->damaged) {
+        if (s->damaged || (s->number < r->run && !s->complete)) {
             memory_free(w.wanted);
             return;
         }
-        LIST_EACH(entry, &s->entries)
-        {
+        LIST_EACH (entry, &s->entries) {
             struct queue_entry *e = LIST_ENTRY(entry, struct queue_entry, link);
 
             if (!e->body_file)
@@ -372,8 +372,7 @@ static void complete_runs_before(struct arrivals *a, struct receiver_dir *r, uin
     if (run <= r->run)
         return;
     r->run = run;
-    LIST_EACH(node, &r->segments)
-    {
+    LIST_EACH (node, &r->segments) {
         if (segment_of(node)->number < run)
             read_to_end(a, segment_of(node));
     }
@@ -394,10 +393,11 @@ void arrivals_mark(struct arrivals *a, unsigned receiver, uint64_t segment, uint
     }
     if (s == NULL)
         return; /* read, done and removed long ago */
-    if (load_head(s) == 0)
+    if (load_head(s) == 0) {
+        r->marked = s->run;
         complete_runs_before(a, r, s->run);
-    LIST_EACH(node, &r->segments)
-    {
+    }
+    LIST_EACH (node, &r->segments) {
         if (segment_of(node)->number < segment)
             read_to_end(a, segment_of(node));
     }
@@ -426,29 +426,31 @@ static int sync_and_discover(struct receiver_dir *r)
 
 void arrivals_ended(struct arrivals *a, unsigned receiver)
 {
-    struct receiver_dir *r = add_receiver(a, receiver);
+    struct receiver_dir *r = find_receiver(a, receiver);
 
-    if (r == NULL || sync_and_discover(r) < 0)
+    if (r == NULL || r->marked == 0)
+        return; /* the next life's first mark tells the same */
+    uint64_t run = r->marked;
+    r->marked = 0;
+    if (sync_and_discover(r) < 0)
         return;
-    LIST_EACH(node, &r->segments)
-    {
+    LIST_EACH (node, &r->segments) {
         struct in_segment *s = segment_of(node);
 
-        if (load_head(s) == 0 && s->run <= r->run)
+        if (load_head(s) == 0 && s->run <= run)
             read_to_end(a, s);
     }
 }
 
 void arrivals_ended_from(struct arrivals *a, unsigned first)
 {
-    LIST_EACH(node, &a->receivers)
-    {
+    LIST_EACH (node, &a->receivers) {
         struct receiver_dir *r = receiver_of(node);
 
         if (r->number < first || sync_and_discover(r) < 0)
             continue;
-        LIST_EACH(at, &r->segments)
-        read_to_end(a, segment_of(at));
+        LIST_EACH (at, &r->segments)
+            read_to_end(a, segment_of(at));
     }
 }
 
@@ -467,8 +469,7 @@ static enum worker_next sync_dirs(struct worker_job *job)
     struct receiver_dir *synced = NULL;
 
     a->sync_result = 0;
-    LIST_EACH(node, &a->syncing)
-    {
+    LIST_EACH (node, &a->syncing) {
         struct receiver_dir *r = segment_of(node)->from;
 
         if (r == synced) /* they come sorted by receiver */
@@ -504,8 +505,7 @@ static void dirs_synced(struct worker_job *job)
     a->sync_job_busy = false;
     if (a->sync_result < 0)
         return; /* their outcomes stay until the next start */
-    LIST_EACH(node, &a->syncing)
-    {
+    LIST_EACH (node, &a->syncing) {
         list_remove(node);
         segment_free_in(segment_of(node));
     }
@@ -537,10 +537,8 @@ void arrivals_remove(struct arrivals *a)
     if (!a->changed)
         return;
     a->changed = false;
-    LIST_EACH(node, &a->receivers)
-    {
-        LIST_EACH(at, &receiver_of(node)->segments)
-        {
+    LIST_EACH (node, &a->receivers) {
+        LIST_EACH (at, &receiver_of(node)->segments) {
             if (removable(segment_of(at)))
                 remove_segment(a, segment_of(at));
         }
@@ -571,8 +569,7 @@ static int recover_receiver(struct arrivals *a, struct receiver_dir *r)
 
     if (rc < 0)
         return rc;
-    LIST_EACH(node, &r->segments)
-    {
+    LIST_EACH (node, &r->segments) {
         struct in_segment *s = segment_of(node);
 
         note_size(s);
@@ -582,6 +579,7 @@ static int recover_receiver(struct arrivals *a, struct receiver_dir *r)
         if (rc == 0 && s->run > newest)
             newest = s->run;
     }
+    r->recovered = true;
     complete_runs_before(a, r, newest);
     return 0;
 }
@@ -609,8 +607,7 @@ int arrivals_open(struct arrivals *a)
     int rc = disk_dir_list(a->in, note_receiver, a);
     if (rc < 0)
         return fail_code(rc, "list", SLICE("in"));
-    LIST_EACH(node, &a->receivers)
-    {
+    LIST_EACH (node, &a->receivers) {
         rc = recover_receiver(a, receiver_of(node));
         if (rc < 0)
             return rc;
@@ -620,12 +617,11 @@ int arrivals_open(struct arrivals *a)
 
 static void free_segments(struct list *segments)
 {
-    LIST_EACH(node, segments)
-    {
+    LIST_EACH (node, segments) {
         struct in_segment *s = segment_of(node);
 
-        LIST_EACH(entry, &s->entries)
-        entry_free(LIST_ENTRY(entry, struct queue_entry, link));
+        LIST_EACH (entry, &s->entries)
+            entry_free(LIST_ENTRY(entry, struct queue_entry, link));
         list_remove(node);
         segment_free_in(s);
     }
@@ -636,8 +632,7 @@ void arrivals_close(struct arrivals *a)
     worker_forget(a->worker, &a->sync_job);
     free_segments(&a->gone);
     free_segments(&a->syncing);
-    LIST_EACH(node, &a->receivers)
-    {
+    LIST_EACH (node, &a->receivers) {
         struct receiver_dir *r = receiver_of(node);
 
         free_segments(&r->segments);

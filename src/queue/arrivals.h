@@ -24,6 +24,8 @@ struct receiver_dir {
     struct disk_dir *draft; /* NULL: cannot be opened */
     struct list segments;   /* ascending */
     uint64_t run;           /* newest life of the receiver that we know of */
+    uint64_t marked;        /* the life that gave the last mark, 0 when it ended */
+    bool recovered;         /* segments found from now on are newer than this courier */
 };
 
 struct in_segment {
@@ -71,7 +73,7 @@ void arrivals_close(struct arrivals *a);
 void arrivals_mark(struct arrivals *a, unsigned receiver, uint64_t segment, uint64_t offset);
 void arrivals_last_good(struct arrivals *a, unsigned receiver, uint64_t segment, uint64_t offset);
 
-/* The life that we knew is over; a newer one may have begun. */
+/* The life that gave the last mark is over. */
 void arrivals_ended(struct arrivals *a, unsigned receiver);
 
 /* No receiver of this number or above lives. */

@@ -84,8 +84,7 @@ static struct out_segment *segment_at(struct outcomes *o, uint64_t number)
 
 static void add_ref(struct out_segment *out, struct list *refs)
 {
-    LIST_EACH(node, refs)
-    {
+    LIST_EACH (node, refs) {
         if (LIST_ENTRY(node, struct outcome_ref, in_link)->out == out)
             return;
     }
@@ -97,8 +96,7 @@ static void add_ref(struct out_segment *out, struct list *refs)
 
 void outcomes_unref(struct list *refs)
 {
-    LIST_EACH(node, refs)
-    {
+    LIST_EACH (node, refs) {
         struct outcome_ref *ref = LIST_ENTRY(node, struct outcome_ref, in_link);
 
         list_remove(&ref->in_link);
@@ -303,8 +301,7 @@ bool outcomes_wants_sync(const struct outcomes *o)
 
 static void retry_failed(struct outcomes *o)
 {
-    LIST_EACH(node, &o->retry)
-    {
+    LIST_EACH (node, &o->retry) {
         struct outcome_write *w = write_of(node);
         struct slice body = buf_slice(&w->bytes);
 
@@ -362,8 +359,7 @@ void outcomes_free_segments(struct outcomes *o)
     uint64_t durable, offset;
 
     commit_durable(o->commit, &durable, &offset);
-    LIST_EACH(node, &o->segments)
-    {
+    LIST_EACH (node, &o->segments) {
         struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
         char name[SEGMENT_NAME_SIZE];
 
@@ -397,11 +393,10 @@ void outcomes_close(struct outcomes *o)
     if (o->commit != NULL)
         commit_close(o->commit, &o->finished);
     list_splice(&o->finished, &o->retry);
-    LIST_EACH(node, &o->finished)
-    write_free(write_of(node));
+    LIST_EACH (node, &o->finished)
+        write_free(write_of(node));
     free_all_found(o);
-    LIST_EACH(node, &o->segments)
-    {
+    LIST_EACH (node, &o->segments) {
         struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
 
         memory_free(s);

@@ -80,7 +80,9 @@ void queue_durable(struct queue *q, unsigned receiver, uint64_t segment, uint64_
 /* Its last word after a failed sync: nothing above the mark is ever read. */
 void queue_last_good(struct queue *q, unsigned receiver, uint64_t segment, uint64_t offset);
 
-/* It is gone: its files are synced and read to the end. Blocks. */
+/* The life of the receiver that gave the last mark is over: its files are synced and read to the
+ * end, without waiting for the first mark of the next life. It must be told before any such mark,
+ * or the wrong life would be taken for dead. Blocks. */
 void queue_receiver_ended(struct queue *q, unsigned receiver);
 
 /* Receivers 0 to count - 1 live or will; what another one left behind is read now. Blocks. */

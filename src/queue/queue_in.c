@@ -70,13 +70,12 @@ static enum worker_next sync_drafts(struct worker_job *job)
 {
     struct queue_in *q = LIST_ENTRY(job, struct queue_in, draft_job);
 
-    LIST_EACH(node, &q->drafts_syncing)
-    ticket_of(node)->ticket.result = draft_sync(ticket_of(node)->draft);
+    LIST_EACH (node, &q->drafts_syncing)
+        ticket_of(node)->ticket.result = draft_sync(ticket_of(node)->draft);
     int rc = disk_sync_dir(q->draft_dir);
     if (rc < 0)
         (void)fail_code(rc, "sync directory", SLICE("draft"));
-    LIST_EACH(node, &q->drafts_syncing)
-    {
+    LIST_EACH (node, &q->drafts_syncing) {
         if (ticket_of(node)->ticket.result == 0)
             ticket_of(node)->ticket.result = rc;
     }
@@ -97,8 +96,7 @@ static void drafts_synced(struct worker_job *job)
     struct queue_in *q = LIST_ENTRY(job, struct queue_in, draft_job);
 
     q->draft_job_busy = false;
-    LIST_EACH(node, &q->drafts_syncing)
-    {
+    LIST_EACH (node, &q->drafts_syncing) {
         struct queue_ticket *put = ticket_of(node);
 
         if (put->ticket.result < 0)
@@ -152,8 +150,8 @@ void queue_in_collect(struct queue_in *q, struct list *finished)
     list_init(&mine);
     commit_collect(q->commit, &mine);
     list_splice(&mine, &q->finished);
-    LIST_EACH(node, &mine)
-    buf_done(&ticket_of(node)->encoded);
+    LIST_EACH (node, &mine)
+        buf_done(&ticket_of(node)->encoded);
     list_splice(finished, &mine);
 }
 
@@ -279,8 +277,7 @@ void queue_in_close(struct queue_in *q)
     list_splice(&unfinished, &q->drafts_waiting);
     list_splice(&unfinished, &q->drafts_syncing);
     list_splice(&unfinished, &q->finished);
-    LIST_EACH(node, &unfinished)
-    {
+    LIST_EACH (node, &unfinished) {
         list_remove(node);
         buf_done(&ticket_of(node)->encoded);
     }

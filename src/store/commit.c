@@ -75,8 +75,7 @@ static enum worker_next sync_waiting(struct worker_job *job)
     int error = c->sync_error;
     pthread_mutex_unlock(&c->lock);
 
-    LIST_EACH(node, &mine)
-    {
+    LIST_EACH (node, &mine) {
         struct batch *b = LIST_ENTRY(node, struct batch, link);
 
         if (error == 0) {
@@ -105,8 +104,8 @@ static void finish(struct commit *c, struct ticket *t, int result)
 
 static void finish_all(struct commit *c, struct list *tickets, int result)
 {
-    LIST_EACH(node, tickets)
-    finish(c, LIST_ENTRY(node, struct ticket, link), result);
+    LIST_EACH (node, tickets)
+        finish(c, LIST_ENTRY(node, struct ticket, link), result);
 }
 
 /* A segment stays open while it is written to or a batch leans on it. */
@@ -129,8 +128,7 @@ static void told(struct worker_job *job)
     list_splice(&synced, &c->synced);
     pthread_mutex_unlock(&c->lock);
 
-    LIST_EACH(node, &synced)
-    {
+    LIST_EACH (node, &synced) {
         struct batch *b = LIST_ENTRY(node, struct batch, link);
 
         if (b->result == 0) {
@@ -204,12 +202,20 @@ static int start_next(struct commit *c)
     return 0;
 }
 
+/* For the reader: a hole before the durable part's end is damage, one behind it a torn tail. */
+static uint32_t unsynced_before(const struct commit *c, uint64_t offset)
+{
+    bool here = c->durable_segment == c->current->head.number;
+
+    return (uint32_t)(offset - (here ? c->durable_offset : SEGMENT_HEAD_SIZE));
+}
+
 /* The seal says that the segment ends here on purpose. Nothing depends on it: without one the
  * reader is only less sure what a bad record at the end means. */
 static void seal(struct commit *c)
 {
     struct segment *s = c->current;
-    struct record_head head = {.kind = RECORD_SEAL};
+    struct record_head head = {.kind = RECORD_SEAL, .unsynced = unsynced_before(c, s->end)};
     unsigned char bytes[RECORD_SEAL_SIZE];
     struct list none;
 
@@ -272,10 +278,13 @@ static uint64_t body_len(const struct ticket *t)
     return len;
 }
 
-static void frame(struct ticket *t, const struct segment *s, uint64_t offset)
+static void frame(const struct commit *c, struct ticket *t, uint64_t offset)
 {
-    struct record_head head = {
-        .kind = (uint16_t)t->kind, .id = t->id, .body_len = (uint32_t)body_len(t)};
+    const struct segment *s = c->current;
+    struct record_head head = {.kind = (uint16_t)t->kind,
+                               .id = t->id,
+                               .body_len = (uint32_t)body_len(t),
+                               .unsynced = unsynced_before(c, offset)};
 
     head.body_crc = record_seed(s->head.generation, offset);
     for (unsigned i = 0; i < t->part_count; i++)
@@ -330,14 +339,13 @@ static bool write_staged(struct commit *c)
     int n = 0;
 
     list_init(&tickets);
-    LIST_EACH(node, &c->staged)
-    {
+    LIST_EACH (node, &c->staged) {
         struct ticket *t = LIST_ENTRY(node, struct ticket, link);
         uint64_t size = record_size(body_len(t));
 
         if (at + size > s->limit || n + PARTS_PER_RECORD > DISK_IOV_MAX)
             break;
-        frame(t, s, at);
+        frame(c, t, at);
         n += add_parts(iov + n, t);
         at += size;
         list_remove(node);
@@ -504,8 +512,7 @@ int commit_open(const struct commit_options *options, struct commit **out)
 
 static void cancel_batches(struct commit *c, struct list *batches)
 {
-    LIST_EACH(node, batches)
-    {
+    LIST_EACH (node, batches) {
         struct batch *b = LIST_ENTRY(node, struct batch, link);
 
         finish_all(c, &b->tickets, -ECANCELED);

@@ -95,7 +95,9 @@ void record_head_write(const struct record_head *h, uint64_t generation, uint64_
     store_u32(out + 4, h->body_len);
     store_u64(out + 8, h->id);
     store_u32(out + 16, h->body_crc);
-    store_u32(out + 20, crc_of(record_seed(generation, offset), out, 20));
+    store_u32(out + 20, h->unsynced);
+    store_u32(out + 24, 0);
+    store_u32(out + 28, crc_of(record_seed(generation, offset), out, 28));
 }
 
 bool record_head_read(struct slice bytes, uint64_t generation, uint64_t offset,
@@ -104,15 +106,17 @@ bool record_head_read(struct slice bytes, uint64_t generation, uint64_t offset,
     struct cursor c = {bytes};
     struct record_head got = {0};
     uint16_t flags;
-    uint32_t crc;
+    uint32_t spare, crc;
 
     if (!get_u16(&c, &got.kind) || !get_u16(&c, &flags) || !get_u32(&c, &got.body_len) ||
-        !get_u64(&c, &got.id) || !get_u32(&c, &got.body_crc) || !get_u32(&c, &crc))
+        !get_u64(&c, &got.id) || !get_u32(&c, &got.body_crc) || !get_u32(&c, &got.unsynced) ||
+        !get_u32(&c, &spare) || !get_u32(&c, &crc))
         return false;
     /* Cheap checks first: a search for the next record comes here every eight bytes. */
-    if (got.kind == 0 || flags != 0 || got.body_len > RECORD_BODY_MAX)
+    if (got.kind == 0 || flags != 0 || spare != 0 || got.body_len > RECORD_BODY_MAX ||
+        got.unsynced > offset)
         return false;
-    if (crc != crc32c(record_seed(generation, offset), slice_head(bytes, 20)))
+    if (crc != crc32c(record_seed(generation, offset), slice_head(bytes, 28)))
         return false;
     *out = got;
     return true;

@@ -25,7 +25,7 @@ enum record_kind {
 enum {
     SEGMENT_VERSION = 1,
     SEGMENT_HEAD_SIZE = 64,
-    RECORD_HEAD_SIZE = 24,
+    RECORD_HEAD_SIZE = 32,
     RECORD_ALIGN = 8,
     RECORD_SEAL_SIZE = RECORD_HEAD_SIZE, /* an empty body, for now */
     RECORD_BODY_MAX = 8 * 1024 * 1024,
@@ -51,6 +51,7 @@ struct record_head {
     uint64_t id;   /* of the message it is about */
     uint32_t body_len;
     uint32_t body_crc;
+    uint32_t unsynced; /* bytes in front of it that were not known durable when it was written */
 };
 
 /* Bytes that a record of this body takes on disk. */

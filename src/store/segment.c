@@ -4,9 +4,11 @@
  * Creating: header, sync, sync of the directory, and only then records: a record must never be
  * on disk below a header that is not.
  *
- * Reading: the hard question is what bytes that are no record mean. Behind the last record of a
- * writer that died they are a torn tail, never acknowledged, to be ignored. Anywhere else they
- * are damage to acknowledged mail: search for the next record, skip and tell.
+ * Reading: the hard question is what bytes that are no record mean. At a power cut the unsynced
+ * end of a file may keep any of its sectors: holes, with whole records behind them, are nothing
+ * unusual there and were never acknowledged. A hole in what was durable is damage to mail. So
+ * every record says how far the file was durable when it was written, and a record that was
+ * written when the hole was durable proves damage. Either way the search goes on behind the hole.
  *
  * Beyond the durable mark of a living writer nothing may be believed, not even a record that
  * looks whole: when its write fails halfway, other records will take its place.
@@ -163,6 +165,7 @@ void segment_reader_aim(struct segment_reader *r, struct disk_file *file, uint64
     r->trust = trust;
     r->sealed = false;
     r->error = 0;
+    r->hole = 0;
     r->ahead = SCAN_AHEAD;
     r->window_len = 0; /* the file may have changed since */
 }
@@ -235,29 +238,40 @@ static bool find_next(struct segment_reader *r, uint64_t *found)
     return false;
 }
 
-static enum segment_read judge_bad(struct segment_reader *r)
+static enum segment_read skip_hole(struct segment_reader *r)
 {
-    uint64_t next;
-
+    uint64_t next = r->limit, hole = r->offset;
     bool found = find_next(r, &next);
+
     if (r->error < 0)
         return SEGMENT_ERROR;
-    if (found) {
-        r->offset = next;
-        return SEGMENT_DAMAGE;
+    switch (r->trust) {
+    case SEGMENT_DURABLE: r->offset = next; return SEGMENT_DAMAGE;
+    case SEGMENT_ENDED: break;
     }
-    if (r->trust == SEGMENT_ENDED)
+    if (!found)
         return SEGMENT_END;
-    r->offset = r->limit;
-    return SEGMENT_DAMAGE;
+    r->offset = next;
+    if (r->hole == 0)
+        r->hole = hole;
+    return SEGMENT_RECORD;
 }
 
 enum segment_read segment_reader_next(struct segment_reader *r, struct record *out)
 {
     if (r->sealed || r->offset >= r->limit)
         return SEGMENT_END;
-    if (!record_at(r, r->offset, out))
-        return r->error < 0 ? SEGMENT_ERROR : judge_bad(r);
+    if (!record_at(r, r->offset, out)) {
+        enum segment_read skipped = r->error < 0 ? SEGMENT_ERROR : skip_hole(r);
+
+        if (skipped != SEGMENT_RECORD)
+            return skipped;
+        (void)record_at(r, r->offset, out); /* skip_hole() saw it there */
+    }
+    if (r->hole != 0 && out->offset - out->head.unsynced > r->hole) {
+        r->hole = 0;
+        return SEGMENT_DAMAGE;
+    }
     r->offset += record_size(out->head.body_len);
     if (out->head.kind != RECORD_SEAL)
         return SEGMENT_RECORD;

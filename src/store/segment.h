@@ -44,14 +44,15 @@ void segment_free(struct segment *s); /* closes; NULL is fine */
 /* What bytes below `limit` that are no record mean. A file whose writer is alive is read up to its
  * durable mark only. */
 enum segment_trust {
-    SEGMENT_ENDED,   /* no writer: with no record behind them a torn tail, else damage */
+    SEGMENT_ENDED,   /* no writer: a torn tail, unless a later record was written when this place
+                        was durable already: then damage */
     SEGMENT_DURABLE, /* everything was acknowledged: damage */
 };
 
 enum segment_read {
     SEGMENT_RECORD, /* *out is set, its body valid until the next call */
     SEGMENT_END,    /* nothing more to be believed below limit */
-    SEGMENT_DAMAGE, /* something was skipped; go on */
+    SEGMENT_DAMAGE, /* something acknowledged was lost; go on */
     SEGMENT_ERROR,  /* reading failed; reader->error, told */
 };
 
@@ -69,7 +70,8 @@ struct segment_reader {
     uint64_t offset; /* of the next record */
     uint64_t limit;
     enum segment_trust trust;
-    bool sealed; /* the seal was read: the segment is complete */
+    bool sealed;   /* the seal was read: the segment is complete */
+    uint64_t hole; /* the first place that was skipped without being called damage, or 0 */
     int error;
     size_t ahead; /* bytes to read at once; segment_reader_aim() sets what suits a scan */
     char *window;
