@@ -539,6 +539,7 @@ static int courier_start(struct role *role)
         return fail_code(code, "open the queue", role->settings->queue_path);
     struct queue_options options = {.spool = c->spool,
                                     .mode = 0600,
+                                    .segment_size = role->doors->segment_size,
                                     .worker = role->worker,
                                     .clock = role->doors->clock,
                                     .random = role->doors->random};
@@ -558,10 +559,8 @@ static void courier_done(struct role *role)
 {
     struct courier *c = courier_of(role);
 
-    worker_free(role->worker);
-    role->worker = NULL;
-    LIST_EACH(node, &c->parcels)
-    {
+    worker_stop(role->worker);
+    LIST_EACH (node, &c->parcels) {
         struct parcel *p = LIST_ENTRY(node, struct parcel, link);
 
         queue_release(c->queue, p->message);

@@ -505,8 +505,7 @@ static bool answer_finished(struct receiver *r)
     list_init(&finished);
     queue_in_collect(r->queue, &finished);
     bool some = !list_empty(&finished);
-    LIST_EACH(node, &finished)
-    {
+    LIST_EACH (node, &finished) {
         list_remove(node);
         put_finished(LIST_ENTRY(node, struct session, put.ticket.link));
     }
@@ -552,6 +551,7 @@ static int receiver_start(struct role *role)
                                        .receiver = role->index,
                                        .mode = 0600,
                                        .min_free = role->settings->queue_min_free,
+                                       .segment_size = role->doors->segment_size,
                                        .worker = role->worker,
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
@@ -623,8 +623,7 @@ static void receiver_drain(struct role *role)
 
     for (size_t i = 0; i < role->settings->listener_count; i++)
         listener_close(&r->entrances[i].listener);
-    LIST_EACH(node, &r->sessions)
-    {
+    LIST_EACH (node, &r->sessions) {
         struct session *s = LIST_ENTRY(node, struct session, link);
 
         if (s->committing || s->stream.closing)
@@ -641,13 +640,12 @@ static void receiver_done(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
-    worker_free(role->worker); /* it may be reading a session's draft */
-    role->worker = NULL;
+    worker_stop(role->worker); /* it may be reading a session's draft */
     if (r->entrances != NULL)
         for (size_t i = 0; i < role->settings->listener_count; i++)
             listener_close(&r->entrances[i].listener);
-    LIST_EACH(node, &r->sessions)
-    session_free(LIST_ENTRY(node, struct session, link));
+    LIST_EACH (node, &r->sessions)
+        session_free(LIST_ENTRY(node, struct session, link));
     memory_free(r->entrances);
     channel_close(&r->courier);
     timer_cancel(role->loop, &r->drain_deadline);

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -254,7 +255,7 @@ void role_init(struct role *r, enum role_kind kind, unsigned index, const struct
     loop_before_sleep(r->loop, before_sleep, r);
     loop_on_wake(r->loop, on_wake, r);
     if (worker_threads > 0)
-        r->worker = doors->worker_new(worker_threads, wake_loop, r);
+        r->worker = doors->worker_new(doors, worker_threads, wake_loop, r);
     r->scribe.watch.handle = -1;
     r->warden.watch.handle = -1;
     int code = channel_open(&r->warden, r->loop, warden_handle, kind, ROLE_WARDEN, warden_message,
@@ -335,10 +336,28 @@ static struct role *role_new(enum role_kind kind, const struct role_doors *doors
     abort();
 }
 
+static struct worker *real_worker(const struct role_doors *doors, unsigned threads,
+                                  void (*wake)(void *ctx), void *ctx)
+{
+    (void)doors;
+    return worker_new(threads, wake, ctx);
+}
+
+static void real_log(const struct role_doors *doors, struct slice lines)
+{
+    (void)doors;
+    fwrite(lines.data, 1, lines.len, stderr);
+    fflush(stderr);
+}
+
 int role_main(enum role_kind kind, unsigned index, int warden_fd)
 {
-    struct role_doors doors = {clock_real(), random_real(), disk_real(), net_real_new(),
-                               worker_new};
+    struct role_doors doors = {.clock = clock_real(),
+                               .random = random_real(),
+                               .disk = disk_real(),
+                               .net = net_real_new(),
+                               .worker_new = real_worker,
+                               .log = real_log};
 
     /* A terminal's Ctrl-C reaches the whole group; only the warden decides when we end. */
     signal(SIGINT, SIG_IGN);

@@ -20,7 +20,10 @@ struct role_doors {
     struct random *random;
     struct disk *disk;
     struct net *net;
-    struct worker *(*worker_new)(unsigned threads, void (*wake)(void *ctx), void *ctx);
+    struct worker *(*worker_new)(const struct role_doors *doors, unsigned threads,
+                                 void (*wake)(void *ctx), void *ctx);
+    void (*log)(const struct role_doors *doors, struct slice lines); /* where the scribe writes */
+    uint64_t segment_size; /* of the queue's journals; 0: the usual */
 };
 
 struct role;

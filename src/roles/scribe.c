@@ -10,8 +10,6 @@
 #include "base/memory.h"
 #include "wire/log_line.h"
 
-#include <stdio.h>
-
 enum { LOG_LINES_MAX = 1024 * 1024 };
 
 struct writer {
@@ -38,8 +36,7 @@ static void write_lines(struct scribe *s)
 
     if (lines.len == 0)
         return;
-    fwrite(lines.data, 1, lines.len, stderr);
-    fflush(stderr);
+    s->role.doors->log(s->role.doors, lines);
     buf_clear(&s->lines);
 }
 
@@ -111,8 +108,7 @@ static void scribe_done(struct role *r)
 {
     struct scribe *s = scribe_of(r);
 
-    LIST_EACH(node, &s->writers)
-    {
+    LIST_EACH (node, &s->writers) {
         struct writer *w = LIST_ENTRY(node, struct writer, link);
 
         channel_close(&w->channel);
