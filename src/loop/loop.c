@@ -97,6 +97,16 @@ void loop_stop(struct loop *loop)
     loop->stopping = true;
 }
 
+bool loop_is_stopped(const struct loop *loop)
+{
+    return loop->stopping;
+}
+
+bool loop_next_ms(const struct loop *loop, uint64_t *at_ms)
+{
+    return timer_wheel_next(&loop->timers, at_ms);
+}
+
 void timer_set(struct loop *loop, struct timer *t, uint64_t in_ms)
 {
     uint64_t at_ms;

@@ -43,6 +43,11 @@ int loop_run(struct loop *loop);                   /* until loop_stop(); 0 or ne
 int loop_round(struct loop *loop, bool may_sleep); /* one round, for tests and the simulator */
 void loop_stop(struct loop *loop);
 
+/* For who runs several loops by rounds: was loop_stop() called, and when is the next timer due at
+ * the earliest; false when none is set. */
+bool loop_is_stopped(const struct loop *loop);
+bool loop_next_ms(const struct loop *loop, uint64_t *at_ms);
+
 /* Starts or changes watching w->handle; events 0 keeps it open but unwatched, then not even
  * NET_HANGUP is told. A handler may close any watch, its own included, and free its owner; no
  * event is delivered to a closed one. On failure nothing is watched. */
