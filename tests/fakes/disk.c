@@ -57,8 +57,23 @@ struct change {
     char only_as[NAME_MAX_BYTES]; /* ... to hold this name durably, or NULL */
 };
 
-struct fake_disk {
+/* What a process sees; the first one belongs to the test. */
+struct door {
     struct disk disk;
+    struct list link;
+    struct fake_disk *of;
+    bool *dead;
+    uint64_t calls;
+    uint64_t die_at;
+    int sync_fails;    /* the next sync's code, or 0 */
+    bool sync_late;    /* says 0, and does it the next time */
+    struct node *owed; /* what it said it had synced */
+};
+
+struct fake_disk {
+    struct door own;
+    struct list doors;
+    unsigned open;
     struct clock *clock;
     struct node *root;
     struct list nodes;
@@ -75,14 +90,14 @@ struct fake_disk {
 
 struct fake_dir {
     struct disk_dir dir;
-    struct fake_disk *disk;
+    struct door *door;
     struct node *node;
     unsigned life;
 };
 
 struct fake_file {
     struct disk_file file;
-    struct fake_disk *disk;
+    struct door *door;
     struct node *node;
     unsigned life;
     bool reads;
@@ -101,15 +116,36 @@ static struct fake_file *file_of(struct disk_file *file)
     return LIST_ENTRY(file, struct fake_file, file);
 }
 
-/* Counts a call; what it is to return instead of working, or 0. */
-static int enter(struct fake_disk *d, unsigned life)
+static bool is_gone(const struct door *door, unsigned life)
 {
+    return door->of->cut || life != door->of->crashes || (door->dead != NULL && *door->dead);
+}
+
+/* Counts a call; what it is to return instead of working, or 0. */
+static int enter(struct door *door, unsigned life)
+{
+    struct fake_disk *d = door->of;
+
     d->calls++;
+    door->calls++;
     if (d->cut_at != 0 && d->calls >= d->cut_at)
         d->cut = true;
-    if (d->cut || life != d->crashes)
+    if (door->die_at != 0 && door->calls >= door->die_at)
+        *door->dead = true;
+    if (is_gone(door, life))
         return -EIO;
     return d->fail_at != 0 && d->calls == d->fail_at ? d->fail_code : 0;
+}
+
+static int enter_sync(struct door *door, unsigned life)
+{
+    int rc = enter(door, life);
+
+    if (rc == 0) {
+        rc = door->sync_fails;
+        door->sync_fails = 0;
+    }
+    return rc;
 }
 
 /* --- nodes --- */
@@ -318,21 +354,36 @@ static uint64_t now_us(const struct fake_disk *d)
 
 /* --- the door --- */
 
-static struct disk_dir *dir_handle(struct fake_disk *d, struct node *n)
+static struct disk_dir *dir_handle(struct door *door, struct node *n)
 {
     struct fake_dir *h = MEMORY_NEW(struct fake_dir);
 
-    *h = (struct fake_dir){.dir = {&ops}, .disk = d, .node = hold(n), .life = d->crashes};
+    *h = (struct fake_dir){.dir = {&ops}, .door = door, .node = hold(n), .life = door->of->crashes};
+    door->of->open++;
     return &h->dir;
+}
+
+static struct disk_file *file_handle(struct door *door, struct node *n, bool reads, bool writes)
+{
+    struct fake_file *f = MEMORY_NEW(struct fake_file);
+
+    *f = (struct fake_file){.file = {&ops},
+                            .door = door,
+                            .node = hold(n),
+                            .life = door->of->crashes,
+                            .reads = reads,
+                            .writes = writes};
+    door->of->open++;
+    return &f->file;
 }
 
 static int fake_dir_open(struct disk *disk, const char *path, struct disk_dir **out)
 {
-    struct fake_disk *d = LIST_ENTRY(disk, struct fake_disk, disk);
-    struct node *n = d->root;
+    struct door *door = LIST_ENTRY(disk, struct door, disk);
+    struct node *n = door->of->root;
     char name[NAME_MAX_BYTES];
 
-    int rc = enter(d, d->crashes);
+    int rc = enter(door, door->of->crashes);
     if (rc < 0)
         return rc;
     while (*path != '\0') {
@@ -349,14 +400,14 @@ static int fake_dir_open(struct disk *disk, const char *path, struct disk_dir **
         }
         path += len + (path[len] == '/');
     }
-    *out = dir_handle(d, n);
+    *out = dir_handle(door, n);
     return 0;
 }
 
 static int fake_dir_open_at(struct disk_dir *at, const char *name, struct disk_dir **out)
 {
     struct fake_dir *h = dir_of(at);
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
     struct entry *e = find(&h->node->entries, name);
 
     if (rc < 0)
@@ -365,12 +416,13 @@ static int fake_dir_open_at(struct disk_dir *at, const char *name, struct disk_d
         return -ENOENT;
     if (!e->node->is_dir)
         return -ENOTDIR;
-    *out = dir_handle(h->disk, e->node);
+    *out = dir_handle(h->door, e->node);
     return 0;
 }
 
 static void fake_dir_close(struct disk_dir *dir)
 {
+    dir_of(dir)->door->of->open--;
     drop(dir_of(dir)->node);
     memory_free(dir_of(dir));
 }
@@ -378,14 +430,14 @@ static void fake_dir_close(struct disk_dir *dir)
 static int fake_dir_make(struct disk_dir *at, const char *name, unsigned mode)
 {
     struct fake_dir *h = dir_of(at);
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
 
     (void)mode;
     if (rc < 0)
         return rc;
     if (find(&h->node->entries, name) != NULL)
         return 0;
-    struct node *n = hold(node_new(h->disk, true));
+    struct node *n = hold(node_new(h->door->of, true));
     set_entry(&h->node->entries, name, n);
     (void)log_change(h->node, name, n);
     drop(n);
@@ -398,7 +450,7 @@ static int fake_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct sl
 {
     struct fake_dir *h = dir_of(dir);
     struct list copy;
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
 
     if (rc < 0)
         return rc;
@@ -415,9 +467,9 @@ static int fake_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct sl
 static int fake_dir_sync(struct disk_dir *dir)
 {
     struct fake_dir *h = dir_of(dir);
-    int rc = enter(h->disk, h->life);
+    int rc = enter_sync(h->door, h->life);
 
-    if (rc == 0 && !h->disk->ignore_dir_sync)
+    if (rc == 0 && !h->door->of->ignore_dir_sync)
         sync_entries(h->node);
     return rc;
 }
@@ -425,25 +477,26 @@ static int fake_dir_sync(struct disk_dir *dir)
 static int fake_dir_syncfs(struct disk_dir *dir)
 {
     struct fake_dir *h = dir_of(dir);
-    int rc = enter(h->disk, h->life);
+    struct fake_disk *d = h->door->of;
+    int rc = enter_sync(h->door, h->life);
 
     if (rc < 0)
         return rc;
-    hold_all(h->disk);
-    LIST_EACH (at, &h->disk->nodes) {
+    hold_all(d);
+    LIST_EACH (at, &d->nodes) {
         struct node *n = LIST_ENTRY(at, struct node, all);
 
         sync_bytes(n);
         sync_entries(n);
     }
-    drop_all(h->disk);
+    drop_all(d);
     return 0;
 }
 
 static int fake_dir_free_bytes(struct disk_dir *dir, uint64_t *out)
 {
-    struct fake_disk *d = dir_of(dir)->disk;
-    int rc = enter(d, dir_of(dir)->life);
+    struct fake_disk *d = dir_of(dir)->door->of;
+    int rc = enter(dir_of(dir)->door, dir_of(dir)->life);
     uint64_t sum = used(d);
 
     if (rc == 0)
@@ -457,7 +510,7 @@ static int fake_open(struct disk_dir *at, const char *name, enum disk_open how, 
     struct fake_dir *h = dir_of(at);
     bool creates = how == DISK_CREATE || how == DISK_CREATE_READ;
     struct entry *e = find(&h->node->entries, name);
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
     struct node *n;
 
     (void)mode;
@@ -466,28 +519,22 @@ static int fake_open(struct disk_dir *at, const char *name, enum disk_open how, 
     if (creates ? e != NULL : e == NULL)
         return creates ? -EEXIST : -ENOENT;
     if (creates) {
-        n = hold(node_new(h->disk, false));
-        n->mtime_us = now_us(h->disk);
+        n = hold(node_new(h->door->of, false));
+        n->mtime_us = now_us(h->door->of);
         set_entry(&h->node->entries, name, n);
         (void)log_change(h->node, name, n);
     } else {
         n = hold(e->node);
     }
-    struct fake_file *f = MEMORY_NEW(struct fake_file);
-    *f = (struct fake_file){.file = {&ops},
-                            .disk = h->disk,
-                            .node = n,
-                            .life = h->life,
-                            .reads = how == DISK_READ || how == DISK_CREATE_READ,
-                            .writes = how != DISK_READ};
-    *out = &f->file;
+    *out = file_handle(h->door, n, how == DISK_READ || how == DISK_CREATE_READ, how != DISK_READ);
+    drop(n);
     return 0;
 }
 
 static int fake_stat(struct disk_dir *at, const char *name, struct disk_stat *out)
 {
     struct fake_dir *h = dir_of(at);
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
     struct entry *e = find(&h->node->entries, name);
 
     if (rc < 0)
@@ -502,7 +549,7 @@ static int fake_rename(struct disk_dir *from, const char *old, struct disk_dir *
                        const char *name)
 {
     struct fake_dir *source = dir_of(from), *target = dir_of(to);
-    int rc = enter(source->disk, source->life);
+    int rc = enter(source->door, source->life);
     struct entry *e = find(&source->node->entries, old);
 
     if (rc < 0)
@@ -527,7 +574,7 @@ static int fake_rename(struct disk_dir *from, const char *old, struct disk_dir *
 static int fake_unlink(struct disk_dir *at, const char *name)
 {
     struct fake_dir *h = dir_of(at);
-    int rc = enter(h->disk, h->life);
+    int rc = enter(h->door, h->life);
 
     if (rc < 0)
         return rc;
@@ -540,6 +587,7 @@ static int fake_unlink(struct disk_dir *at, const char *name)
 
 static void fake_close(struct disk_file *file)
 {
+    file_of(file)->door->of->open--;
     drop(file_of(file)->node);
     memory_free(file_of(file));
 }
@@ -547,7 +595,7 @@ static void fake_close(struct disk_file *file)
 static int64_t fake_read(struct disk_file *file, void *out, size_t len, uint64_t offset)
 {
     struct fake_file *f = file_of(file);
-    int rc = enter(f->disk, f->life);
+    int rc = enter(f->door, f->life);
 
     if (rc < 0)
         return rc;
@@ -571,19 +619,20 @@ static int fake_write(struct disk_file *file, const struct iovec *iov, int n, ui
 {
     struct fake_file *f = file_of(file);
     struct node *node = f->node;
-    uint64_t len = 0, sum = used(f->disk), grows, todo;
-    int rc = enter(f->disk, f->life);
+    struct fake_disk *d = f->door->of;
+    uint64_t len = 0, sum = used(d), grows, todo;
+    int rc = enter(f->door, f->life);
 
-    if (f->disk->cut || f->life != f->disk->crashes)
+    if (is_gone(f->door, f->life))
         return -EIO;
     if (!f->writes)
         return -EBADF;
     for (int i = 0; i < n; i++)
         len += iov[i].iov_len;
-    todo = rc < 0 ? part_of(f->disk->calls, len) : len;
+    todo = rc < 0 ? part_of(d->calls, len) : len;
     grows = offset + todo > node->seen_len ? offset + todo - node->seen_len : 0;
-    if (grows > 0 && sum + grows > f->disk->space) {
-        uint64_t room = sum < f->disk->space ? f->disk->space - sum : 0;
+    if (grows > 0 && sum + grows > d->space) {
+        uint64_t room = sum < d->space ? d->space - sum : 0;
 
         todo = node->seen_len + room > offset ? node->seen_len + room - offset : 0;
         rc = rc < 0 ? rc : -ENOSPC;
@@ -602,31 +651,44 @@ static int fake_write(struct disk_file *file, const struct iovec *iov, int n, ui
         mark_dirty(node, (size_t)offset, (size_t)at);
         if (at > node->seen_len)
             node->seen_len = (size_t)at;
-        node->mtime_us = now_us(f->disk);
+        node->mtime_us = now_us(f->door->of);
     }
     return rc;
+}
+
+static void pay_owed(struct door *door, struct node *next)
+{
+    if (door->owed != NULL)
+        sync_bytes(door->owed);
+    drop(door->owed);
+    door->owed = hold(next);
 }
 
 static int fake_datasync(struct disk_file *file)
 {
     struct fake_file *f = file_of(file);
-    int rc = enter(f->disk, f->life);
+    struct fake_disk *d = f->door->of;
+    int rc = enter_sync(f->door, f->life);
 
-    if (rc < 0 && !f->disk->cut)
+    if (rc < 0 && !is_gone(f->door, f->life))
         lose_bytes(f->node);
-    if (rc == 0 && !f->disk->ignore_datasync)
+    if (rc < 0 || d->ignore_datasync)
+        return rc;
+    if (f->door->sync_late)
+        pay_owed(f->door, f->node);
+    else
         sync_bytes(f->node);
-    return rc;
+    return 0;
 }
 
 static int fake_flush(struct disk_file *file)
 {
-    return enter(file_of(file)->disk, file_of(file)->life);
+    return enter(file_of(file)->door, file_of(file)->life);
 }
 
 static int fake_size(struct disk_file *file, uint64_t *out)
 {
-    int rc = enter(file_of(file)->disk, file_of(file)->life);
+    int rc = enter(file_of(file)->door, file_of(file)->life);
 
     if (rc == 0)
         *out = file_of(file)->node->seen_len;
@@ -637,7 +699,7 @@ static int fake_truncate(struct disk_file *file, uint64_t size)
 {
     struct fake_file *f = file_of(file);
     struct node *n = f->node;
-    int rc = enter(f->disk, f->life);
+    int rc = enter(f->door, f->life);
 
     if (rc < 0)
         return rc;
@@ -647,23 +709,32 @@ static int fake_truncate(struct disk_file *file, uint64_t size)
         mark_dirty(n, (size_t)size, n->seen_len);
     }
     n->seen_len = (size_t)size;
-    n->mtime_us = now_us(f->disk);
+    n->mtime_us = now_us(f->door->of);
     return 0;
 }
 
 static int fake_sealed(struct disk *disk, struct slice bytes, struct disk_file **out)
 {
-    struct fake_disk *d = LIST_ENTRY(disk, struct fake_disk, disk);
-    struct fake_file *f = MEMORY_NEW(struct fake_file);
-    struct node *n = hold(node_new(d, false));
+    struct door *door = LIST_ENTRY(disk, struct door, disk);
+    struct node *n = hold(node_new(door->of, false));
 
     reserve(n, bytes.len);
     if (bytes.len > 0)
         memcpy(n->seen, bytes.data, bytes.len);
     n->seen_len = bytes.len;
-    *f =
-        (struct fake_file){.file = {&ops}, .disk = d, .node = n, .life = d->crashes, .reads = true};
-    *out = &f->file;
+    sync_bytes(n);
+    *out = file_handle(door, n, true, false);
+    drop(n);
+    return 0;
+}
+
+int fake_disk_dup(struct disk_file *file, struct disk_file **out)
+{
+    struct fake_file *f = file_of(file);
+    struct disk_file *copy = file_handle(&f->door->of->own, f->node, f->reads, f->writes);
+
+    file_of(copy)->life = f->life;
+    *out = copy;
     return 0;
 }
 
@@ -747,6 +818,12 @@ void fake_disk_crash(struct fake_disk *d, uint64_t seed)
     struct fake_random chance;
 
     fake_random_init(&chance, seed);
+    LIST_EACH (at, &d->doors) {
+        struct door *door = LIST_ENTRY(at, struct door, link);
+
+        drop(door->owed); /* never done */
+        door->owed = NULL;
+    }
     hold_all(d);
     LIST_EACH (at, &d->nodes)
         crash_file(LIST_ENTRY(at, struct node, all), &chance);
@@ -767,12 +844,22 @@ void fake_disk_crash(struct fake_disk *d, uint64_t seed)
 
 /* --- the test's side --- */
 
+static void door_init(struct door *door, struct fake_disk *d, bool *dead)
+{
+    *door = (struct door){
+        .disk = {fake_dir_open, fake_sealed},
+          .of = d, .dead = dead
+    };
+    list_init(&door->link);
+    list_append(&d->doors, &door->link);
+}
+
 struct fake_disk *fake_disk_new(struct clock *clock)
 {
     struct fake_disk *d = MEMORY_NEW(struct fake_disk);
 
-    d->disk.dir_open = fake_dir_open;
-    d->disk.sealed = fake_sealed;
+    list_init(&d->doors);
+    door_init(&d->own, d, NULL);
     d->clock = clock;
     d->space = UINT64_MAX;
     list_init(&d->nodes);
@@ -782,13 +869,59 @@ struct fake_disk *fake_disk_new(struct clock *clock)
 
 void fake_disk_free(struct fake_disk *d)
 {
+    LIST_EACH (at, &d->doors) {
+        struct door *door = LIST_ENTRY(at, struct door, link);
+
+        list_remove(at);
+        drop(door->owed);
+        if (door != &d->own)
+            memory_free(door);
+    }
     drop(d->root);
     memory_free(d);
 }
 
 struct disk *fake_disk(struct fake_disk *d)
 {
-    return &d->disk;
+    return &d->own.disk;
+}
+
+static struct door *door_of(struct disk *disk)
+{
+    return LIST_ENTRY(disk, struct door, disk);
+}
+
+struct disk *fake_disk_process(struct fake_disk *d, bool *dead)
+{
+    struct door *door = MEMORY_NEW(struct door);
+
+    door_init(door, d, dead);
+    return &door->disk;
+}
+
+void fake_disk_die_at(struct disk *process, uint64_t call)
+{
+    door_of(process)->die_at = call == 0 ? 0 : door_of(process)->calls + call;
+}
+
+void fake_disk_fail_sync(struct disk *process, int code)
+{
+    door_of(process)->sync_fails = code;
+}
+
+void fake_disk_sync_late(struct disk *process, bool late)
+{
+    door_of(process)->sync_late = late;
+}
+
+unsigned fake_disk_open(const struct fake_disk *d)
+{
+    return d->open;
+}
+
+uint64_t fake_disk_used(const struct fake_disk *d)
+{
+    return used(d);
 }
 
 uint64_t fake_disk_calls(const struct fake_disk *d)

@@ -24,6 +24,27 @@ void fake_disk_free(struct fake_disk *d); /* close all files and directories fir
 
 struct disk *fake_disk(struct fake_disk *d);
 
+/* The door of one process, so that it can die alone: once *dead, whatever it still does has no
+ * effect and is -EIO; its handles may only be closed. `dead` is the caller's; it must outlive the
+ * handles. The door lives as long as the disk. */
+struct disk *fake_disk_process(struct fake_disk *d, bool *dead);
+
+/* The process dies at its n-th call from now (0: not). */
+void fake_disk_die_at(struct disk *process, uint64_t call);
+
+/* The next sync of this process, of whatever, fails with the code (negative errno). */
+void fake_disk_fail_sync(struct disk *process, int code);
+
+/* A bug to plant: each datasync of this process says 0 first and happens at the next one. */
+void fake_disk_sync_late(struct disk *process, bool late);
+
+/* For fakes/net: a second owner of an open file; it belongs to no process. */
+int fake_disk_dup(struct disk_file *file, struct disk_file **out);
+
+/* Handles that are open, and bytes that all files hold. */
+unsigned fake_disk_open(const struct fake_disk *d);
+uint64_t fake_disk_used(const struct fake_disk *d);
+
 /* Calls so far. */
 uint64_t fake_disk_calls(const struct fake_disk *d);
 

@@ -49,6 +49,7 @@ struct fake_network {
     struct fake_network_options options;
     uint64_t random;
     uint16_t next_port;
+    int top; /* no handle was ever as large */
     struct socket *handles[HANDLES_MAX];
 };
 
@@ -56,14 +57,18 @@ struct watched {
     unsigned events;
     void *ctx;
     bool on;
+    int place; /* in watching */
 };
 
 struct fake_net {
     struct net net;
     struct fake_network *world;
     struct net_address host;
+    const bool *dead; /* NULL: it lives for ever */
     atomic_bool woken;
     struct watched watched[HANDLES_MAX];
+    int watching[HANDLES_MAX]; /* the handles that are watched */
+    int watching_count;
     int first; /* where the next wait() begins to look, so that nobody starves */
 };
 
@@ -107,6 +112,8 @@ static int handle_new(struct fake_network *w, struct socket *s)
         if (w->handles[h] == NULL) {
             w->handles[h] = s;
             s->refs++;
+            if (h >= w->top)
+                w->top = h + 1;
             return h;
         }
     }
@@ -235,7 +242,7 @@ bool fake_network_next_us(const struct fake_network *w, uint64_t *at_us)
 {
     bool found = false;
 
-    for (int h = 0; h < HANDLES_MAX; h++) {
+    for (int h = 0; h < w->top; h++) {
         uint64_t candidate;
         if (w->handles[h] == NULL || !socket_next_us(w, w->handles[h], &candidate))
             continue;
@@ -245,14 +252,22 @@ bool fake_network_next_us(const struct fake_network *w, uint64_t *at_us)
     return found;
 }
 
+static bool is_dead(struct net *n)
+{
+    return fake(n)->dead != NULL && *fake(n)->dead;
+}
+
 static int fake_watch(struct net *n, int h, unsigned events, bool exclusive, void *ctx)
 {
+    struct fake_net *f = fake(n);
+
     (void)exclusive;
     if (socket_of(n, h) == NULL)
         return -EBADF;
-    if (fake(n)->watched[h].on)
+    if (f->watched[h].on)
         return -EEXIST;
-    fake(n)->watched[h] = (struct watched){events, ctx, true};
+    f->watched[h] = (struct watched){events, ctx, true, f->watching_count};
+    f->watching[f->watching_count++] = h;
     return 0;
 }
 
@@ -260,32 +275,58 @@ static int fake_rewatch(struct net *n, int h, unsigned events, void *ctx)
 {
     if (socket_of(n, h) == NULL || !fake(n)->watched[h].on)
         return -ENOENT;
-    fake(n)->watched[h] = (struct watched){events, ctx, true};
+    fake(n)->watched[h].events = events;
+    fake(n)->watched[h].ctx = ctx;
     return 0;
 }
 
 static void fake_unwatch(struct net *n, int h)
 {
-    fake(n)->watched[h] = (struct watched){0};
+    struct fake_net *f = fake(n);
+
+    if (!f->watched[h].on)
+        return;
+    int last = f->watching[--f->watching_count], place = f->watched[h].place;
+    f->watching[place] = last;
+    f->watched[last].place = place;
+    f->watched[h] = (struct watched){0};
+}
+
+static unsigned wanted_events(const struct fake_net *f, int h)
+{
+    return socket_events(f->world, f->world->handles[h]) & (f->watched[h].events | NET_HANGUP);
 }
 
 static int collect(struct fake_net *f, struct net_event *out, int max)
 {
     int count = 0, start = f->first;
 
-    for (int i = 0; i < HANDLES_MAX && count < max; i++) {
-        int h = (start + i) % HANDLES_MAX;
-        const struct watched *wanted = &f->watched[h];
-        if (!wanted->on)
-            continue;
-        unsigned events =
-            socket_events(f->world, f->world->handles[h]) & (wanted->events | NET_HANGUP);
+    for (int i = 0; i < f->watching_count && count < max; i++) {
+        int place = (start + i) % f->watching_count, h = f->watching[place];
+        unsigned events = wanted_events(f, h);
         if (events == 0)
             continue;
-        out[count++] = (struct net_event){wanted->ctx, events};
-        f->first = (h + 1) % HANDLES_MAX;
+        out[count++] = (struct net_event){f->watched[h].ctx, events};
+        f->first = place + 1;
     }
     return count;
+}
+
+bool fake_net_is_ready(const struct net *n)
+{
+    const struct fake_net *f = (const struct fake_net *)(const void *)n;
+
+    if (atomic_load(&f->woken))
+        return true;
+    for (int i = 0; i < f->watching_count; i++)
+        if (wanted_events(f, f->watching[i]) != 0)
+            return true;
+    return false;
+}
+
+void fake_net_dies_with(struct net *n, const bool *dead)
+{
+    fake(n)->dead = dead;
 }
 
 static int fake_wait(struct net *n, struct net_event *out, int max, int64_t timeout_us)
@@ -318,7 +359,7 @@ static void fake_wake(struct net *n)
 
 static struct socket *listener_at(struct fake_network *w, const struct net_address *at)
 {
-    for (int h = 0; h < HANDLES_MAX; h++) {
+    for (int h = 0; h < w->top; h++) {
         struct socket *s = w->handles[h];
         if (s != NULL && s->kind == SOCKET_LISTENER && s->own.port == at->port &&
             (s->any || memcmp(s->own.ip, at->ip, sizeof(at->ip)) == 0))
@@ -440,7 +481,7 @@ static int64_t fake_write(struct net *n, int h, const struct iovec *iov, int cou
         return -EBADF;
     if (s->reset)
         return -ECONNRESET;
-    if (s->shut || s->peer == NULL)
+    if (s->shut || s->peer == NULL || is_dead(n))
         return -EPIPE;
     if (w->options.loss_per_million > 0 && chance_below(w, 1000000) < w->options.loss_per_million) {
         socket_reset(w, s);
@@ -476,7 +517,7 @@ static void fake_close(struct net *n, int h)
     struct socket *s = socket_of(n, h);
 
     assert(s != NULL);
-    fake(n)->watched[h].on = false;
+    fake_unwatch(n, h);
     w->handles[h] = NULL;
     socket_drop(w, s);
 }
@@ -538,7 +579,7 @@ static int64_t fake_send(struct net *n, int h, struct slice bytes, struct disk_f
 
     if (s == NULL || s->kind != SOCKET_PAIR || (pass >= 0 && cargo == NULL))
         return -EBADF;
-    if (s->peer == NULL)
+    if (s->peer == NULL || is_dead(n))
         return -EPIPE;
     /* At least one fits, however large. */
     if (s->peer->in_flight > 0 && s->peer->in_flight + bytes.len > IN_FLIGHT_MAX)
@@ -638,14 +679,14 @@ unsigned fake_network_open(const struct fake_network *w)
 {
     unsigned count = 0;
 
-    for (int h = 0; h < HANDLES_MAX; h++)
+    for (int h = 0; h < w->top; h++)
         count += w->handles[h] != NULL;
     return count;
 }
 
 void fake_network_free(struct fake_network *w)
 {
-    for (int h = 0; h < HANDLES_MAX; h++)
+    for (int h = 0; h < w->top; h++)
         if (w->handles[h] != NULL)
             socket_drop(w, w->handles[h]);
     memory_free(w);

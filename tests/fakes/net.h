@@ -35,6 +35,12 @@ bool fake_network_next_us(const struct fake_network *w, uint64_t *at_us);
 /* `host`: where its connections come from. */
 struct net *fake_net_new(struct fake_network *w, const struct net_address *host);
 
+/* Once *dead, the process of this net can only close what it has: what it still says is lost. */
+void fake_net_dies_with(struct net *n, const bool *dead);
+
+/* wait() would return at once. For who runs several loops. */
+bool fake_net_is_ready(const struct net *n);
+
 /* Handles that are open, to find those forgotten. */
 unsigned fake_network_open(const struct fake_network *w);
 

@@ -6,6 +6,8 @@
  */
 #include "fakes/worker.h"
 
+#include "base/memory.h"
+
 static struct fake_worker *fake(struct worker *w)
 {
     return LIST_ENTRY(w, struct fake_worker, worker);
@@ -39,17 +41,49 @@ static void fake_forget(struct worker *w, struct worker_job *job)
     job->busy = false;
 }
 
+static void fake_stop(struct worker *w)
+{
+    struct fake_worker *f = fake(w);
+
+    LIST_EACH (node, &f->queue)
+        list_remove(node);
+    LIST_EACH (node, &f->told)
+        list_remove(node);
+}
+
 static void fake_free(struct worker *w)
 {
-    (void)w;
+    struct fake_worker *f = fake(w);
+
+    fake_stop(w);
+    if (f->owned)
+        memory_free(f);
 }
 
 void fake_worker_init(struct fake_worker *f, struct random *random)
 {
-    f->worker = (struct worker){fake_submit, fake_collect, fake_forget, fake_free};
+    *f = (struct fake_worker){
+        .worker = {fake_submit, fake_collect, fake_forget, fake_stop, fake_free},
+          .random = random
+    };
     list_init(&f->queue);
     list_init(&f->told);
-    f->random = random;
+}
+
+struct fake_worker *fake_worker_new(struct random *random, void (*wake)(void *ctx), void *ctx)
+{
+    struct fake_worker *f = MEMORY_NEW(struct fake_worker);
+
+    fake_worker_init(f, random);
+    f->wake = wake;
+    f->ctx = ctx;
+    f->owned = true;
+    return f;
+}
+
+bool fake_worker_has_work(const struct fake_worker *f)
+{
+    return !list_empty(&f->queue);
 }
 
 bool fake_worker_step(struct fake_worker *f)
@@ -72,6 +106,8 @@ bool fake_worker_step(struct fake_worker *f)
     job->busy = again;
     if (again)
         list_append(&f->queue, &job->link);
+    if (f->wake != NULL)
+        f->wake(f->ctx);
     return true;
 }
 
