@@ -116,10 +116,8 @@ static void index_message(struct arrivals *a, struct in_segment *s, const struct
     e->repeat = record->offset < s->old_below;
     list_append(&s->entries, &e->link);
     outcomes_apply(a->outcomes, e, &s->refs);
-    if (e->open == 0) {
-        arrivals_entry_done(a, e);
-        return;
-    }
+    if (e->open == 0)
+        return; /* it goes when its outcomes are durable (once more) */
     a->count++;
     index_put(a->index, e);
 }
@@ -328,8 +326,14 @@ static bool sweep_file(void *ctx, struct slice name)
     return true;
 }
 
-/* A draft older than the newest run that no queued message names was never acknowledged. Not
- * with damage around: what cannot be read may name it. */
+/* Can everything that may name a draft be read? What lies above a last good mark is not read by
+ * this courier, but would be by the next. */
+static bool knows_all_names(const struct receiver_dir *r, const struct in_segment *s)
+{
+    return !s->damaged && s->last_good == UINT64_MAX && (s->number >= r->run || s->complete);
+}
+
+/* A draft older than the newest run that no queued message names was never acknowledged. */
 static void sweep_drafts(struct receiver_dir *r)
 {
     struct sweep w = {.receiver = r};
@@ -340,7 +344,7 @@ static void sweep_drafts(struct receiver_dir *r)
     LIST_EACH (node, &r->segments) {
         struct in_segment *s = segment_of(node);
 
-        if (s->damaged || (s->number < r->run && !s->complete)) {
+        if (!knows_all_names(r, s)) {
             memory_free(w.wanted);
             return;
         }

@@ -4,8 +4,12 @@
  * Which segment of it may go? Each one keeps a reference to every arrival segment that one of
  * its outcomes speaks of. A reference is dropped when the arrival segment was unlinked and its
  * directory synced; without references and without unfinished writes a segment says nothing any
- * more. Outcomes found at start hold their segment until the message they speak of was read, or
- * its segment turned out to be gone.
+ * more.
+ *
+ * An outcome that is found at start may be in the page cache only: if the last life ended because
+ * a sync failed, the kernel now takes those pages for clean, and no sync writes them any more. So
+ * what is found is written again, and acted upon when the copy is durable; until then the
+ * original is held too.
  *
  * A full disk must not lose an outcome that has happened: a failed write is tried again at every
  * outcomes_sync(). Until it succeeds the message stays, at worst to be delivered again.
@@ -38,6 +42,7 @@ struct found {
     uint64_t segment;
     uint32_t receiver;
     uint32_t rcpt;
+    uint8_t outcome;
 };
 
 struct outcome_write {
@@ -45,6 +50,7 @@ struct outcome_write {
     struct buf bytes;
     struct queue_entry *entry;
     struct list *refs;
+    struct found *originals; /* of which this is a copy; held until it is durable */
 };
 
 struct outcomes {
@@ -121,6 +127,7 @@ static void note_found(struct outcomes *o, struct out_segment *out, const struct
     f->receiver = outcome.receiver;
     f->segment = outcome.segment;
     f->rcpt = outcome.rcpt;
+    f->outcome = outcome.outcome;
     f->next = map_put(&o->found, id_key(&id), f);
     out->held++;
 }
@@ -245,15 +252,64 @@ static void free_found(struct found *f)
     }
 }
 
+static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list *refs,
+                          const struct outcome_record *record, struct found *originals)
+{
+    struct outcome_write *w = MEMORY_NEW(struct outcome_write);
+
+    w->entry = e;
+    w->refs = refs;
+    w->originals = originals;
+    buf_init(&w->bytes, OUTCOME_RECORD_MAX);
+    (void)outcome_record_write(&w->bytes, record);
+    struct slice body = buf_slice(&w->bytes);
+    commit_append(o->commit, &w->ticket, RECORD_OUTCOME, e->id, &body, 1);
+    e->unsynced++;
+}
+
+void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
+                 const struct outcome_record *record)
+{
+    write_outcome(o, e, refs, record, NULL);
+}
+
+/* Takes everything about one recipient off the list. */
+static struct found *take_rcpt(struct found **all, uint32_t rcpt)
+{
+    struct found *taken = NULL;
+
+    for (struct found **at = all; *at != NULL;) {
+        struct found *f = *at;
+
+        if (f->rcpt != rcpt) {
+            at = &f->next;
+            continue;
+        }
+        *at = f->next;
+        f->next = taken;
+        taken = f;
+    }
+    return taken;
+}
+
 void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs)
 {
     struct found *all = map_remove(&o->found, id_key(&e->id));
 
-    for (struct found *f = all; f != NULL; f = f->next) {
-        entry_close_rcpt(e, f->rcpt);
-        add_ref(f->out, refs);
+    while (all != NULL) {
+        struct found *same = take_rcpt(&all, all->rcpt);
+        struct outcome_record copy = {.receiver = same->receiver,
+                                      .segment = same->segment,
+                                      .rcpt = same->rcpt,
+                                      .outcome = same->outcome};
+
+        if (same->rcpt >= e->rcpt_count) {
+            free_found(same);
+            continue;
+        }
+        entry_close_rcpt(e, same->rcpt);
+        write_outcome(o, e, refs, &copy, same);
     }
-    free_found(all);
 }
 
 void outcomes_settle(struct outcomes *o,
@@ -271,20 +327,6 @@ void outcomes_settle(struct outcomes *o,
             free_found(f);
         }
     }
-}
-
-void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
-                 const struct outcome_record *record)
-{
-    struct outcome_write *w = MEMORY_NEW(struct outcome_write);
-
-    w->entry = e;
-    w->refs = refs;
-    buf_init(&w->bytes, OUTCOME_RECORD_MAX);
-    (void)outcome_record_write(&w->bytes, record);
-    struct slice body = buf_slice(&w->bytes);
-    commit_append(o->commit, &w->ticket, RECORD_OUTCOME, e->id, &body, 1);
-    e->unsynced++;
 }
 
 void outcomes_flush(struct outcomes *o)
@@ -320,6 +362,7 @@ void outcomes_sync(struct outcomes *o)
 
 static void write_free(struct outcome_write *w)
 {
+    free_found(w->originals);
     buf_done(&w->bytes);
     memory_free(w);
 }

@@ -20,7 +20,8 @@ int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
                   struct outcomes **out);
 void outcomes_close(struct outcomes *o);
 
-/* Closes the recipients that have an outcome from an earlier life. `refs` is the list of the
+/* Closes the recipients that have an outcome from an earlier life, and writes these outcomes anew,
+ * as outcome_add() does. `refs` is the list of the
  * message's segment that remembers which outcome segments speak of it. */
 void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs);
 
