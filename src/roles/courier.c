@@ -543,7 +543,10 @@ static int courier_start(struct role *role)
                                     .worker = role->worker,
                                     .clock = role->doors->clock,
                                     .random = role->doors->random};
-    return queue_open(&options, &c->queue);
+    code = queue_open(&options, &c->queue);
+    if (code == 0)
+        queue_receivers_are(c->queue, role->receivers);
+    return code;
 }
 
 static void courier_drain(struct role *role)

@@ -49,18 +49,18 @@ static void believes_no_path(void **state)
         struct slice path, name;
         bool fine;
     } rows[] = {
-        {SLICE_INIT("a"), SLICE_INIT("n"), true},
-        {SLICE_INIT("a/b/c"), SLICE_INIT("n"), true},
-        {SLICE_INIT(""), SLICE_INIT("n"), false},
-        {SLICE_INIT("/a"), SLICE_INIT("n"), false},
-        {SLICE_INIT("a/"), SLICE_INIT("n"), false},
-        {SLICE_INIT("a//b"), SLICE_INIT("n"), false},
-        {SLICE_INIT("../a"), SLICE_INIT("n"), false},
-        {SLICE_INIT("a/./b"), SLICE_INIT("n"), false},
-        {SLICE_INIT("a\0b"), SLICE_INIT("n"), false},
-        {SLICE_INIT("a"), SLICE_INIT("x/y"), false},
-        {SLICE_INIT("a"), SLICE_INIT(".."), false},
-        {SLICE_INIT("a"), SLICE_INIT(""), false},
+        {SLICE_INIT("a"),     SLICE_INIT("n"),   true },
+        {SLICE_INIT("a/b/c"), SLICE_INIT("n"),   true },
+        {SLICE_INIT(""),      SLICE_INIT("n"),   false},
+        {SLICE_INIT("/a"),    SLICE_INIT("n"),   false},
+        {SLICE_INIT("a/"),    SLICE_INIT("n"),   false},
+        {SLICE_INIT("a//b"),  SLICE_INIT("n"),   false},
+        {SLICE_INIT("../a"),  SLICE_INIT("n"),   false},
+        {SLICE_INIT("a/./b"), SLICE_INIT("n"),   false},
+        {SLICE_INIT("a\0b"),  SLICE_INIT("n"),   false},
+        {SLICE_INIT("a"),     SLICE_INIT("x/y"), false},
+        {SLICE_INIT("a"),     SLICE_INIT(".."),  false},
+        {SLICE_INIT("a"),     SLICE_INIT(""),    false},
     };
 
     (void)state;

@@ -135,8 +135,7 @@ static void start_group(struct postman *p)
     if (p->working || list_empty(&p->errands))
         return;
     p->group_root = LIST_ENTRY(p->errands.next, struct errand, link)->root;
-    LIST_EACH(node, &p->errands)
-    {
+    LIST_EACH (node, &p->errands) {
         struct errand *e = LIST_ENTRY(node, struct errand, link);
 
         if (p->group_count < GROUP_MAX && e->root == p->group_root)
@@ -206,8 +205,7 @@ static void courier_closed(struct channel *channel)
 {
     struct postman *p = LIST_ENTRY(channel, struct postman, courier);
 
-    LIST_EACH(node, &p->errands)
-    {
+    LIST_EACH (node, &p->errands) {
         list_remove(node);
         errand_free(LIST_ENTRY(node, struct errand, link));
     }

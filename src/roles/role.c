@@ -122,10 +122,14 @@ static void take_settings(struct role *r, struct slice body, struct disk_file *f
 {
     struct cursor c = {body};
     struct slice name;
+    uint32_t receivers;
     int code = -EBADMSG;
 
-    if (file != NULL && r->settings == NULL && get_bytes(&c, 4096, &name))
+    if (file != NULL && r->settings == NULL && get_u32(&c, &receivers) &&
+        get_bytes(&c, 4096, &name))
         code = read_settings(r, name, file);
+    if (code == 0)
+        r->receivers = receivers;
     disk_close(file);
     if (code < 0)
         role_end(r, fail_code(code, "read the settings of", slice_of(role_name(r->kind))));

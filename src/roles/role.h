@@ -57,7 +57,8 @@ struct role {
     struct channel warden;
     struct channel scribe;
     struct settings *settings;
-    struct buf events; /* of this round, for the scribe */
+    unsigned receivers; /* how many of them there are */
+    struct buf events;  /* of this round, for the scribe */
     uint64_t events_in_buf;
     uint64_t events_lost;                          /* since the last gap mark */
     struct role_pending pending[ROLE_PENDING_MAX]; /* handed over before the start */

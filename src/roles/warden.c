@@ -196,6 +196,7 @@ static void send_settings(struct warden *w, struct child *c)
     struct buf body;
 
     buf_init(&body, CHANNEL_MESSAGE_MAX);
+    put_u32(&body, w->options->receivers);
     put_bytes(&body, slice_head(w->options->file, 4096));
     channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body), w->settings_file, -1);
     buf_done(&body);
