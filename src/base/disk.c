@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -291,6 +292,22 @@ static int real_truncate(struct disk_file *file, uint64_t size)
     return ftruncate(fd_of(file), (off_t)size) < 0 ? -errno : 0;
 }
 
+static int real_lock(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out)
+{
+    int fd = openat(fd_of_dir(at), name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int code = -errno;
+
+        close(fd);
+        return code;
+    }
+    *out = disk_file_of_fd(fd);
+    return 0;
+}
+
 static const struct disk_ops real_ops = {
     .dir_open_at = real_dir_open_at,
     .dir_close = real_dir_close,
@@ -311,6 +328,7 @@ static const struct disk_ops real_ops = {
     .flush_wait = real_flush_wait,
     .size = real_size,
     .truncate = real_truncate,
+    .lock = real_lock,
 };
 
 static int real_sealed(struct disk *d, struct slice bytes, struct disk_file **out)
@@ -497,4 +515,9 @@ int disk_size(struct disk_file *file, uint64_t *out)
 int disk_truncate(struct disk_file *file, uint64_t size)
 {
     return file->ops->truncate(file, size);
+}
+
+int disk_lock(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out)
+{
+    return at->ops->lock(at, name, mode, out);
 }

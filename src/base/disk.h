@@ -71,6 +71,7 @@ struct disk_ops {
     int (*flush_wait)(struct disk_file *file);
     int (*size)(struct disk_file *file, uint64_t *out);
     int (*truncate)(struct disk_file *file, uint64_t size);
+    int (*lock)(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out);
 };
 
 /* The machine's file system; one shared constant object without state. */
@@ -124,6 +125,10 @@ int disk_flush_wait(struct disk_file *file);
 
 int disk_size(struct disk_file *file, uint64_t *out);
 int disk_truncate(struct disk_file *file, uint64_t size);
+
+/* Makes the file if it is missing and locks it for as long as it, or a copy of its descriptor in
+ * any process, is open. -EAGAIN: somebody else has it. Never waits. */
+int disk_lock(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out);
 
 /* For ipc, which passes files between processes: the real disk's descriptor (borrowed), and a
  * file around a received one (owned from then on). Only loop/net calls these. */

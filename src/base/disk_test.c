@@ -108,12 +108,29 @@ static void lists_and_renames(void **state)
     check_int(disk_unlink(dir, "c"), 0);
 }
 
+static void one_holds_a_lock(void **state)
+{
+    struct disk_file *first, *second;
+
+    (void)state;
+    check_int(disk_lock(dir, "lock", 0600, &first), 0);
+    check_int(disk_lock(dir, "lock", 0600, &second), -EAGAIN);
+    int copy = dup(disk_file_fd(first));
+    disk_close(first);
+    check_int(disk_lock(dir, "lock", 0600, &second), -EAGAIN); /* the copy still holds it */
+    close(copy);
+    check_int(disk_lock(dir, "lock", 0600, &second), 0);
+    disk_close(second);
+    check_int(disk_unlink(dir, "lock"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_and_reads_whole),
         cmocka_unit_test(follows_no_links),
         cmocka_unit_test(lists_and_renames),
+        cmocka_unit_test(one_holds_a_lock),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -33,10 +34,19 @@ static void usage(FILE *to)
                 "         postroad send --to you@example.org --body hi  (in another)\n");
 }
 
+/* A closed 0, 1 or 2 would become a socket or the queue's lock, and be written to as a terminal. */
+static void keep_standard_files_open(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            abort();
+}
+
 int main(int argc, char **argv)
 {
     struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
 
+    keep_standard_files_open();
     if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("help"))) {
         usage(stdout);
         return EXIT_SUCCESS;

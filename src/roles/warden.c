@@ -8,6 +8,10 @@
  * it. Children end by themselves when the warden's channel closes, so even its death leaves
  * nothing behind.
  *
+ * Every process of one system holds the lock of its queue, by an inherited descriptor. So a new
+ * system waits until the last process of a killed one is gone: the queue's files never have two
+ * writers.
+ *
  * Draining goes with the mail: receivers first, then who they feed. The scribe is last.
  */
 #include "roles/warden.h"
@@ -25,10 +29,12 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 enum {
     WARDEN_FD = 3, /* where a child finds its channel */
+    LOCK_FD = 4,   /* held by a child until it is gone */
+    LOCK_RETRY_MS = 20,
+    LOCK_PATIENCE_MS = 10000,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 10000,
     STEADY_MS = 10000, /* lived so long: the next pause is the shortest again */
@@ -54,6 +60,11 @@ struct warden {
     struct loop *loop;
     struct signals signals;
     struct disk_file *settings_file;
+    struct disk_dir *spool;
+    struct disk_file *lock;
+    struct timer lock_retry;
+    uint64_t lock_deadline_ms;
+    int status; /* of the program, once the loop has stopped */
     int *listeners;
     struct child *children;
     size_t child_count;
@@ -252,6 +263,7 @@ static int spawn(struct child *c, int handle)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, handle, WARDEN_FD);
+    posix_spawn_file_actions_adddup2(&actions, disk_file_fd(c->warden->lock), LOCK_FD);
     int failed = posix_spawn(&c->pid, "/proc/self/exe", &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
@@ -348,6 +360,7 @@ static void drain(struct warden *w)
     if (w->draining)
         return;
     w->draining = true;
+    timer_cancel(w->loop, &w->lock_retry);
     for (size_t i = 0; i < w->child_count; i++)
         timer_cancel(w->loop, &w->children[i].restart);
     drain_stage(w);
@@ -430,6 +443,67 @@ static void add_children(struct warden *w)
     w->child_count = count;
 }
 
+static int open_everything(struct warden *w)
+{
+    if (open_listeners(w) < 0)
+        return EX_UNAVAILABLE;
+    if (disk_sealed(disk_real(), w->options->text, &w->settings_file) < 0)
+        return EX_OSERR;
+    add_children(w);
+    for (size_t i = 0; i < w->child_count; i++)
+        child_start(&w->children[i]);
+    return EXIT_SUCCESS;
+}
+
+static void give_up(struct warden *w, int status)
+{
+    w->status = status;
+    loop_stop(w->loop);
+}
+
+/* Begins once the queue is ours. */
+static void take_lock(struct warden *w)
+{
+    int code = disk_lock(w->spool, "lock", 0600, &w->lock);
+    bool patient = clock_monotonic_ms(w->clock) < w->lock_deadline_ms;
+
+    if (code == -EAGAIN && patient) {
+        timer_set(w->loop, &w->lock_retry, LOCK_RETRY_MS);
+        return;
+    }
+    if (code == -EAGAIN)
+        fprintf(stderr,
+                "postroad: another postroad is using the queue %.*s; end it first, or give this "
+                "one a queue of its own\n",
+                SLICE_PRINTF(w->options->settings->queue_path));
+    else if (code < 0)
+        fail_code(code, "lock the queue", w->options->settings->queue_path);
+    int status = code < 0 ? EX_UNAVAILABLE : open_everything(w);
+    if (status != EXIT_SUCCESS)
+        give_up(w, status);
+}
+
+static void on_lock_retry(struct timer *t)
+{
+    take_lock(LIST_ENTRY(t, struct warden, lock_retry));
+}
+
+static int begin(struct warden *w)
+{
+    struct slice path = w->options->settings->queue_path;
+    int code = disk_dir_make_path(disk_real(), path, 0700, &w->spool);
+
+    if (code < 0) {
+        fail_code(code, "open the queue", path);
+        return EX_CANTCREAT;
+    }
+    if (signals_open(&w->signals, w->loop, on_signal) < 0)
+        return EX_OSERR;
+    w->lock_deadline_ms = clock_monotonic_ms(w->clock) + LOCK_PATIENCE_MS;
+    take_lock(w);
+    return w->status;
+}
+
 static void warden_done(struct warden *w)
 {
     for (size_t i = 0; i < w->child_count; i++) {
@@ -438,8 +512,11 @@ static void warden_done(struct warden *w)
     }
     channel_close(&w->scribe);
     timer_cancel(w->loop, &w->drain_deadline);
+    timer_cancel(w->loop, &w->lock_retry);
     signals_close(&w->signals);
     disk_close(w->settings_file);
+    disk_close(w->lock);
+    disk_dir_close(w->spool);
     memory_free(w->listeners);
     memory_free(w->children);
     loop_free(w->loop);
@@ -452,22 +529,17 @@ int warden_run(const struct warden_options *options)
                        .net = net_real_new(),
                        .clock = clock_real(),
                        .scribe = {.watch = {.handle = -1}}};
-    int status = EXIT_SUCCESS;
 
+    if (w.net == NULL)
+        return EX_OSERR;
     w.loop = loop_new(w.net, w.clock);
+    w.signals.watch.handle = -1;
     timer_init(&w.drain_deadline, on_drain_deadline);
-    if (open_listeners(&w) < 0)
-        status = EX_UNAVAILABLE;
-    else if (disk_sealed(disk_real(), options->text, &w.settings_file) < 0 ||
-             signals_open(&w.signals, w.loop, on_signal) < 0)
-        status = EX_OSERR;
-    if (status == EXIT_SUCCESS) {
-        add_children(&w);
-        for (size_t i = 0; i < w.child_count; i++)
-            child_start(&w.children[i]);
-        if (loop_run(w.loop) < 0)
-            status = EX_OSERR;
-    }
+    timer_init(&w.lock_retry, on_lock_retry);
+    w.status = begin(&w);
+    if (w.status == EXIT_SUCCESS && loop_run(w.loop) < 0)
+        w.status = EX_OSERR;
+    int status = w.status;
     warden_done(&w);
     return status;
 }
