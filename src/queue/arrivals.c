@@ -192,7 +192,7 @@ static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offs
 static int read_rest(struct arrivals *a, struct in_segment *s)
 {
     uint64_t size;
-    int rc = disk_datasync(s->file); /* what is delivered should not vanish and come again */
+    int rc = segment_sync(s->file); /* what is delivered should not vanish and come again */
 
     if (rc < 0)
         tell(s, rc, "sync");
@@ -421,7 +421,7 @@ void arrivals_last_good(struct arrivals *a, unsigned receiver, uint64_t segment,
 /* The newest name must be durable before an older one is removed. */
 static int sync_and_discover(struct receiver_dir *r)
 {
-    int rc = disk_sync_dir(r->dir);
+    int rc = segment_sync_dir(r->dir);
 
     if (rc < 0)
         return fail_code(rc, "sync directory", SLICE("in"));
@@ -478,7 +478,7 @@ static enum worker_next sync_dirs(struct worker_job *job)
 
         if (r == synced) /* they come sorted by receiver */
             continue;
-        int rc = disk_sync_dir(r->dir);
+        int rc = segment_sync_dir(r->dir);
         if (rc < 0)
             a->sync_result = fail_code(rc, "sync directory", SLICE("in"));
         synced = r;

@@ -163,7 +163,7 @@ static int read_file(struct outcomes *o, struct out_segment *s, struct disk_file
     struct segment_head head;
     enum head_verdict verdict = HEAD_BAD;
     uint64_t size = 0;
-    int rc = disk_datasync(file); /* what is acted upon now must not vanish later */
+    int rc = segment_sync(file); /* what is acted upon now must not vanish later */
 
     if (rc == 0)
         rc = disk_size(file, &size);
@@ -297,17 +297,17 @@ void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs
     struct found *all = map_remove(&o->found, id_key(&e->id));
 
     while (all != NULL) {
-        struct found *same = take_rcpt(&all, all->rcpt);
-        struct outcome_record copy = {.receiver = same->receiver,
-                                      .segment = same->segment,
-                                      .rcpt = same->rcpt,
-                                      .outcome = same->outcome};
+        struct outcome_record copy = {.receiver = all->receiver,
+                                      .segment = all->segment,
+                                      .rcpt = all->rcpt,
+                                      .outcome = all->outcome};
+        struct found *same = take_rcpt(&all, copy.rcpt);
 
-        if (same->rcpt >= e->rcpt_count) {
+        if (copy.rcpt >= e->rcpt_count) {
             free_found(same);
             continue;
         }
-        entry_close_rcpt(e, same->rcpt);
+        entry_close_rcpt(e, copy.rcpt);
         write_outcome(o, e, refs, &copy, same);
     }
 }

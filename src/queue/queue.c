@@ -35,23 +35,11 @@ struct queue {
     size_t removed; /* messages that lost their last recipient */
 };
 
-static int make_dir(struct disk_dir *at, const char *name, unsigned mode)
-{
-    int rc = disk_dir_make(at, name, mode);
-
-    return rc < 0 ? fail_code(rc, "make directory", slice_of(name)) : 0;
-}
-
 int queue_make_dirs(struct disk_dir *spool, unsigned mode)
 {
-    int rc = make_dir(spool, "in", mode);
+    int rc = segment_make_dir(spool, "in", mode);
 
-    if (rc == 0)
-        rc = make_dir(spool, "out", mode);
-    if (rc < 0)
-        return rc;
-    rc = disk_sync_dir(spool);
-    return rc < 0 ? fail_code(rc, "sync directory", SLICE("spool")) : 0;
+    return rc < 0 ? rc : segment_make_dir(spool, "out", mode);
 }
 
 static int open_dir(struct disk_dir *at, const char *name, struct disk_dir **out)

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "queue/format.h"
+#include "store/segment.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -72,9 +73,7 @@ static enum worker_next sync_drafts(struct worker_job *job)
 
     LIST_EACH (node, &q->drafts_syncing)
         ticket_of(node)->ticket.result = draft_sync(ticket_of(node)->draft);
-    int rc = disk_sync_dir(q->draft_dir);
-    if (rc < 0)
-        (void)fail_code(rc, "sync directory", SLICE("draft"));
+    int rc = draft_sync_names(q->draft_dir);
     LIST_EACH (node, &q->drafts_syncing) {
         if (ticket_of(node)->ticket.result == 0)
             ticket_of(node)->ticket.result = rc;
@@ -206,13 +205,12 @@ bool queue_in_has_room(struct queue_in *q)
 
 static int make_dir(struct disk_dir *at, const char *name, unsigned mode, struct disk_dir **out)
 {
-    int rc = disk_dir_make(at, name, mode);
+    int rc = segment_make_dir(at, name, mode);
 
-    if (rc == 0)
-        rc = disk_sync_dir(at);
-    if (rc == 0)
-        rc = disk_dir_open_at(at, name, out);
-    return rc < 0 ? fail_code(rc, "make directory", slice_of(name)) : 0;
+    if (rc < 0)
+        return rc;
+    rc = disk_dir_open_at(at, name, out);
+    return rc < 0 ? fail_code(rc, "open directory", slice_of(name)) : 0;
 }
 
 int queue_in_make_dirs(struct disk_dir *spool, unsigned receiver, unsigned mode)

@@ -14,9 +14,9 @@
  * Batches are synced in the order in which they were written, and after the first failed sync no
  * batch succeeds any more; so everything below the durable mark is durable, without gaps.
  *
- * Only `waiting`, `synced` and `sync_error` are shared with the worker, under the lock, which is
- * never held during a sync. A batch that waits takes in later writes to the same segment, which
- * is how many messages share one sync.
+ * Only `waiting` and `synced` are shared with the worker. Each is a stack that one side pushes to
+ * and the other empties with one exchange, so neither ever waits for the other; a batch belongs
+ * to whoever took it. All batches of one segment that are taken together share one sync.
  *
  * The next segment is made in the same way when the present one is half full: created by the
  * loop, synced by the worker. If it is needed earlier than it is ready, records stay staged.
@@ -30,10 +30,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
+#include <stdatomic.h>
 
 struct batch {
-    struct list link;
+    struct batch *next;
     struct list tickets;
     struct segment *segment;
     uint64_t end; /* the segment's, after the last write of this batch */
@@ -58,40 +58,55 @@ struct commit {
     int broken;
     struct worker_job sync_job;
     struct worker_job next_job;
-    pthread_mutex_t lock;
-    struct list waiting; /* batches, oldest first */
-    struct list synced;  /* batches, oldest first */
-    int sync_error;      /* of the first sync that failed */
+    struct batch *_Atomic waiting; /* newest first */
+    struct batch *_Atomic synced;  /* newest first */
+    int sync_error;                /* of the first sync that failed; sync_waiting()'s alone */
 };
+
+static void push(struct batch *_Atomic *stack, struct batch *b)
+{
+    b->next = atomic_load(stack);
+    while (!atomic_compare_exchange_weak(stack, &b->next, b))
+        ;
+}
+
+/* Everything on the stack, oldest first. */
+static struct batch *take_all(struct batch *_Atomic *stack)
+{
+    struct batch *newest = atomic_exchange(stack, NULL), *oldest = NULL;
+
+    while (newest != NULL) {
+        struct batch *b = newest;
+
+        newest = b->next;
+        b->next = oldest;
+        oldest = b;
+    }
+    return oldest;
+}
 
 static enum worker_next sync_waiting(struct worker_job *job)
 {
     struct commit *c = LIST_ENTRY(job, struct commit, sync_job);
-    struct list mine;
+    struct batch *mine = take_all(&c->waiting);
+    const struct segment *last = NULL;
 
-    list_init(&mine);
-    pthread_mutex_lock(&c->lock);
-    list_splice(&mine, &c->waiting);
-    int error = c->sync_error;
-    pthread_mutex_unlock(&c->lock);
-
-    LIST_EACH (node, &mine) {
-        struct batch *b = LIST_ENTRY(node, struct batch, link);
-
-        if (error == 0) {
-            error = disk_datasync(b->segment->file);
-            if (error < 0)
-                (void)fail_code(error, "sync", slice_of(b->segment->name));
+    for (struct batch *b = mine; b != NULL; b = b->next) {
+        if (b->segment != last && c->sync_error == 0) {
+            c->sync_error = disk_datasync(b->segment->file);
+            if (c->sync_error < 0)
+                (void)fail_code(c->sync_error, "sync", slice_of(b->segment->name));
         }
-        b->result = error;
+        last = b->segment;
+        b->result = c->sync_error;
     }
+    while (mine != NULL) {
+        struct batch *b = mine;
 
-    pthread_mutex_lock(&c->lock);
-    c->sync_error = error;
-    list_splice(&c->synced, &mine);
-    bool more = !list_empty(&c->waiting);
-    pthread_mutex_unlock(&c->lock);
-    return more ? WORKER_AGAIN : WORKER_IDLE;
+        mine = b->next;
+        push(&c->synced, b);
+    }
+    return atomic_load(&c->waiting) != NULL ? WORKER_AGAIN : WORKER_IDLE;
 }
 
 static void finish(struct commit *c, struct ticket *t, int result)
@@ -121,16 +136,12 @@ static void batch_free(struct commit *c, struct batch *b)
 static void told(struct worker_job *job)
 {
     struct commit *c = LIST_ENTRY(job, struct commit, sync_job);
-    struct list synced;
+    struct batch *synced = take_all(&c->synced);
 
-    list_init(&synced);
-    pthread_mutex_lock(&c->lock);
-    list_splice(&synced, &c->synced);
-    pthread_mutex_unlock(&c->lock);
+    while (synced != NULL) {
+        struct batch *b = synced;
 
-    LIST_EACH (node, &synced) {
-        struct batch *b = LIST_ENTRY(node, struct batch, link);
-
+        synced = b->next;
         if (b->result == 0) {
             c->durable_segment = b->segment->head.number;
             c->durable_offset = b->end;
@@ -145,20 +156,14 @@ static void told(struct worker_job *job)
 /* What was just written to the present segment now waits for a sync. */
 static void hand_over(struct commit *c, struct list *tickets)
 {
-    struct segment *s = c->current;
+    struct batch *b = MEMORY_NEW(struct batch);
 
-    pthread_mutex_lock(&c->lock);
-    struct batch *last = LIST_ENTRY(c->waiting.prev, struct batch, link);
-    if (list_empty(&c->waiting) || last->segment != s) {
-        last = MEMORY_NEW(struct batch);
-        list_init(&last->tickets);
-        last->segment = s;
-        s->unsynced++;
-        list_append(&c->waiting, &last->link);
-    }
-    list_splice(&last->tickets, tickets);
-    last->end = s->end;
-    pthread_mutex_unlock(&c->lock);
+    list_init(&b->tickets);
+    list_splice(&b->tickets, tickets);
+    b->segment = c->current;
+    b->segment->unsynced++;
+    b->end = c->current->end;
+    push(&c->waiting, b);
 }
 
 static enum worker_next next_sync(struct worker_job *job)
@@ -403,10 +408,7 @@ void commit_flush(struct commit *c)
 
 void commit_sync(struct commit *c)
 {
-    pthread_mutex_lock(&c->lock);
-    bool wanted = !list_empty(&c->waiting);
-    pthread_mutex_unlock(&c->lock);
-    if (wanted)
+    if (atomic_load(&c->waiting) != NULL)
         worker_submit(c->o.worker, &c->sync_job);
 }
 
@@ -492,11 +494,8 @@ int commit_open(const struct commit_options *options, struct commit **out)
     assert(c->o.size >= SEGMENT_HEAD_SIZE + 2 * RECORD_SEAL_SIZE);
     list_init(&c->staged);
     list_init(&c->finished);
-    list_init(&c->waiting);
-    list_init(&c->synced);
     worker_job_init(&c->sync_job, sync_waiting, told);
     worker_job_init(&c->next_job, next_sync, next_told);
-    pthread_mutex_init(&c->lock, NULL);
 
     int rc = open_first(c);
     if (rc < 0) {
@@ -510,27 +509,26 @@ int commit_open(const struct commit_options *options, struct commit **out)
     return 0;
 }
 
-static void cancel_batches(struct commit *c, struct list *batches)
+static void cancel_batches(struct commit *c, struct batch *batches)
 {
-    LIST_EACH (node, batches) {
-        struct batch *b = LIST_ENTRY(node, struct batch, link);
+    while (batches != NULL) {
+        struct batch *b = batches;
 
+        batches = b->next;
         finish_all(c, &b->tickets, -ECANCELED);
         batch_free(c, b);
     }
-    list_init(batches);
 }
 
 void commit_close(struct commit *c, struct list *unfinished)
 {
     worker_forget(c->o.worker, &c->sync_job);
     worker_forget(c->o.worker, &c->next_job);
-    cancel_batches(c, &c->synced);
-    cancel_batches(c, &c->waiting);
+    cancel_batches(c, take_all(&c->synced));
+    cancel_batches(c, take_all(&c->waiting));
     finish_all(c, &c->staged, -ECANCELED);
     list_splice(unfinished, &c->finished);
     segment_free(c->current);
     segment_free(c->next);
-    pthread_mutex_destroy(&c->lock);
     memory_free(c);
 }

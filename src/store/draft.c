@@ -114,6 +114,13 @@ int draft_sync(struct draft *d)
     return rc < 0 ? tell(d, rc, "sync") : 0;
 }
 
+int draft_sync_names(struct disk_dir *dir)
+{
+    int rc = disk_sync_dir(dir);
+
+    return rc < 0 ? fail_code(rc, "sync directory", SLICE("draft")) : 0;
+}
+
 void draft_name(struct draft *d)
 {
     d->named = true;

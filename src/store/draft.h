@@ -40,9 +40,12 @@ int draft_finish(struct draft *d);
 
 bool draft_is_file(const struct draft *d);
 
-/* Blocks, on a worker thread: makes a finished file's bytes durable; the directory is not
- * synced. The draft must not change meanwhile. */
+/* Blocks, on a worker thread: makes a finished file's bytes durable, not its name. The draft must
+ * not change meanwhile. */
 int draft_sync(struct draft *d);
+
+/* The same for the names of all files in the directory. */
+int draft_sync_names(struct disk_dir *dir);
 
 /* A record that names the file is about to be written. */
 void draft_name(struct draft *d);

@@ -95,6 +95,25 @@ int segment_list(struct disk_dir *dir, uint64_t **numbers, size_t *count)
     return 0;
 }
 
+int segment_make_dir(struct disk_dir *at, const char *name, unsigned mode)
+{
+    int rc = disk_dir_make(at, name, mode);
+
+    if (rc == 0)
+        rc = disk_sync_dir(at);
+    return rc < 0 ? fail_code(rc, "make directory", slice_of(name)) : 0;
+}
+
+int segment_sync_dir(struct disk_dir *dir)
+{
+    return disk_sync_dir(dir);
+}
+
+int segment_sync(struct disk_file *file)
+{
+    return disk_datasync(file);
+}
+
 int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
                    uint64_t size, struct segment **out)
 {

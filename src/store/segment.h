@@ -21,6 +21,13 @@ bool segment_number(struct slice name, uint64_t *number);
 /* The numbers of all segments in a directory, ascending; to be given to memory_free(). */
 int segment_list(struct disk_dir *dir, uint64_t **numbers, size_t *count);
 
+/* Makes a directory and its name durable; an existing one is fine. Blocks, told. */
+int segment_make_dir(struct disk_dir *at, const char *name, unsigned mode);
+
+/* Blocks: what a directory holds now is durable; what one segment holds now is. Not told. */
+int segment_sync_dir(struct disk_dir *dir);
+int segment_sync(struct disk_file *file);
+
 /* The writer's view. */
 struct segment {
     struct disk_file *file;
