@@ -53,8 +53,8 @@ def serve(tmp_path):
         return made[-1]
     yield make
     for running in made:
-        if running.process:
-            running.stop()
+        if running.process and running.process.poll() is None:
+            assert running.stop() == 0, running.log()[-2000:]
 
 
 def need(program):

@@ -82,6 +82,7 @@ class Server:
                                             stderr=log, start_new_session=True)
         if not wait_until(lambda: self.greets() or self.process.poll() is not None, seconds) \
                 or self.process.poll() is not None:
+            self.kill_all()
             raise NotStarted(f"{self.process.args}: exit {self.process.poll()}; {self.log()[-1500:]}")
         return self
 
