@@ -77,7 +77,7 @@ static bool literal_sound(struct slice literal)
 
 static bool local_sound(struct slice local)
 {
-    return local.len > 0 && local.len <= LOCAL_PART_MAX && all_of(local, CHAR_PRINT | CHAR_HIGH) &&
+    return local.len <= LOCAL_PART_MAX && all_of(local, CHAR_PRINT | CHAR_HIGH) &&
            utf8_valid(local);
 }
 
@@ -87,7 +87,7 @@ static bool address_sound(const struct address *a)
     case ADDRESS_NULL: return a->local.len == 0 && a->domain.len == 0;
     case ADDRESS_MAILBOX: return local_sound(a->local) && domain_sound(a->domain);
     case ADDRESS_LITERAL: return local_sound(a->local) && literal_sound(a->domain);
-    case ADDRESS_BARE: return local_sound(a->local) && a->domain.len == 0;
+    case ADDRESS_BARE: return a->local.len > 0 && local_sound(a->local) && a->domain.len == 0;
     }
     return false;
 }

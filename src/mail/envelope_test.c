@@ -80,12 +80,12 @@ static const struct {
     {ADDRESS_MAILBOX, "j\xc3\xbcrgen",
      "b\xc3\xbc"
      "cher.example",                                       true },
+    {ADDRESS_MAILBOX, "",              "example.org",      true },
     {ADDRESS_LITERAL, "root",          "192.0.2.1",        true },
     {ADDRESS_LITERAL, "root",          "IPv6:2001:db8::1", true },
     {ADDRESS_BARE,    "postmaster",    "",                 true },
     {ADDRESS_NULL,    "a",             "",                 false},
     {ADDRESS_NULL,    "",              "b",                false},
-    {ADDRESS_MAILBOX, "",              "b",                false},
     {ADDRESS_MAILBOX, "a",             "",                 false},
     {ADDRESS_MAILBOX, "a\r\nRCPT",     "b",                false},
     {ADDRESS_MAILBOX, "a\x7f",         "b",                false},

@@ -59,8 +59,11 @@ static bool is_plain(char c)
     return char_is(c, CHAR_LETDIG) || c == '.' || c == '_' || c == '+' || c == '-';
 }
 
+/* An empty name ("\"\"@example.org" is legal) becomes a lone "%". */
 static void add_name(struct path_writer *w, struct slice name)
 {
+    if (name.len == 0)
+        add(w, SLICE("%"));
     for (size_t i = 0; i < name.len; i++)
         add_unit(w, name.data[i], !is_plain(name.data[i]) || (i == 0 && name.data[i] == '.'));
 }
@@ -188,7 +191,7 @@ bool mailbox_path_expand(struct slice rest, const struct address *rcpt, struct a
     struct path_writer w = {.fits = true};
     bool whole;
 
-    if (rcpt->local.len == 0 || rcpt->domain.len == 0 || !components_are_safe(rest))
+    if (rcpt->domain.len == 0 || !components_are_safe(rest))
         return false;
     buf_init(&w.out, PATH_LEN_MAX);
     whole = add_template(&w, rest, rcpt, arena);

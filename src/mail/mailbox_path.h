@@ -3,8 +3,8 @@
  *
  * RFC.md item 33, SECURITY.md threat 23: domain as lower-case A-label; bytes outside
  * [A-Za-z0-9._+-] and a leading dot are %-encoded; a component over 200 bytes goes on in a
- * further one. No component is ever empty, "." or "..", none holds a "/" or is longer than 200
- * bytes, and two names never share a path.
+ * further one, an empty local part is "%". No component is ever empty, "." or "..", none holds a
+ * "/" or is longer than 200 bytes, and two names never share a path.
  */
 #ifndef MAIL_MAILBOX_PATH_H
 #define MAIL_MAILBOX_PATH_H

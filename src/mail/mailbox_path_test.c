@@ -67,6 +67,7 @@ static const struct {
      "cher.example",                                                              "xn--bcher-kva.example"         },
     {"{domain}",         ADDRESS_LITERAL, "a",                "192.0.2.1",        "%5B192.0.2.1%5D"               },
     {"{domain}",         ADDRESS_LITERAL, "a",                "IPv6:2001:DB8::1", "%5Bipv6%3A2001%3Adb8%3A%3A1%5D"},
+    {"{domain}/{user}",  ADDRESS_MAILBOX, "",                 "example.org",      "example.org/%"                 },
     {"{user}/Maildir",   ADDRESS_MAILBOX, "a",                "b",                "a/Maildir"                     },
     {"{user",            ADDRESS_MAILBOX, "a",                "b",                NULL                            },
     {"user}",            ADDRESS_MAILBOX, "a",                "b",                NULL                            },
