@@ -10,6 +10,8 @@
 #include "config/advice.h"
 #include "mail/mailbox_path.h"
 
+#include <string.h>
+
 #define MIB (1024ull * 1024)
 
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint)
@@ -108,9 +110,15 @@ static bool read_path(struct desk *desk, const struct syntax_word *word, struct 
     return slice_starts(word->text, SLICE("/")) && word->text.len > 1;
 }
 
+/* Tried with the longest names there are: a template must suit every recipient of its rule. */
 static bool read_template(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
-    const struct address sample = {ADDRESS_MAILBOX, SLICE("user"), SLICE("example.org"), false};
+    char *slashes = memset(arena_alloc(desk->scratch, DOMAIN_MAX), '/', DOMAIN_MAX);
+    const struct address sample = {
+        ADDRESS_MAILBOX, {slashes, LOCAL_PART_MAX},
+         {slashes, DOMAIN_MAX    },
+         false
+    };
     struct slice root, rest, path;
 
     out->text = arena_copy(desk->keep, word->text);
