@@ -20,6 +20,8 @@
 #include "base/memory.h"
 #include "loop/listener.h"
 #include "loop/signals.h"
+#include "queue/queue.h"
+#include "queue/queue_in.h"
 #include "roles/role.h"
 
 #include <errno.h>
@@ -443,10 +445,22 @@ static void add_children(struct warden *w)
     w->child_count = count;
 }
 
+/* Before any role looks: one that finds half of it would end. */
+static int make_spool(struct warden *w)
+{
+    int code = queue_make_dirs(w->spool, 0700);
+
+    for (unsigned i = 0; code == 0 && i < w->options->receivers; i++)
+        code = queue_in_make_dirs(w->spool, i, 0700);
+    return code;
+}
+
 static int open_everything(struct warden *w)
 {
     if (open_listeners(w) < 0)
         return EX_UNAVAILABLE;
+    if (make_spool(w) < 0)
+        return EX_CANTCREAT;
     if (disk_sealed(disk_real(), w->options->text, &w->settings_file) < 0)
         return EX_OSERR;
     add_children(w);
