@@ -1,0 +1,43 @@
+/*
+ * fuzz_queue_record.c - bodies of queue records: message and outcome.
+ */
+#include "fuzz.h"
+
+#include "queue/format.h"
+
+static void check_message(struct slice body)
+{
+    struct message_record m;
+
+    if (!message_record_parse(body, &m))
+        return;
+    must(m.offset <= body.len && m.place <= BODY_FILE);
+    must(m.place == BODY_FILE ? m.offset == body.len : m.length == body.len - m.offset);
+
+    struct buf middle;
+
+    buf_init(&middle, 64);
+    must(message_record_middle(&middle, m.place, m.length));
+    must(slice_ends(slice_head(body, m.offset), buf_slice(&middle)));
+    must(m.envelope.len + m.header_block.len + 8 + buf_len(&middle) == m.offset);
+    buf_done(&middle);
+}
+
+static void check_outcome(struct slice body)
+{
+    struct outcome_record o;
+    struct buf again;
+
+    if (!outcome_record_parse(body, &o))
+        return;
+    buf_init(&again, OUTCOME_RECORD_MAX);
+    must(outcome_record_write(&again, &o));
+    must(slice_equal(buf_slice(&again), body));
+    buf_done(&again);
+}
+
+void fuzz_input(struct slice input)
+{
+    check_message(input);
+    check_outcome(input);
+}

@@ -1,0 +1,254 @@
+/*
+ * fuzz_smtp_client.c - the client engine against a hostile server.
+ *
+ * First character: what is sent and how. The rest: the server's bytes. A server answers what it was
+ * asked, so its lines come one by one, each after the client has said what it can. Each is played
+ * whole and in pieces; dialog and outcomes must be the same. A third run gives everything at once,
+ * as a server would that talks without listening.
+ *
+ * Whatever the server says: the client sends only its commands and the lines of its message,
+ * 8-bit ones only with BODY=8BITMIME, and every recipient gets exactly one final outcome.
+ */
+#include "fuzz.h"
+
+#include "smtp/client.h"
+#include "wire/utf8.h"
+
+enum { SAID_MAX = 8 * 1024 * 1024, STEPS_MAX = 1000000, RCPTS = 3 };
+
+enum choice { EIGHT_BIT = 1, NULL_SENDER = 2, TWO_MESSAGES = 4, TWO_RCPTS = 8, QUIT_AFTER = 48 };
+
+static const struct address ann = {ADDRESS_MAILBOX, SLICE_INIT("ann"), SLICE_INIT("a.example"),
+                                   false};
+static const struct address rcpts[RCPTS] = {
+    {ADDRESS_MAILBOX, SLICE_INIT("r0"),  SLICE_INIT("b.example"), false},
+    {ADDRESS_MAILBOX, SLICE_INIT("r 1"), SLICE_INIT("b.example"), false},
+    {ADDRESS_LITERAL, SLICE_INIT("r2"),  SLICE_INIT("192.0.2.1"), false},
+};
+
+/* Every line of it is "text" or begins with a dot; see check_said(). */
+static const struct slice body_7bit = SLICE_INIT("text\r\n.text\r\n.\r\ntext");
+static const struct slice body_8bit = SLICE_INIT("text\r\n..\r\n\xe4text\r\n");
+
+struct play {
+    struct client *client;
+    struct transcript transcript;
+    struct buf in, out, said, outcomes;
+    struct client_message message;
+    struct slice body; /* still to be fed */
+    unsigned choice;
+    unsigned messages; /* that are over */
+    unsigned steps;
+    bool over;
+};
+
+static void tell_outcome(struct play *p, const struct client_outcome *o)
+{
+    must(buf_printf(&p->outcomes, "%d %d %u ", (int)o->verdict, (int)o->step, o->code) &&
+         buf_append(&p->outcomes, o->enhanced) && buf_append(&p->outcomes, SLICE(" ")) &&
+         buf_append(&p->outcomes, o->text) && buf_append(&p->outcomes, SLICE("\n")));
+    must(o->text.len <= CLIENT_TEXT_MAX);
+    must(o->enhanced.len == 0 || o->code == 0 ||
+         (unsigned)(o->enhanced.data[0] - '0') == o->code / 100);
+    switch (o->verdict) {
+    case CLIENT_PENDING: break;
+    case CLIENT_ACCEPTED: must(o->step == STEP_DOT && o->code / 100 == 2); break;
+    case CLIENT_TRY_AGAIN: must(o->code / 100 != 2 || o->step != STEP_DOT); break;
+    case CLIENT_REFUSED: must(o->code == 0 || o->code / 100 == 5); break;
+    }
+}
+
+static void message_over(struct play *p)
+{
+    bool pending = (p->choice & QUIT_AFTER) != 0;
+
+    for (unsigned i = 0; i < p->message.rcpt_count; i++) {
+        const struct client_outcome *o = client_outcome(p->client, i);
+
+        must(o->verdict != CLIENT_PENDING || pending);
+        tell_outcome(p, o);
+    }
+    tell_outcome(p, client_final(p->client));
+    p->messages++;
+}
+
+static void next_message(struct play *p)
+{
+    message_over(p);
+    if (!(p->choice & TWO_MESSAGES) || p->messages > 1) {
+        client_quit(p->client);
+        return;
+    }
+    p->body = p->choice & EIGHT_BIT ? body_8bit : body_7bit;
+    client_message(p->client, &p->message);
+}
+
+static void feed_body(struct play *p)
+{
+    if (p->body.len == 0) {
+        client_body_end(p->client, &p->out);
+        return;
+    }
+    client_body(p->client, slice_head(p->body, 3), &p->out);
+    p->body = slice_skip(p->body, 3);
+}
+
+static void flush(struct play *p)
+{
+    must(buf_append(&p->said, buf_slice(&p->out)));
+    buf_clear(&p->out);
+    buf_clear(&p->transcript.text);
+}
+
+/* Until the client waits for the server, or is done. */
+static void run(struct play *p)
+{
+    while (!p->over) {
+        struct cursor in = {buf_slice(&p->in)};
+        enum client_need need = client_step(p->client, &in, &p->out);
+
+        must(++p->steps < STEPS_MAX);
+        must(client_timeout_s(p->client) > 0 || need == CLIENT_DONE || need == CLIENT_MESSAGE_DONE);
+        buf_consume(&p->in, buf_len(&p->in) - in.rest.len);
+        switch (need) {
+        case CLIENT_WANTS_INPUT: flush(p); return;
+        case CLIENT_WANTS_BODY: feed_body(p); break;
+        case CLIENT_MESSAGE_DONE: next_message(p); break;
+        case CLIENT_DONE:
+            flush(p);
+            p->over = true;
+            break;
+        }
+    }
+}
+
+static void start(struct play *p, unsigned choice)
+{
+    static const enum step quit_after[] = {STEP_NONE, STEP_EHLO, STEP_MAIL, STEP_RCPT};
+    struct client_settings settings = {.ehlo = SLICE("me.example"), .transcript = &p->transcript};
+
+    *p = (struct play){.choice = choice};
+    settings.quit_after = quit_after[(choice & QUIT_AFTER) / 16];
+    transcript_init(&p->transcript, TRANSCRIPT_ALL, 64 * 1024);
+    buf_init(&p->in, SAID_MAX);
+    buf_init(&p->out, CLIENT_OUT_MAX);
+    buf_init(&p->said, SAID_MAX);
+    buf_init(&p->outcomes, SAID_MAX);
+    p->message = (struct client_message){.rcpts = rcpts, .size = 99, .sender = ann};
+    p->message.rcpt_count = choice & TWO_RCPTS ? 2 : RCPTS;
+    if (choice & NULL_SENDER)
+        p->message.sender = (struct address){.kind = ADDRESS_NULL};
+    p->message.body = choice & EIGHT_BIT ? BODY_8BITMIME : BODY_7BIT;
+    p->body = choice & EIGHT_BIT ? body_8bit : body_7bit;
+    p->client = client_new(&settings);
+    client_message(p->client, &p->message);
+    run(p);
+}
+
+/* The server hangs up; whoever is undecided gets an outcome. */
+static void hang_up(struct play *p)
+{
+    if (!p->over) {
+        client_fail(p->client, CLIENT_LOST);
+        run(p);
+    }
+    must(p->over);
+    if (p->messages == 0 || ((p->choice & TWO_MESSAGES) && p->messages == 1))
+        message_over(p);
+}
+
+static void done(struct play *p)
+{
+    client_free(p->client);
+    transcript_done(&p->transcript);
+    buf_done(&p->in);
+    buf_done(&p->out);
+    buf_done(&p->said);
+    buf_done(&p->outcomes);
+}
+
+static bool is_ours(struct slice line)
+{
+    static const struct slice commands[] = {
+        SLICE_INIT("EHLO me.example"),
+        SLICE_INIT("HELO me.example"),
+        SLICE_INIT("DATA"),
+        SLICE_INIT("RSET"),
+        SLICE_INIT("QUIT"),
+        SLICE_INIT("text"),
+        SLICE_INIT("\xe4text"),
+        SLICE_INIT("..text"),
+        SLICE_INIT(".."),
+        SLICE_INIT("..."),
+        SLICE_INIT("."),
+    };
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (slice_equal(line, commands[i]))
+            return true;
+    return slice_starts(line, SLICE("MAIL FROM:<")) || slice_starts(line, SLICE("RCPT TO:<"));
+}
+
+static void check_said(const struct play *p)
+{
+    struct slice said = buf_slice(&p->said), line;
+    bool eight_bit_said = false;
+
+    while (slice_cut(said, '\n', &line, &said)) {
+        must(slice_ends(line, SLICE("\r")));
+        line = slice_head(line, line.len - 1);
+        must(is_ours(line));
+        eight_bit_said = eight_bit_said || slice_ends(line, SLICE("BODY=8BITMIME"));
+        must(eight_bit_said || utf8_is_ascii(line));
+    }
+    /* A session that breaks off in the message may leave part of a line. */
+    must(said.len <= sizeof("\xe4text"));
+}
+
+/* One line of the server; chance cuts it, NULL does not. */
+static void feed_line(struct play *p, struct slice line, struct fuzz_chance *chance)
+{
+    while (line.len > 0 && !p->over) {
+        size_t n = chance == NULL ? line.len : fuzz_chunk(chance, line.len);
+
+        must(buf_append(&p->in, slice_head(line, n)));
+        line = slice_skip(line, n);
+        run(p);
+    }
+}
+
+static void play_lines(struct play *p, struct slice server, unsigned choice,
+                       struct fuzz_chance *chance)
+{
+    start(p, choice);
+    while (server.len > 0 && !p->over) {
+        size_t end = slice_find(server, '\n');
+
+        feed_line(p, slice_head(server, end + 1), chance);
+        server = slice_skip(server, end + 1);
+    }
+    hang_up(p);
+    check_said(p);
+}
+
+void fuzz_input(struct slice input)
+{
+    struct cursor c = {input};
+    unsigned choice = fuzz_choice(&c);
+    struct fuzz_chance chance = {fuzz_mix(choice)};
+    struct play whole, pieces, at_once;
+
+    play_lines(&whole, c.rest, choice, NULL);
+    play_lines(&pieces, c.rest, choice, &chance);
+    must(slice_equal(buf_slice(&whole.said), buf_slice(&pieces.said)));
+    must(slice_equal(buf_slice(&whole.outcomes), buf_slice(&pieces.outcomes)));
+
+    start(&at_once, choice);
+    must(buf_append(&at_once.in, slice_head(c.rest, SAID_MAX)));
+    run(&at_once);
+    hang_up(&at_once);
+    check_said(&at_once);
+    done(&whole);
+    done(&pieces);
+    done(&at_once);
+}
