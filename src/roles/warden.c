@@ -238,9 +238,12 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
     for (size_t i = 0; i < w->child_count; i++)
         if (!w->children[i].ready)
             return;
-    if (!w->told_ready && w->options->ready != NULL)
-        w->options->ready(w->options->ctx);
+    if (w->told_ready)
+        return;
     w->told_ready = true;
+    tell(w, EVENT_ROLE, SLICE("started, version " POSTROAD_VERSION));
+    if (w->options->ready != NULL)
+        w->options->ready(w->options->ctx);
 }
 
 static void child_closed(struct channel *channel)
