@@ -166,7 +166,7 @@ static void delays(void **state)
         e.number[FIELD_DELAY_US] = seconds[i].us;
         buf_init(&out, 1000);
         check(log_line_write(&out, &e, SLICE("h"), 0));
-        struct slice line = buf_slice(&out), head, tail, digits;
+        struct slice line = buf_slice(&out), head, tail, digits = {0};
         check(slice_cut(line, '=', &head, &tail) && slice_cut(tail, ',', &digits, &tail));
         check_slice(digits, slice_of(seconds[i].text));
         buf_done(&out);
