@@ -147,8 +147,7 @@ static void paths_are_taken_or_left(void **state)
     struct arena arena = {0};
 
     (void)state;
-    CHECK_ROWS(i, paths)
-    {
+    CHECK_ROWS (i, paths) {
         const struct path_row *row = &paths[i];
         struct slice text = guarded(row->text);
         struct cursor c = {text};
@@ -215,8 +214,7 @@ static void mailboxes_are_written_canonically(void **state)
     struct address got;
 
     (void)state;
-    CHECK_ROWS(i, mailboxes)
-    {
+    CHECK_ROWS (i, mailboxes) {
         struct slice text = guarded(mailboxes[i].text);
         check_int(address_parse(text, &arena, &got), mailboxes[i].ok);
         guarded_free(text);
@@ -324,8 +322,7 @@ static void nothing_is_written_in_part(void **state)
         buf_done(&out);
     }
     buf_init(&out, 100);
-    CHECK_ROWS(i, bad)
-    {
+    CHECK_ROWS (i, bad) {
         a.local = bad[i];
         check(!address_write(&out, &a));
         a.local = SLICE("a");
@@ -360,8 +357,7 @@ static void equality(void **state)
     struct address a, b;
 
     (void)state;
-    CHECK_ROWS(i, pairs)
-    {
+    CHECK_ROWS (i, pairs) {
         check(address_parse(pairs[i].a, &arena, &a) && address_parse(pairs[i].b, &arena, &b));
         check_int(address_equal(&a, &b), pairs[i].equal);
         check_int(address_equal(&b, &a), pairs[i].equal);

@@ -57,10 +57,10 @@ static bool rule_has(const struct rule *rule, int byte)
 static void classes_follow_the_abnf(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rules)
-    for (int byte = 0; byte < 256; byte++)
-        if (char_is((char)byte, rules[i].class) != rule_has(&rules[i], byte))
-            fail_msg("class 0x%x, byte %d", rules[i].class, byte);
+    CHECK_ROWS (i, rules)
+        for (int byte = 0; byte < 256; byte++)
+            if (char_is((char)byte, rules[i].class) != rule_has(&rules[i], byte))
+                fail_msg("class 0x%x, byte %d", rules[i].class, byte);
 }
 
 int main(void)

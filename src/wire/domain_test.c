@@ -145,8 +145,7 @@ static void names_and_literals(void **state)
     struct arena arena = {0};
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice text = guarded(rows[i].text), got = SLICE("untouched");
         check_int(rows[i].parse(text, &arena, &got), rows[i].ok);
         check_slice(got, rows[i].ok ? rows[i].out : SLICE("untouched"));
@@ -177,8 +176,7 @@ static void ipv6_bytes(void **state)
     };
 
     (void)state;
-    CHECK_ROWS(i, texts)
-    {
+    CHECK_ROWS (i, texts) {
         unsigned char got[16] = {0};
         check_int(ipv6_parse(texts[i].text, got), texts[i].ok);
         assert_memory_equal(got, texts[i].bytes, sizeof(got));

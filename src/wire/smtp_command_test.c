@@ -114,8 +114,7 @@ static void lines(void **state)
     struct smtp_command got;
 
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice line = guarded(rows[i].line);
         check_int(smtp_command_parse(line, &arena, &got), rows[i].fault);
         check_int(got.verb, rows[i].verb);

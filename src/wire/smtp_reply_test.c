@@ -32,14 +32,14 @@ static void replies_are_written(void **state)
     struct buf out;
 
     (void)state;
-    CHECK_ROWS(i, writes)
-    for (size_t max = 0; max <= writes[i].written.len; max++) {
-        bool fits = max == writes[i].written.len;
-        buf_init(&out, max);
-        check_int(reply_write(&out, &writes[i].reply), fits);
-        check_slice(buf_slice(&out), fits ? writes[i].written : SLICE(""));
-        buf_done(&out);
-    }
+    CHECK_ROWS (i, writes)
+        for (size_t max = 0; max <= writes[i].written.len; max++) {
+            bool fits = max == writes[i].written.len;
+            buf_init(&out, max);
+            check_int(reply_write(&out, &writes[i].reply), fits);
+            check_slice(buf_slice(&out), fits ? writes[i].written : SLICE(""));
+            buf_done(&out);
+        }
 }
 
 /* Text of many lengths: no line above 512 bytes, nothing lost but the blanks at the breaks. */
@@ -50,32 +50,32 @@ static void long_text_is_wrapped(void **state)
     struct buf text, out, joined;
 
     (void)state;
-    CHECK_ROWS(i, words)
-    for (size_t count = 60; count < 800; count++) {
-        buf_init(&text, 5000);
-        buf_init(&out, 10000);
-        buf_init(&joined, 5000);
-        for (size_t n = 0; n < count; n++)
-            buf_append(&text, words[i]);
-        struct reply r = {451, SLICE("4.7.1"), buf_slice(&text)};
-        check(reply_write(&out, &r));
+    CHECK_ROWS (i, words)
+        for (size_t count = 60; count < 800; count++) {
+            buf_init(&text, 5000);
+            buf_init(&out, 10000);
+            buf_init(&joined, 5000);
+            for (size_t n = 0; n < count; n++)
+                buf_append(&text, words[i]);
+            struct reply r = {451, SLICE("4.7.1"), buf_slice(&text)};
+            check(reply_write(&out, &r));
 
-        struct slice line, rest = buf_slice(&out);
-        while (slice_cut(rest, '\n', &line, &rest)) {
-            check(line.len + 1 <= REPLY_LINE_MAX && slice_ends(line, SLICE("\r")));
-            check(slice_starts(line, rest.len > 0 ? SLICE("451-4.7.1") : SLICE("451 4.7.1")));
-            line = slice_skip(slice_head(line, line.len - 1), sizeof("451-4.7.1 ") - 1);
-            check(utf8_valid(line));
-            buf_append(&joined, line);
-            if (rest.len > 0 && slice_ends(words[i], SLICE(" ")))
-                buf_append_char(&joined, ' ');
+            struct slice line, rest = buf_slice(&out);
+            while (slice_cut(rest, '\n', &line, &rest)) {
+                check(line.len + 1 <= REPLY_LINE_MAX && slice_ends(line, SLICE("\r")));
+                check(slice_starts(line, rest.len > 0 ? SLICE("451-4.7.1") : SLICE("451 4.7.1")));
+                line = slice_skip(slice_head(line, line.len - 1), sizeof("451-4.7.1 ") - 1);
+                check(utf8_valid(line));
+                buf_append(&joined, line);
+                if (rest.len > 0 && slice_ends(words[i], SLICE(" ")))
+                    buf_append_char(&joined, ' ');
+            }
+            check_int(rest.len, 0);
+            check_slice(buf_slice(&joined), buf_slice(&text));
+            buf_done(&text);
+            buf_done(&out);
+            buf_done(&joined);
         }
-        check_int(rest.len, 0);
-        check_slice(buf_slice(&joined), buf_slice(&text));
-        buf_done(&text);
-        buf_done(&out);
-        buf_done(&joined);
-    }
 }
 
 static const struct {
@@ -102,8 +102,7 @@ static const struct {
 static void one_line(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, reply_lines)
-    {
+    CHECK_ROWS (i, reply_lines) {
         struct slice line = guarded(reply_lines[i].line);
         struct reply_line got = {.code = 0};
         check_int(reply_line_parse(line, &got), reply_lines[i].ok);
@@ -136,8 +135,7 @@ static const struct {
 static void enhanced_codes_are_taken(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, enhanced_codes)
-    {
+    CHECK_ROWS (i, enhanced_codes) {
         struct slice text = guarded(enhanced_codes[i].text), code = {NULL, 0};
         struct cursor c = {text};
         check_int(enhanced_code_take(&c, &code), enhanced_codes[i].ok);
@@ -230,20 +228,20 @@ static void replies_are_read_in_any_chunks(void **state)
 
     (void)state;
     reply_reader_init(&r, TEXT_MAX);
-    CHECK_ROWS(i, reads)
-    for (size_t piece = 1; piece <= reads[i].in.len + 1; piece++) {
-        const struct read_row *row = &reads[i];
-        struct slice left;
-        reply_reader_reset(&r);
-        check_int(feed(&r, row->in, piece, &left), row->progress);
-        if (row->progress != REPLY_COMPLETE)
-            continue;
-        check_int(r.code, row->code);
-        check_slice(buf_slice(&r.text), row->text);
-        check_slice(r.enhanced, row->enhanced);
-        check_slice(left, row->left);
-        check_int(r.cut, row->cut);
-    }
+    CHECK_ROWS (i, reads)
+        for (size_t piece = 1; piece <= reads[i].in.len + 1; piece++) {
+            const struct read_row *row = &reads[i];
+            struct slice left;
+            reply_reader_reset(&r);
+            check_int(feed(&r, row->in, piece, &left), row->progress);
+            if (row->progress != REPLY_COMPLETE)
+                continue;
+            check_int(r.code, row->code);
+            check_slice(buf_slice(&r.text), row->text);
+            check_slice(r.enhanced, row->enhanced);
+            check_slice(left, row->left);
+            check_int(r.cut, row->cut);
+        }
     reply_reader_done(&r);
 }
 
@@ -259,24 +257,24 @@ static void long_lines_lose_their_end(void **state)
     (void)state;
     reply_reader_init(&r, 10000);
     buf_init(&in, 200000);
-    CHECK_ROWS(i, lens)
-    for (size_t p = 0; p < sizeof(pieces) / sizeof(*pieces); p++) {
-        struct slice left;
-        size_t kept = lens[i] + 4 < REPLY_READ_LINE_MAX ? lens[i] : REPLY_READ_LINE_MAX - 4;
-        buf_clear(&in);
-        buf_append(&in, SLICE("250-"));
-        for (size_t n = 0; n < lens[i]; n++)
-            buf_append_char(&in, 'x');
-        buf_append(&in, SLICE("\n250 end\r\n251 next\r\n"));
+    CHECK_ROWS (i, lens)
+        for (size_t p = 0; p < sizeof(pieces) / sizeof(*pieces); p++) {
+            struct slice left;
+            size_t kept = lens[i] + 4 < REPLY_READ_LINE_MAX ? lens[i] : REPLY_READ_LINE_MAX - 4;
+            buf_clear(&in);
+            buf_append(&in, SLICE("250-"));
+            for (size_t n = 0; n < lens[i]; n++)
+                buf_append_char(&in, 'x');
+            buf_append(&in, SLICE("\n250 end\r\n251 next\r\n"));
 
-        reply_reader_reset(&r);
-        check_int(feed(&r, buf_slice(&in), pieces[p], &left), REPLY_COMPLETE);
-        check_slice(left, SLICE("251 next\r\n"));
-        check_int(r.lines, 2);
-        check_int(buf_len(&r.text), kept + sizeof("\nend") - 1);
-        check(slice_ends(buf_slice(&r.text), SLICE("x\nend")));
-        check_int(r.cut, kept < lens[i]);
-    }
+            reply_reader_reset(&r);
+            check_int(feed(&r, buf_slice(&in), pieces[p], &left), REPLY_COMPLETE);
+            check_slice(left, SLICE("251 next\r\n"));
+            check_int(r.lines, 2);
+            check_int(buf_len(&r.text), kept + sizeof("\nend") - 1);
+            check(slice_ends(buf_slice(&r.text), SLICE("x\nend")));
+            check_int(r.cut, kept < lens[i]);
+        }
     buf_done(&in);
     reply_reader_done(&r);
 }

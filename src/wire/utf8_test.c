@@ -74,8 +74,7 @@ static const struct {
 static void broken_forms(void **state)
 {
     (void)state;
-    CHECK_ROWS(i, rows)
-    {
+    CHECK_ROWS (i, rows) {
         struct slice text = guarded(rows[i].text);
         check_int(utf8_valid(text), rows[i].valid);
         guarded_free(text);
