@@ -158,10 +158,10 @@ int channel_send(struct channel *c, enum message_kind kind, struct slice body,
     struct buf message;
     int code = -EMSGSIZE;
 
+    if (!channel_is_open(c)) /* perhaps never was: then self and peer say nothing */
+        return -ENOTCONN;
     assert(message_allowed(kind, c->self, c->peer));
     assert(file == NULL || handle < 0);
-    if (!channel_is_open(c))
-        return -ENOTCONN;
     buf_init(&message, CHANNEL_MESSAGE_MAX);
     if (put_u16(&message, (uint16_t)kind) && buf_append(&message, body))
         code = send_or_queue(c, buf_slice(&message), file, handle);

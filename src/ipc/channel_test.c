@@ -167,6 +167,16 @@ static void test_too_long(void **state)
     setup_done(&s);
 }
 
+/* A peer that has not come yet is one that is away. */
+static void test_never_opened(void **state)
+{
+    struct channel c = {.watch = {.handle = -1}};
+
+    (void)state;
+    assert_int_equal(channel_send(&c, MESSAGE_DURABLE, SLICE("x"), NULL, -1), -ENOTCONN);
+    channel_close(&c);
+}
+
 /* The last word of a peer that left our messages unread is heard. */
 static void test_last_word(void **state)
 {
@@ -387,10 +397,10 @@ static void test_free_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backlog),     cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_last_word),   cmocka_unit_test(test_cargo),
-        cmocka_unit_test(test_violations),  cmocka_unit_test(test_raw_violations),
-        cmocka_unit_test(test_free_inside),
+        cmocka_unit_test(test_backlog),        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_never_opened),   cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_cargo),          cmocka_unit_test(test_violations),
+        cmocka_unit_test(test_raw_violations), cmocka_unit_test(test_free_inside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
