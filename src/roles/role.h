@@ -38,7 +38,7 @@ struct role_calls {
     void (*done)(struct role *r); /* release what the role owns, not the role itself */
 };
 
-enum { ROLE_PENDING_MAX = 64, ROLE_EVENTS_MAX = 48 * 1024 };
+enum { ROLE_PENDING_MAX = 256, ROLE_EVENTS_MAX = 48 * 1024 };
 
 struct role_pending {
     enum message_kind kind; /* MESSAGE_PEER or MESSAGE_LISTEN */
