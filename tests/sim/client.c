@@ -1,0 +1,462 @@
+/*
+ * client.c - SMTP clients with good and bad manners.
+ *
+ * A client writes into its outbox and notes in `expected` what the next replies will answer; a
+ * pump moves the outbox to the connection, all at once or in drips, up to the byte where the plan
+ * says that it ends. Replies are taken one at a time, and each may put more into the outbox. So
+ * every manner of speaking is the same code with another pump.
+ */
+#include "sim/client.h"
+
+#include "base/memory.h"
+#include "loop/stream.h"
+
+#include <string.h>
+
+enum { EXPECTED_MAX = 32, OUTBOX_MAX = 4 * 1024 * 1024, DRIPS_MAX = 100 };
+
+enum step {
+    STEP_BANNER,
+    STEP_EHLO,
+    STEP_MAIL,
+    STEP_RCPT,
+    STEP_DATA,
+    STEP_BODY,
+    STEP_RSET,
+    STEP_QUIT
+};
+
+/* What a reply will answer. */
+struct expected {
+    enum step step;
+    struct sent *sent;
+    unsigned rcpt;
+};
+
+struct plan {
+    unsigned messages;
+    bool pipelines;
+    bool hurries;      /* the next message's commands leave together with a body */
+    unsigned drip;     /* bytes at once; 0: as they come */
+    uint64_t stop_at;  /* bytes; UINT64_MAX: to the end */
+    bool falls_silent; /* else hangs up */
+};
+
+struct client {
+    struct list link;
+    struct internet *internet;
+    char name[16];
+    struct plan plan;
+    struct stream stream;
+    struct timer pump;
+    struct buf outbox;
+    uint64_t queued; /* bytes that ever went into the outbox */
+    uint64_t moved;  /* ... and out of it */
+    struct expected expected[EXPECTED_MAX];
+    unsigned first, count;
+    struct sent *body; /* the one on its way, and where it ends */
+    uint64_t body_end;
+    bool quitting;
+    bool stopped;
+};
+
+struct internet {
+    struct internet_options o;
+    struct net *net;
+    struct loop *loop;
+    struct list clients;
+    unsigned count;
+    unsigned ever;
+    const char *complaint;
+};
+
+static uint64_t draw(struct internet *n, uint64_t below)
+{
+    return random_below(n->o.chance, below);
+}
+
+#define NOTE(c, ...) history_note((c)->internet->o.history, (c)->name, __VA_ARGS__)
+
+static void client_free(struct client *c)
+{
+    stream_close(&c->stream);
+    timer_cancel(c->internet->loop, &c->pump);
+    buf_done(&c->outbox);
+    list_remove(&c->link);
+    c->internet->count--;
+    memory_free(c);
+}
+
+/* --- what leaves --- */
+
+/* False when the plan ended and the client is gone. */
+static bool pump(struct client *c)
+{
+    struct slice waiting = buf_slice(&c->outbox);
+    /* Faster with much to say, else it takes days. */
+    size_t some = c->plan.drip == 0 ? waiting.len
+                                    : 1 + draw(c->internet, c->plan.drip + waiting.len / DRIPS_MAX);
+
+    if (c->stopped || !stream_is_open(&c->stream) || c->stream.connecting)
+        return true;
+    some = some < waiting.len ? some : waiting.len;
+    some = some < buf_room(&c->stream.out) ? some : buf_room(&c->stream.out);
+    if (c->moved + some >= c->plan.stop_at) {
+        some = (size_t)(c->plan.stop_at - c->moved);
+        c->stopped = true;
+    }
+    (void)buf_append(&c->stream.out, slice_head(waiting, some));
+    buf_consume(&c->outbox, some);
+    c->moved += some;
+    if (c->body != NULL && c->moved >= c->body_end) {
+        c->body->whole = true;
+        c->body = NULL;
+    }
+    if (c->stopped && !c->plan.falls_silent) {
+        NOTE(c, "hangs up");
+        stream_flush(&c->stream);
+        client_free(c);
+        return false;
+    }
+    if (c->stopped)
+        NOTE(c, "falls silent");
+    stream_flush(&c->stream);
+    if (c->plan.drip != 0 && buf_len(&c->outbox) > 0)
+        timer_set(c->internet->loop, &c->pump, 1 + draw(c->internet, 200));
+    return true;
+}
+
+static void on_pump(struct timer *t)
+{
+    (void)pump(LIST_ENTRY(t, struct client, pump));
+}
+
+static void say(struct client *c, const char *text)
+{
+    size_t before = buf_len(&c->outbox);
+
+    (void)buf_append(&c->outbox, slice_of(text));
+    c->queued += buf_len(&c->outbox) - before;
+}
+
+static void expect(struct client *c, enum step step, struct sent *sent, unsigned rcpt)
+{
+    c->expected[(c->first + c->count++) % EXPECTED_MAX] = (struct expected){step, sent, rcpt};
+}
+
+static void say_quit(struct client *c)
+{
+    say(c, "QUIT\r\n");
+    expect(c, STEP_QUIT, NULL, 0);
+    c->quitting = true;
+}
+
+static void say_mail(struct client *c, struct sent *s)
+{
+    struct buf line;
+
+    buf_init(&line, 1024);
+    (void)buf_append(&line, SLICE("MAIL FROM:<"));
+    sent_sender(s, &line);
+    (void)buf_printf(&line, "> SIZE=%zu\r\n", s->size + 100);
+    (void)buf_append_char(&line, '\0');
+    say(c, buf_slice(&line).data);
+    buf_done(&line);
+    expect(c, STEP_MAIL, s, 0);
+}
+
+static void say_rcpt(struct client *c, struct sent *s, unsigned rcpt)
+{
+    struct buf line;
+
+    buf_init(&line, 1024);
+    (void)buf_append(&line, SLICE("RCPT TO:<"));
+    sent_rcpt_address(&s->rcpts[rcpt], &line);
+    (void)buf_append(&line, SLICE(">\r\n"));
+    (void)buf_append_char(&line, '\0');
+    say(c, buf_slice(&line).data);
+    buf_done(&line);
+    expect(c, STEP_RCPT, s, rcpt);
+}
+
+static void say_data(struct client *c, struct sent *s)
+{
+    say(c, "DATA\r\n");
+    expect(c, STEP_DATA, s, 0);
+}
+
+static void say_rset(struct client *c)
+{
+    say(c, "RSET\r\n");
+    expect(c, STEP_RSET, NULL, 0);
+}
+
+/* RFC 5321 4.5.2. */
+static void stuff_dots(struct slice body, struct buf *out)
+{
+    while (body.len > 0) {
+        size_t line = slice_find(body, '\n') + 1;
+
+        if (body.data[0] == '.')
+            (void)buf_append_char(out, '.');
+        (void)buf_append(out, slice_head(body, line));
+        body = slice_skip(body, line);
+    }
+    (void)buf_append(out, SLICE(".\r\n"));
+}
+
+static void next_message(struct client *c);
+
+static void say_body(struct client *c, struct sent *s)
+{
+    size_t before = buf_len(&c->outbox);
+    struct buf body;
+
+    buf_init(&body, 2 * BODY_MAX);
+    sent_body(s, &body);
+    stuff_dots(buf_slice(&body), &c->outbox);
+    buf_done(&body);
+    c->queued += buf_len(&c->outbox) - before;
+    c->body = s;
+    c->body_end = c->queued;
+    expect(c, STEP_BODY, s, 0);
+    if (c->plan.hurries)
+        next_message(c);
+}
+
+static void next_message(struct client *c)
+{
+    struct sent *s =
+        c->plan.messages == 0 ? NULL : ledger_add(c->internet->o.ledger, c->internet->o.chance);
+
+    if (s == NULL) {
+        say_quit(c);
+        return;
+    }
+    c->plan.messages--;
+    say_mail(c, s);
+    if (!c->plan.pipelines)
+        return;
+    for (unsigned i = 0; i < s->rcpt_count; i++)
+        say_rcpt(c, s, i);
+    say_data(c, s);
+}
+
+/* --- what comes --- */
+
+static void give_up(struct client *c)
+{
+    say_rset(c);
+    if (!c->quitting)
+        next_message(c);
+}
+
+static bool has_accepted(const struct sent *s)
+{
+    for (unsigned i = 0; i < s->rcpt_count; i++)
+        if (s->rcpts[i].accepted)
+            return true;
+    return false;
+}
+
+static void note_acked(struct client *c, struct sent *s, struct slice text)
+{
+    static const struct slice as = SLICE_INIT("queued as ");
+
+    s->acked = true;
+    for (; text.len > as.len; text = slice_skip(text, 1)) {
+        if (!slice_starts(text, as))
+            continue;
+        text = slice_trim(slice_skip(text, as.len));
+        size_t len = text.len < sizeof(s->id) - 1 ? text.len : sizeof(s->id) - 1;
+        memcpy(s->id, text.data, len);
+        break;
+    }
+    NOTE(c, "message %u of %zu bytes is acknowledged as %s", s->number, s->size, s->id);
+}
+
+static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)
+{
+    if (c->plan.pipelines)
+        return;
+    if (rcpt + 1 < s->rcpt_count)
+        say_rcpt(c, s, rcpt + 1);
+    else if (has_accepted(s))
+        say_data(c, s);
+    else
+        give_up(c);
+}
+
+static void on_reply(struct client *c, unsigned code, struct slice text)
+{
+    struct expected e = c->expected[c->first];
+
+    if (c->count == 0)
+        return; /* 421 out of nothing */
+    c->first = (c->first + 1) % EXPECTED_MAX;
+    c->count--;
+    switch (e.step) {
+    case STEP_BANNER:
+        if (code == 220) {
+            say(c, "EHLO client.example\r\n");
+            expect(c, STEP_EHLO, NULL, 0);
+        }
+        return;
+    case STEP_EHLO: next_message(c); return;
+    case STEP_MAIL:
+        if (c->plan.pipelines)
+            return;
+        if (code == 250)
+            say_rcpt(c, e.sent, 0);
+        else
+            give_up(c);
+        return;
+    case STEP_RCPT:
+        e.sent->rcpts[e.rcpt].accepted = code == 250;
+        after_rcpt(c, e.sent, e.rcpt);
+        return;
+    case STEP_DATA:
+        if (code == 354)
+            say_body(c, e.sent);
+        else
+            give_up(c);
+        return;
+    case STEP_BODY:
+        if (code == 250)
+            note_acked(c, e.sent, text);
+        else
+            NOTE(c, "message %u is answered %u%.*s", e.sent->number, code, SLICE_PRINTF(text));
+        if (!c->plan.hurries)
+            next_message(c);
+        return;
+    case STEP_RSET:
+    case STEP_QUIT: return;
+    }
+}
+
+/* Takes one whole reply; false when there is none yet. */
+static bool take_reply(struct client *c)
+{
+    struct slice in = buf_slice(&c->stream.in), rest = in, line;
+
+    while (slice_cut(rest, '\n', &line, &rest)) {
+        if (line.len < 4 || line.data[3] == '-')
+            continue;
+        unsigned code = 0;
+        for (int i = 0; i < 3; i++)
+            code = code * 10 + (unsigned)(line.data[i] - '0');
+        on_reply(c, code, slice_trim(slice_head(slice_skip(line, 3), line.len - 4)));
+        buf_consume(&c->stream.in, in.len - rest.len);
+        return true;
+    }
+    return false;
+}
+
+static void on_stream(struct stream *stream, enum stream_event event)
+{
+    struct client *c = LIST_ENTRY(stream, struct client, stream);
+
+    switch (event) {
+    case STREAM_READABLE:
+        while (take_reply(c))
+            ;
+        (void)pump(c);
+        return;
+    case STREAM_CONNECTED:
+    case STREAM_DRAINED: (void)pump(c); return;
+    case STREAM_EOF:
+    case STREAM_FAILED:
+        if (!c->quitting)
+            NOTE(c, event == STREAM_EOF ? "is hung up on" : "loses its connection");
+        client_free(c);
+        return;
+    }
+}
+
+/* --- plans --- */
+
+static struct plan draw_plan(struct internet *n, bool polite)
+{
+    struct plan p = {.messages = 1 + (unsigned)draw(n, 4), .stop_at = UINT64_MAX};
+
+    p.pipelines = draw(n, 2) == 0;
+    p.hurries = p.pipelines && draw(n, 2) == 0;
+    if (draw(n, 6) == 0)
+        p.drip = 1 + (unsigned)draw(n, draw(n, 2) == 0 ? 30 : 20000);
+    if (polite || draw(n, 3) != 0)
+        return p;
+    p.stop_at = draw(n, draw(n, 2) == 0 ? 400 : 60000);
+    p.falls_silent = draw(n, 4) == 0;
+    return p;
+}
+
+void internet_add_client(struct internet *n, bool polite)
+{
+    struct client *c = MEMORY_NEW(struct client);
+
+    c->internet = n;
+    (void)snprintf(c->name, sizeof(c->name), "client %u", n->ever++);
+    c->plan = draw_plan(n, polite);
+    buf_init(&c->outbox, OUTBOX_MAX);
+    timer_init(&c->pump, on_pump);
+    list_append(&n->clients, &c->link);
+    n->count++;
+    NOTE(c, "connects");
+    expect(c, STEP_BANNER, NULL, 0);
+    if (stream_connect(&c->stream, n->loop, &n->o.server, 64 * 1024, 64 * 1024, on_stream) < 0)
+        client_free(c);
+}
+
+unsigned internet_clients(const struct internet *n)
+{
+    return n->count;
+}
+
+bool internet_step(struct internet *n)
+{
+    uint64_t at_ms;
+    bool due = loop_next_ms(n->loop, &at_ms) && at_ms <= n->o.clock->now_us / 1000;
+
+    if (!due && !fake_net_is_ready(n->net))
+        return false;
+    (void)loop_round(n->loop, false);
+    return true;
+}
+
+bool internet_next_us(const struct internet *n, uint64_t *at_us)
+{
+    uint64_t at_ms;
+
+    if (!loop_next_ms(n->loop, &at_ms))
+        return false;
+    *at_us = at_ms * 1000;
+    return true;
+}
+
+struct internet *internet_new(const struct internet_options *options)
+{
+    static const struct net_address home = {
+        .ip = {[10] = 0xff, [11] = 0xff, 198, 51, 100, 7}
+    };
+    struct internet *n = MEMORY_NEW(struct internet);
+
+    n->o = *options;
+    n->net = fake_net_new(n->o.network, &home);
+    n->loop = loop_new(n->net, &n->o.clock->clock);
+    list_init(&n->clients);
+    return n;
+}
+
+void internet_free(struct internet *n)
+{
+    LIST_EACH (node, &n->clients)
+        client_free(LIST_ENTRY(node, struct client, link));
+    loop_free(n->loop);
+    n->net->ops->free(n->net);
+    memory_free(n);
+}
+
+const char *internet_complaint(const struct internet *n)
+{
+    return n->complaint;
+}

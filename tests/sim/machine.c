@@ -1,0 +1,641 @@
+/*
+ * machine.c - the simulated computer.
+ *
+ * A process is a role as its constructor makes it, with a door of its own to disk and network.
+ * Killing frees it through the same code as a good end, but behind dead doors: whatever its
+ * destructors say or unlink has no effect, and memory and handles are given back as the kernel
+ * would. So a leak shows as a handle that is still open when the power is off.
+ *
+ * The warden is the one of roles/warden.c without processes, signals and configuration: the same
+ * messages in the same order, the same doubling pause, the same order of draining.
+ */
+#include "sim/machine.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "fakes/random.h"
+#include "fakes/worker.h"
+#include "loop/listener.h"
+#include "queue/queue.h"
+#include "queue/queue_in.h"
+#include "roles/role.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum {
+    BACKOFF_FIRST_MS = 50,
+    BACKOFF_MAX_MS = 10000,
+    STEADY_MS = 10000,
+    DRAIN_TIMEOUT_MS = 20000,
+};
+
+struct process {
+    struct machine *machine;
+    enum role_kind kind;
+    unsigned index;
+    char name[16];
+    bool dead;         /* what its doors look at */
+    struct role *role; /* NULL: not running */
+    struct role_doors doors;
+    struct fake_worker *worker;
+    uint64_t job_at_us; /* when its worker goes on; 0: nothing waits */
+    /* the warden's */
+    struct channel channel;
+    struct timer restart;
+    bool exited; /* and the warden does not know yet */
+    uint64_t started_ms;
+    unsigned backoff_ms;
+};
+
+struct machine {
+    struct machine_options o;
+    struct fake_random random; /* the program's */
+    bool on;
+    unsigned receivers;
+    struct process processes[MACHINE_PROCESSES_MAX];
+    unsigned count;
+    struct process *running; /* whose code runs now */
+    const char *complaint;
+    unsigned deaths;
+    /* the warden's */
+    struct net *net;
+    struct loop *loop;
+    struct disk_file *settings;
+    struct channel scribe;
+    struct timer drain_deadline;
+    int listener;
+    unsigned drain_stage;
+    bool drain_wanted; /* somebody told it to */
+    bool draining;
+};
+
+static const struct {
+    enum role_kind a, b;
+} edges[] = {
+    {ROLE_RECEIVER, ROLE_COURIER},
+    {ROLE_COURIER,  ROLE_POSTMAN},
+    {ROLE_RECEIVER, ROLE_SCRIBE },
+    {ROLE_COURIER,  ROLE_SCRIBE },
+    {ROLE_POSTMAN,  ROLE_SCRIBE },
+};
+
+static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN,
+                                             ROLE_SCRIBE};
+
+enum {
+    EDGES = sizeof(edges) / sizeof(*edges),
+    STAGES = sizeof(drain_order) / sizeof(*drain_order)
+};
+
+#define NOTE(m, who, ...) history_note((m)->o.history, who, __VA_ARGS__)
+
+/* --- what the processes get --- */
+
+static struct process *process_of(const struct role_doors *doors)
+{
+    return (struct process *)(void *)((char *)(uintptr_t)doors - offsetof(struct process, doors));
+}
+
+static struct worker *new_worker(const struct role_doors *doors, unsigned threads,
+                                 void (*wake)(void *ctx), void *ctx)
+{
+    struct process *p = process_of(doors);
+
+    (void)threads;
+    p->worker = fake_worker_new(p->machine->o.chance, wake, ctx);
+    return &p->worker->worker;
+}
+
+/* "Jan  1 00:00:00 mx postroad/qmgr[42]: text": the time and the number say nothing here. */
+static void write_log(const struct role_doors *doors, struct slice lines)
+{
+    const struct machine *m = process_of(doors)->machine;
+    struct slice line;
+
+    if (m->o.history->out == NULL)
+        return;
+    while (slice_cut(lines, '\n', &line, &lines)) {
+        struct slice at = slice_skip(line, slice_find(line, '/') + 1);
+        struct slice tag = slice_head(at, slice_find(at, '['));
+        struct slice text = slice_skip(at, slice_find(at, ']') + 3);
+
+        NOTE(m, "log", "%.*s: %.*s", SLICE_PRINTF(tag), SLICE_PRINTF(text));
+    }
+}
+
+/* Nothing rots in this world, and what a crash tears was never acknowledged: who tells of damage
+ * is wrong, or has done it. */
+static void tell_failure(void *ctx, int code, const char *operation, struct slice name)
+{
+    struct machine *m = ctx;
+    const char *who = m->running == NULL ? "machine" : m->running->name;
+
+    if (m->running != NULL && m->running->dead)
+        return;
+    NOTE(m, who, "cannot %s %.*s: %s", operation, SLICE_PRINTF(name), strerrordesc_np(-code));
+    if (code == -EBADMSG && m->complaint == NULL)
+        m->complaint = "damage was told where nothing is damaged";
+}
+
+/* --- wiring: as the warden --- */
+
+static void send_peer(struct channel *to, enum role_kind kind, unsigned index, int handle)
+{
+    struct buf body;
+
+    buf_init(&body, 16);
+    (void)put_u8(&body, (uint8_t)kind);
+    (void)put_u32(&body, index);
+    (void)channel_send(to, MESSAGE_PEER, buf_slice(&body), NULL, handle);
+    buf_done(&body);
+}
+
+static void wire(struct machine *m, struct process *a, struct process *b)
+{
+    int ends[2];
+
+    (void)m->net->ops->pair(m->net, ends);
+    send_peer(&a->channel, b->kind, b->index, ends[0]);
+    send_peer(&b->channel, a->kind, a->index, ends[1]);
+    m->net->ops->close(m->net, ends[0]);
+    m->net->ops->close(m->net, ends[1]);
+}
+
+static bool may_talk(enum role_kind a, enum role_kind b)
+{
+    for (size_t i = 0; i < EDGES; i++)
+        if ((edges[i].a == a && edges[i].b == b) || (edges[i].a == b && edges[i].b == a))
+            return true;
+    return false;
+}
+
+static void from_child(struct channel *c, enum message_kind kind, struct slice body,
+                       struct disk_file *file, int handle)
+{
+    struct process *p = LIST_ENTRY(c, struct process, channel);
+
+    (void)kind, (void)body, (void)file, (void)handle; /* the matrix allows READY only */
+    NOTE(p->machine, p->name, "is ready");
+}
+
+static void child_closed(struct channel *c)
+{
+    (void)c; /* the process's end is noticed by itself */
+}
+
+static void from_scribe(struct channel *c, enum message_kind kind, struct slice body,
+                        struct disk_file *file, int handle)
+{
+    (void)c, (void)kind, (void)body, (void)file, (void)handle;
+}
+
+static void wire_self(struct machine *m, struct process *scribe)
+{
+    int ends[2];
+
+    channel_close(&m->scribe);
+    (void)m->net->ops->pair(m->net, ends);
+    send_peer(&scribe->channel, ROLE_WARDEN, 0, ends[1]);
+    m->net->ops->close(m->net, ends[1]);
+    (void)channel_open(&m->scribe, m->loop, ends[0], ROLE_WARDEN, ROLE_SCRIBE, from_scribe,
+                       child_closed);
+}
+
+static void send_settings(struct machine *m, struct process *p)
+{
+    struct buf body;
+
+    buf_init(&body, 64);
+    (void)put_u32(&body, m->receivers);
+    (void)put_bytes(&body, SLICE("sim.conf"));
+    (void)channel_send(&p->channel, MESSAGE_SETTINGS, buf_slice(&body), m->settings, -1);
+    buf_clear(&body);
+    (void)put_u32(&body, 0);
+    if (p->kind == ROLE_RECEIVER)
+        (void)channel_send(&p->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, m->listener);
+    buf_done(&body);
+}
+
+/* --- lives and deaths --- */
+
+static struct role *new_role(struct process *p, int warden_handle)
+{
+    switch (p->kind) {
+    case ROLE_RECEIVER: return receiver_new(&p->doors, p->index, warden_handle);
+    case ROLE_COURIER: return courier_new(&p->doors, warden_handle);
+    case ROLE_POSTMAN: return postman_new(&p->doors, warden_handle);
+    case ROLE_SCRIBE: return scribe_new(&p->doors, warden_handle);
+    case ROLE_WARDEN:
+    case ROLE_COUNT: break;
+    }
+    return NULL;
+}
+
+static void process_start(struct process *p)
+{
+    struct machine *m = p->machine;
+    int ends[2];
+
+    p->dead = false;
+    p->job_at_us = 0;
+    p->started_ms = clock_monotonic_ms(&m->o.clock->clock);
+    p->doors = (struct role_doors){.clock = &m->o.clock->clock,
+                                   .random = &m->random.random,
+                                   .disk = fake_disk_process(m->o.disk, &p->dead),
+                                   .net = fake_net_new(m->o.network, &m->o.listen),
+                                   .worker_new = new_worker,
+                                   .log = write_log,
+                                   .segment_size = m->o.segment_size};
+    fake_net_dies_with(p->doors.net, &p->dead);
+    fake_disk_sync_late(p->doors.disk, m->o.sync_late && p->kind == ROLE_RECEIVER);
+    (void)m->net->ops->pair(m->net, ends);
+    p->role = new_role(p, ends[1]);
+    (void)channel_open(&p->channel, m->loop, ends[0], ROLE_WARDEN, p->kind, from_child,
+                       child_closed);
+    send_settings(m, p);
+    for (unsigned i = 0; i < m->count; i++) {
+        struct process *other = &m->processes[i];
+
+        if (other != p && channel_is_open(&other->channel) && may_talk(p->kind, other->kind))
+            wire(m, p, other);
+    }
+    if (p->kind == ROLE_SCRIBE)
+        wire_self(m, p);
+    (void)channel_send(&p->channel, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
+}
+
+static void on_restart(struct timer *t)
+{
+    process_start(LIST_ENTRY(t, struct process, restart));
+}
+
+/* The kernel's part. */
+static void process_free(struct process *p)
+{
+    struct machine *m = p->machine;
+
+    m->running = p;
+    role_free(p->role);
+    p->role = NULL;
+    p->worker = NULL;
+    p->job_at_us = 0;
+    p->doors.net->ops->free(p->doors.net);
+    p->dead = true;
+    m->running = NULL;
+}
+
+static void process_ended(struct process *p)
+{
+    struct machine *m = p->machine;
+    int code = p->role->failed;
+
+    NOTE(m, p->name, "%s%s", p->dead ? "is killed" : "ends: ",
+         p->dead    ? ""
+         : code < 0 ? strerrordesc_np(-code)
+                    : "as told");
+    process_free(p);
+    p->exited = true;
+    m->deaths++;
+}
+
+void machine_kill(struct machine *m, unsigned process)
+{
+    struct process *p = &m->processes[process];
+
+    if (p->role == NULL)
+        return;
+    p->dead = true;
+    process_ended(p);
+}
+
+void machine_kill_at(struct machine *m, unsigned process, uint64_t call)
+{
+    if (m->processes[process].role != NULL)
+        fake_disk_die_at(m->processes[process].doors.disk, call);
+}
+
+void machine_fail_sync(struct machine *m, unsigned process, int code)
+{
+    if (m->processes[process].role != NULL)
+        fake_disk_fail_sync(m->processes[process].doors.disk, code);
+}
+
+/* --- draining --- */
+
+static bool stage_over(struct machine *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->processes[i].kind == drain_order[m->drain_stage] && m->processes[i].role != NULL)
+            return false;
+    return true;
+}
+
+static void drain_stage(struct machine *m)
+{
+    if (drain_order[m->drain_stage] == ROLE_SCRIBE)
+        channel_close(&m->scribe);
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->processes[i].kind == drain_order[m->drain_stage])
+            (void)channel_send(&m->processes[i].channel, MESSAGE_DRAIN, (struct slice){NULL, 0},
+                               NULL, -1);
+    timer_set(m->loop, &m->drain_deadline, DRAIN_TIMEOUT_MS);
+}
+
+static void drain_on(struct machine *m)
+{
+    while (stage_over(m)) {
+        if (++m->drain_stage == STAGES)
+            return; /* machine_step() switches off */
+        drain_stage(m);
+    }
+}
+
+static void on_drain_deadline(struct timer *t)
+{
+    struct machine *m = LIST_ENTRY(t, struct machine, drain_deadline);
+
+    NOTE(m, "warden", "a drain takes too long");
+    m->complaint = "a role does not end when told to drain";
+}
+
+static void drain(struct machine *m)
+{
+    m->drain_wanted = false;
+    m->draining = true;
+    m->drain_stage = 0;
+    for (unsigned i = 0; i < m->count; i++)
+        timer_cancel(m->loop, &m->processes[i].restart);
+    drain_stage(m);
+    drain_on(m);
+}
+
+void machine_drain(struct machine *m)
+{
+    NOTE(m, "warden", "drains");
+    m->drain_wanted = true;
+}
+
+/* What SIGCHLD brings. */
+static void child_ended(struct process *p)
+{
+    struct machine *m = p->machine;
+
+    p->exited = false;
+    channel_close(&p->channel);
+    if (m->draining) {
+        drain_on(m);
+        return;
+    }
+    if (clock_monotonic_ms(&m->o.clock->clock) - p->started_ms > STEADY_MS)
+        p->backoff_ms = BACKOFF_FIRST_MS;
+    timer_set(m->loop, &p->restart, p->backoff_ms);
+    p->backoff_ms = p->backoff_ms * 2 < BACKOFF_MAX_MS ? p->backoff_ms * 2 : BACKOFF_MAX_MS;
+}
+
+/* --- power --- */
+
+static void make_spool(struct machine *m)
+{
+    struct disk_dir *spool;
+    int code = disk_dir_make_path(fake_disk(m->o.disk), SLICE("/spool"), 0700, &spool);
+
+    assert(code == 0);
+    code = queue_make_dirs(spool, 0700);
+    for (unsigned i = 0; code == 0 && i < m->receivers; i++)
+        code = queue_in_make_dirs(spool, i, 0700);
+    assert(code == 0);
+    disk_dir_close(spool);
+}
+
+static void add_process(struct machine *m, enum role_kind kind, unsigned index)
+{
+    struct process *p = &m->processes[m->count++];
+
+    *p = (struct process){.machine = m, .kind = kind, .index = index};
+    p->channel.watch.handle = -1;
+    p->backoff_ms = BACKOFF_FIRST_MS;
+    (void)snprintf(p->name, sizeof(p->name), kind == ROLE_RECEIVER ? "%s %u" : "%s",
+                   role_name(kind), index);
+    timer_init(&p->restart, on_restart);
+}
+
+void machine_boot(struct machine *m, unsigned receivers)
+{
+    NOTE(m, "machine", "power on, %u receivers", receivers);
+    fail_set_sink(tell_failure, m);
+    m->on = true;
+    m->receivers = receivers;
+    make_spool(m);
+    m->draining = m->drain_wanted = false;
+    m->count = 0;
+    m->net = fake_net_new(m->o.network, &m->o.listen);
+    m->loop = loop_new(m->net, &m->o.clock->clock);
+    timer_init(&m->drain_deadline, on_drain_deadline);
+    m->scribe.watch.handle = -1;
+    m->listener = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
+    assert(m->listener >= 0);
+    (void)disk_sealed(fake_disk(m->o.disk), m->o.settings, &m->settings);
+    add_process(m, ROLE_SCRIBE, 0);
+    add_process(m, ROLE_POSTMAN, 0);
+    add_process(m, ROLE_COURIER, 0);
+    for (unsigned i = 0; i < receivers; i++)
+        add_process(m, ROLE_RECEIVER, i);
+    for (unsigned i = 0; i < m->count; i++)
+        process_start(&m->processes[i]);
+}
+
+void machine_power_off(struct machine *m)
+{
+    if (!m->on)
+        return;
+    NOTE(m, "machine", "power off");
+    for (unsigned i = 0; i < m->count; i++) {
+        struct process *p = &m->processes[i];
+
+        p->dead = true;
+        if (p->role != NULL)
+            process_free(p);
+        timer_cancel(m->loop, &p->restart);
+        channel_close(&p->channel);
+    }
+    channel_close(&m->scribe);
+    timer_cancel(m->loop, &m->drain_deadline);
+    m->net->ops->close(m->net, m->listener);
+    disk_close(m->settings);
+    loop_free(m->loop);
+    m->net->ops->free(m->net);
+    m->on = false;
+    if (fake_disk_open(m->o.disk) != 0 && m->complaint == NULL)
+        m->complaint = "a file or directory is still open after its process ended";
+}
+
+bool machine_is_on(const struct machine *m)
+{
+    return m->on;
+}
+
+struct machine *machine_new(const struct machine_options *options)
+{
+    struct machine *m = MEMORY_NEW(struct machine);
+
+    m->o = *options;
+    fake_random_init(&m->random, options->seed);
+    return m;
+}
+
+void machine_free(struct machine *m)
+{
+    machine_power_off(m);
+    fail_set_sink(NULL, NULL);
+    memory_free(m);
+}
+
+/* --- steps --- */
+
+static uint64_t now_us(const struct machine *m)
+{
+    return m->o.clock->now_us;
+}
+
+static bool timer_is_due(const struct machine *m, const struct loop *loop)
+{
+    uint64_t at_ms;
+
+    return loop_next_ms(loop, &at_ms) && at_ms <= now_us(m) / 1000;
+}
+
+/* The round ran to its end or to the call at which the process died. */
+static void look_after(struct process *p)
+{
+    p->machine->running = NULL;
+    if (p->dead || loop_is_stopped(p->role->loop))
+        process_ended(p);
+}
+
+static bool step_process(struct process *p)
+{
+    if (p->role == NULL ||
+        !(fake_net_is_ready(p->doors.net) || timer_is_due(p->machine, p->role->loop) ||
+          loop_is_stopped(p->role->loop)))
+        return false;
+    p->machine->running = p;
+    if (!loop_is_stopped(p->role->loop))
+        (void)loop_round(p->role->loop, false);
+    look_after(p);
+    return true;
+}
+
+static bool step_worker(struct process *p)
+{
+    struct machine *m = p->machine;
+
+    if (p->role == NULL || p->worker == NULL || !fake_worker_has_work(p->worker)) {
+        p->job_at_us = 0;
+        return false;
+    }
+    if (p->job_at_us == 0)
+        p->job_at_us = now_us(m) + random_below(m->o.chance, m->o.job_max_us + 1);
+    if (p->job_at_us > now_us(m))
+        return false;
+    p->job_at_us = 0;
+    m->running = p;
+    (void)fake_worker_step(p->worker);
+    look_after(p);
+    return true;
+}
+
+static bool has_signal(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->processes[i].exited)
+            return true;
+    return m->drain_wanted;
+}
+
+static bool step_warden(struct machine *m)
+{
+    if (m->draining && m->drain_stage == STAGES) {
+        machine_power_off(m);
+        return true;
+    }
+    if (!has_signal(m) && !fake_net_is_ready(m->net) && !timer_is_due(m, m->loop))
+        return false;
+    (void)loop_round(m->loop, false);
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->processes[i].exited)
+            child_ended(&m->processes[i]);
+    if (m->drain_wanted)
+        drain(m);
+    return true;
+}
+
+bool machine_step(struct machine *m)
+{
+    unsigned actors = 2 * m->count + 1;
+
+    if (!m->on)
+        return false;
+    unsigned first = (unsigned)random_below(m->o.chance, actors);
+    for (unsigned i = 0; i < actors; i++) {
+        unsigned actor = (first + i) % actors;
+
+        if (actor == 0       ? step_warden(m)
+            : actor % 2 == 1 ? step_process(&m->processes[actor / 2])
+                             : step_worker(&m->processes[actor / 2 - 1]))
+            return true;
+    }
+    return false;
+}
+
+static void earlier(uint64_t *at_us, bool *found, uint64_t candidate)
+{
+    if (!*found || candidate < *at_us)
+        *at_us = candidate;
+    *found = true;
+}
+
+bool machine_next_us(const struct machine *m, uint64_t *at_us)
+{
+    bool found = false;
+    uint64_t at_ms;
+
+    if (!m->on)
+        return false;
+    if (loop_next_ms(m->loop, &at_ms))
+        earlier(at_us, &found, at_ms * 1000);
+    for (unsigned i = 0; i < m->count; i++) {
+        const struct process *p = &m->processes[i];
+
+        if (p->role == NULL)
+            continue;
+        if (loop_next_ms(p->role->loop, &at_ms))
+            earlier(at_us, &found, at_ms * 1000);
+        if (p->job_at_us != 0)
+            earlier(at_us, &found, p->job_at_us);
+    }
+    return found;
+}
+
+/* --- asking --- */
+
+unsigned machine_processes(const struct machine *m)
+{
+    return m->count;
+}
+
+const char *machine_process_name(const struct machine *m, unsigned process)
+{
+    return m->processes[process].name;
+}
+
+unsigned machine_deaths(const struct machine *m)
+{
+    return m->deaths;
+}
+
+const char *machine_complaint(const struct machine *m)
+{
+    return m->complaint;
+}

@@ -1,0 +1,73 @@
+/*
+ * machine.h - the simulated computer: every role's real code, each in a process of its own with
+ * its own loop, and a small warden that wires and restarts them.
+ *
+ * Nothing happens by itself. machine_step() lets one of those run that have something to do,
+ * drawn by chance: one round of a loop or one job of a worker. A process dies between two steps
+ * or at any of its calls to the disk; the dead say and write nothing more, and the kernel closes
+ * what they had open.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include "fakes/disk.h"
+#include "fakes/net.h"
+#include "ipc/messages.h"
+#include "sim/history.h"
+
+struct machine;
+struct random;
+
+enum { MACHINE_RECEIVERS_MAX = 4, MACHINE_PROCESSES_MAX = 3 + MACHINE_RECEIVERS_MAX };
+
+struct machine_options {
+    struct fake_clock *clock;
+    struct fake_disk *disk;
+    struct fake_network *network;
+    struct random *chance; /* of the schedule */
+    const struct history *history;
+    uint64_t seed;         /* of what the program itself draws */
+    uint64_t segment_size; /* of the journals */
+    uint64_t job_max_us;   /* a worker's job begins within this */
+    struct slice settings; /* the text of the configuration */
+    struct net_address listen;
+    bool sync_late; /* a bug to plant: receivers' syncs are said first and done later */
+};
+
+struct machine *machine_new(const struct machine_options *options);
+void machine_free(struct machine *m);
+
+/* Power on: everything starts. */
+void machine_boot(struct machine *m, unsigned receivers);
+
+/* Power off: everything is gone at once; the disk's part is fake_disk_crash(). */
+void machine_power_off(struct machine *m);
+bool machine_is_on(const struct machine *m);
+
+/* The warden stops everything in good order; machine_is_on() is false when that is done. */
+void machine_drain(struct machine *m);
+
+/* False when nobody has anything to do now. */
+bool machine_step(struct machine *m);
+
+/* When somebody will have, without new input; false: never. */
+bool machine_next_us(const struct machine *m, uint64_t *at_us);
+
+unsigned machine_processes(const struct machine *m);
+const char *machine_process_name(const struct machine *m, unsigned process);
+
+/* kill -9: now, or at the n-th call to the disk. */
+void machine_kill(struct machine *m, unsigned process);
+void machine_kill_at(struct machine *m, unsigned process, uint64_t call);
+
+/* The next sync of the process fails. */
+void machine_fail_sync(struct machine *m, unsigned process, int code);
+
+/* Processes that died or ended although nobody told them to, since the beginning; and those of
+ * them that were not asked to by a fault. */
+unsigned machine_deaths(const struct machine *m);
+
+/* "can't happen" that somebody told: damage without a reason. NULL: none. */
+const char *machine_complaint(const struct machine *m);
+
+#endif

@@ -1,0 +1,421 @@
+/*
+ * world.c - one seed.
+ *
+ * The seed draws a plan of 24 virtual hours: bursts of clients, and faults, most of them close to
+ * a burst, since a machine that idles has little to lose. Then whoever has something to do runs,
+ * one step at a time in an order drawn by chance; when nobody has, the clock jumps to the next
+ * moment at which somebody will. In the end the misfortune stops, everything is drained, started
+ * and drained again, and the ledger is compared with the mailboxes.
+ */
+#include "sim/world.h"
+
+#include "base/memory.h"
+#include "fakes/random.h"
+#include "sim/client.h"
+#include "sim/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INCIDENTS_MAX = 64, STEPS_MAX = 200 * 1000, UNREAD_AFTER_BOOT_S = 60, RECEIVERS_MAX = 3 };
+
+#define SECOND_US UINT64_C(1000000)
+#define DAY_US    (86400 * SECOND_US)
+
+enum incident_kind {
+    INCIDENT_BURST,
+    INCIDENT_KILL,
+    INCIDENT_KILL_AT,
+    INCIDENT_POWER_OFF,
+    INCIDENT_POWER_ON,
+    INCIDENT_DISK_FULL,
+    INCIDENT_DISK_FREE,
+    INCIDENT_SYNC_ERROR,
+    INCIDENT_READER,
+    INCIDENT_CLOCK_STEP,
+};
+
+struct incident {
+    uint64_t at_us;
+    enum incident_kind kind;
+};
+
+struct world {
+    struct world_plan plan;
+    struct verdict *v;
+    struct fake_clock clock;
+    struct fake_random chance;
+    struct history history;
+    struct fake_disk *disk;
+    struct fake_network *network;
+    struct machine *machine;
+    struct internet *internet;
+    struct ledger ledger;
+    struct incident incidents[INCIDENTS_MAX]; /* by time */
+    unsigned incident_count;
+    unsigned incident_next;
+    unsigned steps; /* since the clock moved */
+    uint64_t booted_us;
+    bool full;
+    bool read;       /* a reader moved mail */
+    bool power_went; /* after that */
+};
+
+static const char settings[] =
+    "hostname mx.sim.example\n"
+    "listen mx 192.0.2.1:25\n"
+    "queue /spool { min-free 1M }\n"
+    "postmaster u0@sim.example\n"
+    "discard to address void@sim.example\n"
+    "reject to address nobody@sim.example \"5.1.1 No such user\"\n"
+    "accept to domain sim.example deliver maildir /mail/{domain}/{user}\n";
+
+static const struct net_address server_address = {
+    .ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1},
+      .port = 25
+};
+
+static uint64_t draw(struct world *w, uint64_t below)
+{
+    return random_below(&w->chance.random, below);
+}
+
+#define NOTE(w, ...) history_note(&(w)->history, "world", __VA_ARGS__)
+
+static void broken(struct world *w, const char *promise)
+{
+    if (promise == NULL || w->v->other != NULL)
+        return;
+    w->v->other = promise;
+    NOTE(w, "BROKEN: %s", promise);
+}
+
+/* --- the plan --- */
+
+static void add_incident(struct world *w, uint64_t at_us, enum incident_kind kind)
+{
+    unsigned at = w->incident_count;
+
+    if (at == INCIDENTS_MAX)
+        return;
+    while (at > w->incident_next && w->incidents[at - 1].at_us > at_us) {
+        w->incidents[at] = w->incidents[at - 1];
+        at--;
+    }
+    w->incidents[at] = (struct incident){at_us, kind};
+    w->incident_count++;
+}
+
+static enum incident_kind draw_fault(struct world *w)
+{
+    static const enum incident_kind faults[] = {
+        INCIDENT_KILL,      INCIDENT_KILL,       INCIDENT_KILL_AT,   INCIDENT_KILL_AT,
+        INCIDENT_POWER_OFF, INCIDENT_POWER_OFF,  INCIDENT_DISK_FULL, INCIDENT_SYNC_ERROR,
+        INCIDENT_READER,    INCIDENT_CLOCK_STEP,
+    };
+
+    return faults[draw(w, sizeof(faults) / sizeof(*faults))];
+}
+
+static void draw_plan(struct world *w)
+{
+    uint64_t bursts[12];
+    uint64_t burst_count = 3 + draw(w, 9), fault_count = draw(w, 8);
+
+    for (uint64_t i = 0; i < burst_count; i++) {
+        bursts[i] = w->clock.now_us + SECOND_US + draw(w, DAY_US);
+        add_incident(w, bursts[i], INCIDENT_BURST);
+    }
+    for (uint64_t i = 0; i < fault_count; i++) {
+        uint64_t near =
+            bursts[draw(w, burst_count)] + draw(w, draw(w, 2) == 0 ? 100000 : 3 * SECOND_US);
+
+        add_incident(w, draw(w, 8) == 0 ? SECOND_US + draw(w, DAY_US) : near, draw_fault(w));
+    }
+}
+
+static struct fake_network_options draw_network(struct world *w)
+{
+    static const uint32_t delays_us[] = {0, 300, 20000};
+    static const uint32_t losses[] = {0, 0, 100, 5000};
+
+    return (struct fake_network_options){.seed = draw(w, UINT64_MAX),
+                                         .splits = draw(w, 2) == 0,
+                                         .delay_max_us = delays_us[draw(w, 3)],
+                                         .loss_per_million = losses[draw(w, 4)],
+                                         .file_dup = fake_disk_dup};
+}
+
+static struct machine_options draw_machine(struct world *w)
+{
+    static const uint64_t jobs_us[] = {0, 1000, 30000};
+
+    return (struct machine_options){
+        .clock = &w->clock,
+        .disk = w->disk,
+        .network = w->network,
+        .chance = &w->chance.random,
+        .history = &w->history,
+        .seed = draw(w, UINT64_MAX),
+        .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
+        .job_max_us = jobs_us[draw(w, 3)],
+        .settings = {settings, sizeof(settings) - 1},
+        .listen = server_address,
+        .sync_late = w->plan.plant == PLANT_REPLY_BEFORE_SYNC
+    };
+}
+
+/* --- what happens --- */
+
+static void power_off(struct world *w)
+{
+    machine_power_off(w->machine);
+    broken(w, machine_complaint(w->machine));
+    fake_disk_crash(w->disk, draw(w, UINT64_MAX));
+    fake_disk_set_space(w->disk, UINT64_MAX);
+    w->full = false;
+    w->power_went = true;
+    if (draw(w, 4) == 0)
+        w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
+}
+
+static void boot(struct world *w)
+{
+    if (machine_is_on(w->machine))
+        return;
+    machine_boot(w->machine, 1 + (unsigned)draw(w, RECEIVERS_MAX));
+    w->booted_us = w->clock.now_us;
+}
+
+static unsigned draw_process(struct world *w)
+{
+    return (unsigned)draw(w, machine_processes(w->machine));
+}
+
+struct reading {
+    struct world *w;
+    struct disk_dir *from, *to;
+};
+
+static bool read_one(void *ctx, struct slice name)
+{
+    struct reading *r = ctx;
+    char old[300], new[300];
+
+    (void)snprintf(old, sizeof(old), "%.*s", SLICE_PRINTF(name));
+    (void)snprintf(new, sizeof(new), "%.*s:2,S", SLICE_PRINTF(name));
+    if (draw(r->w, 2) == 0 && disk_rename(r->from, old, r->to, new) == 0) {
+        NOTE(r->w, "a reader takes %s to cur", old);
+        r->w->read = true;
+    }
+    return true;
+}
+
+/* Not shortly after a crash: what lies in new/ then may be torn, until it is delivered again. */
+static void read_mail(struct world *w)
+{
+    if (!machine_is_on(w->machine) || w->full ||
+        w->clock.now_us - w->booted_us < UNREAD_AFTER_BOOT_S * SECOND_US)
+        return;
+    for (unsigned user = 0; user < SENT_USERS; user++) {
+        struct reading r = {.w = w};
+        struct disk_dir *home;
+        char path[100];
+
+        ledger_maildir(user, path, sizeof(path));
+        if (disk_dir_open(fake_disk(w->disk), path, &home) < 0)
+            continue;
+        if (disk_dir_open_at(home, "new", &r.from) == 0) {
+            if (disk_dir_open_at(home, "cur", &r.to) == 0) {
+                (void)disk_dir_list(r.from, read_one, &r);
+                (void)disk_sync_dir(r.to);
+                (void)disk_sync_dir(r.from);
+                disk_dir_close(r.to);
+            }
+            disk_dir_close(r.from);
+        }
+        disk_dir_close(home);
+    }
+}
+
+static void happen_to_process(struct world *w, enum incident_kind kind)
+{
+    if (!machine_is_on(w->machine))
+        return;
+    unsigned process = draw_process(w);
+    const char *name = machine_process_name(w->machine, process);
+
+    if (kind == INCIDENT_KILL) {
+        machine_kill(w->machine, process);
+    } else if (kind == INCIDENT_KILL_AT) {
+        uint64_t call = 1 + draw(w, 60);
+
+        NOTE(w, "%s will be killed at call %u to the disk", name, (unsigned)call);
+        machine_kill_at(w->machine, process, call);
+    } else {
+        NOTE(w, "the next sync of %s fails", name);
+        machine_fail_sync(w->machine, process, -EIO);
+    }
+}
+
+static void happen(struct world *w, enum incident_kind kind)
+{
+    uint64_t now_us = w->clock.now_us;
+
+    switch (kind) {
+    case INCIDENT_BURST:
+        for (uint64_t count = 1 + draw(w, 8); count > 0; count--)
+            internet_add_client(w->internet, false);
+        return;
+    case INCIDENT_KILL:
+    case INCIDENT_KILL_AT:
+    case INCIDENT_SYNC_ERROR: happen_to_process(w, kind); return;
+    case INCIDENT_POWER_OFF:
+        if (!machine_is_on(w->machine))
+            return;
+        power_off(w);
+        add_incident(w, now_us + SECOND_US + draw(w, 300 * SECOND_US), INCIDENT_POWER_ON);
+        return;
+    case INCIDENT_POWER_ON: boot(w); return;
+    case INCIDENT_DISK_FULL:
+        fake_disk_set_space(w->disk, fake_disk_used(w->disk) + draw(w, 400 * 1024));
+        w->full = true;
+        NOTE(w, "the disk is full");
+        add_incident(w, now_us + SECOND_US + draw(w, 900 * SECOND_US), INCIDENT_DISK_FREE);
+        return;
+    case INCIDENT_DISK_FREE:
+        fake_disk_set_space(w->disk, UINT64_MAX);
+        w->full = false;
+        NOTE(w, "the disk has room again");
+        return;
+    case INCIDENT_READER: read_mail(w); return;
+    case INCIDENT_CLOCK_STEP:
+        NOTE(w, "the wall clock steps");
+        w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
+        return;
+    }
+}
+
+/* --- time --- */
+
+static bool step(struct world *w)
+{
+    if (w->incident_next < w->incident_count &&
+        w->incidents[w->incident_next].at_us <= w->clock.now_us) {
+        happen(w, w->incidents[w->incident_next++].kind);
+        return true;
+    }
+    if (draw(w, 3) == 0)
+        return internet_step(w->internet) || machine_step(w->machine);
+    return machine_step(w->machine) || internet_step(w->internet);
+}
+
+static void earlier(uint64_t *at_us, bool exists, uint64_t candidate)
+{
+    if (exists && candidate < *at_us)
+        *at_us = candidate;
+}
+
+static uint64_t next_us(struct world *w)
+{
+    uint64_t at_us = UINT64_MAX, found = 0;
+    bool exists = machine_next_us(w->machine, &found);
+
+    earlier(&at_us, exists, found);
+    exists = internet_next_us(w->internet, &found);
+    earlier(&at_us, exists, found);
+    exists = fake_network_next_us(w->network, &found);
+    earlier(&at_us, exists, found);
+    if (w->incident_next < w->incident_count)
+        earlier(&at_us, true, w->incidents[w->incident_next].at_us);
+    return at_us;
+}
+
+/* Until nothing can happen any more, or for so long. */
+static void run_for(struct world *w, uint64_t us)
+{
+    uint64_t until_us = w->clock.now_us + us;
+
+    while (w->v->other == NULL) {
+        if (step(w)) {
+            if (++w->steps > STEPS_MAX)
+                broken(w, "runs for ever at one moment");
+            continue;
+        }
+        uint64_t at_us = next_us(w);
+        if (at_us > until_us)
+            return;
+        fake_clock_advance(&w->clock, at_us - w->clock.now_us);
+        w->steps = 0;
+    }
+}
+
+static void drain(struct world *w)
+{
+    machine_drain(w->machine);
+    run_for(w, 60 * SECOND_US);
+    if (machine_is_on(w->machine))
+        broken(w, "a drain does not end");
+}
+
+/* No more misfortune; what was begun ends. */
+static void calm_down(struct world *w)
+{
+    w->incident_count = w->incident_next;
+    fake_disk_set_space(w->disk, UINT64_MAX);
+    w->full = false;
+    boot(w);
+    run_for(w, 1800 * SECOND_US);
+    if (internet_clients(w->internet) > 0)
+        broken(w, "a client waits for ever");
+    if (draw(w, 2) == 0) {
+        power_off(w);
+        boot(w);
+        run_for(w, 1800 * SECOND_US);
+    }
+    drain(w);
+    boot(w); /* what is left over by now is found by this start */
+    run_for(w, 1800 * SECOND_US);
+    drain(w);
+    broken(w, machine_complaint(w->machine));
+}
+
+void world_run(const struct world_plan *plan, struct verdict *v)
+{
+    struct world *w = MEMORY_NEW(struct world);
+
+    *v = (struct verdict){0};
+    w->plan = *plan;
+    w->v = v;
+    w->history = (struct history){plan->history, &w->clock};
+    fake_clock_init(&w->clock);
+    fake_random_init(&w->chance, plan->seed);
+    w->disk = fake_disk_new(&w->clock.clock);
+    fake_disk_ignore_dir_sync(w->disk, plan->plant == PLANT_DIRECTORY_NOT_SYNCED);
+    struct fake_network_options network = draw_network(w);
+    w->network = fake_network_new(&w->clock, &network);
+    struct machine_options machine = draw_machine(w);
+    w->machine = machine_new(&machine);
+    w->internet = internet_new(&(struct internet_options){.clock = &w->clock,
+                                                          .network = w->network,
+                                                          .chance = &w->chance.random,
+                                                          .history = &w->history,
+                                                          .ledger = &w->ledger,
+                                                          .server = server_address});
+    draw_plan(w);
+    boot(w);
+    run_for(w, DAY_US + 1000 * SECOND_US);
+    calm_down(w);
+    if (v->other == NULL)
+        check_spool(fake_disk(w->disk), RECEIVERS_MAX, &w->history, v);
+    if (v->other == NULL)
+        check_mailboxes(fake_disk(w->disk), &w->ledger, w->read && w->power_went, &w->history, v);
+    machine_free(w->machine);
+    internet_free(w->internet);
+    if (fake_network_open(w->network) != 0)
+        broken(w, "a connection is still open after its process ended");
+    fake_network_free(w->network);
+    fake_disk_free(w->disk);
+    memory_free(w);
+}
