@@ -237,7 +237,8 @@ static int open_parts(struct queue_in *q)
                                     .size = q->o.segment_size,
                                     .worker = q->o.worker,
                                     .clock = q->o.clock,
-                                    .random = q->o.random};
+                                    .random = q->o.random,
+                                    .zero_filled = true};
     int rc = disk_dir_open_at(q->o.dir, "draft", &q->draft_dir);
 
     if (rc < 0)

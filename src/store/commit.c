@@ -18,8 +18,8 @@
  * and the other empties with one exchange, so neither ever waits for the other; a batch belongs
  * to whoever took it. All batches of one segment that are taken together share one sync.
  *
- * The next segment is made in the same way when the present one is half full: created by the
- * loop, synced by the worker. If it is needed earlier than it is ready, records stay staged.
+ * The next segment is begun when the present one is half full (store/supply). If it, or the zeros
+ * that records are written over, is needed earlier than it is ready, records stay staged.
  */
 #include "store/commit.h"
 
@@ -27,6 +27,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "store/segment.h"
+#include "store/supply.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -40,16 +41,10 @@ struct batch {
     int result;
 };
 
-enum next_state { NEXT_NONE, NEXT_SYNCING, NEXT_READY, NEXT_FAILED };
-
 struct commit {
     struct commit_options o;
-    uint64_t run;
-    uint64_t last_number;
+    struct supply supply;
     struct segment *current;
-    struct segment *next;
-    enum next_state next_state;
-    int next_result; /* the next_job's while NEXT_SYNCING */
     struct list staged;
     struct list finished;
     size_t unfinished; /* tickets staged or in batches */
@@ -57,7 +52,6 @@ struct commit {
     uint64_t durable_offset;
     int broken;
     struct worker_job sync_job;
-    struct worker_job next_job;
     struct batch *_Atomic waiting; /* newest first */
     struct batch *_Atomic synced;  /* newest first */
     int sync_error;                /* of the first sync that failed; sync_waiting()'s alone */
@@ -166,47 +160,6 @@ static void hand_over(struct commit *c, struct list *tickets)
     push(&c->waiting, b);
 }
 
-static enum worker_next next_sync(struct worker_job *job)
-{
-    struct commit *c = LIST_ENTRY(job, struct commit, next_job);
-
-    c->next_result = segment_sync_new(c->next, c->o.dir);
-    return WORKER_IDLE;
-}
-
-static void next_told(struct worker_job *job)
-{
-    struct commit *c = LIST_ENTRY(job, struct commit, next_job);
-
-    c->next_state = c->next_result == 0 ? NEXT_READY : NEXT_FAILED;
-}
-
-static int create_next(struct commit *c)
-{
-    uint64_t now = clock_wall_us(c->o.clock) / 1000000;
-    struct segment_head head = {.generation = random_u64(c->o.random), .run = c->run};
-
-    /* Above every earlier one whatever the clock says: no name ever comes back. */
-    head.number = now > c->last_number ? now : c->last_number + 1;
-    if (c->run == 0)
-        head.run = head.number;
-    if (head.number > SEGMENT_NUMBER_MAX)
-        return fail_code(-EOVERFLOW, "number", SLICE("segment"));
-    c->last_number = head.number;
-    return segment_create(c->o.dir, c->o.mode, &head, c->o.size, &c->next);
-}
-
-static int start_next(struct commit *c)
-{
-    int rc = create_next(c);
-
-    if (rc < 0)
-        return rc;
-    c->next_state = NEXT_SYNCING;
-    worker_submit(c->o.worker, &c->next_job);
-    return 0;
-}
-
 /* For the reader: a hole before the durable part's end is damage, one behind it a torn tail. */
 static uint32_t unsynced_before(const struct commit *c, uint64_t offset)
 {
@@ -236,42 +189,21 @@ static void seal(struct commit *c)
     hand_over(c, &none);
 }
 
-static void drop_next(struct commit *c)
+/* True when a new segment was begun; false when that has to wait or has failed. */
+static bool begin_next(struct commit *c)
 {
-    (void)disk_unlink(c->o.dir, c->next->name);
-    segment_free(c->next);
-    c->next = NULL;
-    c->next_state = NEXT_NONE;
-}
+    struct segment *old = c->current, *next;
+    int rc = supply_take(&c->supply, &next);
 
-/* The front record does not fit. True when a new segment was begun; false when it has to wait or
- * has failed. */
-static bool advance(struct commit *c)
-{
-    struct segment *old = c->current;
-    int rc;
-
-    switch (c->next_state) {
-    case NEXT_NONE:
-        rc = start_next(c);
-        if (rc < 0)
-            finish_all(c, &c->staged, rc);
+    if (rc < 0 && rc != -EAGAIN)
+        finish_all(c, &c->staged, rc);
+    if (rc < 0)
         return false;
-    case NEXT_SYNCING: return false;
-    case NEXT_FAILED:
-        drop_next(c);
-        finish_all(c, &c->staged, c->next_result);
-        return false;
-    case NEXT_READY:
-        seal(c);
-        c->current = c->next;
-        c->next = NULL;
-        c->next_state = NEXT_NONE;
-        if (old->unsynced == 0)
-            segment_free(old);
-        return true;
-    }
-    return false;
+    seal(c);
+    c->current = next;
+    if (old->unsynced == 0)
+        segment_free(old);
+    return true;
 }
 
 static uint64_t body_len(const struct ticket *t)
@@ -321,15 +253,23 @@ static int add_parts(struct iovec *iov, const struct ticket *t)
     return n;
 }
 
-/* Takes back what a failed write may have left, so that no record of it is ever read. */
-static void erase_tail(struct segment *s)
+/* The front record does not fit below what is filled, or not into the segment. True when it does
+ * now; false when it has to wait or has failed. */
+static bool make_room(struct commit *c)
 {
-    int rc = disk_truncate(s->file, s->end);
+    const struct ticket *front = LIST_ENTRY(c->staged.next, struct ticket, link);
+    struct segment *s = c->current;
+    uint64_t end = s->end + record_size(body_len(front));
 
-    if (rc < 0) {
-        (void)fail_code(rc, "truncate", slice_of(s->name));
-        s->limit = s->end; /* nothing follows but the seal, which ends what is read */
+    if (end > s->limit)
+        return begin_next(c);
+    if (!s->filling && s->fill_result < 0) {
+        finish_all(c, &c->staged, s->fill_result);
+        s->fill_result = 0; /* who comes next asks again */
+        return false;
     }
+    segment_fill(s, end);
+    return false;
 }
 
 /* Writes as many staged records as fit into the present segment and one call; false when not
@@ -348,7 +288,7 @@ static bool write_staged(struct commit *c)
         struct ticket *t = LIST_ENTRY(node, struct ticket, link);
         uint64_t size = record_size(body_len(t));
 
-        if (at + size > s->limit || n + PARTS_PER_RECORD > DISK_IOV_MAX)
+        if (at + size > s->limit || at + size > s->filled || n + PARTS_PER_RECORD > DISK_IOV_MAX)
             break;
         frame(c, t, at);
         n += add_parts(iov + n, t);
@@ -361,7 +301,8 @@ static bool write_staged(struct commit *c)
     int rc = disk_writev(s->file, iov, n, s->end);
     if (rc < 0) {
         (void)fail_code(rc, "write", slice_of(s->name));
-        erase_tail(s);
+        if (segment_erase(s, at) < 0)
+            s->limit = s->end; /* nothing follows but the seal, which ends what is read */
         finish_all(c, &tickets, rc);
         return true;
     }
@@ -391,19 +332,34 @@ void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, ui
         finish(c, t, -EMSGSIZE);
 }
 
+/* Zeros are asked for by the bytes that were written, so their pace is that of the load, and a
+ * journal that is hardly used stays small: this segment twice as far as it is used, and, behind
+ * its middle, the next one four times as fast, so that it is ready at three quarters. */
+static void prepare(struct commit *c)
+{
+    struct segment *s = c->current;
+    uint64_t middle = s->size / 2;
+
+    if (s->filling || s->fill_result == 0)
+        segment_fill(s, 2 * s->end);
+    if (s->end <= middle)
+        return;
+    if (!s->next_asked) {
+        s->next_asked = true; /* told once; asked again when it is needed */
+        (void)supply_begin(&c->supply);
+    }
+    supply_fill(&c->supply, 4 * (s->end - middle));
+}
+
 void commit_flush(struct commit *c)
 {
     if (c->broken < 0) {
         finish_all(c, &c->staged, c->broken);
         return;
     }
-    while (!list_empty(&c->staged) && (write_staged(c) || advance(c)))
+    while (!list_empty(&c->staged) && (write_staged(c) || make_room(c)))
         ;
-    if (c->next_state == NEXT_NONE && c->current->end > c->current->limit / 2 &&
-        !c->current->next_asked) {
-        c->current->next_asked = true; /* told once; asked again when it is needed */
-        (void)start_next(c);
-    }
+    prepare(c);
 }
 
 void commit_sync(struct commit *c)
@@ -441,47 +397,7 @@ uint64_t commit_segment(const struct commit *c)
 void commit_retire(struct commit *c)
 {
     c->current->limit = c->current->end;
-    switch (c->next_state) {
-    case NEXT_NONE: (void)start_next(c); break;
-    case NEXT_SYNCING: break;
-    case NEXT_FAILED: drop_next(c); break;
-    case NEXT_READY: (void)advance(c); break;
-    }
-}
-
-static int find_last_number(struct commit *c)
-{
-    uint64_t *numbers;
-    size_t count;
-    int rc = segment_list(c->o.dir, &numbers, &count);
-
-    if (rc < 0)
-        return rc;
-    if (count > 0)
-        c->last_number = numbers[count - 1];
-    memory_free(numbers);
-    return 0;
-}
-
-static int open_first(struct commit *c)
-{
-    int rc = find_last_number(c);
-
-    if (rc < 0)
-        return rc;
-    rc = create_next(c);
-    if (rc < 0)
-        return rc;
-    rc = segment_sync_new(c->next, c->o.dir);
-    if (rc < 0) {
-        drop_next(c);
-        return rc;
-    }
-    c->current = c->next;
-    c->next = NULL;
-    c->run = c->durable_segment = c->current->head.number;
-    c->durable_offset = c->current->end;
-    return 0;
+    (void)begin_next(c);
 }
 
 int commit_open(const struct commit_options *options, struct commit **out)
@@ -495,9 +411,9 @@ int commit_open(const struct commit_options *options, struct commit **out)
     list_init(&c->staged);
     list_init(&c->finished);
     worker_job_init(&c->sync_job, sync_waiting, told);
-    worker_job_init(&c->next_job, next_sync, next_told);
+    supply_init(&c->supply, &c->o);
 
-    int rc = open_first(c);
+    int rc = supply_first(&c->supply, &c->current);
     if (rc < 0) {
         struct list none;
 
@@ -505,6 +421,9 @@ int commit_open(const struct commit_options *options, struct commit **out)
         commit_close(c, &none);
         return rc;
     }
+    c->durable_segment = c->current->head.number;
+    c->durable_offset = c->current->end;
+    segment_fill(c->current, 1);
     *out = c;
     return 0;
 }
@@ -523,12 +442,11 @@ static void cancel_batches(struct commit *c, struct batch *batches)
 void commit_close(struct commit *c, struct list *unfinished)
 {
     worker_forget(c->o.worker, &c->sync_job);
-    worker_forget(c->o.worker, &c->next_job);
     cancel_batches(c, take_all(&c->synced));
     cancel_batches(c, take_all(&c->waiting));
     finish_all(c, &c->staged, -ECANCELED);
     list_splice(unfinished, &c->finished);
     segment_free(c->current);
-    segment_free(c->next);
+    supply_done(&c->supply);
     memory_free(c);
 }

@@ -51,6 +51,8 @@ struct commit_options {
     struct worker *worker;
     struct clock *clock;
     struct random *random;
+    bool zero_filled; /* segments are filled ahead of their records, so that a sync of a record is
+                         no commit of the file system's journal; for who syncs often */
 };
 
 /* Always starts a new segment, numbered above every existing one, and makes its header and name

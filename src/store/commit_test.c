@@ -40,8 +40,12 @@ static void begin(struct bench *b)
     fake_worker_init(&b->worker, &b->random.random);
     b->disk = fake_disk_new(&b->clock.clock);
     check_int(disk_dir_open(fake_disk(b->disk), "", &b->dir), 0);
-    struct commit_options o = {b->dir,           0600, SMALL, &b->worker.worker, &b->clock.clock,
-                               &b->random.random};
+    struct commit_options o = {.dir = b->dir,
+                               .mode = 0600,
+                               .size = SMALL,
+                               .worker = &b->worker.worker,
+                               .clock = &b->clock.clock,
+                               .random = &b->random.random};
     check_int(commit_open(&o, &b->commit), 0);
 }
 
@@ -245,7 +249,13 @@ static void test_with_threads(void **state)
     assert_non_null(mkdtemp(path));
     check_int(disk_dir_open(disk_real(), path, &dir), 0);
     struct worker *worker = worker_new(2, wake, &wakes);
-    struct commit_options o = {dir, 0600, SMALL, worker, &b.clock.clock, &b.random.random};
+    struct commit_options o = {.dir = dir,
+                               .mode = 0600,
+                               .size = SMALL,
+                               .worker = worker,
+                               .clock = &b.clock.clock,
+                               .random = &b.random.random,
+                               .zero_filled = true};
     check_int(commit_open(&o, &commit), 0);
     list_init(&list);
     for (unsigned next = 0; done < 200;) {

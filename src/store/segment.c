@@ -4,18 +4,17 @@
  * Creating: header, sync, sync of the directory, and only then records: a record must never be
  * on disk below a header that is not.
  *
- * Reading: the hard question is what bytes that are no record mean. At a power cut the unsynced
- * end of a file may keep any of its sectors: holes, with whole records behind them, are nothing
- * unusual there and were never acknowledged. A hole in what was durable is damage to mail. So
- * every record says how far the file was durable when it was written, and a record that was
- * written when the hole was durable proves damage. Either way the search goes on behind the hole.
+ * Filling: a sync of bytes that were zeros before is a write to the device and nothing more; a
+ * sync of a file that grew also commits the file system's journal. So a receiver's segment is
+ * filled with zeros, ahead of its records, by a job on the worker, one piece at a time so that
+ * neither the disk nor the thread is busy with it for long. The loop writes records below
+ * `filled` only, the job zeros above it only.
  *
- * Beyond the durable mark of a living writer nothing may be believed, not even a record that
- * looks whole: when its write fails halfway, other records will take its place.
+ * The job syncs its piece only while no record lies in the file: the kernel tells a failed
+ * write-back once, and whoever asks first hears it. It must be the sync that a 250 waits for.
  */
 #include "store/segment.h"
 
-#include "base/codec.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
@@ -23,8 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SCAN_AHEAD = 256 * 1024 };
 
 void segment_name(uint64_t number, char out[SEGMENT_NAME_SIZE])
 {
@@ -114,6 +111,93 @@ int segment_sync(struct disk_file *file)
     return disk_datasync(file);
 }
 
+/* --- zeros --- */
+
+static int write_zeros(struct disk_file *file, uint64_t from, uint64_t to)
+{
+    static const char zeros[4096];
+    struct iovec iov[SEGMENT_FILL_PIECE / sizeof(zeros)];
+
+    while (from < to) {
+        uint64_t at = from;
+        int n = 0;
+
+        for (; n < (int)(sizeof(iov) / sizeof(*iov)) && at < to; n++) {
+            size_t len = to - at < sizeof(zeros) ? (size_t)(to - at) : sizeof(zeros);
+
+            /* writev() does not write through it, but its type says so. */
+            iov[n] = (struct iovec){(void *)(uintptr_t)zeros, len};
+            at += len;
+        }
+        int rc = disk_writev(file, iov, n, from);
+        if (rc < 0)
+            return rc;
+        from = at;
+    }
+    return 0;
+}
+
+int segment_erase(struct segment *s, uint64_t to)
+{
+    int rc =
+        s->filled == UINT64_MAX ? disk_truncate(s->file, s->end) : write_zeros(s->file, s->end, to);
+
+    return rc < 0 ? fail_code(rc, "erase end of", slice_of(s->name)) : 0;
+}
+
+static enum worker_next fill_piece(struct worker_job *job)
+{
+    struct segment *s = LIST_ENTRY(job, struct segment, fill_job);
+    int rc = write_zeros(s->file, s->filled, s->piece_end);
+
+    if (rc == 0)
+        rc = s->used ? disk_flush_start(s->file) : disk_datasync(s->file);
+    if (rc < 0)
+        (void)fail_code(rc, "fill", slice_of(s->name));
+    s->fill_result = rc;
+    return WORKER_IDLE;
+}
+
+static void start_piece(struct segment *s)
+{
+    s->piece_end = s->filled - s->filled % s->piece + s->piece;
+    if (s->piece_end > s->size)
+        s->piece_end = s->size;
+    s->filling = true;
+    worker_submit(s->worker, &s->fill_job);
+}
+
+static void piece_filled(struct worker_job *job)
+{
+    struct segment *s = LIST_ENTRY(job, struct segment, fill_job);
+
+    s->filling = false;
+    if (s->fill_result < 0)
+        return;
+    s->filled = s->piece_end;
+    if (s->filled < s->fill_to)
+        start_piece(s);
+}
+
+void segment_fill_from_here(struct segment *s, struct worker *worker)
+{
+    s->worker = worker;
+    s->filled = SEGMENT_HEAD_SIZE;
+    s->piece = s->size / 16 < SEGMENT_FILL_PIECE ? s->size / 16 : SEGMENT_FILL_PIECE;
+}
+
+void segment_fill(struct segment *s, uint64_t to)
+{
+    if (to > s->fill_to)
+        s->fill_to = to < s->size ? to : s->size;
+    if (!s->filling && s->filled < s->fill_to) {
+        s->fill_result = 0;
+        start_piece(s);
+    }
+}
+
+/* --- a new one --- */
+
 int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
                    uint64_t size, struct segment **out)
 {
@@ -122,7 +206,10 @@ int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_hea
 
     s->head = *head;
     s->end = SEGMENT_HEAD_SIZE;
+    s->size = size;
     s->limit = size - RECORD_SEAL_SIZE;
+    s->filled = UINT64_MAX;
+    worker_job_init(&s->fill_job, fill_piece, piece_filled);
     segment_name(head->number, s->name);
     segment_head_write(head, bytes);
 
@@ -159,141 +246,8 @@ void segment_free(struct segment *s)
 {
     if (s == NULL)
         return;
+    if (s->filling)
+        worker_forget(s->worker, &s->fill_job);
     disk_close(s->file);
     memory_free(s);
-}
-
-int segment_read_head(struct disk_file *file, enum head_verdict *verdict, struct segment_head *out)
-{
-    char bytes[SEGMENT_HEAD_SIZE];
-    int64_t n = disk_read(file, bytes, sizeof(bytes), 0);
-
-    if (n < 0)
-        return fail_code((int)n, "read", SLICE("segment header"));
-    *verdict = segment_head_read((struct slice){bytes, (size_t)n}, out);
-    return 0;
-}
-
-void segment_reader_aim(struct segment_reader *r, struct disk_file *file, uint64_t generation,
-                        uint64_t offset, uint64_t limit, enum segment_trust trust)
-{
-    r->file = file;
-    r->generation = generation;
-    r->offset = offset;
-    r->limit = limit;
-    r->trust = trust;
-    r->sealed = false;
-    r->error = 0;
-    r->hole = 0;
-    r->ahead = SCAN_AHEAD;
-    r->window_len = 0; /* the file may have changed since */
-}
-
-void segment_reader_done(struct segment_reader *r)
-{
-    memory_free(r->window);
-    *r = (struct segment_reader){0};
-}
-
-/* The bytes [offset, offset + len), or fewer when limit or file end before. */
-static struct slice view(struct segment_reader *r, uint64_t offset, size_t len)
-{
-    if (offset >= r->limit)
-        return (struct slice){0};
-    if (len > r->limit - offset)
-        len = (size_t)(r->limit - offset);
-    if (offset < r->window_start || offset + len > r->window_start + r->window_len) {
-        size_t want = len > r->ahead ? len : r->ahead;
-
-        if (want > r->window_cap) {
-            r->window = memory_resize(r->window, want);
-            r->window_cap = want;
-        }
-        if (want > r->limit - offset)
-            want = (size_t)(r->limit - offset);
-        int64_t n = disk_read(r->file, r->window, want, offset);
-        if (n < 0)
-            r->error = fail_code((int)n, "read", SLICE("segment"));
-        r->window_start = offset;
-        r->window_len = n < 0 ? 0 : (size_t)n;
-        if (len > r->window_len)
-            len = r->window_len;
-    }
-    return (struct slice){r->window + (offset - r->window_start), len};
-}
-
-/* Is there a whole, right record at this place? */
-static bool record_at(struct segment_reader *r, uint64_t offset, struct record *out)
-{
-    struct slice bytes = view(r, offset, RECORD_HEAD_SIZE);
-    struct record_head head;
-
-    if (bytes.len < RECORD_HEAD_SIZE || !record_head_read(bytes, r->generation, offset, &head))
-        return false;
-    bytes = view(r, offset, RECORD_HEAD_SIZE + head.body_len);
-    if (bytes.len < RECORD_HEAD_SIZE + head.body_len)
-        return false;
-    struct slice body = slice_skip(bytes, RECORD_HEAD_SIZE);
-    if (crc32c(record_seed(r->generation, offset), body) != head.body_crc)
-        return false;
-    *out = (struct record){head, offset, body};
-    return true;
-}
-
-/* The next record behind the bad bytes at r->offset. */
-static bool find_next(struct segment_reader *r, uint64_t *found)
-{
-    struct record ignored;
-
-    for (uint64_t at = r->offset + RECORD_ALIGN; at + RECORD_HEAD_SIZE <= r->limit;
-         at += RECORD_ALIGN) {
-        if (record_at(r, at, &ignored)) {
-            *found = at;
-            return true;
-        }
-        if (r->error < 0)
-            return false;
-    }
-    return false;
-}
-
-static enum segment_read skip_hole(struct segment_reader *r)
-{
-    uint64_t next = r->limit, hole = r->offset;
-    bool found = find_next(r, &next);
-
-    if (r->error < 0)
-        return SEGMENT_ERROR;
-    switch (r->trust) {
-    case SEGMENT_DURABLE: r->offset = next; return SEGMENT_DAMAGE;
-    case SEGMENT_ENDED: break;
-    }
-    if (!found)
-        return SEGMENT_END;
-    r->offset = next;
-    if (r->hole == 0)
-        r->hole = hole;
-    return SEGMENT_RECORD;
-}
-
-enum segment_read segment_reader_next(struct segment_reader *r, struct record *out)
-{
-    if (r->sealed || r->offset >= r->limit)
-        return SEGMENT_END;
-    if (!record_at(r, r->offset, out)) {
-        enum segment_read skipped = r->error < 0 ? SEGMENT_ERROR : skip_hole(r);
-
-        if (skipped != SEGMENT_RECORD)
-            return skipped;
-        (void)record_at(r, r->offset, out); /* skip_hole() saw it there */
-    }
-    if (r->hole != 0 && out->offset - out->head.unsynced > r->hole) {
-        r->hole = 0;
-        return SEGMENT_DAMAGE;
-    }
-    r->offset += record_size(out->head.body_len);
-    if (out->head.kind != RECORD_SEAL)
-        return SEGMENT_RECORD;
-    r->sealed = true;
-    return SEGMENT_END;
 }

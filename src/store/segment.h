@@ -7,12 +7,13 @@
 #define STORE_SEGMENT_H
 
 #include "base/disk.h"
+#include "base/worker.h"
 #include "store/record.h"
 
 /* Numbers are seconds since 1970 or a little more; 34 bits reach the year 2514. */
 #define SEGMENT_NUMBER_MAX ((UINT64_C(1) << 34) - 1)
 
-enum { SEGMENT_NAME_SIZE = 19 };
+enum { SEGMENT_NAME_SIZE = 19, SEGMENT_FILL_PIECE = 256 * 1024 };
 
 /* "s-<16 hex digits>", NUL-terminated; and back. */
 void segment_name(uint64_t number, char out[SEGMENT_NAME_SIZE]);
@@ -32,11 +33,22 @@ int segment_sync(struct disk_file *file);
 struct segment {
     struct disk_file *file;
     struct segment_head head;
+    uint64_t size;     /* of the file, at most */
     uint64_t end;      /* behind the last whole record: the next one goes here */
     uint64_t limit;    /* no record may end behind it; room for the seal lies beyond */
+    uint64_t filled;   /* nor behind this; UINT64_MAX: the file grows with its records */
     unsigned unsynced; /* batches that lean on it: store/commit */
     bool next_asked;   /* its successor was begun ahead of need: store/commit */
+    bool used;         /* records lie in it: store/commit */
     char name[SEGMENT_NAME_SIZE];
+    /* filling */
+    struct worker *worker;
+    uint64_t piece; /* bytes */
+    uint64_t fill_to;
+    uint64_t piece_end; /* of the job's piece */
+    int fill_result;    /* of the last piece, while !filling */
+    bool filling;       /* the job is busy; it reads file, filled, piece_end, used */
+    struct worker_job fill_job;
 };
 
 /* A new file with its header; not yet durable. Errors are told. */
@@ -46,7 +58,17 @@ int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_hea
 /* Blocks: makes the header and the name durable. On any thread. Errors are told. */
 int segment_sync_new(struct segment *s, struct disk_dir *dir);
 
-void segment_free(struct segment *s); /* closes; NULL is fine */
+/* From now on records go only where zeros were written before. */
+void segment_fill_from_here(struct segment *s, struct worker *worker);
+
+/* Asks for zeros up to `to` or a little more, on the worker, piece by piece. When one fails
+ * (fill_result, told) filling rests until it is asked for again. */
+void segment_fill(struct segment *s, uint64_t to);
+
+/* Takes back what a failed write may have left in [end, to). Errors are told. */
+int segment_erase(struct segment *s, uint64_t to);
+
+void segment_free(struct segment *s); /* closes; NULL is fine; waits for a piece under way */
 
 /* What bytes below `limit` that are no record mean. A file whose writer is alive is read up to its
  * durable mark only. */

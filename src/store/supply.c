@@ -1,0 +1,165 @@
+/*
+ * supply.c - where the segments of a journal come from, ahead of need.
+ *
+ * A segment is only given out when its header and its name are durable: a record must never be
+ * durable before them. It is begun early enough that the writer need not wait, and if the writer
+ * is faster, it waits.
+ */
+#include "store/supply.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "store/commit.h"
+
+#include <errno.h>
+
+static enum worker_next sync_next(struct worker_job *job)
+{
+    struct supply *s = LIST_ENTRY(job, struct supply, job);
+
+    s->result = segment_sync_new(s->next, s->o->dir);
+    return WORKER_IDLE;
+}
+
+static void next_synced(struct worker_job *job)
+{
+    struct supply *s = LIST_ENTRY(job, struct supply, job);
+
+    s->state = s->result == 0 ? SUPPLY_READY : SUPPLY_FAILED;
+}
+
+void supply_init(struct supply *s, const struct commit_options *o)
+{
+    *s = (struct supply){.o = o};
+    worker_job_init(&s->job, sync_next, next_synced);
+}
+
+void supply_done(struct supply *s)
+{
+    worker_forget(s->o->worker, &s->job);
+    segment_free(s->next);
+    s->next = NULL;
+}
+
+static void drop_next(struct supply *s)
+{
+    (void)disk_unlink(s->o->dir, s->next->name);
+    segment_free(s->next);
+    s->next = NULL;
+    s->state = SUPPLY_NONE;
+}
+
+static int create_next(struct supply *s)
+{
+    uint64_t now = clock_wall_us(s->o->clock) / 1000000;
+    struct segment_head head = {.generation = random_u64(s->o->random), .run = s->run};
+
+    /* Above every earlier one whatever the clock says: no name ever comes back. */
+    head.number = now > s->last_number ? now : s->last_number + 1;
+    if (s->run == 0)
+        s->run = head.run = head.number;
+    if (head.number > SEGMENT_NUMBER_MAX)
+        return fail_code(-EOVERFLOW, "number", SLICE("segment"));
+    s->last_number = head.number;
+    return segment_create(s->o->dir, s->o->mode, &head, s->o->size, &s->next);
+}
+
+static struct segment *give(struct supply *s)
+{
+    struct segment *next = s->next;
+
+    s->next = NULL;
+    s->state = SUPPLY_NONE;
+    next->used = true;
+    return next;
+}
+
+static void begin_filling(const struct supply *s, struct segment *next)
+{
+    /* Never before the header is durable: a file with more than a header that cannot be read
+     * is damage, not an accident of its making. */
+    if (s->o->zero_filled && next->filled == UINT64_MAX)
+        segment_fill_from_here(next, s->o->worker);
+}
+
+static int find_last_number(struct supply *s)
+{
+    uint64_t *numbers;
+    size_t count;
+    int rc = segment_list(s->o->dir, &numbers, &count);
+
+    if (rc < 0)
+        return rc;
+    if (count > 0)
+        s->last_number = numbers[count - 1];
+    memory_free(numbers);
+    return 0;
+}
+
+int supply_first(struct supply *s, struct segment **out)
+{
+    int rc = find_last_number(s);
+
+    if (rc < 0)
+        return rc;
+    rc = create_next(s);
+    if (rc < 0)
+        return rc;
+    rc = segment_sync_new(s->next, s->o->dir);
+    if (rc < 0) {
+        drop_next(s);
+        return rc;
+    }
+    *out = give(s);
+    begin_filling(s, *out);
+    return 0;
+}
+
+int supply_begin(struct supply *s)
+{
+    if (s->state != SUPPLY_NONE)
+        return 0;
+    int rc = create_next(s);
+    if (rc < 0)
+        return rc;
+    s->state = SUPPLY_SYNCING;
+    worker_submit(s->o->worker, &s->job);
+    return 0;
+}
+
+void supply_fill(struct supply *s, uint64_t to)
+{
+    if (s->state != SUPPLY_READY || !s->o->zero_filled)
+        return;
+    begin_filling(s, s->next);
+    if (s->next->filling || s->next->fill_result == 0)
+        segment_fill(s->next, to);
+}
+
+/* A piece whose sync failed spoils the file; its sync is not tried again. */
+static int take_ready(struct supply *s, struct segment **out)
+{
+    if (s->next->filling)
+        return -EAGAIN;
+    int rc = s->next->fill_result;
+    if (rc < 0) {
+        drop_next(s);
+        return rc;
+    }
+    begin_filling(s, s->next);
+    *out = give(s);
+    return 0;
+}
+
+int supply_take(struct supply *s, struct segment **out)
+{
+    int rc;
+
+    switch (s->state) {
+    case SUPPLY_NONE: rc = supply_begin(s); return rc < 0 ? rc : -EAGAIN;
+    case SUPPLY_SYNCING: return -EAGAIN;
+    case SUPPLY_FAILED: drop_next(s); return s->result;
+    case SUPPLY_READY: return take_ready(s, out);
+    }
+    return -EINVAL;
+}
