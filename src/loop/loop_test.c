@@ -22,7 +22,7 @@ struct setup {
 struct probe {
     struct watch watch;
     struct setup *setup;
-    struct probe **closes; /* two others */
+    struct probe **closes; /* three, itself included */
     unsigned events;
     unsigned calls;
     char name;
@@ -50,9 +50,10 @@ static void probe_ready(struct watch *w, unsigned events)
     p->events = events;
     p->calls++;
     note(p->setup, p->name);
-    if (p->closes != NULL)
+    struct probe **closes = p->closes; /* p is one of them */
+    if (closes != NULL)
         for (int i = 0; i < 3; i++)
-            probe_close(&p->closes[i]);
+            probe_close(&closes[i]);
 }
 
 static void setup_init(struct setup *s)
