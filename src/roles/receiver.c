@@ -644,13 +644,16 @@ static void receiver_done(struct role *role)
     if (r->entrances != NULL)
         for (size_t i = 0; i < role->settings->listener_count; i++)
             listener_close(&r->entrances[i].listener);
+    /* Drafts need the queue's folder, the queue's end needs the tickets in the sessions. */
+    LIST_EACH (node, &r->sessions)
+        drop_draft(LIST_ENTRY(node, struct session, link));
+    if (r->queue != NULL)
+        queue_in_close(r->queue);
     LIST_EACH (node, &r->sessions)
         session_free(LIST_ENTRY(node, struct session, link));
     memory_free(r->entrances);
     channel_close(&r->courier);
     timer_cancel(role->loop, &r->drain_deadline);
-    if (r->queue != NULL)
-        queue_in_close(r->queue);
     disk_dir_close(r->dir);
 }
 
