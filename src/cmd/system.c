@@ -21,7 +21,8 @@ int system_run_text(struct slice file, struct slice text, unsigned receivers,
     struct settings *settings = settings_parse(file, text, &errors);
     struct slice said = buf_slice(&errors.text);
 
-    fwrite(said.data, 1, said.len, stderr);
+    if (said.len > 0)
+        fwrite(said.data, 1, said.len, stderr);
     buf_done(&errors.text);
     if (settings == NULL)
         return EX_CONFIG;
