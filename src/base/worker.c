@@ -119,7 +119,7 @@ static void real_forget(struct worker *w, struct worker_job *job)
     pthread_mutex_unlock(&r->lock);
 }
 
-static void real_stop(struct worker *w)
+static void real_free(struct worker *w)
 {
     struct real_worker *r = real(w);
 
@@ -129,14 +129,6 @@ static void real_stop(struct worker *w)
     pthread_mutex_unlock(&r->lock);
     for (unsigned i = 0; i < r->thread_count; i++)
         pthread_join(r->threads[i], NULL);
-    r->thread_count = 0;
-}
-
-static void real_free(struct worker *w)
-{
-    struct real_worker *r = real(w);
-
-    real_stop(w);
     pthread_cond_destroy(&r->work);
     pthread_cond_destroy(&r->rests);
     pthread_mutex_destroy(&r->lock);
@@ -161,7 +153,7 @@ struct worker *worker_new(unsigned threads, void (*wake)(void *ctx), void *ctx)
     struct real_worker *r = MEMORY_NEW(struct real_worker);
 
     assert(threads > 0 && threads <= WORKER_THREADS_MAX);
-    r->worker = (struct worker){real_submit, real_collect, real_forget, real_stop, real_free};
+    r->worker = (struct worker){real_submit, real_collect, real_forget, real_free};
     r->wake = wake;
     r->ctx = ctx;
     list_init(&r->queue);
@@ -173,11 +165,6 @@ struct worker *worker_new(unsigned threads, void (*wake)(void *ctx), void *ctx)
         start_thread(r);
     assert(r->thread_count > 0);
     return &r->worker;
-}
-
-void worker_stop(struct worker *w)
-{
-    w->stop(w);
 }
 
 void worker_free(struct worker *w)

@@ -30,18 +30,13 @@ struct worker {
     void (*submit)(struct worker *w, struct worker_job *job);
     void (*collect)(struct worker *w);
     void (*forget)(struct worker *w, struct worker_job *job);
-    void (*stop)(struct worker *w);
     void (*free)(struct worker *w);
 };
 
 /* `threads` threads; `wake` is called from them when something waits for worker_collect(). */
 struct worker *worker_new(unsigned threads, void (*wake)(void *ctx), void *ctx);
 
-/* Waits for running jobs, drops queued ones; none runs any more. Owners of jobs may be freed then,
- * and still call worker_forget(). */
-void worker_stop(struct worker *w);
-
-/* Stops it first. */
+/* Waits for running jobs, drops queued ones. Nobody may call worker_forget() any more. */
 void worker_free(struct worker *w);
 
 void worker_job_init(struct worker_job *job, enum worker_next (*run)(struct worker_job *),

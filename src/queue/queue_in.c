@@ -265,7 +265,7 @@ int queue_in_open(const struct queue_in_options *options, struct queue_in **out)
     return 0;
 }
 
-void queue_in_close(struct queue_in *q)
+void queue_in_stop(struct queue_in *q)
 {
     struct list unfinished;
 
@@ -273,6 +273,7 @@ void queue_in_close(struct queue_in *q)
     worker_forget(q->o.worker, &q->draft_job);
     if (q->commit != NULL)
         commit_close(q->commit, &unfinished);
+    q->commit = NULL;
     list_splice(&unfinished, &q->drafts_waiting);
     list_splice(&unfinished, &q->drafts_syncing);
     list_splice(&unfinished, &q->finished);
@@ -280,6 +281,11 @@ void queue_in_close(struct queue_in *q)
         list_remove(node);
         buf_done(&ticket_of(node)->encoded);
     }
+}
+
+void queue_in_close(struct queue_in *q)
+{
+    queue_in_stop(q);
     disk_dir_close(q->draft_dir);
     memory_free(q);
 }

@@ -46,7 +46,11 @@ int queue_in_make_dirs(struct disk_dir *spool, unsigned receiver, unsigned mode)
 /* Starts a new segment; blocks. Failures are told. */
 int queue_in_open(const struct queue_in_options *options, struct queue_in **out);
 
-/* Waits for a sync that is under way. Unfinished tickets, which must still exist, are forgotten. */
+/* Waits for a sync that is under way. Unfinished tickets, which must still exist, are forgotten;
+ * then drafts may be ended, and only queue_in_close() may follow. */
+void queue_in_stop(struct queue_in *q);
+
+/* Stops it first. Drafts must have been ended. */
 void queue_in_close(struct queue_in *q);
 
 /* Never 0 and never the same twice, whatever clocks and crashes do. Returns 0 when no id can be

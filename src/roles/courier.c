@@ -562,7 +562,6 @@ static void courier_done(struct role *role)
 {
     struct courier *c = courier_of(role);
 
-    worker_stop(role->worker);
     LIST_EACH (node, &c->parcels) {
         struct parcel *p = LIST_ENTRY(node, struct parcel, link);
 

@@ -640,7 +640,8 @@ static void receiver_done(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
-    worker_stop(role->worker); /* it may be reading a session's draft */
+    if (r->queue != NULL)
+        queue_in_stop(r->queue); /* a job may be at a session's draft */
     if (r->entrances != NULL)
         for (size_t i = 0; i < role->settings->listener_count; i++)
             listener_close(&r->entrances[i].listener);

@@ -41,7 +41,8 @@ static void fake_forget(struct worker *w, struct worker_job *job)
     job->busy = false;
 }
 
-static void fake_stop(struct worker *w)
+/* As the real one: what waits is dropped. */
+static void fake_free(struct worker *w)
 {
     struct fake_worker *f = fake(w);
 
@@ -49,13 +50,6 @@ static void fake_stop(struct worker *w)
         list_remove(node);
     LIST_EACH (node, &f->told)
         list_remove(node);
-}
-
-static void fake_free(struct worker *w)
-{
-    struct fake_worker *f = fake(w);
-
-    fake_stop(w);
     if (f->owned)
         memory_free(f);
 }
@@ -63,7 +57,7 @@ static void fake_free(struct worker *w)
 void fake_worker_init(struct fake_worker *f, struct random *random)
 {
     *f = (struct fake_worker){
-        .worker = {fake_submit, fake_collect, fake_forget, fake_stop, fake_free},
+        .worker = {fake_submit, fake_collect, fake_forget, fake_free},
           .random = random
     };
     list_init(&f->queue);
