@@ -266,7 +266,7 @@ bool qp_encode(struct buf *out, struct slice in)
         width = plain ? 1 : 3;
         /* the last column is kept for "=" unless the line ends here */
         if (column + width > QP_LINE - (at_line_end(c.rest) ? 0U : 1U)) {
-            memcpy(piece, "=\r\n", 3);
+            memcpy(piece, "=\r\n", 3); /* NOLINT(bugprone-not-null-terminated-result) */
             n = 3;
             column = 0;
         }
@@ -399,6 +399,7 @@ bad:
 #define CRC_16(n) CRC_4(n), CRC_4((n) + 4U), CRC_4((n) + 8U), CRC_4((n) + 12U)
 #define CRC_64(n) CRC_16(n), CRC_16((n) + 16U), CRC_16((n) + 32U), CRC_16((n) + 48U)
 
+/* The bits of the constant 0 are none. NOLINTNEXTLINE(misc-redundant-expression) */
 static const uint32_t crc_table[256] = {CRC_64(0U), CRC_64(64U), CRC_64(128U), CRC_64(192U)};
 
 uint32_t crc32c_portable(uint32_t seed, struct slice in)

@@ -66,9 +66,11 @@ static inline void list_splice(struct list *to, struct list *from)
 /* The struct that embeds the node. */
 #define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-/* The loop's body may remove `node` itself. */
+/* The loop's body may remove `node` itself, which is a name to be declared. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define LIST_EACH(node, head)                                                                      \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
          node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -301,7 +301,7 @@ static int64_t real_write(struct net *n, int h, const struct iovec *iov, int cou
 
     (void)n;
     /* sendmsg() does not write to the vector; its struct serves recvmsg() too. */
-    memcpy(&m.msg_iov, &iov, sizeof(iov));
+    memcpy(&m.msg_iov, &iov, sizeof(iov)); /* the pointer: NOLINT(bugprone-sizeof-expression) */
     return message_call(call_sendmsg, h, &m, MSG_NOSIGNAL);
 }
 

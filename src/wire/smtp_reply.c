@@ -126,6 +126,7 @@ bool enhanced_code_take(struct cursor *c, struct slice *out)
 
     if (!take_char(&at, '2') && !take_char(&at, '4') && !take_char(&at, '5'))
         return false;
+    /* Two of them. NOLINTNEXTLINE(misc-redundant-expression) */
     if (!take_detail(&at) || !take_detail(&at))
         return false;
     struct slice code = slice_head(c->rest, c->rest.len - at.rest.len);
