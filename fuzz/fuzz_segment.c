@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-enum { FILE_MAX = 1 << 20, RECORDS_MAX = 512, DURABLE = 1, WHOLE = 2 };
+enum { FILE_MAX = 1 << 16, RECORDS_MAX = 512, DURABLE = 1, WHOLE = 2 };
 
 struct placed {
     struct record_head head;
@@ -79,7 +79,7 @@ static bool write_one(struct writer *w, struct cursor *c)
 {
     char operation;
 
-    if (w->count == RECORDS_MAX || buf_len(&w->file) > FILE_MAX / 2 || !take_any(c, &operation) ||
+    if (w->count == RECORDS_MAX || buf_len(&w->file) > FILE_MAX / 4 || !take_any(c, &operation) ||
         operation == '!')
         return false;
     unsigned byte = fuzz_byte(c);
