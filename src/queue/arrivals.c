@@ -9,7 +9,10 @@
  * wrote beyond may still fail and give its place to other records.
  *
  * Removing is unlink first, then, on the worker, the sync of the directory; only then are the
- * outcomes told that the segment is gone.
+ * outcomes told that the segment is gone. A whole file is not unlinked but renamed to "free-*",
+ * for its receiver to use again (store/supply), unless there are enough of these. Such a use
+ * shows as a header that names another segment than the file's name does: then the name is what
+ * a crash left of an earlier life of the file, and holds nothing.
  */
 #include "queue/arrivals.h"
 
@@ -22,6 +25,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* For each receiver: one while it writes another, and one to spare. */
+enum { FREE_KEPT = 2 };
 
 static struct in_segment *segment_of(struct list *node)
 {
@@ -166,6 +173,8 @@ static int load_head(struct in_segment *s)
     case HEAD_NEWER: damaged(s, -EPROTONOSUPPORT, "read newer version of"); return -EPROTONOSUPPORT;
     case HEAD_GOOD: break;
     }
+    if (head.number != s->number)
+        return -ESTALE;
     s->generation = head.generation;
     s->run = head.run;
     s->has_head = true;
@@ -204,7 +213,7 @@ static int read_rest(struct arrivals *a, struct in_segment *s)
     rc = load_head(s);
     if (rc == -EBADMSG && size > SEGMENT_HEAD_SIZE)
         damaged(s, rc, "read header of");
-    if (rc == -EBADMSG || rc == -EPROTONOSUPPORT)
+    if (rc == -EBADMSG || rc == -ESTALE || rc == -EPROTONOSUPPORT)
         return 0; /* damaged; or else all that a crash left of its making, without a record */
     return rc < 0 ? rc
                   : read_records(a, s, size < s->last_good ? size : s->last_good, SEGMENT_ENDED);
@@ -389,6 +398,7 @@ void arrivals_mark(struct arrivals *a, unsigned receiver, uint64_t segment, uint
 
     if (r == NULL)
         return;
+    r->abandoned = false;
     struct in_segment *s = find_segment(r, segment);
     if (s == NULL) {
         if (discover(r) < 0)
@@ -446,6 +456,21 @@ void arrivals_ended(struct arrivals *a, unsigned receiver)
     }
 }
 
+/* A few at most; a second look is not worth it when one cannot be unlinked. */
+static bool unlink_free(void *ctx, struct slice name)
+{
+    struct receiver_dir *r = ctx;
+    char text[SEGMENT_FREE_NAME_SIZE] = "";
+
+    if (!segment_is_free_name(name) || name.len >= sizeof(text))
+        return true;
+    memcpy(text, name.data, name.len);
+    int rc = disk_unlink(r->dir, text);
+    if (rc < 0)
+        (void)fail_code(rc, "unlink", name);
+    return true;
+}
+
 void arrivals_ended_from(struct arrivals *a, unsigned first)
 {
     LIST_EACH (node, &a->receivers) {
@@ -453,6 +478,8 @@ void arrivals_ended_from(struct arrivals *a, unsigned first)
 
         if (r->number < first || sync_and_discover(r) < 0)
             continue;
+        r->abandoned = true;
+        (void)disk_dir_list(r->dir, unlink_free, r);
         LIST_EACH (at, &r->segments)
             read_to_end(a, segment_of(at));
     }
@@ -522,14 +549,43 @@ static bool removable(struct in_segment *s)
            s->link.next != &s->from->segments;
 }
 
-static void remove_segment(struct arrivals *a, struct in_segment *s)
+static bool count_free(void *ctx, struct slice name)
 {
+    if (segment_is_free_name(name))
+        ++*(unsigned *)ctx;
+    return true;
+}
+
+/* Only a whole one: its receiver wants the blocks. Never a stale name, which may share its file
+ * with a name that is in use. */
+static bool worth_keeping(const struct arrivals *a, const struct in_segment *s)
+{
+    struct disk_stat stat;
     char name[SEGMENT_NAME_SIZE];
+    unsigned count = 0;
 
     segment_name(s->number, name);
-    int rc = disk_unlink(s->from->dir, name);
+    return s->has_head && !s->from->abandoned && disk_stat(s->from->dir, name, &stat) == 0 &&
+           stat.size == a->segment_size && disk_dir_list(s->from->dir, count_free, &count) == 0 &&
+           count < FREE_KEPT;
+}
+
+static int free_file(const struct arrivals *a, const struct in_segment *s)
+{
+    char name[SEGMENT_NAME_SIZE], free_name[SEGMENT_FREE_NAME_SIZE];
+
+    segment_name(s->number, name);
+    segment_free_name(s->number, free_name);
+    return worth_keeping(a, s) ? disk_rename(s->from->dir, name, s->from->dir, free_name)
+                               : disk_unlink(s->from->dir, name);
+}
+
+static void remove_segment(struct arrivals *a, struct in_segment *s)
+{
+    int rc = free_file(a, s);
+
     if (rc < 0 && rc != -ENOENT) {
-        damaged(s, rc, "unlink");
+        damaged(s, rc, "free");
         return;
     }
     list_remove(&s->link);

@@ -25,6 +25,7 @@ struct receiver_dir {
     struct list segments;   /* ascending */
     uint64_t run;           /* newest life of the receiver that we know of */
     uint64_t marked;        /* the life that gave the last mark, 0 when it ended */
+    bool abandoned;         /* no receiver of this number lives */
     bool recovered;         /* segments found from now on are newer than this courier */
 };
 
@@ -48,6 +49,7 @@ struct in_segment {
 
 struct arrivals {
     struct disk_dir *in;
+    uint64_t segment_size;
     struct worker *worker;
     struct clock *clock;
     struct queue_index *index;
@@ -63,7 +65,7 @@ struct arrivals {
     int sync_result;
 };
 
-/* Then the caller sets in, worker, clock, index, outcomes. */
+/* Then the caller sets in, segment_size, worker, clock, index, outcomes. */
 void arrivals_init(struct arrivals *a);
 
 /* Finds the directories and reads what is certainly complete. Blocks. */

@@ -69,6 +69,7 @@ static int open_parts(struct queue *q)
     if (rc < 0)
         return rc;
     q->arrivals.in = q->in;
+    q->arrivals.segment_size = q->o.segment_size == 0 ? SEGMENT_SIZE : q->o.segment_size;
     q->arrivals.worker = q->o.worker;
     q->arrivals.clock = q->o.clock;
     q->arrivals.index = &q->index;

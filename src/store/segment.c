@@ -48,6 +48,16 @@ bool segment_number(struct slice name, uint64_t *number)
     return true;
 }
 
+void segment_free_name(uint64_t number, char out[SEGMENT_FREE_NAME_SIZE])
+{
+    (void)snprintf(out, SEGMENT_FREE_NAME_SIZE, "free-%016llx", (unsigned long long)number);
+}
+
+bool segment_is_free_name(struct slice name)
+{
+    return slice_starts(name, SLICE("free-"));
+}
+
 struct numbers {
     uint64_t *all;
     size_t count;
@@ -179,10 +189,10 @@ static void piece_filled(struct worker_job *job)
         start_piece(s);
 }
 
-void segment_fill_from_here(struct segment *s, struct worker *worker)
+void segment_fill_from(struct segment *s, uint64_t filled, struct worker *worker)
 {
     s->worker = worker;
-    s->filled = SEGMENT_HEAD_SIZE;
+    s->filled = filled;
     s->piece = s->size / 16 < SEGMENT_FILL_PIECE ? s->size / 16 : SEGMENT_FILL_PIECE;
 }
 
@@ -196,12 +206,10 @@ void segment_fill(struct segment *s, uint64_t to)
     }
 }
 
-/* --- a new one --- */
+/* --- a new one, or an old one anew --- */
 
-int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
-                   uint64_t size, struct segment **out)
+static struct segment *segment_new(const struct segment_head *head, uint64_t size)
 {
-    unsigned char bytes[SEGMENT_HEAD_SIZE];
     struct segment *s = MEMORY_NEW(struct segment);
 
     s->head = *head;
@@ -211,21 +219,63 @@ int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_hea
     s->filled = UINT64_MAX;
     worker_job_init(&s->fill_job, fill_piece, piece_filled);
     segment_name(head->number, s->name);
-    segment_head_write(head, bytes);
+    return s;
+}
 
-    int rc = disk_open(dir, s->name, DISK_CREATE, mode, &s->file);
-    if (rc < 0) {
-        rc = fail_code(rc, "create", slice_of(s->name));
-        memory_free(s);
-        return rc;
-    }
-    rc = disk_write(s->file, (struct slice){(const char *)bytes, sizeof(bytes)}, 0);
-    if (rc < 0) {
-        rc = fail_code(rc, "write", slice_of(s->name));
+static int give_up(struct segment *s, struct disk_dir *dir, int code, const char *operation)
+{
+    code = fail_code(code, operation, slice_of(s->name));
+    if (s->file != NULL)
         (void)disk_unlink(dir, s->name);
+    segment_free(s);
+    return code;
+}
+
+static int write_head(struct segment *s)
+{
+    unsigned char bytes[SEGMENT_HEAD_SIZE];
+
+    segment_head_write(&s->head, bytes);
+    return disk_write(s->file, (struct slice){(const char *)bytes, sizeof(bytes)}, 0);
+}
+
+int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
+                   uint64_t size, struct segment **out)
+{
+    struct segment *s = segment_new(head, size);
+    int rc = disk_open(dir, s->name, DISK_CREATE, mode, &s->file);
+
+    if (rc < 0)
+        return give_up(s, dir, rc, "create");
+    rc = write_head(s);
+    if (rc < 0)
+        return give_up(s, dir, rc, "write");
+    *out = s;
+    return 0;
+}
+
+int segment_reuse(struct disk_dir *dir, const char *name, const struct segment_head *head,
+                  uint64_t size, struct segment **out)
+{
+    struct segment *s = segment_new(head, size);
+    uint64_t filled = 0;
+    int rc = disk_rename(dir, name, dir, s->name);
+
+    if (rc < 0) {
         segment_free(s);
-        return rc;
+        return rc == -ENOENT ? rc : fail_code(rc, "rename", slice_of(name));
     }
+    rc = disk_open(dir, s->name, DISK_WRITE, 0, &s->file);
+    if (rc < 0)
+        return give_up(s, dir, rc, "open");
+    rc = disk_size(s->file, &filled);
+    if (rc == 0)
+        rc = write_head(s);
+    if (rc < 0)
+        return give_up(s, dir, rc, "write");
+    s->filled = filled < size ? filled : size;
+    if (s->filled < SEGMENT_HEAD_SIZE)
+        s->filled = SEGMENT_HEAD_SIZE;
     *out = s;
     return 0;
 }

@@ -19,6 +19,12 @@ enum { SEGMENT_NAME_SIZE = 19, SEGMENT_FILL_PIECE = 256 * 1024 };
 void segment_name(uint64_t number, char out[SEGMENT_NAME_SIZE]);
 bool segment_number(struct slice name, uint64_t *number);
 
+/* "free-<16 hex digits>": a file that was segment `number` and waits to be used again. */
+enum { SEGMENT_FREE_NAME_SIZE = 22 };
+
+void segment_free_name(uint64_t number, char out[SEGMENT_FREE_NAME_SIZE]);
+bool segment_is_free_name(struct slice name);
+
 /* The numbers of all segments in a directory, ascending; to be given to memory_free(). */
 int segment_list(struct disk_dir *dir, uint64_t **numbers, size_t *count);
 
@@ -55,11 +61,17 @@ struct segment {
 int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
                    uint64_t size, struct segment **out);
 
+/* The same from a file of a former use, `name` in the same directory, which it takes over: bytes
+ * of that use stay behind the header, but none is a record of this one. -ENOENT when there is no
+ * such file. */
+int segment_reuse(struct disk_dir *dir, const char *name, const struct segment_head *head,
+                  uint64_t size, struct segment **out);
+
 /* Blocks: makes the header and the name durable. On any thread. Errors are told. */
 int segment_sync_new(struct segment *s, struct disk_dir *dir);
 
-/* From now on records go only where zeros were written before. */
-void segment_fill_from_here(struct segment *s, struct worker *worker);
+/* From now on records go only below `filled`, which segment_fill() moves. */
+void segment_fill_from(struct segment *s, uint64_t filled, struct worker *worker);
 
 /* Asks for zeros up to `to` or a little more, on the worker, piece by piece. When one fails
  * (fill_result, told) filling rests until it is asked for again. */

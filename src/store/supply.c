@@ -4,6 +4,17 @@
  * A segment is only given out when its header and its name are durable: a record must never be
  * durable before them. It is begun early enough that the writer need not wait, and if the writer
  * is faster, it waits.
+ *
+ * The courier leaves files of done segments as "free-*" (queue/arrivals). They are used first: all
+ * their blocks are there. Nobody else takes them and only the courier makes them, so the worst
+ * that both can do to each other is to look too early. Taking one is a rename and a new header,
+ * and no step of it can hurt, whatever a crash leaves:
+ *
+ *   neither durable        the old name, whose messages are all done; or the free one
+ *   name, not header       the header names another segment: nobody reads it, and it is swept
+ *   header, not name       the same: the old name above a new header
+ *
+ * Records follow when both are. Stale ones behind them were made with another generation.
  */
 #include "store/supply.h"
 
@@ -12,6 +23,7 @@
 #include "store/commit.h"
 
 #include <errno.h>
+#include <string.h>
 
 static enum worker_next sync_next(struct worker_job *job)
 {
@@ -49,6 +61,31 @@ static void drop_next(struct supply *s)
     s->state = SUPPLY_NONE;
 }
 
+static bool note_free(void *ctx, struct slice name)
+{
+    char *found = ctx;
+
+    if (!segment_is_free_name(name) || name.len >= SEGMENT_FREE_NAME_SIZE)
+        return true;
+    memcpy(found, name.data, name.len);
+    return false;
+}
+
+static int reuse(struct supply *s, const struct segment_head *head)
+{
+    char name[SEGMENT_FREE_NAME_SIZE] = "";
+    int rc = disk_dir_list(s->o->dir, note_free, name);
+
+    if (rc < 0)
+        return fail_code(rc, "list", SLICE("free segments"));
+    if (name[0] == '\0')
+        return -ENOENT;
+    rc = segment_reuse(s->o->dir, name, head, s->o->size, &s->next);
+    if (rc == 0)
+        segment_fill_from(s->next, s->next->filled, s->o->worker);
+    return rc;
+}
+
 static int create_next(struct supply *s)
 {
     uint64_t now = clock_wall_us(s->o->clock) / 1000000;
@@ -61,6 +98,8 @@ static int create_next(struct supply *s)
     if (head.number > SEGMENT_NUMBER_MAX)
         return fail_code(-EOVERFLOW, "number", SLICE("segment"));
     s->last_number = head.number;
+    if (s->o->zero_filled && reuse(s, &head) == 0)
+        return 0;
     return segment_create(s->o->dir, s->o->mode, &head, s->o->size, &s->next);
 }
 
@@ -79,7 +118,7 @@ static void begin_filling(const struct supply *s, struct segment *next)
     /* Never before the header is durable: a file with more than a header that cannot be read
      * is damage, not an accident of its making. */
     if (s->o->zero_filled && next->filled == UINT64_MAX)
-        segment_fill_from_here(next, s->o->worker);
+        segment_fill_from(next, SEGMENT_HEAD_SIZE, s->o->worker);
 }
 
 static int find_last_number(struct supply *s)

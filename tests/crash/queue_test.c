@@ -105,6 +105,12 @@ static void test_outcome_before_delivery_is_found(void **state)
     must_be_found(BUG_OUTCOME_BEFORE_DELIVERY);
 }
 
+static void test_stale_bytes_are_found(void **state)
+{
+    (void)state;
+    must_be_found(BUG_SAME_GENERATION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_reply_before_sync_is_found),
         cmocka_unit_test(test_directory_not_synced_is_found),
         cmocka_unit_test(test_outcome_before_delivery_is_found),
+        cmocka_unit_test(test_stale_bytes_are_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3, SEGMENT_BYTES = 256 * 1024 };
+enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3 };
 
 struct message {
     uint64_t id;
@@ -46,6 +46,8 @@ struct world {
     struct fake_clock clock;
     struct fake_random chance; /* of the schedule */
     struct fake_random random; /* of the program */
+    struct random no_random;
+    uint64_t segment_bytes; /* small ones come round often */
     struct fake_worker worker;
     struct fake_disk *disk;
     struct disk_dir *spool;
@@ -84,7 +86,7 @@ static uint64_t draw_length(struct world *w)
 {
     switch (draw(w, 12)) {
     case 0: return DRAFT_MEMORY_MAX + draw(w, 60000); /* a file of its own */
-    case 1: return 20000 + draw(w, 100000);
+    case 1: return draw(w, w->segment_bytes < 256 * 1024 ? 5000 : 120000);
     case 2: return 0;
     default: return draw(w, 3000);
     }
@@ -293,16 +295,24 @@ static void settle(struct world *w)
 
 /* --- lives and deaths --- */
 
+static void no_chance(struct random *r, void *out, size_t len)
+{
+    (void)r;
+    memset(out, 7, len);
+}
+
 static void start_receiver(struct world *w, unsigned receiver)
 {
     struct queue_in_options o = {.dir = w->dirs[receiver],
                                  .receiver = receiver,
                                  .mode = 0600,
-                                 .segment_size = SEGMENT_BYTES,
+                                 .segment_size = w->segment_bytes,
                                  .worker = &w->worker.worker,
                                  .clock = &w->clock.clock,
                                  .random = &w->random.random};
 
+    if (w->plan.bug == BUG_SAME_GENERATION)
+        o.random = &w->no_random;
     if (w->in[receiver] == NULL && queue_in_open(&o, &w->in[receiver]) == 0)
         publish(w, receiver);
 }
@@ -328,7 +338,7 @@ static void start_courier(struct world *w)
 {
     struct queue_options o = {.spool = w->spool,
                               .mode = 0600,
-                              .segment_size = SEGMENT_BYTES,
+                              .segment_size = w->segment_bytes,
                               .worker = &w->worker.worker,
                               .clock = &w->clock.clock,
                               .random = &w->random.random};
@@ -436,6 +446,34 @@ static void bury_the_broken(struct world *w)
 
 /* --- the schedule --- */
 
+/* Everything gets on by one turn. */
+static void calm_round(struct world *w)
+{
+    for (unsigned r = 0; r < RECEIVERS; r++) {
+        if (w->in[r] == NULL)
+            continue;
+        queue_in_flush(w->in[r]);
+        while (fake_worker_step(&w->worker))
+            worker_collect(&w->worker.worker);
+        take_acknowledgements(w, r);
+        publish(w, r);
+    }
+    if (w->out == NULL)
+        return;
+    claim_one(w);
+    queue_sync(w->out);
+    queue_collect(w->out);
+    settle(w);
+    fake_clock_advance(&w->clock, 1000000);
+}
+
+/* The queue runs nearly empty, so that segments come free and round again. */
+static void calm(struct world *w)
+{
+    for (unsigned round = 0; round < 60 && !fake_disk_is_cut(w->disk); round++)
+        calm_round(w);
+}
+
 static void step(struct world *w)
 {
     unsigned receiver = (unsigned)draw(w, RECEIVERS);
@@ -474,7 +512,11 @@ static void step(struct world *w)
             queue_collect(w->out);
         settle(w);
         break;
-    case 19: late_deliveries(w); break;
+    case 19:
+        late_deliveries(w);
+        if (draw(w, 8) == 0)
+            calm(w);
+        break;
     default:
         if (draw(w, 2) == 0)
             receiver_dies(w, receiver);
@@ -494,23 +536,13 @@ static void run_dry(struct world *w)
     fake_disk_set_space(w->disk, UINT64_MAX);
     for (unsigned round = 0; round < 3 * MESSAGES_MAX; round++) {
         bury_the_broken(w);
-        for (unsigned r = 0; r < RECEIVERS; r++) {
-            queue_in_flush(w->in[r]);
-            while (fake_worker_step(&w->worker))
-                worker_collect(&w->worker.worker);
-            take_acknowledgements(w, r);
-            publish(w, r);
-        }
-        claim_one(w);
-        queue_sync(w->out);
-        queue_collect(w->out);
-        settle(w);
-        fake_clock_advance(&w->clock, 1000000);
+        calm_round(w);
     }
 }
 
 struct count {
     unsigned segments;
+    unsigned free;
     unsigned others;
 };
 
@@ -520,6 +552,8 @@ static bool count_name(void *ctx, struct slice name)
 
     if (slice_starts(name, SLICE("s-")))
         count->segments++;
+    else if (slice_starts(name, SLICE("free-")))
+        count->free++;
     else if (!slice_equal(name, SLICE("draft")))
         count->others++;
     return true;
@@ -532,6 +566,8 @@ static void check_left_over(struct world *w, struct disk_dir *dir, unsigned segm
     (void)disk_dir_list(dir, count_name, &count);
     if (count.segments > segments_max)
         broken(w, "segments stay behind");
+    if (count.free > 2)
+        broken(w, "too many files are kept");
     if (count.others > 0)
         broken(w, "drafts stay behind");
 }
@@ -577,6 +613,8 @@ const char *world_run(const struct world_plan *plan, uint64_t *calls)
     fake_clock_init(&w->clock);
     fake_random_init(&w->chance, plan->seed);
     fake_random_init(&w->random, plan->seed + 1);
+    w->no_random.bytes = no_chance;
+    w->segment_bytes = draw(w, 3) == 0 ? 256 * 1024 : 16 * 1024;
     fake_worker_init(&w->worker, &w->chance.random);
     w->disk = fake_disk_new(&w->clock.clock);
     if (disk_dir_open(fake_disk(w->disk), "", &w->spool) < 0 || queue_make_dirs(w->spool, 0700) < 0)

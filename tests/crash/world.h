@@ -17,6 +17,7 @@ enum planted_bug {
     BUG_REPLY_BEFORE_SYNC,       /* 250 although the bytes are not synced */
     BUG_DIRECTORY_NOT_SYNCED,    /* new files without a durable name */
     BUG_OUTCOME_BEFORE_DELIVERY, /* the courier notes success, then delivers */
+    BUG_SAME_GENERATION,         /* stale bytes of a recycled segment look like records */
 };
 
 struct world_plan {
