@@ -264,6 +264,7 @@ static void note_acked(struct client *c, struct sent *s, struct slice text)
     static const struct slice as = SLICE_INIT("queued as ");
 
     s->acked = true;
+    c->internet->o.ledger->acked++;
     for (; text.len > as.len; text = slice_skip(text, 1)) {
         if (!slice_starts(text, as))
             continue;

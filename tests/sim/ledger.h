@@ -34,6 +34,7 @@ struct sent {
 struct ledger {
     struct sent sent[SENT_MAX];
     unsigned count;
+    unsigned acked;
 };
 
 /* NULL: full. */

@@ -44,7 +44,8 @@ struct process {
     /* the warden's */
     struct channel channel;
     struct timer restart;
-    bool exited; /* and the warden does not know yet */
+    bool takes_power; /* with it, when it is killed */
+    bool exited;      /* and the warden does not know yet */
     uint64_t started_ms;
     unsigned backoff_ms;
 };
@@ -53,12 +54,13 @@ struct machine {
     struct machine_options o;
     struct fake_random random; /* the program's */
     bool on;
+    bool lost_power;
+    bool may_tell_damage;
     unsigned receivers;
     struct process processes[MACHINE_PROCESSES_MAX];
     unsigned count;
     struct process *running; /* whose code runs now */
     const char *complaint;
-    unsigned deaths;
     /* the warden's */
     struct net *net;
     struct loop *loop;
@@ -135,7 +137,7 @@ static void tell_failure(void *ctx, int code, const char *operation, struct slic
     if (m->running != NULL && m->running->dead)
         return;
     NOTE(m, who, "cannot %s %.*s: %s", operation, SLICE_PRINTF(name), strerrordesc_np(-code));
-    if (code == -EBADMSG && m->complaint == NULL)
+    if (code == -EBADMSG && m->complaint == NULL && !m->may_tell_damage)
         m->complaint = "damage was told where nothing is damaged";
 }
 
@@ -238,7 +240,7 @@ static void process_start(struct process *p)
     struct machine *m = p->machine;
     int ends[2];
 
-    p->dead = false;
+    p->dead = p->takes_power = false;
     p->job_at_us = 0;
     p->started_ms = clock_monotonic_ms(&m->o.clock->clock);
     p->doors = (struct role_doors){.clock = &m->o.clock->clock,
@@ -297,7 +299,6 @@ static void process_ended(struct process *p)
                     : "as told");
     process_free(p);
     p->exited = true;
-    m->deaths++;
 }
 
 void machine_kill(struct machine *m, unsigned process)
@@ -314,6 +315,17 @@ void machine_kill_at(struct machine *m, unsigned process, uint64_t call)
 {
     if (m->processes[process].role != NULL)
         fake_disk_die_at(m->processes[process].doors.disk, call);
+}
+
+void machine_lose_power_at(struct machine *m, unsigned process, uint64_t call)
+{
+    machine_kill_at(m, process, call);
+    m->processes[process].takes_power = true;
+}
+
+bool machine_lost_power(const struct machine *m)
+{
+    return m->lost_power;
 }
 
 void machine_fail_sync(struct machine *m, unsigned process, int code)
@@ -396,17 +408,18 @@ static void child_ended(struct process *p)
 
 /* --- power --- */
 
-static void make_spool(struct machine *m)
+static int make_spool(struct machine *m)
 {
     struct disk_dir *spool;
     int code = disk_dir_make_path(fake_disk(m->o.disk), SLICE("/spool"), 0700, &spool);
 
-    assert(code == 0);
+    if (code < 0)
+        return code;
     code = queue_make_dirs(spool, 0700);
     for (unsigned i = 0; code == 0 && i < m->receivers; i++)
         code = queue_in_make_dirs(spool, i, 0700);
-    assert(code == 0);
     disk_dir_close(spool);
+    return code;
 }
 
 static void add_process(struct machine *m, enum role_kind kind, unsigned index)
@@ -426,8 +439,10 @@ void machine_boot(struct machine *m, unsigned receivers)
     NOTE(m, "machine", "power on, %u receivers", receivers);
     fail_set_sink(tell_failure, m);
     m->on = true;
+    m->lost_power = false;
     m->receivers = receivers;
-    make_spool(m);
+    while (make_spool(m) < 0)
+        ; /* somebody starts it again */
     m->draining = m->drain_wanted = false;
     m->count = 0;
     m->net = fake_net_new(m->o.network, &m->o.listen);
@@ -510,7 +525,9 @@ static bool timer_is_due(const struct machine *m, const struct loop *loop)
 static void look_after(struct process *p)
 {
     p->machine->running = NULL;
-    if (p->dead || loop_is_stopped(p->role->loop))
+    if (p->dead && p->takes_power)
+        p->machine->lost_power = true;
+    else if (p->dead || loop_is_stopped(p->role->loop))
         process_ended(p);
 }
 
@@ -630,9 +647,9 @@ const char *machine_process_name(const struct machine *m, unsigned process)
     return m->processes[process].name;
 }
 
-unsigned machine_deaths(const struct machine *m)
+void machine_expect_damage(struct machine *m)
 {
-    return m->deaths;
+    m->may_tell_damage = true;
 }
 
 const char *machine_complaint(const struct machine *m)

@@ -60,12 +60,15 @@ const char *machine_process_name(const struct machine *m, unsigned process);
 void machine_kill(struct machine *m, unsigned process);
 void machine_kill_at(struct machine *m, unsigned process, uint64_t call);
 
+/* The power goes at the n-th call of this process; who runs the machine then switches it off. */
+void machine_lose_power_at(struct machine *m, unsigned process, uint64_t call);
+bool machine_lost_power(const struct machine *m);
+
 /* The next sync of the process fails. */
 void machine_fail_sync(struct machine *m, unsigned process, int code);
 
-/* Processes that died or ended although nobody told them to, since the beginning; and those of
- * them that were not asked to by a fault. */
-unsigned machine_deaths(const struct machine *m);
+/* A read may fail: then who tells of damage may be right. */
+void machine_expect_damage(struct machine *m);
 
 /* "can't happen" that somebody told: damage without a reason. NULL: none. */
 const char *machine_complaint(const struct machine *m);

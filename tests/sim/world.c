@@ -28,10 +28,13 @@ enum incident_kind {
     INCIDENT_KILL,
     INCIDENT_KILL_AT,
     INCIDENT_POWER_OFF,
+    INCIDENT_POWER_OFF_AT_CALL,
+    INCIDENT_POWER_OFF_AT_ACK,
     INCIDENT_POWER_ON,
     INCIDENT_DISK_FULL,
     INCIDENT_DISK_FREE,
     INCIDENT_SYNC_ERROR,
+    INCIDENT_CALL_ERROR,
     INCIDENT_READER,
     INCIDENT_CLOCK_STEP,
 };
@@ -55,7 +58,9 @@ struct world {
     struct incident incidents[INCIDENTS_MAX]; /* by time */
     unsigned incident_count;
     unsigned incident_next;
-    unsigned steps; /* since the clock moved */
+    unsigned steps;        /* since the clock moved */
+    unsigned power_at_ack; /* the power goes when so many were acknowledged; 0: not so */
+    unsigned receivers;    /* of the present life */
     uint64_t booted_us;
     bool full;
     bool read;       /* a reader moved mail */
@@ -110,9 +115,20 @@ static void add_incident(struct world *w, uint64_t at_us, enum incident_kind kin
 static enum incident_kind draw_fault(struct world *w)
 {
     static const enum incident_kind faults[] = {
-        INCIDENT_KILL,      INCIDENT_KILL,       INCIDENT_KILL_AT,   INCIDENT_KILL_AT,
-        INCIDENT_POWER_OFF, INCIDENT_POWER_OFF,  INCIDENT_DISK_FULL, INCIDENT_SYNC_ERROR,
-        INCIDENT_READER,    INCIDENT_CLOCK_STEP,
+        INCIDENT_KILL,
+        INCIDENT_KILL,
+        INCIDENT_KILL_AT,
+        INCIDENT_KILL_AT,
+        INCIDENT_POWER_OFF,
+        INCIDENT_POWER_OFF_AT_CALL,
+        INCIDENT_POWER_OFF_AT_CALL,
+        INCIDENT_POWER_OFF_AT_ACK,
+        INCIDENT_POWER_OFF_AT_ACK,
+        INCIDENT_DISK_FULL,
+        INCIDENT_SYNC_ERROR,
+        INCIDENT_CALL_ERROR,
+        INCIDENT_READER,
+        INCIDENT_CLOCK_STEP,
     };
 
     return faults[draw(w, sizeof(faults) / sizeof(*faults))];
@@ -171,6 +187,7 @@ static struct machine_options draw_machine(struct world *w)
 static void power_off(struct world *w)
 {
     machine_power_off(w->machine);
+    w->power_at_ack = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
@@ -184,7 +201,8 @@ static void boot(struct world *w)
 {
     if (machine_is_on(w->machine))
         return;
-    machine_boot(w->machine, 1 + (unsigned)draw(w, RECEIVERS_MAX));
+    w->receivers = 1 + (unsigned)draw(w, RECEIVERS_MAX);
+    machine_boot(w->machine, w->receivers);
     w->booted_us = w->clock.now_us;
 }
 
@@ -253,6 +271,11 @@ static void happen_to_process(struct world *w, enum incident_kind kind)
 
         NOTE(w, "%s will be killed at call %u to the disk", name, (unsigned)call);
         machine_kill_at(w->machine, process, call);
+    } else if (kind == INCIDENT_POWER_OFF_AT_CALL) {
+        uint64_t call = 1 + draw(w, 60);
+
+        NOTE(w, "the power will go at call %u of %s to the disk", (unsigned)call, name);
+        machine_lose_power_at(w->machine, process, call);
     } else {
         NOTE(w, "the next sync of %s fails", name);
         machine_fail_sync(w->machine, process, -EIO);
@@ -270,12 +293,17 @@ static void happen(struct world *w, enum incident_kind kind)
         return;
     case INCIDENT_KILL:
     case INCIDENT_KILL_AT:
+    case INCIDENT_POWER_OFF_AT_CALL:
     case INCIDENT_SYNC_ERROR: happen_to_process(w, kind); return;
     case INCIDENT_POWER_OFF:
         if (!machine_is_on(w->machine))
             return;
         power_off(w);
         add_incident(w, now_us + SECOND_US + draw(w, 300 * SECOND_US), INCIDENT_POWER_ON);
+        return;
+    case INCIDENT_POWER_OFF_AT_ACK:
+        w->power_at_ack = w->ledger.acked + 1 + (unsigned)draw(w, 8);
+        NOTE(w, "the power will go at the %u. acknowledgement", w->power_at_ack);
         return;
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_DISK_FULL:
@@ -289,6 +317,12 @@ static void happen(struct world *w, enum incident_kind kind)
         w->full = false;
         NOTE(w, "the disk has room again");
         return;
+    case INCIDENT_CALL_ERROR:
+        fake_disk_fail_at(w->disk, fake_disk_calls(w->disk) + 1 + draw(w, 200),
+                          draw(w, 2) == 0 ? -EIO : -ENOSPC);
+        machine_expect_damage(w->machine);
+        NOTE(w, "one of the next calls to the disk fails");
+        return;
     case INCIDENT_READER: read_mail(w); return;
     case INCIDENT_CLOCK_STEP:
         NOTE(w, "the wall clock steps");
@@ -299,8 +333,19 @@ static void happen(struct world *w, enum incident_kind kind)
 
 /* --- time --- */
 
+static bool loses_power(const struct world *w)
+{
+    return machine_is_on(w->machine) &&
+           (machine_lost_power(w->machine) ||
+            (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack));
+}
+
 static bool step(struct world *w)
 {
+    if (loses_power(w)) {
+        happen(w, INCIDENT_POWER_OFF);
+        return true;
+    }
     if (w->incident_next < w->incident_count &&
         w->incidents[w->incident_next].at_us <= w->clock.now_us) {
         happen(w, w->incidents[w->incident_next++].kind);
@@ -363,6 +408,11 @@ static void drain(struct world *w)
 static void calm_down(struct world *w)
 {
     w->incident_count = w->incident_next;
+    w->power_at_ack = 0;
+    fake_disk_fail_at(w->disk, 0, 0);
+    if (machine_is_on(w->machine))
+        for (unsigned i = 0; i < machine_processes(w->machine); i++)
+            machine_kill_at(w->machine, i, 0);
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     boot(w);
@@ -408,7 +458,7 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     run_for(w, DAY_US + 1000 * SECOND_US);
     calm_down(w);
     if (v->other == NULL)
-        check_spool(fake_disk(w->disk), RECEIVERS_MAX, &w->history, v);
+        check_spool(fake_disk(w->disk), w->receivers, &w->history, v);
     if (v->other == NULL)
         check_mailboxes(fake_disk(w->disk), &w->ledger, w->read && w->power_went, &w->history, v);
     machine_free(w->machine);
