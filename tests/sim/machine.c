@@ -116,7 +116,7 @@ static void write_log(const struct role_doors *doors, struct slice lines)
     const struct machine *m = process_of(doors)->machine;
     struct slice line;
 
-    if (m->o.history->out == NULL)
+    if (process_of(doors)->dead)
         return;
     while (slice_cut(lines, '\n', &line, &lines)) {
         struct slice at = slice_skip(line, slice_find(line, '/') + 1);
@@ -124,6 +124,8 @@ static void write_log(const struct role_doors *doors, struct slice lines)
         struct slice text = slice_skip(at, slice_find(at, ']') + 3);
 
         NOTE(m, "log", "%.*s: %.*s", SLICE_PRINTF(tag), SLICE_PRINTF(text));
+        if (slice_equal(tag, SLICE("local")))
+            deliveries_log(m->o.deliveries, text, m->o.clock->now_us);
     }
 }
 
@@ -297,6 +299,7 @@ static void process_ended(struct process *p)
          p->dead    ? ""
          : code < 0 ? strerrordesc_np(-code)
                     : "as told");
+    deliveries_crash(m->o.deliveries, m->o.clock->now_us);
     process_free(p);
     p->exited = true;
 }
@@ -466,6 +469,7 @@ void machine_power_off(struct machine *m)
     if (!m->on)
         return;
     NOTE(m, "machine", "power off");
+    deliveries_crash(m->o.deliveries, m->o.clock->now_us);
     for (unsigned i = 0; i < m->count; i++) {
         struct process *p = &m->processes[i];
 

@@ -13,6 +13,7 @@
 #include "fakes/disk.h"
 #include "fakes/net.h"
 #include "ipc/messages.h"
+#include "sim/deliveries.h"
 #include "sim/history.h"
 
 struct machine;
@@ -26,10 +27,11 @@ struct machine_options {
     struct fake_network *network;
     struct random *chance; /* of the schedule */
     const struct history *history;
-    uint64_t seed;         /* of what the program itself draws */
-    uint64_t segment_size; /* of the journals */
-    uint64_t job_max_us;   /* a worker's job begins within this */
-    struct slice settings; /* the text of the configuration */
+    struct deliveries *deliveries; /* what the log says, and deaths, go there */
+    uint64_t seed;                 /* of what the program itself draws */
+    uint64_t segment_size;         /* of the journals */
+    uint64_t job_max_us;           /* a worker's job begins within this */
+    struct slice settings;         /* the text of the configuration */
     struct net_address listen;
     bool sync_late; /* a bug to plant: receivers' syncs are said first and done later */
 };

@@ -11,6 +11,8 @@
 
 #include "base/memory.h"
 #include "fakes/random.h"
+#include "fakes/worker.h"
+#include "queue/queue.h"
 #include "sim/client.h"
 #include "sim/machine.h"
 
@@ -55,12 +57,14 @@ struct world {
     struct machine *machine;
     struct internet *internet;
     struct ledger ledger;
+    struct deliveries deliveries;
     struct incident incidents[INCIDENTS_MAX]; /* by time */
     unsigned incident_count;
     unsigned incident_next;
     unsigned steps;        /* since the clock moved */
     unsigned power_at_ack; /* the power goes when so many were acknowledged; 0: not so */
     unsigned receivers;    /* of the present life */
+    uint64_t segment_size;
     uint64_t booted_us;
     bool full;
     bool read;       /* a reader moved mail */
@@ -173,6 +177,7 @@ static struct machine_options draw_machine(struct world *w)
         .network = w->network,
         .chance = &w->chance.random,
         .history = &w->history,
+        .deliveries = &w->deliveries,
         .seed = draw(w, UINT64_MAX),
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
         .job_max_us = jobs_us[draw(w, 3)],
@@ -277,6 +282,7 @@ static void happen_to_process(struct world *w, enum incident_kind kind)
         NOTE(w, "the power will go at call %u of %s to the disk", (unsigned)call, name);
         machine_lose_power_at(w->machine, process, call);
     } else {
+        w->deliveries.disk_errors = true;
         NOTE(w, "the next sync of %s fails", name);
         machine_fail_sync(w->machine, process, -EIO);
     }
@@ -308,7 +314,7 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_DISK_FULL:
         fake_disk_set_space(w->disk, fake_disk_used(w->disk) + draw(w, 400 * 1024));
-        w->full = true;
+        w->full = w->deliveries.disk_errors = true;
         NOTE(w, "the disk is full");
         add_incident(w, now_us + SECOND_US + draw(w, 900 * SECOND_US), INCIDENT_DISK_FREE);
         return;
@@ -321,6 +327,7 @@ static void happen(struct world *w, enum incident_kind kind)
         fake_disk_fail_at(w->disk, fake_disk_calls(w->disk) + 1 + draw(w, 200),
                           draw(w, 2) == 0 ? -EIO : -ENOSPC);
         machine_expect_damage(w->machine);
+        w->deliveries.disk_errors = true;
         NOTE(w, "one of the next calls to the disk fails");
         return;
     case INCIDENT_READER: read_mail(w); return;
@@ -431,6 +438,41 @@ static void calm_down(struct world *w)
     broken(w, machine_complaint(w->machine));
 }
 
+static void count_queued(struct world *w, struct disk_dir *spool)
+{
+    struct fake_worker worker;
+    struct queue *queue;
+
+    fake_worker_init(&worker, &w->chance.random);
+    struct queue_options options = {.spool = spool,
+                                    .mode = 0600,
+                                    .segment_size = w->segment_size,
+                                    .worker = &worker.worker,
+                                    .clock = &w->clock.clock,
+                                    .random = &w->chance.random};
+    if (queue_open(&options, &queue) < 0) {
+        broken(w, "the queue cannot be opened");
+        return;
+    }
+    queue_receivers_are(queue, 0);
+    if (queue_count(queue) > 0)
+        broken(w, "the queue is not empty");
+    queue_close(queue);
+}
+
+/* As one more courier would find it. */
+static void check_queue(struct world *w)
+{
+    struct disk_dir *spool;
+
+    if (disk_dir_open(fake_disk(w->disk), "/spool", &spool) < 0) {
+        broken(w, "the spool is gone");
+        return;
+    }
+    count_queued(w, spool);
+    disk_dir_close(spool);
+}
+
 void world_run(const struct world_plan *plan, struct verdict *v)
 {
     struct world *w = MEMORY_NEW(struct world);
@@ -446,6 +488,7 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     struct fake_network_options network = draw_network(w);
     w->network = fake_network_new(&w->clock, &network);
     struct machine_options machine = draw_machine(w);
+    w->segment_size = machine.segment_size;
     w->machine = machine_new(&machine);
     w->internet = internet_new(&(struct internet_options){.clock = &w->clock,
                                                           .network = w->network,
@@ -459,6 +502,12 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     calm_down(w);
     if (v->other == NULL)
         check_spool(fake_disk(w->disk), w->receivers, &w->history, v);
+    if (v->other == NULL)
+        check_queue(w);
+    if (w->deliveries.twice > 0)
+        NOTE(w, "TWICE: %s without a reason", w->deliveries.first_twice);
+    v->twice += w->deliveries.twice;
+    v->explained += w->deliveries.explained;
     if (v->other == NULL)
         check_mailboxes(fake_disk(w->disk), &w->ledger, w->read && w->power_went, &w->history, v);
     machine_free(w->machine);

@@ -1,0 +1,65 @@
+/*
+ * deliveries.c - what the log says was delivered.
+ *
+ * How long is a delivery in flight? Its outcome is synced within 100 ms of virtual time, and the
+ * sync itself takes a worker's turn. A crash later than that explains nothing.
+ */
+#include "sim/deliveries.h"
+
+#include "base/cursor.h"
+
+#include <string.h>
+
+enum { IN_FLIGHT_US = 1000 * 1000 };
+
+/* "ID: to=<u3@sim.example>, ..., status=sent (delivered to maildir)" */
+static bool parse(struct slice text, struct delivered *out)
+{
+    struct cursor c = {text};
+    struct slice id, to;
+    uint64_t user;
+
+    if (!slice_ends(text, SLICE("status=sent (delivered to maildir)")) ||
+        !take_bytes(&c, DELIVERY_ID_LEN, &id) || !take_bytes(&c, strlen(": to=<u"), &to) ||
+        !slice_equal(to, SLICE(": to=<u")) || !take_number(&c, &user))
+        return false;
+    memcpy(out->id, id.data, DELIVERY_ID_LEN);
+    out->user = (unsigned)user;
+    return true;
+}
+
+static struct delivered *find(struct deliveries *d, const struct delivered *wanted)
+{
+    for (unsigned i = 0; i < d->count; i++)
+        if (d->all[i].user == wanted->user &&
+            memcmp(d->all[i].id, wanted->id, DELIVERY_ID_LEN) == 0)
+            return &d->all[i];
+    return NULL;
+}
+
+void deliveries_log(struct deliveries *d, struct slice text, uint64_t now_us)
+{
+    struct delivered got = {.at_us = now_us};
+
+    if (!parse(text, &got))
+        return;
+    struct delivered *before = find(d, &got);
+    if (before == NULL) {
+        if (d->count < DELIVERIES_MAX)
+            d->all[d->count++] = got;
+        return;
+    }
+    bool crashed = d->crash_us >= before->at_us;
+    if (crashed && (d->disk_errors || d->crash_us - before->at_us <= IN_FLIGHT_US)) {
+        d->explained++;
+    } else {
+        d->twice++;
+        memcpy(d->first_twice, got.id, DELIVERY_ID_LEN);
+    }
+    before->at_us = now_us;
+}
+
+void deliveries_crash(struct deliveries *d, uint64_t now_us)
+{
+    d->crash_us = now_us;
+}
