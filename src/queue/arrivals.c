@@ -100,6 +100,32 @@ void arrivals_entry_done(struct arrivals *a, struct queue_entry *e)
     a->changed = true;
 }
 
+void arrivals_entry_lost(struct arrivals *a, struct queue_entry *e)
+{
+    damaged(e->segment, -EBADMSG, "read all of");
+    e->open = 0;
+    e->body_file = false; /* it is kept too */
+    if (e->unsynced == 0)
+        arrivals_entry_done(a, e);
+}
+
+static void index_entry(struct arrivals *a, struct in_segment *s, uint64_t id, uint64_t offset,
+                        uint32_t rcpt_count, enum body_place place)
+{
+    struct queue_entry *e = entry_new(id, rcpt_count, clock_monotonic_ms(a->clock));
+
+    e->segment = s;
+    e->offset = offset;
+    e->body_file = place == BODY_FILE;
+    e->repeat = offset < s->old_below;
+    list_append(&s->entries, &e->link);
+    outcomes_apply(a->outcomes, e, &s->refs);
+    if (e->open == 0)
+        return; /* it goes when its outcomes are durable (once more) */
+    a->count++;
+    index_put(a->index, e);
+}
+
 static void index_message(struct arrivals *a, struct in_segment *s, const struct record *record)
 {
     struct message_record message;
@@ -114,19 +140,35 @@ static void index_message(struct arrivals *a, struct in_segment *s, const struct
         arena_done(&arena);
         return;
     }
-    struct queue_entry *e =
-        entry_new(envelope.id, envelope.rcpt_count, clock_monotonic_ms(a->clock));
     arena_done(&arena);
-    e->segment = s;
-    e->offset = record->offset;
-    e->body_file = message.place == BODY_FILE;
-    e->repeat = record->offset < s->old_below;
-    list_append(&s->entries, &e->link);
-    outcomes_apply(a->outcomes, e, &s->refs);
-    if (e->open == 0)
-        return; /* it goes when its outcomes are durable (once more) */
-    a->count++;
-    index_put(a->index, e);
+    index_entry(a, s, envelope.id, record->offset, envelope.rcpt_count, message.place);
+}
+
+static bool entry_is_good(const struct in_segment *s, const struct seal_entry *e)
+{
+    uint32_t rcpts = note_rcpt_count(e->note);
+
+    return id_receiver(e->id) == s->from->number && rcpts > 0 && rcpts <= ENVELOPE_RCPTS_MAX;
+}
+
+/* A seal stands behind durable records only, so its table says what was acknowledged; whether
+ * each of them is still whole shows when it is claimed. False: read all of it. */
+static bool read_table(struct arrivals *a, struct in_segment *s, uint64_t size)
+{
+    struct cursor table, check;
+    struct seal_entry e;
+
+    segment_reader_aim(&a->reader, s->file, s->generation, s->next, size, SEGMENT_ENDED);
+    if (!segment_reader_table(&a->reader, size, &table))
+        return false;
+    for (check = table; seal_entry_read(&check, &e);) {
+        if (!entry_is_good(s, &e))
+            return false;
+    }
+    while (seal_entry_read(&table, &e))
+        index_entry(a, s, e.id, e.offset, note_rcpt_count(e.note), note_place(e.note));
+    s->next = a->reader.offset;
+    return true;
 }
 
 /* 0, or the error of a read: to be tried again. */
@@ -215,6 +257,9 @@ static int read_rest(struct arrivals *a, struct in_segment *s)
         damaged(s, rc, "read header of");
     if (rc == -EBADMSG || rc == -ESTALE || rc == -EPROTONOSUPPORT)
         return 0; /* damaged; or else all that a crash left of its making, without a record */
+    if (rc == 0 && s->next == SEGMENT_HEAD_SIZE && s->last_good == UINT64_MAX &&
+        read_table(a, s, size))
+        return 0;
     return rc < 0 ? rc
                   : read_records(a, s, size < s->last_good ? size : s->last_good, SEGMENT_ENDED);
 }

@@ -90,6 +90,9 @@ void arrivals_unuse(struct in_segment *s);
 /* Every outcome of the message is durable: removes its body file, frees the entry. */
 void arrivals_entry_done(struct arrivals *a, struct queue_entry *e);
 
+/* Its record is not whole any more: told; its files stay, it does not. */
+void arrivals_entry_lost(struct arrivals *a, struct queue_entry *e);
+
 /* Removes segments that nothing needs. */
 void arrivals_remove(struct arrivals *a);
 

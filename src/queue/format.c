@@ -57,6 +57,21 @@ bool message_record_parse(struct slice body, struct message_record *out)
     return true;
 }
 
+uint32_t message_note(uint32_t rcpt_count, enum body_place place)
+{
+    return rcpt_count << 1 | (uint32_t)place;
+}
+
+uint32_t note_rcpt_count(uint32_t note)
+{
+    return note >> 1;
+}
+
+enum body_place note_place(uint32_t note)
+{
+    return (enum body_place)(note & 1);
+}
+
 bool outcome_record_write(struct buf *out, const struct outcome_record *o)
 {
     return put_u32(out, o->receiver) && put_u64(out, o->segment) && put_u32(out, o->rcpt) &&

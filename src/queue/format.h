@@ -39,6 +39,11 @@ bool message_record_middle(struct buf *out, enum body_place place, uint64_t leng
 /* Slices point into body. */
 bool message_record_parse(struct slice body, struct message_record *out);
 
+/* The same in the table of a seal: all that the index needs. */
+uint32_t message_note(uint32_t rcpt_count, enum body_place place);
+uint32_t note_rcpt_count(uint32_t note);
+enum body_place note_place(uint32_t note);
+
 /* RECORD_OUTCOME. The message's id is in the record's head. */
 struct outcome_record {
     uint32_t receiver; /* whose segment the message lies in */

@@ -153,28 +153,41 @@ static int open_body_file(struct queue_message *m)
     return 0;
 }
 
+enum load { LOADED, NOT_NOW, LOST };
+
+static bool understand(struct queue_message *m, const struct record *record,
+                       struct message_record *message)
+{
+    const struct queue_entry *e = m->entry;
+
+    return record->head.id == e->id && message_record_parse(record->body, message) &&
+           envelope_decode(message->envelope, &m->arena, &m->envelope) &&
+           m->envelope.rcpt_count == e->rcpt_count;
+}
+
 /* Fills m from its record. */
-static int load(struct queue *q, struct queue_message *m)
+static enum load load(struct queue *q, struct queue_message *m)
 {
     const struct queue_entry *e = m->entry;
     struct message_record message;
     struct record record;
 
-    segment_reader_aim(&q->reader, m->file, e->segment->generation, e->offset, UINT64_MAX,
-                       SEGMENT_ENDED);
     q->reader.ahead = CLAIM_AHEAD;
-    if (segment_reader_next(&q->reader, &record) != SEGMENT_RECORD || record.head.id != e->id ||
-        record.offset != e->offset || !message_record_parse(record.body, &message) ||
-        !envelope_decode(message.envelope, &m->arena, &m->envelope) ||
-        m->envelope.rcpt_count != e->rcpt_count)
-        return fail_code(-EBADMSG, "read record of", SLICE("queued message"));
+    switch (segment_reader_one(&q->reader, m->file, e->segment->generation, e->offset, &record)) {
+    case SEGMENT_RECORD: break;
+    case SEGMENT_ERROR: return NOT_NOW;
+    case SEGMENT_DAMAGE:
+    case SEGMENT_END: return LOST;
+    }
+    if (!understand(m, &record, &message))
+        return LOST;
     m->header_block = arena_copy(&m->arena, message.header_block);
     m->offset = e->offset + RECORD_HEAD_SIZE + message.offset;
     m->length = message.length;
     if (message.place == BODY_INLINE)
-        return 0;
+        return LOADED;
     m->offset = 0;
-    return open_body_file(m);
+    return open_body_file(m) < 0 ? NOT_NOW : LOADED;
 }
 
 static void message_free(struct queue_message *m)
@@ -192,28 +205,26 @@ static void put_off(struct queue *q, struct queue_entry *e, uint64_t until_ms)
     index_put(&q->index, e);
 }
 
-static struct queue_message *message_of(struct queue *q, struct queue_entry *e, uint64_t now_ms)
+static enum load open_message(struct queue *q, struct queue_message *m)
 {
-    struct queue_message *m = MEMORY_NEW(struct queue_message);
-    const struct rcpt_entry *rcpts = entry_rcpts(e);
+    if (arrivals_use(m->entry->segment, &m->file) < 0)
+        return NOT_NOW;
+    enum load result = load(q, m);
+    if (result != LOADED)
+        arrivals_unuse(m->entry->segment);
+    return result;
+}
 
-    m->entry = e;
-    m->repeat = e->repeat;
-    if (arrivals_use(e->segment, &m->file) < 0) {
-        message_free(m);
-        return NULL;
-    }
-    if (load(q, m) < 0) {
-        arrivals_unuse(e->segment);
-        message_free(m);
-        return NULL;
-    }
-    m->rcpts = ARENA_ARRAY(&m->arena, struct queue_rcpt, e->rcpt_count);
-    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+static void fill_rcpts(struct queue_message *m, uint64_t now_ms)
+{
+    const struct rcpt_entry *rcpts = entry_rcpts(m->entry);
+    uint32_t count = m->entry->rcpt_count;
+
+    m->rcpts = ARENA_ARRAY(&m->arena, struct queue_rcpt, count);
+    for (uint32_t i = 0; i < count; i++) {
         m->rcpts[i].due = rcpts[i].state == RCPT_OPEN && rcpts[i].due_ms <= now_ms;
         m->rcpts[i].attempts = rcpts[i].attempts;
     }
-    return m;
 }
 
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
@@ -221,13 +232,22 @@ struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
     struct queue_entry *e;
 
     while ((e = index_take(&q->index, now_ms)) != NULL) {
-        struct queue_message *m = message_of(q, e, now_ms);
+        struct queue_message *m = MEMORY_NEW(struct queue_message);
 
-        if (m != NULL) {
+        m->entry = e;
+        m->repeat = e->repeat;
+        switch (open_message(q, m)) {
+        case LOADED:
+            fill_rcpts(m, now_ms);
             e->claimed = true;
             return m;
+        case NOT_NOW: put_off(q, e, now_ms + UNREADABLE_RETRY_MS); break;
+        case LOST:
+            q->removed++;
+            arrivals_entry_lost(&q->arrivals, e);
+            break;
         }
-        put_off(q, e, now_ms + UNREADABLE_RETRY_MS);
+        message_free(m);
     }
     return NULL;
 }

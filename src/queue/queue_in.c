@@ -63,6 +63,8 @@ static void stage(struct queue_in *q, struct queue_ticket *put)
         draft_name(put->draft);
     else
         parts[3] = buf_slice(&put->draft->memory);
+    put->ticket.note =
+        message_note(put->rcpt_count, draft_is_file(put->draft) ? BODY_FILE : BODY_INLINE);
     list_remove(&put->ticket.link);
     commit_append(q->commit, &put->ticket, RECORD_MESSAGE, put->id, parts, 4);
 }
@@ -110,6 +112,7 @@ void queue_put(struct queue_in *q, const struct envelope *e, struct slice header
                struct draft *draft, struct queue_ticket *put)
 {
     put->id = e->id;
+    put->rcpt_count = (uint32_t)e->rcpt_count;
     put->draft = draft;
     put->header_block = header_block;
     put->ticket.result = 0;

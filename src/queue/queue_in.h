@@ -37,6 +37,7 @@ struct queue_ticket {
     struct slice header_block;
     struct draft *draft;
     uint64_t id;
+    uint32_t rcpt_count;
 };
 
 /* Makes spool/in/N and spool/in/N/draft below the spool, durably; for the warden and tests.

@@ -127,6 +127,30 @@ static void batch_free(struct commit *c, struct batch *b)
         segment_free(s);
 }
 
+/* What was just written to the segment now waits for a sync. */
+static void hand_over(struct commit *c, struct segment *s, struct list *tickets)
+{
+    struct batch *b = MEMORY_NEW(struct batch);
+
+    list_init(&b->tickets);
+    list_splice(&b->tickets, tickets);
+    b->segment = s;
+    b->segment->unsynced++;
+    b->end = s->end;
+    push(&c->waiting, b);
+}
+
+/* Written before the owner can tell anybody that the segment is finished: afterwards somebody may
+ * have freed the file, and it may be in use again. */
+static void seal(struct commit *c, struct segment *s)
+{
+    struct list none;
+
+    list_init(&none);
+    if (!s->sealed && c->broken == 0 && segment_seal(s) == 0)
+        hand_over(c, s, &none);
+}
+
 static void told(struct worker_job *job)
 {
     struct commit *c = LIST_ENTRY(job, struct commit, sync_job);
@@ -136,28 +160,19 @@ static void told(struct worker_job *job)
         struct batch *b = synced;
 
         synced = b->next;
-        if (b->result == 0) {
+        if (b->result == 0 && list_empty(&b->tickets)) {
+            /* a seal, maybe of a segment before the mark */
+        } else if (b->result == 0) {
             c->durable_segment = b->segment->head.number;
             c->durable_offset = b->end;
         } else if (c->broken == 0) {
             c->broken = b->result;
         }
         finish_all(c, &b->tickets, b->result);
+        if (b->segment != c->current && b->segment->unsynced == 1)
+            seal(c, b->segment); /* everything in it is durable */
         batch_free(c, b);
     }
-}
-
-/* What was just written to the present segment now waits for a sync. */
-static void hand_over(struct commit *c, struct list *tickets)
-{
-    struct batch *b = MEMORY_NEW(struct batch);
-
-    list_init(&b->tickets);
-    list_splice(&b->tickets, tickets);
-    b->segment = c->current;
-    b->segment->unsynced++;
-    b->end = c->current->end;
-    push(&c->waiting, b);
 }
 
 /* For the reader: a hole before the durable part's end is damage, one behind it a torn tail. */
@@ -166,27 +181,6 @@ static uint32_t unsynced_before(const struct commit *c, uint64_t offset)
     bool here = c->durable_segment == c->current->head.number;
 
     return (uint32_t)(offset - (here ? c->durable_offset : SEGMENT_HEAD_SIZE));
-}
-
-/* The seal says that the segment ends here on purpose. Nothing depends on it: without one the
- * reader is only less sure what a bad record at the end means. */
-static void seal(struct commit *c)
-{
-    struct segment *s = c->current;
-    struct record_head head = {.kind = RECORD_SEAL, .unsynced = unsynced_before(c, s->end)};
-    unsigned char bytes[RECORD_SEAL_SIZE];
-    struct list none;
-
-    head.body_crc = record_seed(s->head.generation, s->end);
-    record_head_write(&head, s->head.generation, s->end, bytes);
-    int rc = disk_write(s->file, (struct slice){(const char *)bytes, sizeof(bytes)}, s->end);
-    if (rc < 0) {
-        (void)fail_code(rc, "seal", slice_of(s->name));
-        return;
-    }
-    s->end += sizeof(bytes);
-    list_init(&none);
-    hand_over(c, &none);
 }
 
 /* True when a new segment was begun; false when that has to wait or has failed. */
@@ -199,8 +193,9 @@ static bool begin_next(struct commit *c)
         finish_all(c, &c->staged, rc);
     if (rc < 0)
         return false;
-    seal(c);
     c->current = next;
+    if (old->unsynced == 0)
+        seal(c, old);
     if (old->unsynced == 0)
         segment_free(old);
     return true;
@@ -261,7 +256,7 @@ static bool make_room(struct commit *c)
     struct segment *s = c->current;
     uint64_t end = s->end + record_size(body_len(front));
 
-    if (end > s->limit)
+    if (!segment_has_room(s, end, 1))
         return begin_next(c);
     if (!s->filling && s->fill_result < 0) {
         finish_all(c, &c->staged, s->fill_result);
@@ -270,6 +265,17 @@ static bool make_room(struct commit *c)
     }
     segment_fill(s, end);
     return false;
+}
+
+static void note_messages(struct segment *s, struct list *tickets)
+{
+    LIST_EACH (node, tickets) {
+        const struct ticket *t = LIST_ENTRY(node, struct ticket, link);
+        struct seal_entry entry = {(uint32_t)t->offset, (uint32_t)body_len(t), t->id, t->note};
+
+        if (t->kind == RECORD_MESSAGE)
+            (void)seal_entry_write(&s->table, &entry); /* segment_has_room() was asked */
+    }
 }
 
 /* Writes as many staged records as fit into the present segment and one call; false when not
@@ -281,6 +287,7 @@ static bool write_staged(struct commit *c)
     struct segment *s = c->current;
     struct list tickets;
     uint64_t at = s->end;
+    size_t entries = 0;
     int n = 0;
 
     list_init(&tickets);
@@ -288,7 +295,8 @@ static bool write_staged(struct commit *c)
         struct ticket *t = LIST_ENTRY(node, struct ticket, link);
         uint64_t size = record_size(body_len(t));
 
-        if (at + size > s->limit || at + size > s->filled || n + PARTS_PER_RECORD > DISK_IOV_MAX)
+        if (!segment_has_room(s, at + size, ++entries) || at + size > s->filled ||
+            n + PARTS_PER_RECORD > DISK_IOV_MAX)
             break;
         frame(c, t, at);
         n += add_parts(iov + n, t);
@@ -307,13 +315,9 @@ static bool write_staged(struct commit *c)
         return true;
     }
     s->end = at;
-    hand_over(c, &tickets);
+    note_messages(s, &tickets);
+    hand_over(c, s, &tickets);
     return true;
-}
-
-static uint64_t room_of_new(const struct commit *c)
-{
-    return c->o.size - SEGMENT_HEAD_SIZE - RECORD_SEAL_SIZE;
 }
 
 void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, uint64_t id,
@@ -328,7 +332,7 @@ void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, ui
     list_init(&t->link);
     list_append(&c->staged, &t->link);
     c->unfinished++;
-    if (body_len(t) > RECORD_BODY_MAX || record_size(body_len(t)) > room_of_new(c))
+    if (body_len(t) > RECORD_BODY_MAX || body_len(t) > segment_body_max(c->o.size))
         finish(c, t, -EMSGSIZE);
 }
 
@@ -407,7 +411,8 @@ int commit_open(const struct commit_options *options, struct commit **out)
     c->o = *options;
     if (c->o.size == 0)
         c->o.size = SEGMENT_SIZE;
-    assert(c->o.size >= SEGMENT_HEAD_SIZE + 2 * RECORD_SEAL_SIZE);
+    assert(c->o.size % RECORD_ALIGN == 0 && c->o.size <= UINT32_MAX &&
+           c->o.size >= SEGMENT_HEAD_SIZE + 4 * RECORD_HEAD_SIZE + RECORD_LOCATOR_SIZE);
     list_init(&c->staged);
     list_init(&c->finished);
     worker_job_init(&c->sync_job, sync_waiting, told);

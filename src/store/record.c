@@ -9,7 +9,6 @@
 #include "store/record.h"
 
 #include "base/codec.h"
-#include "base/cursor.h"
 
 #include <string.h>
 
@@ -117,6 +116,23 @@ bool record_head_read(struct slice bytes, uint64_t generation, uint64_t offset,
         got.unsynced > offset)
         return false;
     if (crc != crc32c(record_seed(generation, offset), slice_head(bytes, 28)))
+        return false;
+    *out = got;
+    return true;
+}
+
+bool seal_entry_write(struct buf *out, const struct seal_entry *e)
+{
+    return put_u32(out, e->offset) && put_u32(out, e->body_len) && put_u64(out, e->id) &&
+           put_u32(out, e->note);
+}
+
+bool seal_entry_read(struct cursor *c, struct seal_entry *out)
+{
+    struct seal_entry got;
+
+    if (c->rest.len < SEAL_ENTRY_SIZE || !get_u32(c, &got.offset) || !get_u32(c, &got.body_len) ||
+        !get_u64(c, &got.id) || !get_u32(c, &got.note))
         return false;
     *out = got;
     return true;

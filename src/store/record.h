@@ -12,6 +12,8 @@
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
 
+#include "base/buf.h"
+#include "base/cursor.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -19,7 +21,8 @@
 enum record_kind {
     RECORD_MESSAGE = 1, /* in/N: a message that arrived */
     RECORD_OUTCOME = 2, /* out: what became of one recipient */
-    RECORD_SEAL = 3,    /* the last record of a segment that was ended in good order */
+    RECORD_SEAL = 3,    /* the last record of a segment that was ended in good order: its table */
+    RECORD_LOCATOR = 4, /* at the very end of a full-size segment: where the seal is */
 };
 
 enum {
@@ -27,8 +30,11 @@ enum {
     SEGMENT_HEAD_SIZE = 64,
     RECORD_HEAD_SIZE = 32,
     RECORD_ALIGN = 8,
-    RECORD_SEAL_SIZE = RECORD_HEAD_SIZE, /* an empty body, for now */
     RECORD_BODY_MAX = 8 * 1024 * 1024,
+    RECORD_LOCATOR_BODY = 8,
+    RECORD_LOCATOR_SIZE = RECORD_HEAD_SIZE + RECORD_LOCATOR_BODY,
+    SEAL_ENTRY_SIZE = 20,
+    SEAL_ENTRIES_MAX = RECORD_BODY_MAX / SEAL_ENTRY_SIZE,
 };
 
 #define SEGMENT_SIZE (UINT64_C(64) * 1024 * 1024)
@@ -66,5 +72,16 @@ void record_head_write(const struct record_head *h, uint64_t generation, uint64_
 /* False when these bytes are no head at this place. */
 bool record_head_read(struct slice bytes, uint64_t generation, uint64_t offset,
                       struct record_head *out);
+
+/* One message in the table of a seal. */
+struct seal_entry {
+    uint32_t offset; /* of its record in the segment */
+    uint32_t body_len;
+    uint64_t id;
+    uint32_t note; /* the owner's: what an index needs to know */
+};
+
+bool seal_entry_write(struct buf *out, const struct seal_entry *e);
+bool seal_entry_read(struct cursor *c, struct seal_entry *out);
 
 #endif

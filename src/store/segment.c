@@ -15,6 +15,7 @@
  */
 #include "store/segment.h"
 
+#include "base/codec.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
@@ -215,7 +216,8 @@ static struct segment *segment_new(const struct segment_head *head, uint64_t siz
     s->head = *head;
     s->end = SEGMENT_HEAD_SIZE;
     s->size = size;
-    s->limit = size - RECORD_SEAL_SIZE;
+    s->limit = size - RECORD_LOCATOR_SIZE;
+    buf_init(&s->table, RECORD_BODY_MAX);
     s->filled = UINT64_MAX;
     worker_job_init(&s->fill_job, fill_piece, piece_filled);
     segment_name(head->number, s->name);
@@ -299,5 +301,69 @@ void segment_free(struct segment *s)
     if (s->filling)
         worker_forget(s->worker, &s->fill_job);
     disk_close(s->file);
+    buf_done(&s->table);
     memory_free(s);
+}
+
+/* --- the seal --- */
+
+bool segment_has_room(const struct segment *s, uint64_t end, size_t entries)
+{
+    size_t table = buf_len(&s->table) + entries * SEAL_ENTRY_SIZE;
+
+    return table <= (size_t)SEAL_ENTRIES_MAX * SEAL_ENTRY_SIZE &&
+           end + record_size(table) <= s->limit;
+}
+
+uint64_t segment_body_max(uint64_t size)
+{
+    uint64_t room = size - SEGMENT_HEAD_SIZE - RECORD_LOCATOR_SIZE - record_size(SEAL_ENTRY_SIZE);
+
+    return room / RECORD_ALIGN * RECORD_ALIGN - RECORD_HEAD_SIZE;
+}
+
+/* What lies before s->end is durable. */
+static int write_record(struct segment *s, enum record_kind kind, struct slice body, uint64_t at)
+{
+    struct record_head head = {.kind = (uint16_t)kind,
+                               .body_len = (uint32_t)body.len,
+                               .unsynced = (uint32_t)(at - s->end)};
+    unsigned char bytes[RECORD_HEAD_SIZE];
+
+    head.body_crc = crc32c(record_seed(s->head.generation, at), body);
+    record_head_write(&head, s->head.generation, at, bytes);
+    /* writev() does not write through it, but its type says so. */
+    struct iovec iov[] = {
+        {bytes,                        sizeof(bytes)},
+        {(void *)(uintptr_t)body.data, body.len     }
+    };
+    return disk_writev(s->file, iov, body.len > 0 ? 2 : 1, at);
+}
+
+/* Only at a place that every reader can compute. */
+static int write_locator(struct segment *s, uint64_t seal)
+{
+    struct buf body;
+
+    if (s->filled != s->size)
+        return 0;
+    buf_init(&body, RECORD_LOCATOR_BODY);
+    (void)put_u64(&body, seal);
+    int rc = write_record(s, RECORD_LOCATOR, buf_slice(&body), s->size - RECORD_LOCATOR_SIZE);
+    buf_done(&body);
+    return rc;
+}
+
+int segment_seal(struct segment *s)
+{
+    struct slice table = buf_slice(&s->table);
+
+    s->sealed = true;
+    int rc = write_record(s, RECORD_SEAL, table, s->end);
+    if (rc == 0)
+        rc = write_locator(s, s->end);
+    if (rc < 0)
+        return fail_code(rc, "seal", slice_of(s->name));
+    s->end += record_size(table.len);
+    return 0;
 }

@@ -41,11 +41,13 @@ struct segment {
     struct segment_head head;
     uint64_t size;     /* of the file, at most */
     uint64_t end;      /* behind the last whole record: the next one goes here */
-    uint64_t limit;    /* no record may end behind it; room for the seal lies beyond */
+    uint64_t limit;    /* records and seal end below it */
     uint64_t filled;   /* nor behind this; UINT64_MAX: the file grows with its records */
     unsigned unsynced; /* batches that lean on it: store/commit */
     bool next_asked;   /* its successor was begun ahead of need: store/commit */
     bool used;         /* records lie in it: store/commit */
+    bool sealed;       /* or it was tried */
+    struct buf table;  /* struct seal_entry of each message so far */
     char name[SEGMENT_NAME_SIZE];
     /* filling */
     struct worker *worker;
@@ -76,6 +78,17 @@ void segment_fill_from(struct segment *s, uint64_t filled, struct worker *worker
 /* Asks for zeros up to `to` or a little more, on the worker, piece by piece. When one fails
  * (fill_result, told) filling rests until it is asked for again. */
 void segment_fill(struct segment *s, uint64_t to);
+
+/* Can `entries` more messages end at `end` and leave room for the seal? */
+bool segment_has_room(const struct segment *s, uint64_t end, size_t entries);
+
+/* The longest body that a new segment can hold. */
+uint64_t segment_body_max(uint64_t size);
+
+/* Says that the segment ends here on purpose, and what is in it. Only when everything in it is
+ * durable: a seal promises that. Written, not synced; errors are told, and cost only time at
+ * recovery. */
+int segment_seal(struct segment *s);
 
 /* Takes back what a failed write may have left in [end, to). Errors are told. */
 int segment_erase(struct segment *s, uint64_t to);
@@ -127,6 +140,15 @@ int segment_read_head(struct disk_file *file, enum head_verdict *verdict, struct
 void segment_reader_aim(struct segment_reader *r, struct disk_file *file, uint64_t generation,
                         uint64_t offset, uint64_t limit, enum segment_trust trust);
 enum segment_read segment_reader_next(struct segment_reader *r, struct record *out);
+
+/* The record at `offset` and nothing behind it: RECORD, DAMAGE (it is not whole) or ERROR. */
+enum segment_read segment_reader_one(struct segment_reader *r, struct disk_file *file,
+                                     uint64_t generation, uint64_t offset, struct record *out);
+
+/* The table of a sealed file of this size, valid until the next call, if it can be found without
+ * reading everything. The reader must be aimed at the beginning, and stands at the end then. */
+bool segment_reader_table(struct segment_reader *r, uint64_t size, struct cursor *out);
+
 void segment_reader_done(struct segment_reader *r);
 
 #endif

@@ -97,6 +97,38 @@ static bool record_at(struct segment_reader *r, uint64_t offset, struct record *
     return true;
 }
 
+enum segment_read segment_reader_one(struct segment_reader *r, struct disk_file *file,
+                                     uint64_t generation, uint64_t offset, struct record *out)
+{
+    size_t ahead = r->ahead;
+
+    segment_reader_aim(r, file, generation, offset, UINT64_MAX, SEGMENT_ENDED);
+    r->ahead = ahead;
+    if (record_at(r, offset, out))
+        return SEGMENT_RECORD;
+    return r->error < 0 ? SEGMENT_ERROR : SEGMENT_DAMAGE;
+}
+
+bool segment_reader_table(struct segment_reader *r, uint64_t size, struct cursor *out)
+{
+    struct record record;
+    struct cursor locator;
+    uint64_t seal;
+
+    if (size % RECORD_ALIGN != 0 || size < SEGMENT_HEAD_SIZE + RECORD_LOCATOR_SIZE ||
+        !record_at(r, size - RECORD_LOCATOR_SIZE, &record) || record.head.kind != RECORD_LOCATOR)
+        return false;
+    locator = (struct cursor){record.body};
+    if (!get_u64(&locator, &seal) || seal < SEGMENT_HEAD_SIZE || seal > size ||
+        seal % RECORD_ALIGN != 0 || !record_at(r, seal, &record) ||
+        record.head.kind != RECORD_SEAL || record.body.len % SEAL_ENTRY_SIZE != 0)
+        return false;
+    r->offset = seal + record_size(record.head.body_len);
+    r->sealed = true;
+    *out = (struct cursor){record.body};
+    return true;
+}
+
 /* The next place from here on that is not zero, or limit: segments end in many zeros. */
 static uint64_t skip_zeros(struct segment_reader *r, uint64_t at)
 {
@@ -169,7 +201,7 @@ enum segment_read segment_reader_next(struct segment_reader *r, struct record *o
         return SEGMENT_DAMAGE;
     }
     r->offset += record_size(out->head.body_len);
-    if (out->head.kind != RECORD_SEAL)
+    if (out->head.kind != RECORD_SEAL && out->head.kind != RECORD_LOCATOR)
         return SEGMENT_RECORD;
     r->sealed = true;
     return SEGMENT_END;

@@ -1,0 +1,212 @@
+/*
+ * damage_test.c - a sealed segment that lost a bit: told, stepped over, kept.
+ */
+#include "check.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "fakes/clock.h"
+#include "fakes/disk.h"
+#include "fakes/random.h"
+#include "fakes/worker.h"
+#include "queue/queue.h"
+#include "queue/queue_in.h"
+#include "store/segment.h"
+
+#include <errno.h>
+
+enum { MESSAGES = 60, SEGMENT_BYTES = 16 * 1024 };
+
+struct place {
+    struct fake_clock clock;
+    struct fake_random random;
+    struct fake_worker worker;
+    struct fake_disk *disk;
+    struct disk_dir *spool, *in, *dir;
+    struct draft drafts[MESSAGES];
+    struct queue_ticket puts[MESSAGES];
+    unsigned told; /* damages */
+};
+
+static void count_damage(void *ctx, int code, const char *operation, struct slice name)
+{
+    (void)operation, (void)name;
+    if (code == -EBADMSG)
+        ((struct place *)ctx)->told++;
+}
+
+static void begin(struct place *p)
+{
+    *p = (struct place){0};
+    fail_set_sink(count_damage, p);
+    fake_clock_init(&p->clock);
+    fake_random_init(&p->random, 1);
+    fake_worker_init(&p->worker, &p->random.random);
+    p->disk = fake_disk_new(&p->clock.clock);
+    check_int(disk_dir_open(fake_disk(p->disk), "", &p->spool), 0);
+    check_int(queue_make_dirs(p->spool, 0700), 0);
+    check_int(queue_in_make_dirs(p->spool, 0, 0700), 0);
+    check_int(disk_dir_open_at(p->spool, "in", &p->in), 0);
+    check_int(disk_dir_open_at(p->in, "0", &p->dir), 0);
+}
+
+static void end(struct place *p)
+{
+    disk_dir_close(p->dir);
+    disk_dir_close(p->in);
+    disk_dir_close(p->spool);
+    check_int(fake_disk_open(p->disk), 0);
+    fake_disk_free(p->disk);
+    fail_set_sink(NULL, NULL);
+}
+
+static void work(struct place *p)
+{
+    while (fake_worker_step(&p->worker))
+        worker_collect(&p->worker.worker);
+}
+
+static void put_one(struct place *p, struct queue_in *q, unsigned i)
+{
+    static const struct address user = {ADDRESS_MAILBOX, SLICE_INIT("user"),
+                                        SLICE_INIT("example.org"), false};
+    static const char body[1000] = "hello";
+    struct envelope_rcpt rcpt = {user, user};
+    struct envelope e = {.sender = user,
+                         .helo = SLICE_INIT("client.example.org"),
+                         .client_address = SLICE_INIT("192.0.2.1"),
+                         .proto = SLICE_INIT("ESMTP"),
+                         .rcpts = &rcpt,
+                         .rcpt_count = 1};
+
+    e.id = queue_in_next_id(q);
+    queue_in_draft_init(q, &p->drafts[i]);
+    draft_begin(&p->drafts[i], e.id);
+    check_int(draft_append(&p->drafts[i], (struct slice){body, sizeof(body)}), 0);
+    queue_put(q, &e, SLICE("X: y\r\n"), &p->drafts[i], &p->puts[i]);
+}
+
+static void put_all(struct place *p)
+{
+    struct queue_in_options o = {.dir = p->dir,
+                                 .mode = 0600,
+                                 .segment_size = SEGMENT_BYTES,
+                                 .worker = &p->worker.worker,
+                                 .clock = &p->clock.clock,
+                                 .random = &p->random.random};
+    struct queue_in *q;
+    struct list finished;
+    unsigned count = 0;
+
+    check_int(queue_in_open(&o, &q), 0);
+    list_init(&finished);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        put_one(p, q, i);
+        queue_in_flush(q);
+        work(p);
+        queue_in_collect(q, &finished);
+    }
+    for (unsigned round = 0; round < 50; round++) {
+        queue_in_flush(q);
+        work(p);
+        queue_in_collect(q, &finished);
+    }
+    LIST_EACH (node, &finished) {
+        struct queue_ticket *put = LIST_ENTRY(node, struct queue_ticket, ticket.link);
+
+        check_int(put->ticket.result, 0);
+        list_remove(node);
+        draft_end(put->draft);
+        count++;
+    }
+    check_int(count, MESSAGES);
+    queue_in_close(q);
+}
+
+/* The byte in the middle of the second record of the oldest segment. */
+static void damage(struct place *p, char name[SEGMENT_NAME_SIZE])
+{
+    uint64_t *numbers, at;
+    size_t count;
+    struct disk_file *file;
+    char byte;
+
+    check_int(segment_list(p->dir, &numbers, &count), 0);
+    check(count > 3);
+    segment_name(numbers[0], name);
+    memory_free(numbers);
+    at = p->puts[1].ticket.offset + 200;
+    check_int(disk_open(p->dir, name, DISK_READ, 0, &file), 0);
+    check_int(disk_read(file, &byte, 1, at), 1);
+    disk_close(file);
+    byte ^= 1;
+    check_int(disk_open(p->dir, name, DISK_WRITE, 0, &file), 0);
+    check_int(disk_write(file, (struct slice){&byte, 1}, at), 0);
+    check_int(disk_datasync(file), 0);
+    disk_close(file);
+}
+
+/* One life of the courier; how many it delivered. */
+static unsigned deliver_all(struct place *p)
+{
+    struct queue_options o = {.spool = p->spool,
+                              .mode = 0600,
+                              .segment_size = SEGMENT_BYTES,
+                              .worker = &p->worker.worker,
+                              .clock = &p->clock.clock,
+                              .random = &p->random.random};
+    struct queue_message *m;
+    struct queue *q;
+    unsigned count = 0;
+
+    check_int(queue_open(&o, &q), 0);
+    queue_receivers_are(q, 0);
+    while ((m = queue_claim(q, clock_monotonic_ms(&p->clock.clock))) != NULL) {
+        check(m->envelope.id != p->puts[1].id);
+        queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        check(queue_release(q, m));
+        count++;
+    }
+    for (unsigned round = 0; round < 20; round++) {
+        queue_sync(q);
+        work(p);
+        queue_collect(q);
+    }
+    check_int(queue_count(q), 0);
+    queue_close(q);
+    return count;
+}
+
+static void test_damage_in_a_sealed_segment(void **state)
+{
+    struct place p;
+    struct disk_stat stat;
+    uint64_t *numbers;
+    size_t count;
+    char name[SEGMENT_NAME_SIZE];
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    damage(&p, name);
+    check_int(deliver_all(&p), MESSAGES - 1);
+    check_int(p.told, 1);
+    check_int(disk_stat(p.dir, name, &stat), 0);
+    check_int(segment_list(p.dir, &numbers, &count), 0);
+    check_int(count, 2); /* it and the newest */
+    memory_free(numbers);
+
+    check_int(deliver_all(&p), 0); /* said again at each start, delivered never again */
+    check_int(p.told, 2);
+    check_int(disk_stat(p.dir, name, &stat), 0);
+    end(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_damage_in_a_sealed_segment),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
