@@ -41,15 +41,21 @@ static void add(struct totals *t, const struct verdict *v)
     t->other += v->other != NULL;
 }
 
-static void tell_seed(uint64_t seed, const struct verdict *v)
+static void tell_verdict(const struct verdict *v)
 {
-    printf("sim: seed %" PRIu64 " FAILED: %u lost, %u torn, %u strangers, %u twice, %u left", seed,
-           v->lost, v->torn, v->strangers, v->twice, v->left);
+    printf("%u lost, %u torn, %u strangers, %u twice, %u left", v->lost, v->torn, v->strangers,
+           v->twice, v->left);
     if (v->other != NULL)
         printf("; %s", v->other);
     if (v->has_culprit)
         printf("; look for message %u", v->culprit);
     printf("\n");
+}
+
+static void tell_seed(uint64_t seed, const struct verdict *v)
+{
+    printf("sim: seed %" PRIu64 " FAILED: ", seed);
+    tell_verdict(v);
 }
 
 static bool run_seed(const struct options *o, uint64_t seed, struct totals *t)
@@ -63,8 +69,11 @@ static bool run_seed(const struct options *o, uint64_t seed, struct totals *t)
     add(t, &v);
     if (verdict_is_good(&v))
         return true;
-    if (o->planted)
+    if (o->planted) {
+        printf("sim: found by seed %" PRIu64 ": ", seed);
+        tell_verdict(&v);
         return false;
+    }
     tell_seed(seed, &v);
     if (!o->history && t->failed <= SHOWN_MAX) {
         struct verdict again;
@@ -92,10 +101,8 @@ static int run(const struct options *o)
     struct totals t = {0};
 
     for (uint64_t i = 0; i < o->seeds; i++) {
-        if (!run_seed(o, o->from + i, &t) && o->planted) {
-            printf("sim: found by seed %" PRIu64 ", after %" PRIu64 " seeds\n", o->from + i, i + 1);
+        if (!run_seed(o, o->from + i, &t) && o->planted)
             return EXIT_SUCCESS;
-        }
     }
     tell_totals(&t);
     if (o->planted)
