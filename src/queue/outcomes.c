@@ -183,6 +183,8 @@ static int read_file(struct outcomes *o, struct out_segment *s, struct disk_file
         return 0;
     case HEAD_GOOD: break;
     }
+    if (head.number != s->number)
+        return 0; /* the reserve, when a crash came before its new header */
     segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, size, SEGMENT_ENDED);
     read_records(o, s, &reader);
     segment_reader_done(&reader);

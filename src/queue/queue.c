@@ -49,6 +49,16 @@ static int open_dir(struct disk_dir *at, const char *name, struct disk_dir **out
     return rc < 0 ? fail_code(rc, "open directory", slice_of(name)) : 0;
 }
 
+/* Enough for 100,000 outcomes, and an empty queue stays small. */
+static uint64_t reserve_size(uint64_t segment_size)
+{
+    enum { SHARE = 8, LEAST = 4096 };
+
+    uint64_t size = (segment_size == 0 ? SEGMENT_SIZE : segment_size) / SHARE;
+
+    return size < LEAST ? LEAST : size;
+}
+
 static int open_parts(struct queue *q)
 {
     int rc = open_dir(q->o.spool, "in", &q->in);
@@ -64,6 +74,8 @@ static int open_parts(struct queue *q)
                                  .worker = q->o.worker,
                                  .clock = q->o.clock,
                                  .random = q->o.random};
+    own.reserve = reserve_size(q->o.segment_size);
+
     uint64_t seed[2] = {random_u64(q->o.random), random_u64(q->o.random)};
     rc = outcomes_open(&own, seed, &q->outcomes);
     if (rc < 0)

@@ -311,6 +311,8 @@ static bool write_staged(struct commit *c)
         (void)fail_code(rc, "write", slice_of(s->name));
         if (segment_erase(s, at) < 0)
             s->limit = s->end; /* nothing follows but the seal, which ends what is read */
+        if (supply_is_full(rc) && supply_use_reserve(&c->supply))
+            s->limit = s->end; /* who comes next goes there */
         finish_all(c, &tickets, rc);
         return true;
     }
@@ -364,6 +366,7 @@ void commit_flush(struct commit *c)
     while (!list_empty(&c->staged) && (write_staged(c) || make_room(c)))
         ;
     prepare(c);
+    supply_keep_reserve(&c->supply);
 }
 
 void commit_sync(struct commit *c)

@@ -54,6 +54,7 @@ struct commit_options {
     struct random *random;
     bool zero_filled; /* segments are filled ahead of their records, so that a sync of a record is
                          no commit of the file system's journal; for who syncs often */
+    uint64_t reserve; /* bytes that are kept for a full disk, in a file "reserve"; 0: none */
 };
 
 /* Always starts a new segment, numbered above every existing one, and makes its header and name

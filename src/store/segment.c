@@ -241,10 +241,8 @@ static int write_head(struct segment *s)
     return disk_write(s->file, (struct slice){(const char *)bytes, sizeof(bytes)}, 0);
 }
 
-int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
-                   uint64_t size, struct segment **out)
+static int create(struct segment *s, struct disk_dir *dir, unsigned mode, struct segment **out)
 {
-    struct segment *s = segment_new(head, size);
     int rc = disk_open(dir, s->name, DISK_CREATE, mode, &s->file);
 
     if (rc < 0)
@@ -254,6 +252,22 @@ int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_hea
         return give_up(s, dir, rc, "write");
     *out = s;
     return 0;
+}
+
+int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
+                   uint64_t size, struct segment **out)
+{
+    return create(segment_new(head, size), dir, mode, out);
+}
+
+int segment_create_reserve(struct disk_dir *dir, unsigned mode, uint64_t generation, uint64_t size,
+                           struct segment **out)
+{
+    struct segment_head head = {.generation = generation}; /* no segment has the number 0 */
+    struct segment *s = segment_new(&head, size);
+
+    memcpy(s->name, SEGMENT_RESERVE, sizeof(SEGMENT_RESERVE));
+    return create(s, dir, mode, out);
 }
 
 int segment_reuse(struct disk_dir *dir, const char *name, const struct segment_head *head,

@@ -63,6 +63,12 @@ struct segment {
 int segment_create(struct disk_dir *dir, unsigned mode, const struct segment_head *head,
                    uint64_t size, struct segment **out);
 
+/* The same under the name SEGMENT_RESERVE: no segment, but made to become one by segment_reuse().
+ * A header that names another segment than the file does holds nothing. */
+#define SEGMENT_RESERVE "reserve"
+int segment_create_reserve(struct disk_dir *dir, unsigned mode, uint64_t generation, uint64_t size,
+                           struct segment **out);
+
 /* The same from a file of a former use, `name` in the same directory, which it takes over: bytes
  * of that use stay behind the header, but none is a record of this one. -ENOENT when there is no
  * such file. */

@@ -15,6 +15,9 @@
  *   header, not name       the same: the old name above a new header
  *
  * Records follow when both are. Stale ones behind them were made with another generation.
+ *
+ * The reserve is such a file too, which its owner makes himself and uses when the disk is full:
+ * what happened to a message can then still be written down, which frees other files.
  */
 #include "store/supply.h"
 
@@ -24,6 +27,8 @@
 
 #include <errno.h>
 #include <string.h>
+
+enum { RESERVE_RETRY_MS = 10 * 1000 };
 
 static enum worker_next sync_next(struct worker_job *job)
 {
@@ -40,14 +45,42 @@ static void next_synced(struct worker_job *job)
     s->state = s->result == 0 ? SUPPLY_READY : SUPPLY_FAILED;
 }
 
+static enum worker_next sync_reserve(struct worker_job *job)
+{
+    struct supply *s = LIST_ENTRY(job, struct supply, reserve_job);
+
+    s->reserve_result = segment_sync_new(s->reserve, s->o->dir);
+    return WORKER_IDLE;
+}
+
+static void reserve_synced(struct worker_job *job)
+{
+    struct supply *s = LIST_ENTRY(job, struct supply, reserve_job);
+
+    if (s->reserve_result < 0)
+        return; /* told; it stays as it is */
+    segment_fill_from(s->reserve, SEGMENT_HEAD_SIZE, s->o->worker);
+    segment_fill(s->reserve, s->o->reserve);
+}
+
 void supply_init(struct supply *s, const struct commit_options *o)
 {
     *s = (struct supply){.o = o};
     worker_job_init(&s->job, sync_next, next_synced);
+    worker_job_init(&s->reserve_job, sync_reserve, reserve_synced);
+}
+
+/* Stops making it; what is there stays. */
+static void leave_reserve(struct supply *s)
+{
+    worker_forget(s->o->worker, &s->reserve_job);
+    segment_free(s->reserve);
+    s->reserve = NULL;
 }
 
 void supply_done(struct supply *s)
 {
+    leave_reserve(s);
     worker_forget(s->o->worker, &s->job);
     segment_free(s->next);
     s->next = NULL;
@@ -86,21 +119,49 @@ static int reuse(struct supply *s, const struct segment_head *head)
     return rc;
 }
 
-static int create_next(struct supply *s)
+static int next_head(struct supply *s, struct segment_head *head)
 {
     uint64_t now = clock_wall_us(s->o->clock) / 1000000;
-    struct segment_head head = {.generation = random_u64(s->o->random), .run = s->run};
 
+    *head = (struct segment_head){.generation = random_u64(s->o->random), .run = s->run};
     /* Above every earlier one whatever the clock says: no name ever comes back. */
-    head.number = now > s->last_number ? now : s->last_number + 1;
+    head->number = now > s->last_number ? now : s->last_number + 1;
     if (s->run == 0)
-        s->run = head.run = head.number;
-    if (head.number > SEGMENT_NUMBER_MAX)
+        s->run = head->run = head->number;
+    if (head->number > SEGMENT_NUMBER_MAX)
         return fail_code(-EOVERFLOW, "number", SLICE("segment"));
-    s->last_number = head.number;
+    s->last_number = head->number;
+    return 0;
+}
+
+bool supply_is_full(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT;
+}
+
+static int next_from_reserve(struct supply *s, const struct segment_head *head)
+{
+    leave_reserve(s);
+    s->has_reserve = false;
+    int rc = segment_reuse(s->o->dir, SEGMENT_RESERVE, head, s->o->reserve, &s->next);
+    if (rc == 0)
+        segment_fill_from(s->next, s->next->filled, s->o->worker);
+    return rc;
+}
+
+static int create_next(struct supply *s)
+{
+    struct segment_head head;
+    int rc = next_head(s, &head);
+
+    if (rc < 0)
+        return rc;
     if (s->o->zero_filled && reuse(s, &head) == 0)
         return 0;
-    return segment_create(s->o->dir, s->o->mode, &head, s->o->size, &s->next);
+    rc = segment_create(s->o->dir, s->o->mode, &head, s->o->size, &s->next);
+    if (supply_is_full(rc) && s->has_reserve)
+        rc = next_from_reserve(s, &head);
+    return rc;
 }
 
 static struct segment *give(struct supply *s)
@@ -119,6 +180,13 @@ static void begin_filling(const struct supply *s, struct segment *next)
      * is damage, not an accident of its making. */
     if (s->o->zero_filled && next->filled == UINT64_MAX)
         segment_fill_from(next, SEGMENT_HEAD_SIZE, s->o->worker);
+}
+
+static void find_reserve(struct supply *s)
+{
+    struct disk_stat stat;
+
+    s->has_reserve = s->o->reserve > 0 && disk_stat(s->o->dir, SEGMENT_RESERVE, &stat) == 0;
 }
 
 static int find_last_number(struct supply *s)
@@ -141,6 +209,7 @@ int supply_first(struct supply *s, struct segment **out)
 
     if (rc < 0)
         return rc;
+    find_reserve(s);
     rc = create_next(s);
     if (rc < 0)
         return rc;
@@ -164,6 +233,39 @@ int supply_begin(struct supply *s)
     s->state = SUPPLY_SYNCING;
     worker_submit(s->o->worker, &s->job);
     return 0;
+}
+
+bool supply_use_reserve(struct supply *s)
+{
+    struct segment_head head;
+
+    if (!s->has_reserve || s->state == SUPPLY_SYNCING)
+        return false;
+    if (s->next != NULL)
+        drop_next(s); /* it would be as full as the disk */
+    if (next_head(s, &head) < 0 || next_from_reserve(s, &head) < 0)
+        return false;
+    s->state = SUPPLY_SYNCING;
+    worker_submit(s->o->worker, &s->job);
+    return true;
+}
+
+void supply_keep_reserve(struct supply *s)
+{
+    uint64_t now_ms = clock_monotonic_ms(s->o->clock), room;
+
+    if (s->o->reserve == 0 || s->has_reserve ||
+        (s->reserve_asked_ms != 0 && now_ms - s->reserve_asked_ms < RESERVE_RETRY_MS))
+        return;
+    s->reserve_asked_ms = now_ms;
+    /* As much again: what is nearly full should not become full because of us. */
+    if (disk_free_bytes(s->o->dir, &room) < 0 || room < 2 * s->o->reserve)
+        return;
+    if (segment_create_reserve(s->o->dir, s->o->mode, random_u64(s->o->random), s->o->reserve,
+                               &s->reserve) < 0)
+        return;
+    s->has_reserve = true;
+    worker_submit(s->o->worker, &s->reserve_job);
 }
 
 void supply_fill(struct supply *s, uint64_t to)

@@ -21,6 +21,12 @@ struct supply {
     enum supply_state state;
     int result; /* the job's, while it is busy */
     struct worker_job job;
+    /* the reserve */
+    bool has_reserve;        /* the file is there, whole or not */
+    struct segment *reserve; /* while it is being made */
+    uint64_t reserve_asked_ms;
+    int reserve_result;
+    struct worker_job reserve_job;
 };
 
 void supply_init(struct supply *s, const struct commit_options *o);
@@ -31,6 +37,15 @@ int supply_first(struct supply *s, struct segment **out);
 
 /* Begins to make the next one, unless it is begun. Errors are told. */
 int supply_begin(struct supply *s);
+
+/* Is this the error of a full disk? */
+bool supply_is_full(int code);
+
+/* The disk is full: the next one will be made of the reserve. False when there is none. */
+bool supply_use_reserve(struct supply *s);
+
+/* Makes the reserve when it is missing and the disk has room for it; looks now and then only. */
+void supply_keep_reserve(struct supply *s);
 
 /* The next one may be filled up to `to` by now, if it is there. */
 void supply_fill(struct supply *s, uint64_t to);

@@ -1,5 +1,6 @@
 /*
- * damage_test.c - a sealed segment that lost a bit: told, stepped over, kept.
+ * spool_test.c - single stories of receiver and courier on one disk: a sealed segment that lost a
+ * bit, a disk that is full.
  */
 #include "check.h"
 
@@ -22,7 +23,7 @@ struct place {
     struct fake_random random;
     struct fake_worker worker;
     struct fake_disk *disk;
-    struct disk_dir *spool, *in, *dir;
+    struct disk_dir *spool, *in, *dir, *out;
     struct draft drafts[MESSAGES];
     struct queue_ticket puts[MESSAGES];
     unsigned told; /* damages */
@@ -48,10 +49,12 @@ static void begin(struct place *p)
     check_int(queue_in_make_dirs(p->spool, 0, 0700), 0);
     check_int(disk_dir_open_at(p->spool, "in", &p->in), 0);
     check_int(disk_dir_open_at(p->in, "0", &p->dir), 0);
+    check_int(disk_dir_open_at(p->spool, "out", &p->out), 0);
 }
 
 static void end(struct place *p)
 {
+    disk_dir_close(p->out);
     disk_dir_close(p->dir);
     disk_dir_close(p->in);
     disk_dir_close(p->spool);
@@ -146,8 +149,7 @@ static void damage(struct place *p, char name[SEGMENT_NAME_SIZE])
     disk_close(file);
 }
 
-/* One life of the courier; how many it delivered. */
-static unsigned deliver_all(struct place *p)
+static struct queue *open_queue(struct place *p)
 {
     struct queue_options o = {.spool = p->spool,
                               .mode = 0600,
@@ -155,23 +157,43 @@ static unsigned deliver_all(struct place *p)
                               .worker = &p->worker.worker,
                               .clock = &p->clock.clock,
                               .random = &p->random.random};
-    struct queue_message *m;
     struct queue *q;
-    unsigned count = 0;
 
     check_int(queue_open(&o, &q), 0);
     queue_receivers_are(q, 0);
+    return q;
+}
+
+static unsigned claim_all(struct place *p, struct queue *q)
+{
+    struct queue_message *m;
+    unsigned count = 0;
+
     while ((m = queue_claim(q, clock_monotonic_ms(&p->clock.clock))) != NULL) {
-        check(m->envelope.id != p->puts[1].id);
         queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
         check(queue_release(q, m));
         count++;
     }
+    return count;
+}
+
+static void run(struct place *p, struct queue *q)
+{
     for (unsigned round = 0; round < 20; round++) {
+        queue_flush(q);
         queue_sync(q);
         work(p);
         queue_collect(q);
     }
+}
+
+/* One life of the courier; how many it delivered. */
+static unsigned deliver_all(struct place *p)
+{
+    struct queue *q = open_queue(p);
+    unsigned count = claim_all(p, q);
+
+    run(p, q);
     check_int(queue_count(q), 0);
     queue_close(q);
     return count;
@@ -202,10 +224,73 @@ static void test_damage_in_a_sealed_segment(void **state)
     end(&p);
 }
 
+/* Whatever is freed is taken by others at once. */
+static void run_on_full_disk(struct place *p, struct queue *q)
+{
+    for (unsigned round = 0; round < 20; round++) {
+        fake_disk_set_space(p->disk, fake_disk_used(p->disk));
+        run(p, q);
+    }
+}
+
+static void test_outcomes_are_written_on_a_full_disk(void **state)
+{
+    struct place p;
+    struct disk_stat stat;
+    struct queue *q;
+    uint64_t *numbers;
+    size_t count;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    q = open_queue(&p);
+    run(&p, q); /* the reserve is made */
+    fake_disk_set_space(p.disk, fake_disk_used(p.disk));
+    check_int(claim_all(&p, q), MESSAGES);
+    run_on_full_disk(&p, q);
+    check(!queue_busy(q));
+    check_int(queue_broken(q), 0);
+    check_int(segment_list(p.dir, &numbers, &count), 0);
+    check_int(count, 1);
+    memory_free(numbers);
+    check(disk_stat(p.out, SEGMENT_RESERVE, &stat) < 0);
+
+    fake_disk_set_space(p.disk, UINT64_MAX);
+    fake_clock_advance(&p.clock, 60 * 1000000);
+    run(&p, q);
+    check_int(disk_stat(p.out, SEGMENT_RESERVE, &stat), 0);
+    queue_close(q);
+    end(&p);
+}
+
+static void test_courier_starts_on_a_full_disk(void **state)
+{
+    struct place p;
+    struct queue *q;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    q = open_queue(&p);
+    run(&p, q);
+    queue_close(q);
+
+    fake_disk_set_space(p.disk, fake_disk_used(p.disk));
+    q = open_queue(&p);
+    check_int(claim_all(&p, q), MESSAGES);
+    run_on_full_disk(&p, q);
+    check(!queue_busy(q));
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damage_in_a_sealed_segment),
+        cmocka_unit_test(test_outcomes_are_written_on_a_full_disk),
+        cmocka_unit_test(test_courier_starts_on_a_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
