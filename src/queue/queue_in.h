@@ -23,7 +23,7 @@ struct queue_in_options {
     unsigned mode;         /* of new files: 0240 between two users, 0600 for one */
     uint64_t min_free;     /* bytes that must stay free */
     uint64_t segment_size; /* 0: the usual; tests use small ones */
-    struct worker *worker; /* of two threads or more: large messages sync beside small ones */
+    struct worker *worker; /* of three threads: large messages and zeros beside small ones */
     struct clock *clock;
     struct random *random;
 };

@@ -27,7 +27,7 @@ enum {
     SESSION_IN_MAX = 64 * 1024,
     SESSION_HEADER_MAX = 4096,
     SESSIONS_MAX = 20000,
-    WORKER_THREADS = 2,
+    WORKER_THREADS = 3, /* records, large messages, zeros ahead */
     DRAIN_TIMEOUT_MS = 10000,
 };
 

@@ -45,6 +45,7 @@ struct commit {
     struct commit_options o;
     struct supply supply;
     struct segment *current;
+    bool awaits_zeros; /* something staged does */
     struct list staged;
     struct list finished;
     size_t unfinished; /* tickets staged or in batches */
@@ -258,12 +259,13 @@ static bool make_room(struct commit *c)
 
     if (!segment_has_room(s, end, 1))
         return begin_next(c);
-    if (!s->filling && s->fill_result < 0) {
+    if (c->awaits_zeros && !s->filling && s->fill_result < 0) {
         finish_all(c, &c->staged, s->fill_result);
-        s->fill_result = 0; /* who comes next asks again */
+        c->awaits_zeros = false;
         return false;
     }
     segment_fill(s, end);
+    c->awaits_zeros = true; /* a failure from now on is the front record's */
     return false;
 }
 
@@ -365,6 +367,8 @@ void commit_flush(struct commit *c)
     }
     while (!list_empty(&c->staged) && (write_staged(c) || make_room(c)))
         ;
+    if (list_empty(&c->staged))
+        c->awaits_zeros = false;
     prepare(c);
     supply_keep_reserve(&c->supply);
 }

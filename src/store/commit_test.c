@@ -32,7 +32,20 @@ static void ignore(void *ctx, int code, const char *operation, struct slice name
     (void)ctx, (void)code, (void)operation, (void)name;
 }
 
-static void begin(struct bench *b)
+static void open_commit(struct bench *b, bool zero_filled)
+{
+    struct commit_options o = {.dir = b->dir,
+                               .mode = 0600,
+                               .size = SMALL,
+                               .worker = &b->worker.worker,
+                               .clock = &b->clock.clock,
+                               .random = &b->random.random,
+                               .zero_filled = zero_filled};
+
+    check_int(commit_open(&o, &b->commit), 0);
+}
+
+static void begin_with(struct bench *b, bool zero_filled)
 {
     fail_set_sink(ignore, NULL);
     fake_clock_init(&b->clock);
@@ -40,21 +53,27 @@ static void begin(struct bench *b)
     fake_worker_init(&b->worker, &b->random.random);
     b->disk = fake_disk_new(&b->clock.clock);
     check_int(disk_dir_open(fake_disk(b->disk), "", &b->dir), 0);
-    struct commit_options o = {.dir = b->dir,
-                               .mode = 0600,
-                               .size = SMALL,
-                               .worker = &b->worker.worker,
-                               .clock = &b->clock.clock,
-                               .random = &b->random.random};
-    check_int(commit_open(&o, &b->commit), 0);
+    open_commit(b, zero_filled);
 }
 
-static void end(struct bench *b)
+static void begin(struct bench *b)
+{
+    begin_with(b, false);
+}
+
+static void close_commit(struct bench *b)
 {
     struct list unfinished;
 
     list_init(&unfinished);
     commit_close(b->commit, &unfinished);
+    LIST_EACH (node, &unfinished)
+        list_remove(node);
+}
+
+static void end(struct bench *b)
+{
+    close_commit(b);
     disk_dir_close(b->dir);
     fake_disk_free(b->disk);
     fail_set_sink(NULL, NULL);
@@ -226,6 +245,222 @@ static void test_next_segment_when_full(void **state)
     end(&b);
 }
 
+/* --- zeros, seals, old files --- */
+
+static unsigned run(struct bench *b)
+{
+    unsigned count = 0;
+
+    for (unsigned round = 0; round < 40; round++) {
+        flush(b);
+        while (fake_worker_step(&b->worker))
+            continue;
+        count += finished(b);
+    }
+    return count;
+}
+
+static uint64_t size_of(struct bench *b, uint64_t number)
+{
+    struct disk_stat stat;
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(number, name);
+    check_int(disk_stat(b->dir, name, &stat), 0);
+    return stat.size;
+}
+
+static void test_records_wait_for_zeros(void **state)
+{
+    struct bench b;
+    struct ticket t = {0};
+
+    (void)state;
+    begin_with(&b, true);
+    append(&b, &t, SLICE("one"));
+    flush(&b);
+    check_int(size_of(&b, commit_segment(b.commit)), SEGMENT_HEAD_SIZE);
+    check_int(run(&b), 1);
+    check_int(t.result, 0);
+    check_int(t.offset, SEGMENT_HEAD_SIZE);
+    check(size_of(&b, commit_segment(b.commit)) > SEGMENT_HEAD_SIZE + record_size(3));
+    check(size_of(&b, commit_segment(b.commit)) < SMALL); /* as much as is used, not more */
+    end(&b);
+}
+
+static void test_no_zeros_no_record(void **state)
+{
+    struct bench b;
+    struct ticket one = {0}, two = {0};
+
+    (void)state;
+    begin_with(&b, true);
+    fake_disk_set_space(b.disk, fake_disk_used(b.disk) + 100);
+    append(&b, &one, SLICE("one"));
+    check_int(run(&b), 1);
+    check_int(one.result, -ENOSPC);
+    fake_disk_set_space(b.disk, UINT64_MAX);
+    append(&b, &two, SLICE("two"));
+    check_int(run(&b), 1);
+    check_int(two.result, 0);
+    end(&b);
+}
+
+/* A piece of zeros could not be synced: no later sync of that file can be trusted. */
+static void test_a_spoilt_next_segment_is_not_used(void **state)
+{
+    static const char body[700];
+    struct bench b;
+    struct ticket tickets[8] = {0};
+    uint64_t first;
+    unsigned failed = 0;
+
+    (void)state;
+    begin_with(&b, true);
+    first = commit_segment(b.commit);
+    for (size_t i = 0; i < 3; i++) {
+        append(&b, &tickets[i], (struct slice){body, sizeof(body)});
+        check_int(run(&b), 1);
+    }
+    append(&b, &tickets[3], (struct slice){body, 200});
+    commit_flush(b.commit); /* not synced yet: the zeros of the next one are the only job */
+    fake_disk_fail_sync(fake_disk(b.disk), -EIO);
+    check(fake_worker_step(&b.worker));
+    check_int(run(&b), 1);
+    for (size_t i = 4; i < 8; i++) {
+        append(&b, &tickets[i], (struct slice){body, sizeof(body)});
+        check_int(run(&b), 1);
+        failed += tickets[i].result == -EIO;
+        check(tickets[i].result == 0 || tickets[i].result == -EIO);
+    }
+    check_int(failed, 1);
+    check_int(tickets[7].result, 0);
+    check_int(commit_broken(b.commit), 0);
+    check(tickets[7].segment > first);
+    end(&b);
+}
+
+/* Fills the first segment and a bit more. */
+static void fill_one(struct bench *b, struct ticket tickets[8])
+{
+    static const char body[600];
+
+    for (size_t i = 0; i < 8; i++) {
+        tickets[i] = (struct ticket){.note = (uint32_t)i};
+        append(b, &tickets[i], (struct slice){body, sizeof(body) - i});
+        check_int(run(b), 1);
+        check_int(tickets[i].result, 0);
+    }
+}
+
+static void open_segment(struct bench *b, uint64_t number, struct disk_file **file,
+                         struct segment_head *head)
+{
+    enum head_verdict verdict;
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(number, name);
+    check_int(disk_open(b->dir, name, DISK_READ, 0, file), 0);
+    check_int(segment_read_head(*file, &verdict, head), 0);
+    check_int(verdict, HEAD_GOOD);
+}
+
+static void test_a_seal_lists_the_messages(void **state)
+{
+    struct bench b;
+    struct ticket tickets[8];
+    struct segment_reader reader = {0};
+    struct segment_head head;
+    struct disk_file *file;
+    struct seal_entry e;
+    struct record record;
+    struct cursor table;
+    unsigned count = 0, scanned = 0;
+
+    (void)state;
+    begin_with(&b, true);
+    fill_one(&b, tickets);
+    open_segment(&b, tickets[0].segment, &file, &head);
+    segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, SMALL, SEGMENT_ENDED);
+    check(segment_reader_table(&reader, SMALL, &table));
+    check_int(segment_reader_next(&reader, &record), SEGMENT_END);
+    for (; seal_entry_read(&table, &e); count++) {
+        check_int(e.offset, tickets[count].offset);
+        check_int(e.body_len, 600 - count);
+        check_int(e.id, 7);
+        check_int(e.note, count);
+    }
+    check(count > 3 && tickets[count].segment > tickets[0].segment);
+
+    segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, SMALL, SEGMENT_ENDED);
+    while (segment_reader_next(&reader, &record) == SEGMENT_RECORD)
+        scanned++;
+    check(reader.sealed);
+    check_int(scanned, count);
+
+    segment_reader_aim(&reader, file, head.generation + 1, SEGMENT_HEAD_SIZE, SMALL, SEGMENT_ENDED);
+    check(!segment_reader_table(&reader, SMALL, &table));
+    segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, SMALL, SEGMENT_ENDED);
+    check(!segment_reader_table(&reader, SMALL - 8, &table));
+    check(!segment_reader_table(&reader, 0, &table));
+    segment_reader_done(&reader);
+    disk_close(file);
+    end(&b);
+}
+
+static void test_an_old_file_is_used_again(void **state)
+{
+    struct bench b;
+    struct ticket tickets[8], t = {0};
+    struct segment_reader reader = {0};
+    struct segment_head head;
+    struct disk_file *file;
+    struct record record;
+    char name[SEGMENT_NAME_SIZE], free_name[SEGMENT_FREE_NAME_SIZE];
+
+    (void)state;
+    begin_with(&b, true);
+    fill_one(&b, tickets);
+    close_commit(&b);
+    segment_name(tickets[0].segment, name);
+    segment_free_name(tickets[0].segment, free_name);
+    check_int(disk_rename(b.dir, name, b.dir, free_name), 0);
+    open_commit(&b, true);
+    check_int(size_of(&b, commit_segment(b.commit)), SMALL);
+    append(&b, &t, SLICE("fresh"));
+    flush(&b); /* nothing to wait for */
+    check(fake_worker_step(&b.worker));
+    check_int(finished(&b), 1);
+    check_int(t.result, 0);
+
+    open_segment(&b, t.segment, &file, &head);
+    check_int(head.number, t.segment);
+    segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, SMALL, SEGMENT_ENDED);
+    check_int(segment_reader_next(&reader, &record), SEGMENT_RECORD);
+    check_slice(record.body, SLICE("fresh"));
+    check_int(segment_reader_next(&reader, &record), SEGMENT_END);
+    segment_reader_done(&reader);
+    disk_close(file);
+    end(&b);
+}
+
+static void test_retire(void **state)
+{
+    struct bench b;
+    struct ticket t = {0};
+    uint64_t first;
+
+    (void)state;
+    begin(&b);
+    first = commit_segment(b.commit);
+    commit_retire(b.commit);
+    append(&b, &t, SLICE("one"));
+    check_int(run(&b), 1);
+    check_int(t.result, 0);
+    check(t.segment > first);
+    end(&b);
+}
+
 /* --- real threads: for the thread sanitizer --- */
 
 static void wake(void *ctx)
@@ -300,6 +535,12 @@ int main(void)
         cmocka_unit_test(test_failed_sync_breaks_it_for_good),
         cmocka_unit_test(test_too_large_is_refused),
         cmocka_unit_test(test_next_segment_when_full),
+        cmocka_unit_test(test_records_wait_for_zeros),
+        cmocka_unit_test(test_no_zeros_no_record),
+        cmocka_unit_test(test_a_spoilt_next_segment_is_not_used),
+        cmocka_unit_test(test_a_seal_lists_the_messages),
+        cmocka_unit_test(test_an_old_file_is_used_again),
+        cmocka_unit_test(test_retire),
         cmocka_unit_test(test_with_threads),
     };
 
