@@ -252,8 +252,8 @@ static void read_mail(struct world *w)
         if (disk_dir_open_at(home, "new", &r.from) == 0) {
             if (disk_dir_open_at(home, "cur", &r.to) == 0) {
                 (void)disk_dir_list(r.from, read_one, &r);
-                (void)disk_sync_dir(r.to);
-                (void)disk_sync_dir(r.from);
+                if (disk_sync_dir(r.to) == 0)
+                    (void)disk_sync_dir(r.from);
                 disk_dir_close(r.to);
             }
             disk_dir_close(r.from);
