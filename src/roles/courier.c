@@ -254,6 +254,24 @@ static void landed(struct courier *c, const struct delivery_result *r)
 
 /* ---- to the postman ---- */
 
+/* The postman is gone, or hopelessly behind. */
+static void take_back_batch(struct courier *c)
+{
+    struct cursor in = {buf_slice(&c->batch)};
+    struct delivery d;
+    struct parcel *p;
+    unsigned rcpt;
+
+    role_warn(&c->role, tag_qmgr, SLICE("the postman takes no more deliveries"));
+    while (delivery_read(&in, &d)) {
+        if (!flight_land(c, d.tag, &p, &rcpt))
+            continue;
+        defer_away(c, p, rcpt);
+        p->waiting--;
+        parcel_end_if_done(c, p);
+    }
+}
+
 static void send_batch(struct courier *c)
 {
     struct buf body;
@@ -263,10 +281,8 @@ static void send_batch(struct courier *c)
     buf_init(&body, CHANNEL_MESSAGE_MAX);
     put_u32(&body, c->batch_count);
     buf_append(&body, buf_slice(&c->batch));
-    /* Refused only when the postman is gone or hopelessly behind; then its closed channel, or
-     * the closing of it here, puts every flight back into the queue. */
     if (channel_send(&c->postman, MESSAGE_DELIVER, buf_slice(&body), c->batch_file, -1) < 0)
-        role_warn(&c->role, tag_qmgr, SLICE("the postman takes no more deliveries"));
+        take_back_batch(c);
     buf_done(&body);
     buf_clear(&c->batch);
     c->batch_count = 0;
