@@ -34,6 +34,7 @@ enum event_kind {
     EVENT_FAILURE,     /* operation, name, code: an operating failure, from fail.h */
     EVENT_ROLE,        /* role, text: started, ended, restarted */
     EVENT_LOST,        /* count: events that were dropped before this one */
+    EVENT_BROKEN,      /* client, stage, text: "timeout" or "lost connection" after the stage */
 };
 
 enum event_field {

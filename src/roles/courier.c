@@ -225,14 +225,11 @@ static void defer_failed(struct courier *c, struct parcel *p, unsigned rcpt, int
     defer(c, p, rcpt, RETRY_MS, &v);
 }
 
+/* Told once for all of them, by who finds the postman away. */
 static void defer_away(struct courier *c, struct parcel *p, unsigned rcpt)
 {
-    static const struct verdict v = {SLICE_INIT("local"), SLICE_INIT("4.3.0"),
-                                     SLICE_INIT("deferred"),
-                                     SLICE_INIT("the postman is away; next try in 1 s")};
-
     p->message->repeat = true;
-    defer(c, p, rcpt, POSTMAN_AWAY_MS, &v);
+    queue_defer(c->queue, p->message, rcpt, now_ms(c) + POSTMAN_AWAY_MS);
 }
 
 static void landed(struct courier *c, const struct delivery_result *r)
@@ -375,12 +372,7 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
     switch (d.kind) {
     case DECIDE_DISCARD: settle(c, p, rcpt, QUEUE_DISCARDED, &discarded); break;
     case DECIDE_REFUSE: defer(c, p, rcpt, RETRY_MS, &homeless); break;
-    case DECIDE_MAILDIR:
-        if (channel_is_open(&c->postman))
-            send_to_maildir(c, p, rcpt, &d);
-        else
-            defer_away(c, p, rcpt);
-        break;
+    case DECIDE_MAILDIR: send_to_maildir(c, p, rcpt, &d); break;
     }
     arena_done(&scratch);
 }
@@ -415,7 +407,8 @@ static void pump(struct courier *c)
 {
     struct queue_message *m;
 
-    while (!c->role.draining && c->parcel_count < PARCELS_MAX &&
+    /* Without a postman mail waits, whatever is due. */
+    while (!c->role.draining && channel_is_open(&c->postman) && c->parcel_count < PARCELS_MAX &&
            (m = queue_claim(c->queue, now_ms(c))) != NULL)
         send_message(c, m);
     send_batch(c);
@@ -483,6 +476,7 @@ static void postman_closed(struct channel *channel)
     buf_clear(&c->batch);
     c->batch_count = 0;
     c->batch_file = NULL;
+    role_warn(&c->role, tag_qmgr, SLICE("the postman is away: mail waits in the queue"));
 }
 
 static void receiver_message(struct channel *channel, enum message_kind kind, struct slice body,

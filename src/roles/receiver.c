@@ -55,6 +55,7 @@ struct session {
     bool drafting;
     bool committing;
     bool local;
+    bool ended_by_us; /* timeout, shutdown: told as that, not as a refusal */
 };
 
 struct receiver {
@@ -126,11 +127,23 @@ static void tell_disconnect(struct session *s)
     count_text(&text, "noop", c->noop, c->noop_tried);
     count_text(&text, "quit", c->quit, c->quit_tried);
     count_text(&text, "unknown", c->unknown, c->unknown_tried);
+    if (c->commands_tried == 0)
+        buf_printf(&text, " commands=0/0");
     count_text(&text, "commands", c->commands, c->commands_tried);
     client_fields(s, &w);
     event_text(&w, FIELD_TEXT, slice_trim(buf_slice(&text)));
     role_event_end(&s->receiver->role, &w);
     buf_done(&text);
+}
+
+static void tell_broken(struct session *s, struct slice how)
+{
+    struct event_writer w = role_event(&s->receiver->role, EVENT_BROKEN, tag_smtpd);
+
+    client_fields(s, &w);
+    event_text(&w, FIELD_STAGE, server_last_stage(s->server));
+    event_text(&w, FIELD_TEXT, how);
+    role_event_end(&s->receiver->role, &w);
 }
 
 static void event_address(struct event_writer *w, enum event_field field, const struct address *a)
@@ -364,7 +377,10 @@ static void session_run(struct session *s)
         case SERVER_WANTS_RCPT: answer_rcpt(s); break;
         case SERVER_BODY: keep_body(s); break;
         case SERVER_RESET: drop_draft(s); break;
-        case SERVER_REFUSED: tell_refusal(s); break;
+        case SERVER_REFUSED:
+            if (!s->ended_by_us) /* the client did nothing wrong */
+                tell_refusal(s);
+            break;
         case SERVER_WANTS_COMMIT: commit_message(s); break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
         case SERVER_WANTS_INPUT:
@@ -394,12 +410,18 @@ static void on_stream(struct stream *stream, enum stream_event event)
             session_run(s); /* the engine may have stopped for want of room */
         return;
     case STREAM_EOF:
-        if (s->stream.closing)
+        if (s->stream.closing) {
             session_free(s);
-        else
-            session_finish(s); /* it may still read our replies */
+            return;
+        }
+        tell_broken(s, SLICE("lost connection"));
+        session_finish(s); /* it may still read our replies */
         return;
-    case STREAM_FAILED: session_drop(s); return;
+    case STREAM_FAILED:
+        if (!s->stream.closing)
+            tell_broken(s, SLICE("lost connection"));
+        session_drop(s);
+        return;
     case STREAM_CONNECTED: return;
     }
 }
@@ -412,6 +434,8 @@ static void on_timeout(struct timer *t)
         session_free(s);
         return;
     }
+    tell_broken(s, SLICE("timeout"));
+    s->ended_by_us = true;
     server_time_out(s->server);
     session_run(s);
 }
@@ -467,8 +491,10 @@ static void put_finished(struct session *s)
         session_free(s);
         return;
     }
-    if (r->role.draining)
+    if (r->role.draining) {
+        s->ended_by_us = true;
         server_shut_down(s->server);
+    }
     stream_resume(&s->stream);
     session_run(s);
 }
@@ -628,6 +654,7 @@ static void receiver_drain(struct role *role)
 
         if (s->committing || s->stream.closing)
             continue;
+        s->ended_by_us = true;
         server_shut_down(s->server);
         session_run(s);
     }

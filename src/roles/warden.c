@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "loop/listener.h"
 #include "loop/signals.h"
+#include "mail/mailbox_path.h"
 #include "queue/queue.h"
 #include "queue/queue_in.h"
 #include "roles/role.h"
@@ -36,6 +37,7 @@ enum {
     WARDEN_FD = 3, /* where a child finds its channel */
     LOCK_FD = 4,   /* held by a child until it is gone */
     LOCK_RETRY_MS = 20,
+    LOCK_SILENCE_MS = 500,
     LOCK_PATIENCE_MS = 10000,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 10000,
@@ -75,6 +77,7 @@ struct warden {
     size_t drain_stage; /* index into drain_order */
     bool draining;
     bool told_ready;
+    bool told_waiting;
 };
 
 /* Who may talk to whom, each pair once. The warden's own line to the scribe is the last. */
@@ -126,6 +129,20 @@ static void tell_end(struct child *c, int status, unsigned pause_ms)
         len = snprintf(text, sizeof(text), "%s %u ended with status %d, starts again in %u ms",
                        role_name(c->kind), c->index, WEXITSTATUS(status), pause_ms);
     tell(c->warden, EVENT_WARNING, (struct slice){text, (size_t)len});
+}
+
+static void tell_started(struct warden *w)
+{
+    const struct settings *s = w->options->settings;
+    struct buf text;
+
+    buf_init(&text, 4096);
+    buf_printf(&text, "started, version " POSTROAD_VERSION ", queue %.*s",
+               SLICE_PRINTF(s->queue_path));
+    for (size_t i = 0; i < s->listener_count; i++)
+        buf_printf(&text, ", SMTP on %.*s", SLICE_PRINTF(s->listeners[i].address));
+    tell(w, EVENT_ROLE, buf_slice(&text));
+    buf_done(&text);
 }
 
 /* ---- wiring ---- */
@@ -241,7 +258,7 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
     if (w->told_ready)
         return;
     w->told_ready = true;
-    tell(w, EVENT_ROLE, SLICE("started, version " POSTROAD_VERSION));
+    tell_started(w);
     if (w->options->ready != NULL)
         w->options->ready(w->options->ctx);
 }
@@ -341,12 +358,11 @@ static void drain_stage(struct warden *w)
 
 static void drain_on(struct warden *w)
 {
-    while (stage_over(w)) {
-        if (++w->drain_stage == STAGES) {
+    while (w->drain_stage < STAGES && stage_over(w)) {
+        if (++w->drain_stage == STAGES)
             loop_stop(w->loop);
-            return;
-        }
-        drain_stage(w);
+        else
+            drain_stage(w);
     }
 }
 
@@ -458,11 +474,31 @@ static int make_spool(struct warden *w)
     return code;
 }
 
+/* A mailbox root that cannot be had would keep every mail waiting: say so before the first. */
+static int make_mailbox_roots(struct warden *w)
+{
+    const struct rules *rules = &w->options->settings->rules;
+
+    for (size_t i = 0; i < rules->count; i++) {
+        struct slice root, rest;
+        struct disk_dir *dir;
+
+        if (rules->rules[i].action != ACTION_MAILDIR ||
+            !mailbox_template_split(rules->rules[i].path, &root, &rest))
+            continue;
+        int code = disk_dir_make_path(disk_real(), root, 0700, &dir);
+        if (code < 0)
+            return fail_code(code, "open the mailbox root", root);
+        disk_dir_close(dir);
+    }
+    return 0;
+}
+
 static int open_everything(struct warden *w)
 {
     if (open_listeners(w) < 0)
         return EX_UNAVAILABLE;
-    if (make_spool(w) < 0)
+    if (make_spool(w) < 0 || make_mailbox_roots(w) < 0)
         return EX_CANTCREAT;
     if (disk_sealed(disk_real(), w->options->text, &w->settings_file) < 0)
         return EX_OSERR;
@@ -478,6 +514,21 @@ static void give_up(struct warden *w, int status)
     loop_stop(w->loop);
 }
 
+/* The processes of a killed system are gone in a moment; a living one is worth a word. */
+static void wait_for_lock(struct warden *w)
+{
+    uint64_t waited_ms = clock_monotonic_ms(w->clock) + LOCK_PATIENCE_MS - w->lock_deadline_ms;
+
+    if (!w->told_waiting && waited_ms > LOCK_SILENCE_MS) {
+        fprintf(stderr,
+                "postroad: the queue %.*s is in use; waiting %d s for the other postroad to end "
+                "(Ctrl-C gives up)\n",
+                SLICE_PRINTF(w->options->settings->queue_path), LOCK_PATIENCE_MS / 1000);
+        w->told_waiting = true;
+    }
+    timer_set(w->loop, &w->lock_retry, LOCK_RETRY_MS);
+}
+
 /* Begins once the queue is ours. */
 static void take_lock(struct warden *w)
 {
@@ -485,7 +536,7 @@ static void take_lock(struct warden *w)
     bool patient = clock_monotonic_ms(w->clock) < w->lock_deadline_ms;
 
     if (code == -EAGAIN && patient) {
-        timer_set(w->loop, &w->lock_retry, LOCK_RETRY_MS);
+        wait_for_lock(w);
         return;
     }
     if (code == -EAGAIN)
@@ -495,7 +546,7 @@ static void take_lock(struct warden *w)
                 SLICE_PRINTF(w->options->settings->queue_path));
     else if (code < 0)
         fail_code(code, "lock the queue", w->options->settings->queue_path);
-    int status = code < 0 ? EX_UNAVAILABLE : open_everything(w);
+    int status = code < 0 ? EX_TEMPFAIL : open_everything(w);
     if (status != EXIT_SUCCESS)
         give_up(w, status);
 }

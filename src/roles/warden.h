@@ -19,8 +19,9 @@ struct warden_options {
     void *ctx;
 };
 
-/* Until SIGTERM or SIGINT: then every role drains in order. Returns the exit status: 0, EX_OSERR
- * or EX_UNAVAILABLE (a listening address cannot be had; told on stderr). */
+/* Until SIGTERM or SIGINT: then every role drains in order. Returns the exit status: 0;
+ * EX_UNAVAILABLE (a listening address cannot be had), EX_CANTCREAT (a folder cannot be made),
+ * EX_TEMPFAIL (another system has the queue), EX_OSERR; each told on stderr. */
 int warden_run(const struct warden_options *options);
 
 #endif

@@ -112,6 +112,9 @@ uint64_t server_body_size(const struct server *s);
 const struct server_refusal *server_refusal(const struct server *s);
 const struct server_counts *server_counts(const struct server *s);
 
+/* For "lost connection after ...": CONNECT, DATA in the middle of a message, or the last verb. */
+struct slice server_last_stage(const struct server *s);
+
 struct slice server_helo(const struct server *s);  /* "" before EHLO */
 struct slice server_proto(const struct server *s); /* SMTP, ESMTP */
 

@@ -31,7 +31,8 @@ static const struct reply bad_bytes = TEXT(500, "5.5.2", "Error: bad characters 
 static const struct reply bad_syntax = TEXT(500, "5.5.2", "Error: bad syntax");
 static const struct reply no_such_verb = TEXT(500, "5.5.2", "Error: command not recognized");
 static const struct reply bad_sender = TEXT(501, "5.1.7", "Bad sender address syntax");
-static const struct reply bad_rcpt = TEXT(501, "5.1.3", "Bad recipient address syntax");
+static const struct reply bad_rcpt =
+    TEXT(501, "5.1.3", "Bad recipient address syntax; write RCPT TO:<user@example.org>");
 static const struct reply bad_param = TEXT(501, "5.5.4", "Error: malformed or repeated parameter");
 static const struct reply bad_size = TEXT(501, "5.5.4", "Error: SIZE wants a number of bytes");
 static const struct reply bad_body = TEXT(501, "5.5.4", "Error: BODY is 7BIT or 8BITMIME");
@@ -372,6 +373,15 @@ struct slice server_stage(const struct server *s)
     if (s->phase == PHASE_BODY)
         return SLICE("DATA");
     return commands[s->verb].stage;
+}
+
+struct slice server_last_stage(const struct server *s)
+{
+    if (s->counts.commands_tried == 0)
+        return SLICE("CONNECT");
+    if (s->phase == PHASE_BODY)
+        return SLICE("DATA");
+    return s->verb == VERB_UNKNOWN ? SLICE("UNKNOWN") : smtp_verb_name(s->verb);
 }
 
 static void count(struct server_counts *counts, size_t offset)

@@ -307,6 +307,8 @@ static void put_body(struct line *l)
     case EVENT_MESSAGE_ID:
         put_queue_id(l);
         put(l, SLICE("message-id="));
+        if (l->e->text[FIELD_MESSAGE_ID].len == 0)
+            put(l, SLICE("<>"));
         put_text(l, FIELD_MESSAGE_ID);
         return;
     case EVENT_QUEUED: put_queued(l); return;
@@ -319,6 +321,13 @@ static void put_body(struct line *l)
     case EVENT_WARNING: put_warning(l); return;
     case EVENT_FAILURE: put_failure(l); return;
     case EVENT_ROLE: put_text(l, FIELD_TEXT); return;
+    case EVENT_BROKEN:
+        put_text(l, FIELD_TEXT);
+        put(l, SLICE(" after "));
+        put_text(l, FIELD_STAGE);
+        put(l, SLICE(" from "));
+        put_client(l);
+        return;
     case EVENT_LOST:
         put(l, SLICE("warning: events lost: "));
         put_number(l, l->e->number[FIELD_COUNT]);

@@ -95,6 +95,9 @@ static const struct {
      TAG("smtpd") "error: cannot datasync s 1: Input/output error\n"},
     {EVENT_FAILURE, {ROLE("smtpd"), {FIELD_OPERATION, "open", 0}, {FIELD_CODE, NULL, UINT64_MAX}},
      TAG("smtpd") "error: cannot open: error 18446744073709551615\n"},
+    {EVENT_BROKEN, {ROLE("smtpd"), CLIENT, {FIELD_STAGE, "DATA", 0}, {FIELD_TEXT, "timeout", 0}},
+     TAG("smtpd") "timeout after DATA from unknown[127.0.0.1]\n"},
+    {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID}, TAG("cleanup") "0BCD12345xyz: message-id=<>\n"},
     {EVENT_ROLE, {ROLE("warden"), {FIELD_TEXT, "started", 0}}, TAG("warden") "started\n"},
     {EVENT_LOST, {ROLE("scribe"), {FIELD_COUNT, NULL, 7}}, TAG("scribe") "warning: events lost: 7\n"},
     /* a value cannot look like what stands around it */
