@@ -8,8 +8,11 @@
 #include "cmd/options.h"
 #include "cmd/system.h"
 
+#include "base/cursor.h"
 #include "base/disk.h"
+#include "wire/address.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +33,15 @@ struct dev {
 static void say_addresses(void *ctx)
 {
     const struct dev *d = ctx;
+    /* "*" and 0.0.0.0 are addresses to listen on, not to connect to. */
+    bool any = d->smtp_address[0] == '*' || strncmp(d->smtp_address, "0.0.0.0:", 8) == 0;
 
     printf("postroad dev is ready; Ctrl-C ends it.\n\n"
            "  SMTP   %s\n"
            "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n\n"
-           "Try:  postroad send --server %s --to you@example.org --subject hello --body hi\n\n",
-           d->smtp_address, d->dir_path, d->smtp_address);
+           "Try:  %s send --server %s%s --to you@example.org --subject hello --body hi\n\n",
+           d->smtp_address, d->dir_path, program_invocation_name, any ? "127.0.0.1" : "",
+           d->smtp_address + (any ? strcspn(d->smtp_address, ":") : 0));
     fflush(stdout);
 }
 
@@ -102,16 +108,60 @@ static int choose_dir(struct dev *d)
     return realpath(path, d->dir_path) == NULL ? EX_OSERR : EXIT_SUCCESS;
 }
 
-/* --smtp HOST:PORT wins; --listen changes the address only. */
-static void choose_address(struct dev *d)
+static bool is_address(struct slice host)
 {
+    unsigned char ip[16];
+
+    if (slice_starts(host, SLICE("[")) && slice_ends(host, SLICE("]")))
+        return ipv6_parse(slice_head(slice_skip(host, 1), host.len - 2), ip);
+    return slice_equal(host, SLICE("*")) || ipv4_parse(host, ip);
+}
+
+/* "127.0.0.1:1025", "[::1]:1025", "*:1025". Names are for DNS, which dev does without. */
+static bool is_address_and_port(struct slice text)
+{
+    size_t colon = slice_rfind(text, ':');
+    struct cursor c = {slice_skip(text, colon + 1)};
+    uint64_t port;
+
+    return colon < text.len && is_address(slice_head(text, colon)) && take_number(&c, &port) &&
+           cursor_at_end(&c) && port > 0 && port <= UINT16_MAX;
+}
+
+static int choose_address(struct dev *d)
+{
+    const char *host = d->listen == NULL ? "127.0.0.1" : d->listen;
+    bool bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
+
+    if (d->smtp != NULL && d->listen != NULL) {
+        fputs("postroad dev: --smtp and --listen both say where; give one of them\n", stderr);
+        return EX_USAGE;
+    }
     if (d->smtp != NULL)
         snprintf(d->smtp_address, sizeof(d->smtp_address), "%s", d->smtp);
-    else if (d->listen != NULL && strchr(d->listen, ':') != NULL && d->listen[0] != '[')
-        snprintf(d->smtp_address, sizeof(d->smtp_address), "[%s]:1025", d->listen);
     else
-        snprintf(d->smtp_address, sizeof(d->smtp_address), "%s:1025",
-                 d->listen == NULL ? "127.0.0.1" : d->listen);
+        snprintf(d->smtp_address, sizeof(d->smtp_address), "%s%s%s:1025", bare_ipv6 ? "[" : "",
+                 host, bare_ipv6 ? "]" : "");
+    if (is_address_and_port(slice_of(d->smtp_address)))
+        return EXIT_SUCCESS;
+    fprintf(stderr,
+            "postroad dev: '%s' is not an IP address and a port, as 127.0.0.1:2525, [::1]:2525 or "
+            "*:2525\n",
+            d->smtp_address);
+    return EX_USAGE;
+}
+
+/* What to do about a system that did not start. */
+static void advise(const struct dev *d, int status)
+{
+    if (status == EX_UNAVAILABLE)
+        fprintf(stderr,
+                "postroad dev: see who has %s with: ss -ltnp; or choose another: --smtp "
+                "127.0.0.1:2525\n",
+                d->smtp_address);
+    if (status == EX_TEMPFAIL)
+        fprintf(stderr, "postroad dev: %s is in use; choose another folder with --dir\n",
+                d->dir_path);
 }
 
 int cmd_dev(int argc, char **argv)
@@ -119,11 +169,11 @@ int cmd_dev(int argc, char **argv)
     struct dev d = {0};
     const struct option options[] = {
         {"--dir",    NULL, OPTION_TEXT, &d.dir,    "D",
-         "where queue and mail lie (default ~/.local/state/postroad/dev)",    "POSTROAD_DEV_DIR"   },
+         "where queue and mail lie (default ~/.local/state/postroad/dev)",          "POSTROAD_DEV_DIR"   },
         {"--smtp",   NULL, OPTION_TEXT, &d.smtp,   "HOST:PORT",
-         "where SMTP is spoken (default 127.0.0.1:1025)",                     "POSTROAD_DEV_SMTP"  },
+         "where SMTP is spoken, an IP address and a port (default 127.0.0.1:1025)", "POSTROAD_DEV_SMTP"  },
         {"--listen", NULL, OPTION_TEXT, &d.listen, "ADDRESS",
-         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in", "POSTROAD_DEV_LISTEN"},
+         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in",       "POSTROAD_DEV_LISTEN"},
     };
     const struct usage usage = {
         "dev",
@@ -141,19 +191,16 @@ int cmd_dev(int argc, char **argv)
     case OPTIONS_HELP: return EXIT_SUCCESS;
     case OPTIONS_WRONG: return EX_USAGE;
     }
-    int status = choose_dir(&d);
+    int status = choose_address(&d);
+    if (status == EXIT_SUCCESS)
+        status = choose_dir(&d);
     if (status != EXIT_SUCCESS)
         return status;
-    choose_address(&d);
     buf_init(&text, DEV_TEXT_MAX);
     status = EX_USAGE;
     if (write_settings(&d, &text))
         status = system_run_text(SLICE("postroad dev"), buf_slice(&text), 1, say_addresses, &d);
-    if (status == EX_UNAVAILABLE)
-        fprintf(stderr,
-                "postroad dev: see who has %s with: ss -ltnp; or choose another: --smtp "
-                "127.0.0.1:2525\n",
-                d.smtp_address);
+    advise(&d, status);
     buf_done(&text);
     return status;
 }

@@ -47,7 +47,8 @@ int main(int argc, char **argv)
     struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
 
     keep_standard_files_open();
-    if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("help"))) {
+    if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("-h")) ||
+        slice_equal(name, SLICE("help"))) {
         usage(stdout);
         return EXIT_SUCCESS;
     }

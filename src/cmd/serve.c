@@ -31,7 +31,10 @@ int cmd_serve(int argc, char **argv)
     const struct usage usage = {
         "serve",
         "-c FILE",
-        "Runs the mail system in the foreground until SIGTERM or SIGINT; log lines on stderr.",
+        "Runs the mail system in the foreground until SIGTERM or SIGINT; log lines on stderr.\n\n"
+        "Exit status: 0 ended by a signal; 66 the file cannot be read; 69 an address is taken;\n"
+        "71 the system refused something; 73 a folder cannot be made; 75 the queue is in use;\n"
+        "78 the configuration is wrong, nothing was started.",
         "  postroad serve -c /etc/postroad/postroad.conf\n",
         options,
         1};

@@ -545,6 +545,7 @@ static void parse(struct parser *p, struct slice text)
     if (p->desk.complaints->errors > 0)
         return;
     whole_check_postmaster(&p->desk, &p->settings->rules, p->postmaster_place);
+    whole_check_queue(&p->desk, &p->settings->rules, p->settings->queue_path, p->rule_places);
     whole_check_dead_rules(&p->desk, &p->settings->rules, p->rule_places);
 }
 

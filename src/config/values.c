@@ -9,6 +9,7 @@
 
 #include "config/advice.h"
 #include "mail/mailbox_path.h"
+#include "wire/utf8.h"
 
 #include <string.h>
 
@@ -157,9 +158,12 @@ static bool read_refusal(struct desk *desk, const struct syntax_word *word, stru
 {
     struct cursor c = {word->text};
     struct slice enhanced = SLICE("5.7.1");
+    uint64_t number;
 
-    enhanced_code_take(&c, &enhanced);
-    if (enhanced.data[0] != '4' && enhanced.data[0] != '5')
+    /* A number that is no such code was meant to be one: "550 5.1.1 text", "9.9.9 text". */
+    if (!enhanced_code_take(&c, &enhanced) && take_number(&c, &number))
+        return false;
+    if ((enhanced.data[0] != '4' && enhanced.data[0] != '5') || !utf8_is_ascii(c.rest))
         return false;
     out->refusal = (struct reply){
         .code = enhanced.data[0] == '4' ? 450 : 554,
@@ -193,7 +197,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_SIZE] = {SLICE_INIT("a size"),
         SLICE_INIT("write bytes, or a number with K, M or G: 50M"), read_size},
     [SHAPE_REFUSAL] = {SLICE_INIT("a refusal"),
-        SLICE_INIT("its code begins with 5, or with 4 for \"try again later\""), read_refusal},
+        SLICE_INIT("write \"5.1.1 text\" in ASCII, or \"4.2.1 text\" for \"try again later\""), read_refusal},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_FROM] = {.what = SLICE_INIT("a kind of client")},

@@ -7,6 +7,8 @@
  */
 #include "config/whole.h"
 
+#include "mail/mailbox_path.h"
+
 static bool domain_is_local(const struct rules *rules, struct slice domain)
 {
     return slice_equal(domain, SLICE("localhost")) || slice_equal(domain, rules->hostname) ||
@@ -82,6 +84,40 @@ void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
             desk_warning(desk, places[i], SLICE("this rule can never match"),
                          arena_printf(desk->scratch, "line %u comes first and takes all of it",
                                       rules->rules[earlier].line));
+    }
+}
+
+/* "/a/b" holds "/a/b" and "/a/b/c". */
+static bool path_holds(struct slice outer, struct slice inner)
+{
+    return slice_starts(inner, outer) && (inner.len == outer.len || outer.len <= 1 ||
+                                          slice_skip(inner, outer.len).data[0] == '/');
+}
+
+/* The folder in which names from outside appear; or the one mailbox, when none do. */
+static struct slice mailboxes_of(const struct rule *rule)
+{
+    struct slice root, rest;
+
+    if (slice_find(rule->path, '{') == rule->path.len ||
+        !mailbox_template_split(rule->path, &root, &rest))
+        return rule->path;
+    return root;
+}
+
+void whole_check_queue(struct desk *desk, const struct rules *rules, struct slice queue,
+                       const struct place *places)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        if (rules->rules[i].action != ACTION_MAILDIR)
+            continue;
+        struct slice boxes = mailboxes_of(&rules->rules[i]);
+        if (path_holds(boxes, queue) || path_holds(queue, boxes))
+            desk_error(desk, places[i],
+                       arena_printf(desk->scratch,
+                                    "mailboxes in %.*s would mix with the queue in %.*s",
+                                    SLICE_PRINTF(boxes), SLICE_PRINTF(queue)),
+                       SLICE("give the queue a folder of its own"));
     }
 }
 

@@ -9,6 +9,11 @@
 /* postmaster's mail needs a mailbox, RFC 5321 4.5.1. `where` is its statement, or line 0. */
 void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct place where);
 
+/* No mailboxes below the queue's folder, no queue below a folder where mailboxes get their names
+ * from outside. */
+void whole_check_queue(struct desk *desk, const struct rules *rules, struct slice queue,
+                       const struct place *places);
+
 /* Warns of rules that can never match, because an earlier one takes all of their mail. */
 void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
                             const struct place *places);
