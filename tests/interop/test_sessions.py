@@ -1,6 +1,5 @@
 """Limits, nonsense, stopping and starting again."""
 import os
-import shutil
 import smtplib
 import socket
 
@@ -104,17 +103,16 @@ def test_stop_leaves_nothing_behind(server):
 def test_restart_keeps_queued_mail(serve):
     """The mailbox cannot be written; the mail waits in the queue, through a stop and a crash."""
     server = serve(SMALL).start()
-    os.makedirs(server.data, exist_ok=True)
-    shutil.rmtree(server.mail_root(), ignore_errors=True)
-    with open(server.mail_root(), "w", encoding="ascii"):
-        pass  # a file where the folder should be
+    domain = os.path.join(server.mail_root(), "example.org")
+    with open(domain, "w", encoding="ascii"):
+        pass  # a file where the domain's folder should be
     with smtplib.SMTP("127.0.0.1", server.port) as client:
         assert client.sendmail(SENDER, "ann@example.org", CONTENT) == {}
     assert wait_until(lambda: "status=deferred" in server.log()), server.log()[-2000:]
     assert server.stop() == 0
     server.start()
     server.kill_all()
-    os.unlink(server.mail_root())
+    os.unlink(domain)
     server.start()
     assert as_sent(server.wait_mail("ann", seconds=30)[0]) == CONTENT
 
