@@ -240,6 +240,10 @@ static void add_rcpt(struct server *s)
 {
     struct envelope *e = s->envelope;
 
+    /* Named twice, or by two names of one mailbox: it gets the mail once. */
+    for (unsigned i = 0; i < e->rcpt_count; i++)
+        if (address_equal(&e->rcpts[i].final, &s->final))
+            return;
     if (e->rcpt_count == s->rcpts_room) {
         unsigned room = s->rcpts_room == 0 ? 4 : s->rcpts_room * 4;
         struct envelope_rcpt *larger = ARENA_ARRAY(&s->tx, struct envelope_rcpt, room);
