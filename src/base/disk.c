@@ -101,8 +101,8 @@ static int real_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct sl
             close(fd);
         return code;
     }
-    errno = 0;
-    while ((entry = readdir(list)) != NULL)
+    /* `each` may leave anything in errno. */
+    while (errno = 0, (entry = readdir(list)) != NULL)
         if (!is_dots(entry->d_name) && !each(ctx, slice_of(entry->d_name)))
             break;
     int code = entry == NULL ? -errno : 0;

@@ -23,6 +23,7 @@
 
 enum {
     RECEIVERS_MAX = 256,
+    FLIGHTS_MAX = 8192,    /* recipients under way, but for the last message's */
     PARCELS_MAX = 2048,    /* messages under way to the postman */
     SYNC_DELAY_MS = 100,   /* outcomes are synced within this */
     RETRY_MS = 300 * 1000, /* a failed mailbox delivery */
@@ -65,7 +66,8 @@ struct courier {
     struct flight *flights;
     uint32_t flight_count;
     uint32_t free_flight; /* index + 1; 0: none */
-    struct buf batch;     /* deliveries not yet sent */
+    uint32_t flying;
+    struct buf batch; /* deliveries not yet sent */
     uint32_t batch_count;
     struct disk_file *batch_file;
     struct timer due;
@@ -105,6 +107,7 @@ static uint64_t flight_new(struct courier *c, struct parcel *p, unsigned rcpt)
     f->parcel = p;
     f->rcpt = rcpt;
     f->generation++;
+    c->flying++;
     return (uint64_t)f->generation << 32 | index;
 }
 
@@ -120,6 +123,7 @@ static bool flight_land(struct courier *c, uint64_t tag, struct parcel **parcel,
     *parcel = f->parcel;
     *rcpt = f->rcpt;
     f->parcel = NULL;
+    c->flying--;
     f->next_free = c->free_flight;
     c->free_flight = index + 1;
     return true;
@@ -409,7 +413,7 @@ static void pump(struct courier *c)
 
     /* Without a postman mail waits, whatever is due. */
     while (!c->role.draining && channel_is_open(&c->postman) && c->parcel_count < PARCELS_MAX &&
-           (m = queue_claim(c->queue, now_ms(c))) != NULL)
+           c->flying < FLIGHTS_MAX && (m = queue_claim(c->queue, now_ms(c))) != NULL)
         send_message(c, m);
     send_batch(c);
     arm_due(c);

@@ -72,8 +72,11 @@ static void answer(struct postman *p, const struct delivery_result *results, siz
     put_u32(&body, (uint32_t)count);
     for (size_t i = 0; i < count; i++)
         delivery_result_write(&body, &results[i]);
-    channel_send(&p->courier, MESSAGE_DELIVERED, buf_slice(&body), NULL, -1);
+    int code = channel_send(&p->courier, MESSAGE_DELIVERED, buf_slice(&body), NULL, -1);
     buf_done(&body);
+    /* A courier that never hears would wait for ever; the next postman is asked again. */
+    if (code < 0 && channel_is_open(&p->courier))
+        role_end(&p->role, fail_code(code, "answer", SLICE("the courier")));
 }
 
 static void errand_free(struct errand *e)
@@ -138,7 +141,9 @@ static void start_group(struct postman *p)
     LIST_EACH (node, &p->errands) {
         struct errand *e = LIST_ENTRY(node, struct errand, link);
 
-        if (p->group_count < GROUP_MAX && e->root == p->group_root)
+        if (p->group_count == GROUP_MAX)
+            break;
+        if (e->root == p->group_root)
             add_to_group(p, e);
     }
     p->working = true;

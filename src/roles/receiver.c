@@ -22,11 +22,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum {
     SESSION_IN_MAX = 64 * 1024,
     SESSION_HEADER_MAX = 4096,
     SESSIONS_MAX = 20000,
+    FILES_RESERVED = 64, /* descriptors that sessions may not take: segments, drafts, channels */
+    BODY_PROGRESS = 4096,
     WORKER_THREADS = 3, /* records, large messages, zeros ahead */
     DRAIN_TIMEOUT_MS = 10000,
 };
@@ -55,6 +58,8 @@ struct session {
     bool drafting;
     bool committing;
     bool local;
+    unsigned timed_commands; /* what there was when the deadline was set */
+    uint64_t timed_body;
     bool ended_by_us; /* timeout, shutdown: told as that, not as a refusal */
 };
 
@@ -66,6 +71,7 @@ struct receiver {
     struct entrance *entrances;
     struct list sessions;
     size_t session_count;
+    size_t sessions_max;
     uint64_t told_segment; /* durable mark last published */
     uint64_t told_offset;
     struct timer drain_deadline;
@@ -288,7 +294,7 @@ static void answer_connect(struct session *s)
 
     if (r->role.draining)
         server_answer(s->server, &REPLY(421, "4.3.2", "Service shutting down: try again later"));
-    else if (r->session_count > SESSIONS_MAX)
+    else if (r->session_count > r->sessions_max)
         server_answer(s->server, &REPLY(421, "4.7.0", "Too many connections: try again later"));
     else
         server_answer(s->server, &REPLY(220, "", ""));
@@ -355,9 +361,26 @@ static void session_finish(struct session *s)
     stream_finish(&s->stream);
 }
 
+/* The deadline is for a command, or for some KiB of a message; a byte now and then does not move
+ * it, or one client could hold a session for ever. */
+static bool has_moved_on(struct session *s)
+{
+    unsigned commands = server_counts(s->server)->commands_tried;
+    uint64_t body = server_body_size(s->server);
+
+    if (timer_is_set(&s->timer) && commands == s->timed_commands &&
+        body < s->timed_body + BODY_PROGRESS)
+        return false;
+    s->timed_commands = commands;
+    s->timed_body = body;
+    return true;
+}
+
 static void session_wait(struct session *s)
 {
-    timer_set(s->receiver->role.loop, &s->timer, (uint64_t)server_timeout_s(s->server) * 1000);
+    if (has_moved_on(s))
+        timer_set(s->receiver->role.loop, &s->timer,
+                  s->ended_by_us ? DRAIN_TIMEOUT_MS : (uint64_t)server_timeout_s(s->server) * 1000);
     stream_flush(&s->stream);
 }
 
@@ -430,7 +453,7 @@ static void on_timeout(struct timer *t)
 {
     struct session *s = LIST_ENTRY(t, struct session, timer);
 
-    if (s->stream.closing) { /* it does not even read its last reply */
+    if (s->stream.closing || s->ended_by_us) { /* it does not even read its last reply */
         session_free(s);
         return;
     }
@@ -499,18 +522,20 @@ static void put_finished(struct session *s)
     session_run(s);
 }
 
-static void send_mark(struct receiver *r, enum message_kind kind)
+static int send_mark(struct receiver *r, enum message_kind kind, uint64_t segment, uint64_t offset)
 {
     struct buf body;
 
     buf_init(&body, 16);
-    put_u64(&body, r->told_segment);
-    put_u64(&body, r->told_offset);
-    channel_send(&r->courier, kind, buf_slice(&body), NULL, -1);
+    put_u64(&body, segment);
+    put_u64(&body, offset);
+    int code = channel_send(&r->courier, kind, buf_slice(&body), NULL, -1);
     buf_done(&body);
+    return code;
 }
 
-/* One message per batch. A courier that is away learns the mark when it comes back. */
+/* One message per batch. A mark that the channel refuses is told again in a later round: without
+ * it the mail would lie unread until the next one comes. */
 static void publish(struct receiver *r)
 {
     uint64_t segment, offset;
@@ -518,9 +543,19 @@ static void publish(struct receiver *r)
     queue_in_durable(r->queue, &segment, &offset);
     if (segment == r->told_segment && offset == r->told_offset)
         return;
+    if (send_mark(r, MESSAGE_DURABLE, segment, offset) < 0)
+        return;
     r->told_segment = segment;
     r->told_offset = offset;
-    send_mark(r, MESSAGE_DURABLE);
+}
+
+/* The last word of a receiver whose sync failed: what lies above was never acknowledged. */
+static void tell_last_good(struct receiver *r)
+{
+    uint64_t segment, offset;
+
+    queue_in_durable(r->queue, &segment, &offset);
+    (void)send_mark(r, MESSAGE_LAST_GOOD, segment, offset);
 }
 
 /* True when some session was answered. */
@@ -548,12 +583,20 @@ static void receiver_before_sleep(struct role *role)
     while (answer_finished(r));
     publish(r);
     if (queue_in_broken(r->queue) < 0 && role->failed == 0) {
-        send_mark(r, MESSAGE_LAST_GOOD);
+        tell_last_good(r);
         role_end(role, queue_in_broken(r->queue));
     }
 }
 
 /* ---- the role ---- */
+
+static size_t sessions_for(long files)
+{
+    if (files <= FILES_RESERVED)
+        return 1;
+    files -= FILES_RESERVED;
+    return files < SESSIONS_MAX ? (size_t)files : SESSIONS_MAX;
+}
 
 static int receiver_start(struct role *role)
 {
@@ -581,6 +624,7 @@ static int receiver_start(struct role *role)
                                        .worker = role->worker,
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
+    r->sessions_max = sessions_for(sysconf(_SC_OPEN_MAX));
     r->entrances = memory_new(role->settings->listener_count * sizeof(*r->entrances));
     for (size_t i = 0; i < role->settings->listener_count; i++)
         r->entrances[i].listener.watch.handle = -1;
@@ -611,8 +655,8 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
     if (channel_open(&r->courier, role->loop, handle, ROLE_RECEIVER, ROLE_COURIER, courier_message,
                      courier_closed) < 0)
         return;
-    queue_in_durable(r->queue, &r->told_segment, &r->told_offset);
-    send_mark(r, MESSAGE_DURABLE);
+    r->told_segment = r->told_offset = 0; /* this courier was told nothing yet */
+    publish(r);
 }
 
 static void receiver_listen(struct role *role, unsigned number, int handle)
