@@ -23,12 +23,14 @@ static void send_events(struct role *r)
     if (buf_len(&r->events) == 0)
         return;
     if (channel_send(&r->scribe, MESSAGE_EVENTS, buf_slice(&r->events), NULL, -1) < 0)
-        r->events_lost += r->events_in_buf;
+        r->events_lost += r->events_in_buf + r->gap_in_buf;
     buf_clear(&r->events);
     r->events_in_buf = 0;
+    r->gap_in_buf = 0;
 }
 
-/* Tells the gap first, so that a reader of the log knows what is missing where. */
+/* Tells the gap first, so that a reader of the log knows what is missing where. A mark that does
+ * not leave counts for the events it stood for. */
 static void mark_gap(struct role *r)
 {
     struct event_writer w = event_begin(&r->events, EVENT_LOST, clock_wall_us(r->doors->clock));
@@ -37,8 +39,8 @@ static void mark_gap(struct role *r)
     event_number(&w, FIELD_COUNT, r->events_lost);
     if (!event_end(&w))
         return;
+    r->gap_in_buf += r->events_lost;
     r->events_lost = 0;
-    r->events_in_buf++;
 }
 
 struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag)

@@ -57,9 +57,10 @@ struct role {
     struct channel warden;
     struct channel scribe;
     struct settings *settings;
-    unsigned receivers; /* how many of them there are */
-    struct buf events;  /* of this round, for the scribe */
-    uint64_t events_in_buf;
+    unsigned receivers;                            /* how many of them there are */
+    struct buf events;                             /* of this round, for the scribe */
+    uint64_t events_in_buf;                        /* without gap marks */
+    uint64_t gap_in_buf;                           /* lost events that its gap marks tell of */
     uint64_t events_lost;                          /* since the last gap mark */
     struct role_pending pending[ROLE_PENDING_MAX]; /* handed over before the start */
     unsigned pending_count;
