@@ -116,6 +116,7 @@ void queue_put(struct queue_in *q, const struct envelope *e, struct slice header
     put->draft = draft;
     put->header_block = header_block;
     put->ticket.result = 0;
+    put->ticket.written = false;
     list_init(&put->ticket.link);
     buf_init(&put->encoded, FRONT_MAX);
     assert(e->id != 0 && (!draft_is_file(draft) || draft->id == e->id));
@@ -145,6 +146,16 @@ void queue_in_flush(struct queue_in *q)
     commit_sync(q->commit);
 }
 
+/* On a full disk records fail before they are written, and clients try again: their files must not
+ * pile up until the courier may sweep them. After a write only the next recovery knows what the
+ * journal holds. */
+static void put_done(struct queue_ticket *put)
+{
+    buf_done(&put->encoded);
+    if (!put->ticket.written)
+        draft_unname(put->draft);
+}
+
 void queue_in_collect(struct queue_in *q, struct list *finished)
 {
     struct list mine;
@@ -153,7 +164,7 @@ void queue_in_collect(struct queue_in *q, struct list *finished)
     commit_collect(q->commit, &mine);
     list_splice(&mine, &q->finished);
     LIST_EACH (node, &mine)
-        buf_done(&ticket_of(node)->encoded);
+        put_done(ticket_of(node));
     list_splice(finished, &mine);
 }
 
@@ -282,7 +293,7 @@ void queue_in_stop(struct queue_in *q)
     list_splice(&unfinished, &q->finished);
     LIST_EACH (node, &unfinished) {
         list_remove(node);
-        buf_done(&ticket_of(node)->encoded);
+        put_done(ticket_of(node));
     }
 }
 

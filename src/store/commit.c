@@ -225,6 +225,7 @@ static void frame(const struct commit *c, struct ticket *t, uint64_t offset)
     record_head_write(&head, s->head.generation, offset, t->head);
     t->segment = s->head.number;
     t->offset = offset;
+    t->written = true;
 }
 
 static struct iovec part(const void *data, size_t len)
@@ -328,6 +329,7 @@ void commit_append(struct commit *c, struct ticket *t, enum record_kind kind, ui
                    const struct slice *parts, unsigned part_count)
 {
     assert(part_count <= TICKET_PARTS_MAX);
+    t->written = false;
     t->kind = kind;
     t->id = id;
     t->part_count = part_count;

@@ -162,6 +162,7 @@ static void test_failed_write_fails_its_tickets_only(void **state)
     flush(&b);
     check_int(finished(&b), 1);
     check_int(one.result, -ENOSPC);
+    check(one.written); /* in part, maybe */
     append(&b, &two, SLICE("two"));
     flush(&b);
     check(fake_worker_step(&b.worker));
@@ -214,6 +215,7 @@ static void test_too_large_is_refused(void **state)
     append(&b, &t, (struct slice){body, SMALL});
     check_int(finished(&b), 1);
     check_int(t.result, -EMSGSIZE);
+    check(!t.written);
     end(&b);
 }
 
@@ -299,10 +301,12 @@ static void test_no_zeros_no_record(void **state)
     append(&b, &one, SLICE("one"));
     check_int(run(&b), 1);
     check_int(one.result, -ENOSPC);
+    check(!one.written);
     fake_disk_set_space(b.disk, UINT64_MAX);
     append(&b, &two, SLICE("two"));
     check_int(run(&b), 1);
     check_int(two.result, 0);
+    check(two.written);
     end(&b);
 }
 

@@ -126,6 +126,11 @@ void draft_name(struct draft *d)
     d->named = true;
 }
 
+void draft_unname(struct draft *d)
+{
+    d->named = false;
+}
+
 void draft_end(struct draft *d)
 {
     if (d->file != NULL) {

@@ -50,6 +50,9 @@ int draft_sync_names(struct disk_dir *dir);
 /* A record that names the file is about to be written. */
 void draft_name(struct draft *d);
 
+/* None of that record was ever written: the file is the draft's again. */
+void draft_unname(struct draft *d);
+
 /* Done with it, kept or not: gives back memory and handle, and unlinks the file unless a record
  * may name it. Harmless when nothing was begun. */
 void draft_end(struct draft *d);

@@ -126,6 +126,25 @@ static void test_named_file_stays(void **state)
     fake_disk_free(disk);
 }
 
+static void test_unnamed_file_goes(void **state)
+{
+    struct fake_disk *disk = fake_disk_new(NULL);
+    struct disk_dir *dir;
+    struct draft d;
+
+    (void)state;
+    check_int(disk_dir_open(fake_disk(disk), "", &dir), 0);
+    draft_init(&d, dir, 0600);
+    draft_begin(&d, 1);
+    check_int(fill(&d, DRAFT_MEMORY_MAX + 1, CHUNK), 0);
+    draft_name(&d);
+    draft_unname(&d);
+    draft_end(&d);
+    check_int(files(dir), 0);
+    disk_dir_close(dir);
+    fake_disk_free(disk);
+}
+
 static void test_full_disk(void **state)
 {
     struct fake_disk *disk = fake_disk_new(NULL);
@@ -151,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_named_file_stays),
+        cmocka_unit_test(test_unnamed_file_goes),
         cmocka_unit_test(test_full_disk),
     };
 

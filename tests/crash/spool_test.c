@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-enum { MESSAGES = 60, SEGMENT_BYTES = 16 * 1024 };
+enum { MESSAGES = 60, SEGMENT_BYTES = 16 * 1024, SMALL = 1000, LARGE = DRAFT_MEMORY_MAX + 1 };
 
 struct place {
     struct fake_clock clock;
@@ -69,11 +69,11 @@ static void work(struct place *p)
         worker_collect(&p->worker.worker);
 }
 
-static void put_one(struct place *p, struct queue_in *q, unsigned i)
+static void put_one(struct place *p, struct queue_in *q, unsigned i, size_t size)
 {
     static const struct address user = {ADDRESS_MAILBOX, SLICE_INIT("user"),
                                         SLICE_INIT("example.org"), false};
-    static const char body[1000] = "hello";
+    static const char body[LARGE] = "hello";
     struct envelope_rcpt rcpt = {user, user};
     struct envelope e = {.sender = user,
                          .helo = SLICE_INIT("client.example.org"),
@@ -85,11 +85,11 @@ static void put_one(struct place *p, struct queue_in *q, unsigned i)
     e.id = queue_in_next_id(q);
     queue_in_draft_init(q, &p->drafts[i]);
     draft_begin(&p->drafts[i], e.id);
-    check_int(draft_append(&p->drafts[i], (struct slice){body, sizeof(body)}), 0);
+    check_int(draft_append(&p->drafts[i], (struct slice){body, size}), 0);
     queue_put(q, &e, SLICE("X: y\r\n"), &p->drafts[i], &p->puts[i]);
 }
 
-static void put_all(struct place *p)
+static struct queue_in *open_in(struct place *p)
 {
     struct queue_in_options o = {.dir = p->dir,
                                  .mode = 0600,
@@ -98,13 +98,20 @@ static void put_all(struct place *p)
                                  .clock = &p->clock.clock,
                                  .random = &p->random.random};
     struct queue_in *q;
+
+    check_int(queue_in_open(&o, &q), 0);
+    return q;
+}
+
+static void put_all(struct place *p)
+{
+    struct queue_in *q = open_in(p);
     struct list finished;
     unsigned count = 0;
 
-    check_int(queue_in_open(&o, &q), 0);
     list_init(&finished);
     for (unsigned i = 0; i < MESSAGES; i++) {
-        put_one(p, q, i);
+        put_one(p, q, i, SMALL);
         queue_in_flush(q);
         work(p);
         queue_in_collect(q, &finished);
@@ -285,12 +292,95 @@ static void test_courier_starts_on_a_full_disk(void **state)
     end(&p);
 }
 
+/* The one ticket that is under way, to its end; its session has ended the draft then. */
+static int result_of(struct place *p, struct queue_in *q, unsigned i)
+{
+    struct list finished;
+
+    list_init(&finished);
+    for (unsigned round = 0; round < 50 && list_empty(&finished); round++) {
+        queue_in_flush(q);
+        work(p);
+        queue_in_collect(q, &finished);
+    }
+    check(finished.next == &p->puts[i].ticket.link);
+    list_remove(finished.next);
+    draft_end(&p->drafts[i]);
+    return p->puts[i].ticket.result;
+}
+
+static bool count_name(void *ctx, struct slice name)
+{
+    (void)name;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
+static unsigned draft_files(struct place *p)
+{
+    struct disk_dir *dir;
+    unsigned count = 0;
+
+    check_int(disk_dir_open_at(p->dir, "draft", &dir), 0);
+    check_int(disk_dir_list(dir, count_name, &count), 0);
+    disk_dir_close(dir);
+    return count;
+}
+
+static void test_full_disk_leaves_no_draft(void **state)
+{
+    struct place p;
+    struct queue_in *q;
+
+    (void)state;
+    begin(&p);
+    q = open_in(&p);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_disk_set_space(p.disk, UINT64_MAX);
+        put_one(&p, q, i, LARGE);
+        fake_disk_set_space(p.disk, 0); /* no zeros for the record */
+        check_int(result_of(&p, q, i), -ENOSPC);
+        check_int(draft_files(&p), 0);
+    }
+    fake_disk_set_space(p.disk, UINT64_MAX);
+    put_one(&p, q, 3, LARGE);
+    check_int(result_of(&p, q, 3), 0);
+    check_int(draft_files(&p), 1);
+    queue_in_close(q);
+    end(&p);
+}
+
+/* Its record may be on the disk all the same. */
+static void test_failed_sync_keeps_the_draft(void **state)
+{
+    struct place p;
+    struct queue_in *q;
+
+    (void)state;
+    begin(&p);
+    q = open_in(&p);
+    put_one(&p, q, 0, SMALL);
+    check_int(result_of(&p, q, 0), 0);
+    put_one(&p, q, 1, LARGE);
+    queue_in_flush(q);
+    work(&p); /* the draft is synced, and its record staged */
+    queue_in_flush(q);
+    fake_disk_fail_sync(fake_disk(p.disk), -EIO);
+    check_int(result_of(&p, q, 1), -EIO);
+    check(p.puts[1].ticket.written);
+    check_int(draft_files(&p), 1);
+    queue_in_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damage_in_a_sealed_segment),
         cmocka_unit_test(test_outcomes_are_written_on_a_full_disk),
         cmocka_unit_test(test_courier_starts_on_a_full_disk),
+        cmocka_unit_test(test_full_disk_leaves_no_draft),
+        cmocka_unit_test(test_failed_sync_keeps_the_draft),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
