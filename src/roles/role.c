@@ -4,6 +4,10 @@
  * Peers and listeners handed over before START wait in `pending`, so that no message of a peer
  * can reach a role whose queue is not open yet. Events are gathered for a round and leave in one
  * datagram: telling costs no wake-up per message.
+ *
+ * Failures come from any thread, and from the middle of building an event. They wait on a stack
+ * without locks for the loop, because only the loop knows whether the scribe's handle is still
+ * the scribe's: a closed one's number may already be an accepted connection's.
  */
 #include "roles/role.h"
 
@@ -15,8 +19,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+
+enum { FAILURE_TEXT_MAX = 512 };
 
 static void send_events(struct role *r)
 {
@@ -43,15 +50,21 @@ static void mark_gap(struct role *r)
     r->events_lost = 0;
 }
 
-struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag)
+static struct event_writer begin(struct role *r, enum event_kind kind, struct slice tag,
+                                 uint64_t wall_us)
 {
     if (buf_room(&r->events) < ROLE_EVENTS_MAX / 2)
         send_events(r);
     if (r->events_lost > 0 && channel_is_open(&r->scribe))
         mark_gap(r);
-    struct event_writer w = event_begin(&r->events, kind, clock_wall_us(r->doors->clock));
+    struct event_writer w = event_begin(&r->events, kind, wall_us);
     event_text(&w, FIELD_ROLE, tag);
     return w;
+}
+
+struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag)
+{
+    return begin(r, kind, tag, clock_wall_us(r->doors->clock));
 }
 
 void role_event_end(struct role *r, struct event_writer *w)
@@ -70,10 +83,102 @@ void role_warn(struct role *r, struct slice tag, struct slice text)
     role_event_end(r, &w);
 }
 
+/* Failures */
+
+struct failure {
+    struct failure *next;
+    uint64_t wall_us;
+    int code;
+    size_t operation_len;
+    size_t name_len;
+    char text[]; /* the operation, then the name */
+};
+
+static struct failure *failure_new(uint64_t wall_us, int code, struct slice operation,
+                                   struct slice name)
+{
+    struct failure *f = memory_new(sizeof(*f) + operation.len + name.len);
+
+    f->wall_us = wall_us;
+    f->code = code;
+    f->operation_len = operation.len;
+    f->name_len = name.len;
+    memcpy(f->text, operation.data, operation.len);
+    if (name.len > 0)
+        memcpy(f->text + operation.len, name.data, name.len);
+    return f;
+}
+
+void role_tell_failure(void *ctx, int code, const char *operation, struct slice name)
+{
+    struct role *r = ctx;
+
+    if (atomic_fetch_add(&r->failures_waiting, 1) >= ROLE_FAILURES_MAX) {
+        atomic_fetch_sub(&r->failures_waiting, 1);
+        atomic_fetch_add(&r->failures_lost, 1);
+        return;
+    }
+    struct failure *f = failure_new(clock_wall_us(r->doors->clock), code,
+                                    slice_head(slice_of(operation), FAILURE_TEXT_MAX),
+                                    slice_head(name, FAILURE_TEXT_MAX));
+    f->next = atomic_load(&r->failures);
+    while (!atomic_compare_exchange_weak(&r->failures, &f->next, f))
+        ;
+    loop_wake(r->loop);
+}
+
+/* Everything that waits, oldest first. */
+static struct failure *take_failures(struct role *r)
+{
+    struct failure *newest = atomic_exchange(&r->failures, NULL), *oldest = NULL;
+
+    while (newest != NULL) {
+        struct failure *f = newest;
+
+        newest = f->next;
+        f->next = oldest;
+        oldest = f;
+        atomic_fetch_sub(&r->failures_waiting, 1);
+    }
+    return oldest;
+}
+
+static void failure_event(struct role *r, const struct failure *f)
+{
+    struct event_writer w = begin(r, EVENT_FAILURE, slice_of(role_name(r->kind)), f->wall_us);
+
+    event_number(&w, FIELD_CODE, (uint64_t) - (int64_t)f->code);
+    event_text(&w, FIELD_OPERATION, (struct slice){f->text, f->operation_len});
+    event_text(&w, FIELD_NAME, (struct slice){f->text + f->operation_len, f->name_len});
+    role_event_end(r, &w);
+}
+
+/* They are rare and matter: without a scribe they wait for the next one. */
+static void gather_failures(struct role *r)
+{
+    if (!channel_is_open(&r->scribe))
+        return;
+    r->events_lost += atomic_exchange(&r->failures_lost, 0);
+    for (struct failure *f = take_failures(r), *next; f != NULL; f = next) {
+        next = f->next;
+        failure_event(r, f);
+        memory_free(f);
+    }
+}
+
+static void drop_failures(struct role *r)
+{
+    for (struct failure *f = take_failures(r), *next; f != NULL; f = next) {
+        next = f->next;
+        memory_free(f);
+    }
+}
+
 void role_end(struct role *r, int code)
 {
     if (r->failed == 0)
         r->failed = code;
+    gather_failures(r);
     send_events(r);
     loop_stop(r->loop);
 }
@@ -84,6 +189,7 @@ static void before_sleep(void *ctx)
 
     if (r->started)
         r->calls->before_sleep(r);
+    gather_failures(r);
     send_events(r);
 }
 
@@ -276,6 +382,9 @@ void role_done(struct role *r)
         r->doors->net->ops->close(r->doors->net, r->pending[i].handle);
     if (r->worker != NULL)
         worker_free(r->worker);
+    gather_failures(r); /* no thread tells any more */
+    send_events(r);
+    drop_failures(r);
     channel_close(&r->scribe);
     channel_close(&r->warden);
     buf_done(&r->events);
@@ -288,33 +397,6 @@ void role_free(struct role *r)
     r->calls->done(r);
     role_done(r);
     memory_free(r);
-}
-
-/* Failures of this process, from any thread: one datagram straight to the scribe. The handle is
- * the only thing shared; a send to a closed one fails and is forgotten. */
-struct failure_sink {
-    struct net *net;
-    struct clock *clock;
-    struct slice role;
-    struct role *r;
-};
-
-static void tell_failure(void *ctx, int code, const char *operation, struct slice name)
-{
-    struct failure_sink *sink = ctx;
-    struct buf message;
-
-    buf_init(&message, 4096);
-    put_u16(&message, MESSAGE_EVENTS);
-    struct event_writer w = event_begin(&message, EVENT_FAILURE, clock_wall_us(sink->clock));
-    event_text(&w, FIELD_ROLE, sink->role);
-    event_number(&w, FIELD_CODE, (uint64_t)-code);
-    event_text(&w, FIELD_OPERATION, slice_of(operation));
-    event_text(&w, FIELD_NAME, slice_head(name, 512));
-    if (event_end(&w) && sink->r->scribe.watch.handle >= 0)
-        sink->net->ops->send(sink->net, sink->r->scribe.watch.handle, buf_slice(&message), NULL,
-                             -1);
-    buf_done(&message);
 }
 
 static void raise_file_limit(void)
@@ -372,14 +454,13 @@ int role_main(enum role_kind kind, unsigned index, int warden_fd)
     prctl(PR_SET_DUMPABLE, 0);
     raise_file_limit();
     struct role *r = role_new(kind, &doors, index, warden_fd);
-    struct failure_sink sink = {doors.net, doors.clock, slice_of(role_name(kind)), r};
     if (kind != ROLE_SCRIBE)
-        fail_set_sink(tell_failure, &sink);
+        fail_set_sink(role_tell_failure, r);
     int code = r->failed == 0 ? loop_run(r->loop) : r->failed;
     if (code == 0)
         code = r->failed;
+    role_free(r); /* its threads may tell failures to the end */
     fail_set_sink(NULL, NULL);
-    role_free(r);
     doors.net->ops->free(doors.net);
     return code < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

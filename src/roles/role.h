@@ -14,6 +14,8 @@
 #include "config/settings.h"
 #include "ipc/channel.h"
 
+#include <stdatomic.h>
+
 /* Everything a role may use of the world. Real ones from role_doors_real(), fakes in tests. */
 struct role_doors {
     struct clock *clock;
@@ -38,7 +40,9 @@ struct role_calls {
     void (*done)(struct role *r); /* release what the role owns, not the role itself */
 };
 
-enum { ROLE_PENDING_MAX = 256, ROLE_EVENTS_MAX = 48 * 1024 };
+enum { ROLE_PENDING_MAX = 256, ROLE_EVENTS_MAX = 48 * 1024, ROLE_FAILURES_MAX = 64 };
+
+struct failure;
 
 struct role_pending {
     enum message_kind kind; /* MESSAGE_PEER or MESSAGE_LISTEN */
@@ -57,11 +61,14 @@ struct role {
     struct channel warden;
     struct channel scribe;
     struct settings *settings;
-    unsigned receivers;                            /* how many of them there are */
-    struct buf events;                             /* of this round, for the scribe */
-    uint64_t events_in_buf;                        /* without gap marks */
-    uint64_t gap_in_buf;                           /* lost events that its gap marks tell of */
-    uint64_t events_lost;                          /* since the last gap mark */
+    unsigned receivers;               /* how many of them there are */
+    struct buf events;                /* of this round, for the scribe */
+    uint64_t events_in_buf;           /* without gap marks */
+    uint64_t gap_in_buf;              /* lost events that its gap marks tell of */
+    uint64_t events_lost;             /* since the last gap mark */
+    struct failure *_Atomic failures; /* told by any thread, newest first */
+    atomic_uint failures_waiting;
+    _Atomic uint64_t failures_lost;                /* did not fit */
     struct role_pending pending[ROLE_PENDING_MAX]; /* handed over before the start */
     unsigned pending_count;
     bool started;
@@ -81,6 +88,10 @@ void role_event_end(struct role *r, struct event_writer *w);
 
 /* "warning: TEXT" in the log. */
 void role_warn(struct role *r, struct slice tag, struct slice text);
+
+/* A sink for fail_set_sink(), ctx is the role: from any thread; the loop tells it to the scribe. Up
+ * to ROLE_FAILURES_MAX wait, more are counted as lost events. */
+void role_tell_failure(void *ctx, int code, const char *operation, struct slice name);
 
 /* Ends the loop after this round. code: 0, or the negative errno that is the reason. */
 void role_end(struct role *r, int code);

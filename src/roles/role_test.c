@@ -159,10 +159,123 @@ static void test_lost_mark(void **state)
     setup_free_net(&s);
 }
 
+/* Failures wait for the scribe; what does not fit is counted. */
+static void test_failures(void **state)
+{
+    struct setup s;
+
+    (void)state;
+    setup_init(&s, 0);
+    for (int i = 0; i < ROLE_FAILURES_MAX + 5; i++)
+        role_tell_failure(&s.role, -1 - i, "sync", SLICE("journal"));
+    round_once(&s);
+    scribe_comes(&s);
+    round_once(&s);
+    struct told t = scribe_read(&s);
+    assert_int_equal(t.failures, ROLE_FAILURES_MAX);
+    assert_int_equal(t.code, ROLE_FAILURES_MAX);
+    assert_int_equal(t.lost, 5);
+    role_tell_failure(&s.role, -EIO, "write", SLICE("")); /* told by the end of the role */
+    role_done(&s.role);
+    t = scribe_read(&s);
+    assert_int_equal(t.failures, 1);
+    assert_int_equal(t.code, EIO);
+    assert_int_equal(t.lost, 0);
+    setup_free_net(&s);
+}
+
+/* Nobody takes them: they are freed. */
+static void test_failures_untold(void **state)
+{
+    struct setup s;
+
+    (void)state;
+    setup_init(&s, 0);
+    role_tell_failure(&s.role, -EIO, "write", (struct slice){NULL, 0});
+    role_done(&s.role);
+    setup_free_net(&s);
+}
+
+enum { JOBS = 4, FAILURES_PER_JOB = 1000 };
+
+struct failing {
+    struct worker_job job;
+    struct role *role;
+    bool done;
+};
+
+static enum worker_next fail_often(struct worker_job *job)
+{
+    struct failing *f = LIST_ENTRY(job, struct failing, job);
+
+    for (int i = 0; i < FAILURES_PER_JOB; i++)
+        role_tell_failure(f->role, -EIO, "sync", SLICE("journal"));
+    return WORKER_IDLE;
+}
+
+static void fail_done(struct worker_job *job)
+{
+    LIST_ENTRY(job, struct failing, job)->done = true;
+}
+
+static bool all_done(const struct failing *jobs)
+{
+    for (int i = 0; i < JOBS; i++)
+        if (!jobs[i].done)
+            return false;
+    return true;
+}
+
+/* Threads tell while the loop sends: every failure is told or counted, and the last one wakes a
+ * loop that sleeps. */
+static void test_failures_of_threads(void **state)
+{
+    struct failing jobs[JOBS];
+    struct told sum = {0};
+    struct setup s;
+
+    (void)state;
+    setup_init(&s, JOBS);
+    scribe_comes(&s);
+    for (int i = 0; i < JOBS; i++) {
+        jobs[i] = (struct failing){.role = &s.role};
+        worker_job_init(&jobs[i].job, fail_often, fail_done);
+        worker_submit(s.role.worker, &jobs[i].job);
+    }
+    while (!all_done(jobs)) {
+        assert_int_equal(loop_round(s.role.loop, true), 0);
+        struct told t = scribe_read(&s);
+        sum.failures += t.failures;
+        sum.lost += t.lost;
+    }
+    warn(&s); /* brings the last mark along */
+    role_done(&s.role);
+    struct told t = scribe_read(&s);
+    assert_int_equal(sum.failures + t.failures + sum.lost + t.lost, JOBS * FAILURES_PER_JOB);
+    setup_free_net(&s);
+}
+
+/* A failure told outside of a round wakes the loop. */
+static void test_failure_wakes(void **state)
+{
+    struct setup s;
+
+    (void)state;
+    setup_init(&s, 0);
+    scribe_comes(&s);
+    role_tell_failure(&s.role, -EIO, "sync", SLICE("journal"));
+    assert_int_equal(loop_round(s.role.loop, true), 0); /* or it sleeps for ever */
+    assert_int_equal(scribe_read(&s).failures, 1);
+    role_done(&s.role);
+    setup_free_net(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lost_mark),
+        cmocka_unit_test(test_lost_mark),       cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failures_untold), cmocka_unit_test(test_failures_of_threads),
+        cmocka_unit_test(test_failure_wakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
