@@ -22,7 +22,7 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { UNREADABLE_RETRY_MS = 5 * 60 * 1000, CLAIM_AHEAD = 8 * 1024 };
+enum { UNREADABLE_RETRY_MS = 5 * 60 * 1000, SCARCE_RETRY_MS = 1000, CLAIM_AHEAD = 8 * 1024 };
 
 struct queue {
     struct queue_options o;
@@ -165,7 +165,17 @@ static int open_body_file(struct queue_message *m)
     return 0;
 }
 
-enum load { LOADED, NOT_NOW, LOST };
+enum load {
+    LOADED,
+    SCARCE,  /* too much is open: as soon as something was closed */
+    NOT_NOW, /* perhaps later, when somebody has looked at the disk */
+    LOST,
+};
+
+static enum load load_of_error(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOMEM ? SCARCE : NOT_NOW;
+}
 
 static bool understand(struct queue_message *m, const struct record *record,
                        struct message_record *message)
@@ -187,7 +197,7 @@ static enum load load(struct queue *q, struct queue_message *m)
     q->reader.ahead = CLAIM_AHEAD;
     switch (segment_reader_one(&q->reader, m->file, e->segment->generation, e->offset, &record)) {
     case SEGMENT_RECORD: break;
-    case SEGMENT_ERROR: return NOT_NOW;
+    case SEGMENT_ERROR: return load_of_error(q->reader.error);
     case SEGMENT_DAMAGE:
     case SEGMENT_END: return LOST;
     }
@@ -199,7 +209,8 @@ static enum load load(struct queue *q, struct queue_message *m)
     if (message.place == BODY_INLINE)
         return LOADED;
     m->offset = 0;
-    return open_body_file(m) < 0 ? NOT_NOW : LOADED;
+    int rc = open_body_file(m);
+    return rc < 0 ? load_of_error(rc) : LOADED;
 }
 
 static void message_free(struct queue_message *m)
@@ -209,18 +220,24 @@ static void message_free(struct queue_message *m)
     memory_free(m);
 }
 
-/* It cannot be read now; perhaps later, when somebody has looked at the disk. */
+/* It cannot be read now. Who was deferred for longer stays so. */
 static void put_off(struct queue *q, struct queue_entry *e, uint64_t until_ms)
 {
-    for (uint32_t i = 0; i < e->rcpt_count; i++)
-        entry_rcpts(e)[i].due_ms = until_ms;
+    struct rcpt_entry *rcpts = entry_rcpts(e);
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (rcpts[i].due_ms < until_ms)
+            rcpts[i].due_ms = until_ms;
+    }
     index_put(&q->index, e);
 }
 
 static enum load open_message(struct queue *q, struct queue_message *m)
 {
-    if (arrivals_use(m->entry->segment, &m->file) < 0)
-        return NOT_NOW;
+    int rc = arrivals_use(m->entry->segment, &m->file);
+
+    if (rc < 0)
+        return load_of_error(rc);
     enum load result = load(q, m);
     if (result != LOADED)
         arrivals_unuse(m->entry->segment);
@@ -253,6 +270,7 @@ struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
             fill_rcpts(m, now_ms);
             e->claimed = true;
             return m;
+        case SCARCE: put_off(q, e, now_ms + SCARCE_RETRY_MS); break;
         case NOT_NOW: put_off(q, e, now_ms + UNREADABLE_RETRY_MS); break;
         case LOST:
             q->removed++;

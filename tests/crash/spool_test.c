@@ -373,6 +373,57 @@ static void test_failed_sync_keeps_the_draft(void **state)
     end(&p);
 }
 
+static void put_in(struct place *p, size_t size)
+{
+    struct queue_in *q = open_in(p);
+
+    put_one(p, q, 0, size);
+    check_int(result_of(p, q, 0), 0);
+    queue_in_close(q);
+}
+
+/* How long a message is put off when the n-th call of its claim fails. */
+static uint64_t put_off_ms(struct place *p, struct queue *q, unsigned n, int code)
+{
+    uint64_t now_ms = clock_monotonic_ms(&p->clock.clock), at_ms;
+
+    fake_disk_fail_at(p->disk, fake_disk_calls(p->disk) + n, code);
+    check(queue_claim(q, now_ms) == NULL);
+    check(queue_next_due(q, &at_ms));
+    fake_clock_advance(&p->clock, (at_ms - now_ms) * 1000);
+    return at_ms - now_ms;
+}
+
+static void test_put_off(void **state)
+{
+    static const struct {
+        unsigned call; /* open segment, read record, open body, measure it */
+        int code;
+        uint64_t ms;
+    } rows[] = {
+        {1, -EMFILE, 1000  },
+        {1, -ENFILE, 1000  },
+        {1, -EIO,    300000},
+        {2, -ENOMEM, 1000  },
+        {2, -EIO,    300000},
+        {3, -EMFILE, 1000  },
+        {3, -EIO,    300000},
+    };
+    struct place p;
+    struct queue *q;
+
+    (void)state;
+    begin(&p);
+    put_in(&p, LARGE);
+    q = open_queue(&p);
+    CHECK_ROWS (i, rows)
+        check_int(put_off_ms(&p, q, rows[i].call, rows[i].code), rows[i].ms);
+    check_int(claim_all(&p, q), 1); /* and nothing was lost */
+    run(&p, q);
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_courier_starts_on_a_full_disk),
         cmocka_unit_test(test_full_disk_leaves_no_draft),
         cmocka_unit_test(test_failed_sync_keeps_the_draft),
+        cmocka_unit_test(test_put_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
