@@ -7,6 +7,10 @@
  *
  * A peer's end is noticed by reading, never by a failed send: what it sent before it went
  * (MESSAGE_LAST_GOOD) is read first.
+ *
+ * A send may also fail because the system is short of memory, or has too many descriptors in
+ * flight. No event tells the end of that and the socket may be writable all the time, so what
+ * waits is tried again after a while.
  */
 #include "ipc/channel.h"
 
@@ -18,7 +22,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { READS_PER_ROUND = 64 };
+enum { READS_PER_ROUND = 64, RETRY_MS = 50 };
 
 struct waiting {
     struct list link;
@@ -59,6 +63,7 @@ void channel_close(struct channel *c)
     c->gone = NULL;
     LIST_EACH (node, &c->queue)
         waiting_free(c, LIST_ENTRY(node, struct waiting, link));
+    timer_cancel(c->loop, &c->retry);
     watch_close(c->loop, &c->watch);
 }
 
@@ -70,22 +75,51 @@ static void close_and_tell(struct channel *c)
 
 /* Sending */
 
-/* Sends what waits until the kernel has enough. 0 or -ENOTCONN. */
-static int queue_flush(struct channel *c)
+enum outcome { SENT, FULL, SHORT, REFUSED };
+
+static enum outcome outcome_of(int64_t sent)
+{
+    switch (sent) {
+    case -EAGAIN: return FULL;
+    case -ENOBUFS:
+    case -ENOMEM:
+    case -ETOOMANYREFS: return SHORT;
+    default: return sent < 0 ? REFUSED : SENT;
+    }
+}
+
+/* Arranges for the queue to be tried again. 0 or negative errno. */
+static int queue_await(struct channel *c, enum outcome why)
+{
+    switch (why) {
+    case FULL: return watch_set(c->loop, &c->watch, NET_READABLE | NET_WRITABLE);
+    case SHORT: timer_set(c->loop, &c->retry, RETRY_MS); break;
+    case SENT:
+    case REFUSED: break; /* the peer is gone: reading finds that out after its last message */
+    }
+    return watch_set(c->loop, &c->watch, NET_READABLE);
+}
+
+/* Sends what waits until the kernel has enough. */
+static void queue_flush(struct channel *c)
 {
     struct net *net = loop_net(c->loop);
+    enum outcome outcome = SENT;
 
     while (!list_empty(&c->queue)) {
         struct waiting *w = LIST_ENTRY(c->queue.next, struct waiting, link);
-        int64_t sent = net->ops->send(net, c->watch.handle, (struct slice){w->bytes, w->len},
-                                      w->file, w->handle);
-        if (sent == -EAGAIN)
-            return 0;
-        if (sent < 0)
-            return -ENOTCONN;
+        outcome = outcome_of(net->ops->send(net, c->watch.handle, (struct slice){w->bytes, w->len},
+                                            w->file, w->handle));
+        if (outcome != SENT)
+            break;
         waiting_free(c, w);
     }
-    return watch_set(c->loop, &c->watch, NET_READABLE);
+    (void)queue_await(c, outcome);
+}
+
+static void retry_due(struct timer *t)
+{
+    queue_flush(LIST_ENTRY(t, struct channel, retry));
 }
 
 /* Gives the waiting message its own descriptor. */
@@ -104,13 +138,15 @@ static int cargo_keep(struct channel *c, struct waiting *w, struct disk_file *fi
     return 0;
 }
 
-static int queue_append(struct channel *c, struct slice message, struct disk_file *file, int handle)
+/* `why` the kernel did not take it; SENT: it did not try, and the queue's turn is arranged. */
+static int queue_append(struct channel *c, struct slice message, struct disk_file *file, int handle,
+                        enum outcome why)
 {
     size_t cost = waiting_cost(message.len);
 
     if (c->queued_bytes + cost > CHANNEL_QUEUE_MAX)
         return -EAGAIN;
-    int code = watch_set(c->loop, &c->watch, NET_READABLE | NET_WRITABLE);
+    int code = why == SENT ? 0 : queue_await(c, why);
     if (code < 0)
         return code;
     struct waiting *w = memory_new(cost);
@@ -143,13 +179,15 @@ static int send_or_queue(struct channel *c, struct slice message, struct disk_fi
     struct net *net = loop_net(c->loop);
 
     if (!list_empty(&c->queue)) /* not past those that wait */
-        return queue_append(c, message, file, handle);
+        return queue_append(c, message, file, handle, timer_is_set(&c->retry) ? SENT : FULL);
     int64_t sent = net->ops->send(net, c->watch.handle, message, file, handle);
-    if (sent == -EAGAIN)
-        return queue_append(c, message, file, handle);
-    if (sent == -EPIPE || sent == -ECONNRESET)
-        return -ENOTCONN;
-    return sent < 0 ? (int)sent : 0;
+    switch (outcome_of(sent)) {
+    case SENT: return 0;
+    case FULL: return queue_append(c, message, file, handle, FULL);
+    case SHORT: return queue_append(c, message, file, handle, SHORT);
+    case REFUSED: break;
+    }
+    return sent == -EPIPE || sent == -ECONNRESET ? -ENOTCONN : (int)sent;
 }
 
 int channel_send(struct channel *c, enum message_kind kind, struct slice body,
@@ -232,10 +270,8 @@ static void channel_ready(struct watch *w, unsigned events)
     struct channel *c = LIST_ENTRY(w, struct channel, watch);
     struct buf room;
 
-    /* A send that fails means that the peer is gone; reading finds that out after its last
-     * message, and level-triggered events keep calling until then. */
-    if (events & NET_WRITABLE && queue_flush(c) < 0)
-        (void)watch_set(c->loop, &c->watch, NET_READABLE);
+    if (events & NET_WRITABLE)
+        queue_flush(c);
     if (!(events & (NET_READABLE | NET_HANGUP)))
         return;
     buf_init(&room, CHANNEL_MESSAGE_MAX);
@@ -261,6 +297,7 @@ int channel_open(struct channel *c, struct loop *loop, int handle, enum role_kin
         .on_closed = on_closed
     };
     list_init(&c->queue);
+    timer_init(&c->retry, retry_due);
     int code = watch_set(loop, &c->watch, NET_READABLE);
     if (code < 0)
         channel_close(c);

@@ -26,7 +26,8 @@ struct channel {
     enum role_kind peer;
     struct list queue; /* messages the kernel did not take yet */
     size_t queued_bytes;
-    bool *gone; /* set when the channel is closed inside on_message */
+    struct timer retry; /* of the queue, when the system was short of something */
+    bool *gone;         /* set when the channel is closed inside on_message */
     /* One message. `file` and `handle` (-1: none) belong to the receiver of the call from then
      * on; what kind carries which is checked before (a memfd comes as `file`). A message that the
      * matrix does not allow is told by fail and closes the channel. */

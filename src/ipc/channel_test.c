@@ -394,6 +394,66 @@ static void test_free_inside(void **state)
     setup_done(&s);
 }
 
+/* The real net, until its sends are to fail. */
+struct shortage {
+    int code;  /* of a send; 0: the real one */
+    int after; /* so many sends succeed first */
+};
+
+struct short_net {
+    struct net_ops ops; /* the net's own pointer leads here */
+    const struct net_ops *real;
+    struct shortage *shortage;
+};
+
+static int64_t short_send(struct net *n, int h, struct slice bytes, struct disk_file *file,
+                          int pass)
+{
+    const struct short_net *s = (const void *)n->ops;
+
+    if (s->shortage->code != 0 && s->shortage->after-- <= 0)
+        return s->shortage->code;
+    return s->real->send(n, h, bytes, file, pass);
+}
+
+/* Short of memory or of descriptors in flight: nothing is lost, nothing spins, and it goes on
+ * without another send. */
+static void test_short(void **state)
+{
+    static const int codes[] = {-ENOBUFS, -ENOMEM, -ETOOMANYREFS};
+    struct setup s;
+    struct end courier, scribe;
+
+    (void)state;
+    CHECK_ROWS (i, codes) {
+        setup_init(&s);
+        struct shortage shortage = {.code = codes[i]};
+        struct short_net n = {.ops = *s.net->ops, .real = s.net->ops, .shortage = &shortage};
+        n.ops.send = short_send;
+        s.net->ops = &n.ops;
+        end_open(&courier, &s, s.raw[0], ROLE_COURIER, ROLE_SCRIBE);
+        end_open(&scribe, &s, s.raw[1], ROLE_SCRIBE, ROLE_COURIER);
+        for (uint32_t number = 0; number < 3; number++)
+            check_int(send_number(&courier.channel, number, 4), 0);
+        check_int(courier.channel.watch.events, NET_READABLE);
+        shortage.after = 1; /* the first retry gets one through */
+        while (shortage.after >= 0)
+            check_int(loop_round(s.loop, true), 0);
+        check_int(courier.channel.watch.events, NET_READABLE);
+        shortage.code = 0;
+        while (scribe.messages < 3)
+            check_int(loop_round(s.loop, true), 0);
+        check(!scribe.disordered);
+        check_int(courier.channel.queued_bytes, 0);
+        shortage.code = codes[i];
+        check_int(send_number(&courier.channel, 3, 4), 0);
+        channel_close(&courier.channel); /* with a retry ahead */
+        channel_close(&scribe.channel);
+        s.net->ops = n.real;
+        setup_done(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_never_opened),   cmocka_unit_test(test_last_word),
         cmocka_unit_test(test_cargo),          cmocka_unit_test(test_violations),
         cmocka_unit_test(test_raw_violations), cmocka_unit_test(test_free_inside),
+        cmocka_unit_test(test_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
