@@ -232,10 +232,12 @@ static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offs
     if (s->complete || offset <= s->next || (s->damaged && !s->has_head) ||
         arrivals_use(s, &file) < 0)
         return;
-    if (load_head(s) < 0)
+    int rc = load_head(s);
+    if (rc == -EBADMSG || rc == -ESTALE) /* its writer made it durable before the first mark */
         damaged(s, -EBADMSG, "read header of");
-    else
-        (void)read_records(a, s, offset, SEGMENT_DURABLE); /* the next mark tries again */
+    else if (rc == 0)
+        (void)read_records(a, s, offset, SEGMENT_DURABLE);
+    /* after an error of a read the next mark tries again */
     arrivals_unuse(s);
 }
 

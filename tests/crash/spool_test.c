@@ -424,6 +424,49 @@ static void test_put_off(void **state)
     end(&p);
 }
 
+/* One message of a living receiver: the n-th call of the courier's first mark fails, and the whole
+ * second one. */
+static void mark_in_trouble(unsigned n)
+{
+    struct place p;
+    struct queue_in *in;
+    struct disk_dir *outside;
+    uint64_t segment, start, offset;
+    bool dead = false;
+
+    begin(&p);
+    outside = p.spool;
+    check_int(disk_dir_open(fake_disk_process(p.disk, &dead), "", &p.spool), 0);
+    struct queue *q = open_queue(&p);
+    in = open_in(&p);
+    queue_in_durable(in, &segment, &start);
+    put_one(&p, in, 0, SMALL);
+    check_int(result_of(&p, in, 0), 0);
+    queue_in_durable(in, &segment, &offset);
+
+    fake_disk_fail_at(p.disk, fake_disk_calls(p.disk) + n, -EIO);
+    queue_durable(q, 0, segment, start);
+    dead = true;
+    queue_durable(q, 0, segment, offset);
+    dead = false;
+    queue_durable(q, 0, segment, offset);
+    check_int(p.told, 0);
+    check_int(claim_all(&p, q), 1);
+    run(&p, q);
+    queue_close(q);
+    queue_in_close(in);
+    disk_dir_close(p.spool);
+    p.spool = outside;
+    end(&p);
+}
+
+static void test_header_is_read_at_the_next_mark(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 6; n++)
+        mark_in_trouble(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_leaves_no_draft),
         cmocka_unit_test(test_failed_sync_keeps_the_draft),
         cmocka_unit_test(test_put_off),
+        cmocka_unit_test(test_header_is_read_at_the_next_mark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
