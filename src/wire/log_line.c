@@ -224,6 +224,15 @@ static void put_queued(struct line *l)
     put(l, SLICE(" (queue active)"));
 }
 
+/* The reply quotes what the client wrote: without "=" it cannot imitate the fields that follow. */
+static void put_reply_text(struct line *l)
+{
+    if (!l->e->has[FIELD_TEXT])
+        return;
+    put(l, SLICE(" "));
+    l->fits = l->fits && escape(l->out, l->e->text[FIELD_TEXT], VALUE_MAX, SLICE("="));
+}
+
 static void put_reject(struct line *l)
 {
     put_queue_id(l);
@@ -234,7 +243,7 @@ static void put_reject(struct line *l)
     put(l, SLICE(": "));
     put_number(l, l->e->number[FIELD_CODE]);
     put_labelled_word(l, SLICE(" "), FIELD_ENHANCED);
-    put_labelled(l, SLICE(" "), FIELD_TEXT);
+    put_reply_text(l);
     put(l, SLICE(";"));
     put_angle(l, SLICE(" from="), FIELD_SENDER);
     put_angle(l, SLICE(" to="), FIELD_RCPT);

@@ -95,6 +95,10 @@ static const struct {
      TAG("smtpd") "error: cannot datasync s 1: Input/output error\n"},
     {EVENT_FAILURE, {ROLE("smtpd"), {FIELD_OPERATION, "open", 0}, {FIELD_CODE, NULL, UINT64_MAX}},
      TAG("smtpd") "error: cannot open: error 18446744073709551615\n"},
+    {EVENT_REJECT, {ROLE("smtpd"), CLIENT, {FIELD_STAGE, "RCPT", 0}, {FIELD_CODE, NULL, 554},
+                    {FIELD_TEXT, "<\"x>: ok; from=<a> to=<b>\"@y>: no", 0}, {FIELD_SENDER, "", 0}},
+     TAG("smtpd") "NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 554 <\"x>: ok; from\\x3d<a> "
+                  "to\\x3d<b>\"@y>: no; from=<>\n"},
     {EVENT_BROKEN, {ROLE("smtpd"), CLIENT, {FIELD_STAGE, "DATA", 0}, {FIELD_TEXT, "timeout", 0}},
      TAG("smtpd") "timeout after DATA from unknown[127.0.0.1]\n"},
     {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID}, TAG("cleanup") "0BCD12345xyz: message-id=<>\n"},
