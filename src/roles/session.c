@@ -1,0 +1,508 @@
+/*
+ * session.c - one SMTP session: a stream, the server engine, and at most one put under way.
+ *
+ * The engine stops with one need; what can be answered from the settings is answered at once, a
+ * commit pauses the session until its ticket finishes. A client that is gone meanwhile leaves its
+ * session behind until then, because the ticket lies in it.
+ */
+#include "roles/session.h"
+
+#include "base/memory.h"
+#include "loop/stream.h"
+#include "mail/trace.h"
+#include "smtp/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+    SESSION_IN_MAX = 64 * 1024,
+    SESSION_HEADER_MAX = 4096,
+    BODY_PROGRESS = 4096,
+    GOODBYE_TIMEOUT_MS = 10000, /* to read what we said last */
+};
+
+struct session {
+    struct list link;
+    struct sessions *among;
+    struct stream stream;
+    struct timer timer;
+    struct server *server;
+    struct queue_ticket put;
+    struct draft draft;
+    struct buf header; /* our Received field, until the put finished */
+    char client[64];   /* address as text */
+    size_t client_len;
+    uint64_t id; /* queue id of the message that is arriving, or 0 */
+    bool drafting;
+    bool committing;
+    bool local;
+    unsigned timed_commands; /* what there was when the deadline was set */
+    uint64_t timed_body;
+    bool ended_by_us; /* timeout, shutdown: told as that, not as a refusal */
+};
+
+static const struct slice tag_smtpd = SLICE_INIT("smtpd");
+
+static struct slice session_client(const struct session *s)
+{
+    return (struct slice){s->client, s->client_len};
+}
+
+static void session_run(struct session *s);
+
+/* ---- what the log is told ---- */
+
+static void client_fields(struct session *s, struct event_writer *w)
+{
+    event_text(w, FIELD_CLIENT_NAME, SLICE("unknown"));
+    event_text(w, FIELD_CLIENT_ADDRESS, session_client(s));
+}
+
+static void tell_connect(struct session *s)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_CONNECT, tag_smtpd);
+
+    client_fields(s, &w);
+    role_event_end(s->among->role, &w);
+}
+
+static void count_text(struct buf *out, const char *name, unsigned accepted, unsigned tried)
+{
+    if (tried == 0)
+        return;
+    if (accepted == tried)
+        buf_printf(out, " %s=%u", name, tried);
+    else
+        buf_printf(out, " %s=%u/%u", name, accepted, tried);
+}
+
+static void tell_disconnect(struct session *s)
+{
+    const struct server_counts *c = server_counts(s->server);
+    struct event_writer w = role_event(s->among->role, EVENT_DISCONNECT, tag_smtpd);
+    struct buf text;
+
+    buf_init(&text, 512);
+    count_text(&text, "ehlo", c->ehlo, c->ehlo_tried);
+    count_text(&text, "helo", c->helo, c->helo_tried);
+    count_text(&text, "mail", c->mail, c->mail_tried);
+    count_text(&text, "rcpt", c->rcpt, c->rcpt_tried);
+    count_text(&text, "data", c->data, c->data_tried);
+    count_text(&text, "rset", c->rset, c->rset_tried);
+    count_text(&text, "noop", c->noop, c->noop_tried);
+    count_text(&text, "quit", c->quit, c->quit_tried);
+    count_text(&text, "unknown", c->unknown, c->unknown_tried);
+    if (c->commands_tried == 0)
+        buf_printf(&text, " commands=0/0");
+    count_text(&text, "commands", c->commands, c->commands_tried);
+    client_fields(s, &w);
+    event_text(&w, FIELD_TEXT, slice_trim(buf_slice(&text)));
+    role_event_end(s->among->role, &w);
+    buf_done(&text);
+}
+
+static void tell_broken(struct session *s, struct slice how)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_BROKEN, tag_smtpd);
+
+    client_fields(s, &w);
+    event_text(&w, FIELD_STAGE, server_last_stage(s->server));
+    event_text(&w, FIELD_TEXT, how);
+    role_event_end(s->among->role, &w);
+}
+
+static void event_address(struct event_writer *w, enum event_field field, const struct address *a)
+{
+    struct buf text;
+
+    buf_init(&text, 1024);
+    address_write(&text, a);
+    event_text(w, field, buf_slice(&text));
+    buf_done(&text);
+}
+
+static void tell_refusal(struct session *s)
+{
+    const struct server_refusal *why = server_refusal(s->server);
+    struct event_writer w = role_event(s->among->role, EVENT_REJECT, tag_smtpd);
+
+    client_fields(s, &w);
+    event_text(&w, FIELD_STAGE, why->stage);
+    event_number(&w, FIELD_CODE, why->reply.code);
+    event_text(&w, FIELD_ENHANCED, why->reply.enhanced);
+    event_text(&w, FIELD_TEXT, why->reply.text);
+    event_text(&w, FIELD_NAME, slice_head(why->command, 128));
+    if (why->has_sender)
+        event_address(&w, FIELD_SENDER, &why->sender);
+    if (why->has_rcpt)
+        event_address(&w, FIELD_RCPT, &why->rcpt);
+    event_text(&w, FIELD_PROTO, server_proto(s->server));
+    event_text(&w, FIELD_HELO, server_helo(s->server));
+    role_event_end(s->among->role, &w);
+}
+
+static void tell_message(struct session *s, struct slice id_text)
+{
+    struct role *r = s->among->role;
+    const struct envelope *e = server_envelope(s->server);
+    struct event_writer w = role_event(r, EVENT_CLIENT, tag_smtpd);
+
+    event_text(&w, FIELD_QUEUE_ID, id_text);
+    client_fields(s, &w);
+    role_event_end(r, &w);
+    w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
+    event_text(&w, FIELD_QUEUE_ID, id_text);
+    event_text(&w, FIELD_MESSAGE_ID, server_message_id(s->server));
+    role_event_end(r, &w);
+    w = role_event(r, EVENT_QUEUED, SLICE("qmgr"));
+    event_text(&w, FIELD_QUEUE_ID, id_text);
+    event_address(&w, FIELD_SENDER, &e->sender);
+    event_number(&w, FIELD_SIZE, s->draft.size + buf_len(&s->header));
+    event_number(&w, FIELD_NRCPT, e->rcpt_count);
+    role_event_end(r, &w);
+}
+
+/* ---- the draft and the put ---- */
+
+static const struct reply reply_full = {452, SLICE_INIT("4.3.1"),
+                                        SLICE_INIT("Insufficient system storage: try again later")};
+static const struct reply reply_trouble = {451, SLICE_INIT("4.3.0"),
+                                           SLICE_INIT("Error: queue file write error: try again")};
+
+static const struct reply *reply_of_error(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT || code == -EFBIG ? &reply_full : &reply_trouble;
+}
+
+static void drop_draft(struct session *s)
+{
+    if (s->drafting)
+        draft_end(&s->draft);
+    s->drafting = false;
+    s->id = 0;
+}
+
+static int begin_draft(struct session *s)
+{
+    s->id = queue_in_next_id(s->among->queue);
+    if (s->id == 0)
+        return -EIO;
+    draft_begin(&s->draft, s->id);
+    s->drafting = true;
+    return 0;
+}
+
+static void keep_body(struct session *s)
+{
+    int code = s->drafting ? 0 : begin_draft(s);
+
+    if (code == 0)
+        code = draft_append(&s->draft, server_body(s->server));
+    if (code < 0) {
+        drop_draft(s);
+        server_body_failed(s->server, reply_of_error(code));
+    }
+}
+
+static int start_put(struct session *s)
+{
+    struct role *r = s->among->role;
+    struct clock *clock = r->doors->clock;
+    struct envelope *e = server_envelope(s->server);
+    int code = s->drafting ? 0 : begin_draft(s); /* an empty message has no body bytes */
+
+    if (code == 0)
+        code = draft_finish(&s->draft);
+    if (code < 0)
+        return code;
+    e->id = s->id;
+    e->arrival_us = clock_wall_us(clock);
+    buf_init(&s->header, SESSION_HEADER_MAX);
+    if (!trace_received_write(&s->header, e, r->settings->hostname,
+                              clock->utc_offset_min(clock, e->arrival_us)))
+        return -EMSGSIZE;
+    queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
+    return 0;
+}
+
+static void commit_message(struct session *s)
+{
+    int code = start_put(s);
+
+    if (code < 0) {
+        drop_draft(s);
+        buf_done(&s->header);
+        server_answer(s->server, reply_of_error(code));
+        return;
+    }
+    s->committing = true;
+    stream_pause(&s->stream);
+    timer_cancel(s->among->role->loop, &s->timer);
+}
+
+/* ---- answers from the settings ---- */
+
+static void answer_connect(struct session *s)
+{
+    const struct sessions *among = s->among;
+
+    if (among->role->draining)
+        server_answer(s->server, &REPLY(421, "4.3.2", "Service shutting down: try again later"));
+    else if (among->count > among->max)
+        server_answer(s->server, &REPLY(421, "4.7.0", "Too many connections: try again later"));
+    else
+        server_answer(s->server, &REPLY(220, "", ""));
+}
+
+static void answer_mail(struct session *s)
+{
+    if (!queue_in_has_room(s->among->queue))
+        server_answer(s->server, &reply_full);
+    else
+        server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
+}
+
+static void answer_rcpt(struct session *s)
+{
+    struct arena scratch = {0};
+    struct rules_query query = {s->local, server_envelope(s->server)->sender,
+                                *server_rcpt(s->server)};
+    struct decision d = rules_decide(&s->among->role->settings->rules, &query, &scratch);
+
+    switch (d.kind) {
+    case DECIDE_MAILDIR:
+    case DECIDE_DISCARD: server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), &d.final); break;
+    case DECIDE_REFUSE: server_answer_rcpt(s->server, &d.refusal, NULL); break;
+    }
+    arena_done(&scratch);
+}
+
+/* ---- the session ---- */
+
+static void session_free(struct session *s)
+{
+    struct sessions *among = s->among;
+
+    tell_disconnect(s);
+    drop_draft(s);
+    buf_done(&s->header);
+    timer_cancel(among->role->loop, &s->timer);
+    stream_close(&s->stream);
+    server_free(s->server);
+    list_remove(&s->link);
+    among->count--;
+    memory_free(s);
+    if (among->role->draining && list_empty(&among->all))
+        role_end(among->role, 0);
+}
+
+/* The client is gone, or must go now. A put under way still belongs to the session. */
+static void session_drop(struct session *s)
+{
+    stream_close(&s->stream);
+    if (!s->committing)
+        session_free(s);
+}
+
+/* Everything was said: let the bytes leave, then close. STREAM_EOF tells when. */
+static void session_finish(struct session *s)
+{
+    if (!stream_is_open(&s->stream)) {
+        session_free(s);
+        return;
+    }
+    timer_set(s->among->role->loop, &s->timer, GOODBYE_TIMEOUT_MS);
+    stream_finish(&s->stream);
+}
+
+/* The deadline is for a command, or for some KiB of a message; a byte now and then does not move
+ * it, or one client could hold a session for ever. */
+static bool has_moved_on(struct session *s)
+{
+    unsigned commands = server_counts(s->server)->commands_tried;
+    uint64_t body = server_body_size(s->server);
+
+    if (timer_is_set(&s->timer) && commands == s->timed_commands &&
+        body < s->timed_body + BODY_PROGRESS)
+        return false;
+    s->timed_commands = commands;
+    s->timed_body = body;
+    return true;
+}
+
+static void session_wait(struct session *s)
+{
+    if (has_moved_on(s))
+        timer_set(s->among->role->loop, &s->timer,
+                  s->ended_by_us ? GOODBYE_TIMEOUT_MS
+                                 : (uint64_t)server_timeout_s(s->server) * 1000);
+    stream_flush(&s->stream);
+}
+
+/* Steps the engine until it wants something that is not there yet. What it ate is dropped from
+ * the buffer only at the end, since body bytes are borrowed from it. */
+static void session_run(struct session *s)
+{
+    size_t had = buf_len(&s->stream.in);
+    struct cursor in = {buf_slice(&s->stream.in)};
+    enum server_need need;
+
+    do {
+        need = server_step(s->server, &in, &s->stream.out);
+        switch (need) {
+        case SERVER_WANTS_CONNECT: answer_connect(s); break;
+        case SERVER_WANTS_MAIL: answer_mail(s); break;
+        case SERVER_WANTS_RCPT: answer_rcpt(s); break;
+        case SERVER_BODY: keep_body(s); break;
+        case SERVER_RESET: drop_draft(s); break;
+        case SERVER_REFUSED:
+            if (!s->ended_by_us) /* the client did nothing wrong */
+                tell_refusal(s);
+            break;
+        case SERVER_WANTS_COMMIT: commit_message(s); break;
+        case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
+        case SERVER_WANTS_INPUT:
+        case SERVER_DONE: break;
+        }
+        /* Without room the peer must read first: STREAM_DRAINED brings us back. */
+        if (need == SERVER_WANTS_ROOM && buf_len(&s->stream.out) > 0)
+            break;
+    } while (!s->committing && need != SERVER_WANTS_INPUT && need != SERVER_DONE);
+    buf_consume(&s->stream.in, had - in.rest.len);
+    if (need == SERVER_DONE)
+        session_finish(s);
+    else if (s->committing)
+        stream_flush(&s->stream);
+    else
+        session_wait(s);
+}
+
+static void on_stream(struct stream *stream, enum stream_event event)
+{
+    struct session *s = LIST_ENTRY(stream, struct session, stream);
+
+    switch (event) {
+    case STREAM_READABLE: session_run(s); return;
+    case STREAM_DRAINED:
+        if (!s->committing)
+            session_run(s); /* the engine may have stopped for want of room */
+        return;
+    case STREAM_EOF:
+        if (s->stream.closing) {
+            session_free(s);
+            return;
+        }
+        tell_broken(s, SLICE("lost connection"));
+        session_finish(s); /* it may still read our replies */
+        return;
+    case STREAM_FAILED:
+        if (!s->stream.closing)
+            tell_broken(s, SLICE("lost connection"));
+        session_drop(s);
+        return;
+    case STREAM_CONNECTED: return;
+    }
+}
+
+static void on_timeout(struct timer *t)
+{
+    struct session *s = LIST_ENTRY(t, struct session, timer);
+
+    if (s->stream.closing || s->ended_by_us) { /* it does not even read its last reply */
+        session_free(s);
+        return;
+    }
+    tell_broken(s, SLICE("timeout"));
+    s->ended_by_us = true;
+    server_time_out(s->server);
+    session_run(s);
+}
+
+void session_put_finished(struct list *ticket)
+{
+    struct session *s = LIST_ENTRY(ticket, struct session, put.ticket.link);
+    int code = s->put.ticket.result;
+    char id[QUEUE_ID_LEN];
+    char text[64];
+
+    queue_id_write(s->id, id);
+    s->committing = false;
+    if (code == 0) {
+        int len = snprintf(text, sizeof(text), "Ok: queued as %.*s", QUEUE_ID_LEN, id);
+        struct reply reply = {
+            250, SLICE("2.0.0"), {text, (size_t)len}
+        };
+
+        tell_message(s, (struct slice){id, sizeof(id)});
+        server_answer(s->server, &reply);
+    } else {
+        server_answer(s->server, reply_of_error(code));
+    }
+    drop_draft(s);
+    buf_done(&s->header);
+    if (!stream_is_open(&s->stream)) {
+        session_free(s);
+        return;
+    }
+    if (s->among->role->draining) {
+        s->ended_by_us = true;
+        server_shut_down(s->server);
+    }
+    stream_resume(&s->stream);
+    session_run(s);
+}
+
+void session_open(struct sessions *among, const struct server_settings *offer, int handle,
+                  const struct net_address *peer, const struct net_address *own)
+{
+    struct session *s = MEMORY_NEW(struct session);
+
+    s->among = among;
+    s->client_len = net_address_text(peer, s->client);
+    s->local = net_address_is_loopback(peer) && net_address_is_loopback(own);
+    s->server = server_new(offer, session_client(s));
+    queue_in_draft_init(among->queue, &s->draft);
+    timer_init(&s->timer, on_timeout);
+    list_append(&among->all, &s->link);
+    among->count++;
+    tell_connect(s);
+    if (stream_open(&s->stream, among->role->loop, handle, SESSION_IN_MAX, SERVER_OUT_MAX,
+                    on_stream) < 0)
+        session_free(s);
+    else
+        session_run(s);
+}
+
+/* ---- all of them ---- */
+
+void sessions_init(struct sessions *among, struct role *role)
+{
+    among->role = role;
+    list_init(&among->all);
+}
+
+void sessions_shut_down(struct sessions *among)
+{
+    LIST_EACH (node, &among->all) {
+        struct session *s = LIST_ENTRY(node, struct session, link);
+
+        if (s->committing || s->stream.closing)
+            continue;
+        s->ended_by_us = true;
+        server_shut_down(s->server);
+        session_run(s);
+    }
+}
+
+void sessions_drop_drafts(struct sessions *among)
+{
+    LIST_EACH (node, &among->all)
+        drop_draft(LIST_ENTRY(node, struct session, link));
+}
+
+void sessions_free(struct sessions *among)
+{
+    LIST_EACH (node, &among->all)
+        session_free(LIST_ENTRY(node, struct session, link));
+}

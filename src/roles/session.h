@@ -1,0 +1,41 @@
+/*
+ * session.h - the SMTP sessions of one receiver.
+ *
+ * A session is born with an accepted connection and frees itself when the client is gone and no
+ * put is under way. While the role drains, the last one to go ends the role.
+ */
+#ifndef ROLES_SESSION_H
+#define ROLES_SESSION_H
+
+#include "queue/queue_in.h"
+#include "roles/role.h"
+#include "smtp/server.h"
+
+/* What all sessions of a receiver share; embedded in it. */
+struct sessions {
+    struct role *role;
+    struct queue_in *queue; /* set before the first session */
+    struct list all;
+    size_t count;
+    size_t max; /* one more is answered 421 */
+};
+
+void sessions_init(struct sessions *among, struct role *role);
+
+/* Takes over the connection; `offer` outlives the session. */
+void session_open(struct sessions *among, const struct server_settings *offer, int handle,
+                  const struct net_address *peer, const struct net_address *own);
+
+/* A ticket that queue_in_collect() returned, unlinked: answers the client, and goes on with what
+ * it sent meanwhile. */
+void session_put_finished(struct list *ticket);
+
+/* 421 for each session, but for those that wait for their 250: they get that first. */
+void sessions_shut_down(struct sessions *among);
+
+/* The end, in two steps: drafts need the queue's folder, and the queue's end needs the tickets in
+ * the sessions. */
+void sessions_drop_drafts(struct sessions *among);
+void sessions_free(struct sessions *among);
+
+#endif
