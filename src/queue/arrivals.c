@@ -619,12 +619,12 @@ static bool worth_keeping(const struct arrivals *a, const struct in_segment *s)
 
 static int free_file(const struct arrivals *a, const struct in_segment *s)
 {
-    char name[SEGMENT_NAME_SIZE], free_name[SEGMENT_FREE_NAME_SIZE];
+    char old[SEGMENT_NAME_SIZE], kept_as[SEGMENT_FREE_NAME_SIZE];
 
-    segment_name(s->number, name);
-    segment_free_name(s->number, free_name);
-    return worth_keeping(a, s) ? disk_rename(s->from->dir, name, s->from->dir, free_name)
-                               : disk_unlink(s->from->dir, name);
+    segment_name(s->number, old);
+    segment_free_name(s->number, kept_as);
+    return worth_keeping(a, s) ? disk_rename(s->from->dir, old, s->from->dir, kept_as)
+                               : disk_unlink(s->from->dir, old);
 }
 
 static void remove_segment(struct arrivals *a, struct in_segment *s)
