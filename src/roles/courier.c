@@ -138,16 +138,6 @@ struct verdict {
     struct slice text;
 };
 
-static void event_address(struct event_writer *w, enum event_field field, const struct address *a)
-{
-    struct buf text;
-
-    buf_init(&text, 1024);
-    address_write(&text, a);
-    event_text(w, field, buf_slice(&text));
-    buf_done(&text);
-}
-
 static uint64_t since(uint64_t now, uint64_t then)
 {
     return now > then ? now - then : 0;
@@ -163,9 +153,9 @@ static void tell_attempt(struct courier *c, const struct parcel *p, unsigned rcp
 
     queue_id_write(e->id, id);
     event_text(&w, FIELD_QUEUE_ID, (struct slice){id, sizeof(id)});
-    event_address(&w, FIELD_RCPT, &e->rcpts[rcpt].final);
+    role_event_address(&w, FIELD_RCPT, &e->rcpts[rcpt].final);
     if (!address_equal(&e->rcpts[rcpt].original, &e->rcpts[rcpt].final))
-        event_address(&w, FIELD_ORIG_RCPT, &e->rcpts[rcpt].original);
+        role_event_address(&w, FIELD_ORIG_RCPT, &e->rcpts[rcpt].original);
     event_text(&w, FIELD_RELAY, v->relay);
     event_number(&w, FIELD_DELAY_US, since(now, e->arrival_us));
     event_number(&w, FIELD_DELAY_QUEUE_US, since(p->began_us, e->arrival_us));

@@ -75,6 +75,16 @@ void role_event_end(struct role *r, struct event_writer *w)
         r->events_lost++;
 }
 
+void role_event_address(struct event_writer *w, enum event_field field, const struct address *a)
+{
+    struct buf text;
+
+    buf_init(&text, 1024);
+    address_write(&text, a);
+    event_text(w, field, buf_slice(&text));
+    buf_done(&text);
+}
+
 void role_warn(struct role *r, struct slice tag, struct slice text)
 {
     struct event_writer w = role_event(r, EVENT_WARNING, tag);

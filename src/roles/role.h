@@ -86,6 +86,9 @@ void role_done(struct role *r);
 struct event_writer role_event(struct role *r, enum event_kind kind, struct slice tag);
 void role_event_end(struct role *r, struct event_writer *w);
 
+/* An address as text, "" for the null reverse-path. */
+void role_event_address(struct event_writer *w, enum event_field field, const struct address *a);
+
 /* "warning: TEXT" in the log. */
 void role_warn(struct role *r, struct slice tag, struct slice text);
 

@@ -112,16 +112,6 @@ static void tell_broken(struct session *s, struct slice how)
     role_event_end(s->among->role, &w);
 }
 
-static void event_address(struct event_writer *w, enum event_field field, const struct address *a)
-{
-    struct buf text;
-
-    buf_init(&text, 1024);
-    address_write(&text, a);
-    event_text(w, field, buf_slice(&text));
-    buf_done(&text);
-}
-
 static void tell_refusal(struct session *s)
 {
     const struct server_refusal *why = server_refusal(s->server);
@@ -134,9 +124,9 @@ static void tell_refusal(struct session *s)
     event_text(&w, FIELD_TEXT, why->reply.text);
     event_text(&w, FIELD_NAME, slice_head(why->command, 128));
     if (why->has_sender)
-        event_address(&w, FIELD_SENDER, &why->sender);
+        role_event_address(&w, FIELD_SENDER, &why->sender);
     if (why->has_rcpt)
-        event_address(&w, FIELD_RCPT, &why->rcpt);
+        role_event_address(&w, FIELD_RCPT, &why->rcpt);
     event_text(&w, FIELD_PROTO, server_proto(s->server));
     event_text(&w, FIELD_HELO, server_helo(s->server));
     role_event_end(s->among->role, &w);
@@ -157,7 +147,7 @@ static void tell_message(struct session *s, struct slice id_text)
     role_event_end(r, &w);
     w = role_event(r, EVENT_QUEUED, SLICE("qmgr"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
-    event_address(&w, FIELD_SENDER, &e->sender);
+    role_event_address(&w, FIELD_SENDER, &e->sender);
     event_number(&w, FIELD_SIZE, s->draft.size + buf_len(&s->header));
     event_number(&w, FIELD_NRCPT, e->rcpt_count);
     role_event_end(r, &w);
