@@ -226,18 +226,17 @@ struct work {
     char name[NAME_MAX_LEN + 1];
 };
 
-static bool component_is_safe(struct slice s)
-{
-    return s.len > 0 && s.len <= NAME_MAX_LEN && s.data[0] != '.' && slice_find(s, '/') == s.len &&
-           slice_find(s, '\0') == s.len;
-}
-
 /* An administrator may like hidden folders; names from outside were made safe before. */
 static bool step_is_safe(struct slice s)
 {
     return s.len > 0 && s.len <= NAME_MAX_LEN && !slice_equal(s, SLICE(".")) &&
            !slice_equal(s, SLICE("..")) && slice_find(s, '/') == s.len &&
            slice_find(s, '\0') == s.len;
+}
+
+static bool base_name_is_safe(struct slice s)
+{
+    return step_is_safe(s) && s.data[0] != '.';
 }
 
 static int open_or_make(struct disk_dir *at, const char *name, struct disk_dir **out)
@@ -389,7 +388,7 @@ static int work_write(struct work *w, struct copy *copy)
 {
     struct slice base = w->d->name;
 
-    if (!component_is_safe(base) || base.len > NAME_MAX_LEN - SIZE_SUFFIX_MAX)
+    if (!base_name_is_safe(base) || base.len > NAME_MAX_LEN - SIZE_SUFFIX_MAX)
         return work_fail(w, -EINVAL, "name mail in");
     (void)snprintf(w->tmp_name, sizeof(w->tmp_name), "%.*s.tmp", SLICE_PRINTF(base));
     int code = work_create(w);

@@ -9,32 +9,16 @@
 #include "store/draft.h"
 
 #include "base/fail.h"
-
-#include <stdio.h>
+#include "store/number_name.h"
 
 void draft_file_name(uint64_t id, char out[DRAFT_NAME_SIZE])
 {
-    (void)snprintf(out, DRAFT_NAME_SIZE, "d-%016llx", (unsigned long long)id);
+    number_name_write("d-", id, out, DRAFT_NAME_SIZE);
 }
 
 bool draft_file_id(struct slice name, uint64_t *id)
 {
-    uint64_t n = 0;
-
-    if (name.len != DRAFT_NAME_SIZE - 1 || !slice_starts(name, SLICE("d-")))
-        return false;
-    for (size_t i = 2; i < name.len; i++) {
-        char c = name.data[i];
-
-        if (c >= '0' && c <= '9')
-            n = n << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            n = n << 4 | (uint64_t)(c - 'a' + 10);
-        else
-            return false;
-    }
-    *id = n;
-    return true;
+    return number_name_parse(name, SLICE("d-"), id);
 }
 
 static int tell(const struct draft *d, int code, const char *operation)

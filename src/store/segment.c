@@ -18,40 +18,25 @@
 #include "base/codec.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "store/number_name.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void segment_name(uint64_t number, char out[SEGMENT_NAME_SIZE])
 {
-    (void)snprintf(out, SEGMENT_NAME_SIZE, "s-%016llx", (unsigned long long)number);
+    number_name_write("s-", number, out, SEGMENT_NAME_SIZE);
 }
 
 bool segment_number(struct slice name, uint64_t *number)
 {
-    uint64_t n = 0;
-
-    if (name.len != SEGMENT_NAME_SIZE - 1 || !slice_starts(name, SLICE("s-")))
-        return false;
-    for (size_t i = 2; i < name.len; i++) {
-        char c = name.data[i];
-
-        if (c >= '0' && c <= '9')
-            n = n << 4 | (uint64_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            n = n << 4 | (uint64_t)(c - 'a' + 10);
-        else
-            return false;
-    }
-    *number = n;
-    return true;
+    return number_name_parse(name, SLICE("s-"), number);
 }
 
 void segment_free_name(uint64_t number, char out[SEGMENT_FREE_NAME_SIZE])
 {
-    (void)snprintf(out, SEGMENT_FREE_NAME_SIZE, "free-%016llx", (unsigned long long)number);
+    number_name_write("free-", number, out, SEGMENT_FREE_NAME_SIZE);
 }
 
 bool segment_is_free_name(struct slice name)
