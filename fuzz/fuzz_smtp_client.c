@@ -16,7 +16,15 @@
 
 enum { SAID_MAX = 8 * 1024 * 1024, STEPS_MAX = 1000000, RCPTS = 3 };
 
-enum choice { EIGHT_BIT = 1, NULL_SENDER = 2, TWO_MESSAGES = 4, TWO_RCPTS = 8, QUIT_AFTER = 48 };
+enum choice {
+    EIGHT_BIT = 1,
+    NULL_SENDER = 2,
+    TWO_MESSAGES = 4,
+    BINARY = 8,
+    QUIT_AFTER = 48,
+    LMTP = 64,
+    TLS = 128, /* if offered; with NULL_SENDER always */
+};
 
 static const struct address ann = {ADDRESS_MAILBOX, SLICE_INIT("ann"), SLICE_INIT("a.example"),
                                    false};
@@ -29,6 +37,9 @@ static const struct address rcpts[RCPTS] = {
 /* Every line of it is "text" or begins with a dot; see check_said(). */
 static const struct slice body_7bit = SLICE_INIT("text\r\n.text\r\n.\r\ntext");
 static const struct slice body_8bit = SLICE_INIT("text\r\n..\r\n\xe4text\r\n");
+
+/* Pieces of three bytes, which no command looks like. */
+static const struct slice body_binary = SLICE_INIT("\n\0\r\r\n.\r\n\0\xe4\n\n");
 
 struct play {
     struct client *client;
@@ -55,6 +66,7 @@ static void tell_outcome(struct play *p, const struct client_outcome *o)
     case CLIENT_ACCEPTED: must(o->step == STEP_DOT && o->code / 100 == 2); break;
     case CLIENT_TRY_AGAIN: must(o->code / 100 != 2 || o->step != STEP_DOT); break;
     case CLIENT_REFUSED: must(o->code == 0 || o->code / 100 == 5); break;
+    case CLIENT_LEFT_OUT: must(o->code == 0); break;
     }
 }
 
@@ -72,6 +84,11 @@ static void message_over(struct play *p)
     p->messages++;
 }
 
+static struct slice body_of(unsigned choice)
+{
+    return choice & BINARY ? body_binary : choice & EIGHT_BIT ? body_8bit : body_7bit;
+}
+
 static void next_message(struct play *p)
 {
     message_over(p);
@@ -79,7 +96,7 @@ static void next_message(struct play *p)
         client_quit(p->client);
         return;
     }
-    p->body = p->choice & EIGHT_BIT ? body_8bit : body_7bit;
+    p->body = body_of(p->choice);
     client_message(p->client, &p->message);
 }
 
@@ -108,12 +125,19 @@ static void run(struct play *p)
         enum client_need need = client_step(p->client, &in, &p->out);
 
         must(++p->steps < STEPS_MAX);
-        must(client_timeout_s(p->client) > 0 || need == CLIENT_DONE || need == CLIENT_MESSAGE_DONE);
+        must(client_timeout_s(p->client) > 0 || need == CLIENT_DONE || need == CLIENT_READY);
+        must(need != CLIENT_WANTS_TLS || in.rest.len == 0);
         buf_consume(&p->in, buf_len(&p->in) - in.rest.len);
         switch (need) {
         case CLIENT_WANTS_INPUT: flush(p); return;
         case CLIENT_WANTS_BODY: feed_body(p); break;
-        case CLIENT_MESSAGE_DONE: next_message(p); break;
+        case CLIENT_READY: next_message(p); break;
+        case CLIENT_WANTS_TLS:
+            must(p->choice & TLS);
+            flush(p);
+            must(buf_append(&p->said, SLICE("STARTED\r\n")));
+            client_secured(p->client);
+            break;
         case CLIENT_DONE:
             flush(p);
             p->over = true;
@@ -129,17 +153,22 @@ static void start(struct play *p, unsigned choice)
 
     *p = (struct play){.choice = choice};
     settings.quit_after = quit_after[(choice & QUIT_AFTER) / 16];
+    settings.protocol = choice & LMTP ? CLIENT_LMTP : CLIENT_SMTP;
+    if (choice & TLS)
+        settings.tls = choice & NULL_SENDER ? CLIENT_TLS_ALWAYS : CLIENT_TLS_IF_OFFERED;
     transcript_init(&p->transcript, TRANSCRIPT_ALL, 64 * 1024);
     buf_init(&p->in, SAID_MAX);
     buf_init(&p->out, CLIENT_OUT_MAX);
     buf_init(&p->said, SAID_MAX);
     buf_init(&p->outcomes, SAID_MAX);
     p->message = (struct client_message){.rcpts = rcpts, .size = 99, .sender = ann};
-    p->message.rcpt_count = choice & TWO_RCPTS ? 2 : RCPTS;
+    p->message.rcpt_count = choice & NULL_SENDER ? 2 : RCPTS;
     if (choice & NULL_SENDER)
         p->message.sender = (struct address){.kind = ADDRESS_NULL};
-    p->message.body = choice & EIGHT_BIT ? BODY_8BITMIME : BODY_7BIT;
-    p->body = choice & EIGHT_BIT ? body_8bit : body_7bit;
+    p->message.body = choice & BINARY      ? BODY_BINARYMIME
+                      : choice & EIGHT_BIT ? BODY_8BITMIME
+                                           : BODY_7BIT;
+    p->body = body_of(choice);
     p->client = client_new(&settings);
     client_message(p->client, &p->message);
     run(p);
@@ -173,6 +202,10 @@ static bool is_ours(struct slice line)
         SLICE_INIT("EHLO me.example"),
         SLICE_INIT("HELO me.example"),
         SLICE_INIT("DATA"),
+        SLICE_INIT("LHLO me.example"),
+        SLICE_INIT("STARTTLS"),
+        SLICE_INIT("STARTED"),
+        SLICE_INIT("BDAT 0 LAST"),
         SLICE_INIT("RSET"),
         SLICE_INIT("QUIT"),
         SLICE_INIT("text"),
@@ -189,6 +222,19 @@ static bool is_ours(struct slice line)
     return slice_starts(line, SLICE("MAIL FROM:<")) || slice_starts(line, SLICE("RCPT TO:<"));
 }
 
+/* A chunk is as long as is said, and a part of the message. */
+static bool skip_chunk(struct slice line, struct slice *rest)
+{
+    struct cursor c = {line};
+    uint64_t len;
+
+    if (!take_word(&c, SLICE("BDAT ")) || !take_number(&c, &len) || !cursor_at_end(&c))
+        return false;
+    must(len > 0 && len <= 3 && rest->len >= len);
+    *rest = slice_skip(*rest, (size_t)len);
+    return true;
+}
+
 static void check_said(const struct play *p)
 {
     struct slice said = buf_slice(&p->said), line;
@@ -197,6 +243,8 @@ static void check_said(const struct play *p)
     while (slice_cut(said, '\n', &line, &said)) {
         must(slice_ends(line, SLICE("\r")));
         line = slice_head(line, line.len - 1);
+        if (skip_chunk(line, &said))
+            continue;
         must(is_ours(line));
         eight_bit_said = eight_bit_said || slice_ends(line, SLICE("BODY=8BITMIME"));
         must(eight_bit_said || utf8_is_ascii(line));

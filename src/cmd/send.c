@@ -95,7 +95,8 @@ static void talk(struct send *s)
     for (;;) {
         switch (step_client(s)) {
         case CLIENT_WANTS_BODY: feed_body(s); break;
-        case CLIENT_MESSAGE_DONE: client_quit(s->client); break;
+        case CLIENT_READY: client_quit(s->client); break;
+        case CLIENT_WANTS_TLS: client_fail(s->client, CLIENT_TLS_FAILED); break; /* never asked */
         case CLIENT_DONE: hang_up(s); return;
         case CLIENT_WANTS_INPUT:
             if (flush_all(s))

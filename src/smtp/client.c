@@ -58,6 +58,7 @@ void client_message(struct client *c, const struct client_message *message)
 
     assert(c->state == CLIENT_IDLE);
     transaction_reset(&c->tx, message);
+    c->tx.given = true;
     c->state = CLIENT_TALKING;
     if (!greeted)
         return; /* the greeting's answer starts the dialog */
@@ -65,6 +66,26 @@ void client_message(struct client *c, const struct client_message *message)
         c->next = STEP_RSET;
     else
         client_begin_message(c);
+}
+
+const struct ehlo_offers *client_offers(const struct client *c)
+{
+    return &c->offers;
+}
+
+bool client_takes_more(const struct client *c)
+{
+    return c->state == CLIENT_IDLE && (c->offers.mail_max == 0 || c->mails < c->offers.mail_max);
+}
+
+void client_secured(struct client *c)
+{
+    assert(c->state == CLIENT_SECURING);
+    c->secured = true;
+    c->offers = (struct ehlo_offers){0}; /* what was told in the clear is forgotten, RFC 3207 4.2 */
+    c->state = CLIENT_TALKING;
+    c->next = c->settings.protocol == CLIENT_LMTP ? STEP_LHLO : STEP_EHLO;
+    c->waits++;
 }
 
 void client_quit(struct client *c)
@@ -100,6 +121,13 @@ void client_settle_all(struct client *c, struct client_outcome outcome)
         c->tx.final = outcome;
     c->tx.accepted = 0;
     c->next = STEP_NONE;
+}
+
+bool client_is_accepted(const struct client *c, unsigned rcpt)
+{
+    const struct client_outcome *o = &c->tx.outcomes[rcpt];
+
+    return o->verdict == CLIENT_PENDING && o->code / 100 == 2;
 }
 
 static enum client_verdict verdict_of(unsigned code)
@@ -140,6 +168,7 @@ static const struct {
                      "the message holds a bare CR, a bare LF or a NUL"                        },
     [CLIENT_BODY_MISSING] = {CLIENT_TRY_AGAIN, SLICE_INIT("4.3.0"),
                      "the message could not be read"                                          },
+    [CLIENT_TLS_FAILED] = {CLIENT_TRY_AGAIN, SLICE_INIT("4.7.5"), "no TLS with the server"          },
 };
 
 /* Nothing depends on the server any more. */
@@ -189,7 +218,16 @@ static bool may_send(const struct client *c, const struct buf *out)
         return false;
     if (c->sent_count == 0)
         return true;
-    return c->offers.pipelining && !step_rows[c->sent[last].step].ends_batch;
+    return ehlo_offers(&c->offers, EHLO_PIPELINING) && step_rows[c->next].send != NULL &&
+           !step_rows[c->sent[last].step].ends_batch;
+}
+
+/* A chunk is no line: the caller brings it. */
+static void begin_chunks(struct client *c)
+{
+    c->next = STEP_NONE;
+    c->state = CLIENT_IN_BODY;
+    c->waits++;
 }
 
 static void send_next(struct client *c, struct buf *out)
@@ -198,6 +236,10 @@ static void send_next(struct client *c, struct buf *out)
     enum step step = c->next;
     struct slice line;
 
+    if (step_rows[step].send == NULL) {
+        begin_chunks(c);
+        return;
+    }
     client_expect(c, step, c->tx.rcpt_next);
     step_rows[step].send(c, out);
     line = slice_skip(buf_slice(out), start);
@@ -262,23 +304,51 @@ static void take_reply(struct client *c, struct buf *out)
     step_rows[step.step].on_reply(c, out, step.rcpt);
 }
 
+static bool is_binary(const struct client *c)
+{
+    return c->tx.message.body == BODY_BINARYMIME;
+}
+
+/* Each chunk has a reply; without PIPELINING it is waited for. The ring keeps room for the last. */
+static bool may_send_chunk(const struct client *c)
+{
+    return c->sent_count == 0 ||
+           (ehlo_offers(&c->offers, EHLO_PIPELINING) && c->sent_count < SENT_MAX - 1);
+}
+
 static enum client_need need_more(const struct client *c, const struct buf *out)
 {
     /* Stuffing at most doubles a piece. */
     bool room = buf_room(out) >= 2 * CLIENT_PIECE_MAX + STEP_ROOM;
 
-    return c->state == CLIENT_IN_BODY && room ? CLIENT_WANTS_BODY : CLIENT_WANTS_INPUT;
+    if (c->state != CLIENT_IN_BODY || !room || (is_binary(c) && !may_send_chunk(c)))
+        return CLIENT_WANTS_INPUT;
+    return CLIENT_WANTS_BODY;
+}
+
+/* What a server says behind its 220 to STARTTLS was put there by somebody on the way, to be taken
+ * for said in confidence (CVE-2021-23993 and many more). */
+static enum client_need need_tls(struct client *c, const struct cursor *in)
+{
+    if (in->rest.len == 0)
+        return CLIENT_WANTS_TLS;
+    client_fail(c, CLIENT_NOT_SMTP);
+    return CLIENT_DONE;
 }
 
 enum client_need client_step(struct client *c, struct cursor *in, struct buf *out)
 {
+    if (c->state == CLIENT_IDLE && c->sent_count > 0)
+        c->state = CLIENT_TALKING; /* without a message yet: greet the server */
     for (;;) {
         while (may_send(c, out))
             send_next(c, out);
         if (c->state == CLIENT_TALKING && c->next == STEP_NONE && c->sent_count == 0)
             c->state = CLIENT_IDLE;
         if (c->state == CLIENT_IDLE)
-            return CLIENT_MESSAGE_DONE;
+            return CLIENT_READY;
+        if (c->state == CLIENT_SECURING)
+            return need_tls(c, in);
         if (c->state == CLIENT_ENDED)
             return CLIENT_DONE;
 
@@ -293,9 +363,34 @@ enum client_need client_step(struct client *c, struct cursor *in, struct buf *ou
     }
 }
 
+static void send_bdat(struct client *c, struct buf *out, size_t len, const char *last)
+{
+    size_t start = buf_len(out);
+
+    buf_printf(out, "BDAT %zu%s", len, last);
+    if (c->settings.transcript != NULL)
+        transcript_sent(c->settings.transcript, slice_skip(buf_slice(out), start));
+    buf_append(out, SLICE("\r\n"));
+}
+
+static void send_chunk(struct client *c, struct slice piece, struct buf *out)
+{
+    if (piece.len == 0)
+        return;
+    send_bdat(c, out, piece.len, "");
+    buf_append(out, piece);
+    if (c->settings.transcript != NULL)
+        transcript_body(c->settings.transcript, piece.len);
+    client_expect(c, STEP_BDAT, 0);
+}
+
 void client_body(struct client *c, struct slice piece, struct buf *out)
 {
     assert(c->state == CLIENT_IN_BODY && piece.len <= CLIENT_PIECE_MAX);
+    if (is_binary(c)) {
+        send_chunk(c, piece, out);
+        return;
+    }
     if (!dots_write(&c->tx.dots, out, piece)) {
         client_fail(c, CLIENT_BAD_CONTENT);
         return;
@@ -305,16 +400,28 @@ void client_body(struct client *c, struct slice piece, struct buf *out)
     c->waits++;
 }
 
+/* Whose reply to the end of the message comes first: in LMTP each accepted recipient has one. */
+static unsigned first_accepted(const struct client *c)
+{
+    unsigned i = 0;
+
+    while (i + 1 < c->tx.message.rcpt_count && !client_is_accepted(c, i))
+        i++;
+    return i;
+}
+
 void client_body_end(struct client *c, struct buf *out)
 {
-    if (!dots_finish(&c->tx.dots, out)) {
+    if (is_binary(c)) {
+        send_bdat(c, out, 0, " LAST");
+    } else if (!dots_finish(&c->tx.dots, out)) {
         client_fail(c, CLIENT_BAD_CONTENT);
         return;
-    }
-    if (c->settings.transcript != NULL)
+    } else if (c->settings.transcript != NULL) {
         transcript_sent(c->settings.transcript, SLICE("."));
+    }
     c->state = CLIENT_TALKING;
-    client_expect(c, STEP_DOT, 0);
+    client_expect(c, STEP_DOT, first_accepted(c));
 }
 
 const struct client_outcome *client_outcome(const struct client *c, unsigned i)
@@ -334,6 +441,8 @@ unsigned client_timeout_s(const struct client *c)
         return c->settings.timeout_s;
     if (c->state == CLIENT_IN_BODY)
         return BODY_BLOCK_TIMEOUT_S;
+    if (c->state == CLIENT_SECURING)
+        return step_rows[STEP_STARTTLS].timeout_s;
     return step_rows[awaited(c)].timeout_s;
 }
 

@@ -5,12 +5,12 @@
  * the message, and stops with one need. It never waits and knows no socket, clock or disk; the
  * message is fed in pieces, so its size does not matter.
  *
- *     client_message(c, &message);
  *     while ((need = client_step(c, &in, &out)) != CLIENT_DONE) { fulfil it }
  *
- * RFC 5321, 1870 SIZE, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8.
- * An extension is used only where it was offered; what a message needs and the server lacks is
- * refused here (5.6.3, 5.6.7, 5.3.4), never sent raw.
+ * RFC 5321, 1870 SIZE, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030 CHUNKING and
+ * BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS. An extension is used only
+ * where it was offered; what a message needs and the server lacks is refused here (5.6.3, 5.6.7,
+ * 5.3.4), never sent raw.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -18,6 +18,7 @@
 #include "base/cursor.h"
 #include "mail/envelope.h"
 #include "smtp/transcript.h"
+#include "wire/ehlo.h"
 
 #include <stdint.h>
 
@@ -27,20 +28,26 @@ enum step {
     STEP_GREETING, /* nothing is sent: the server speaks first */
     STEP_EHLO,
     STEP_HELO,
+    STEP_LHLO,
+    STEP_STARTTLS,
     STEP_MAIL,
     STEP_RCPT,
     STEP_DATA,
-    STEP_DOT, /* the end of the message */
+    STEP_BDAT, /* a chunk of the message, but for the last */
+    STEP_DOT,  /* the end of the message */
     STEP_RSET,
     STEP_QUIT,
     STEP_COUNT,
 };
 
 enum client_need {
-    CLIENT_WANTS_INPUT,  /* flush out; step again with more input, or when out has drained */
-    CLIENT_WANTS_BODY,   /* client_body() with the next piece, or client_body_end() */
-    CLIENT_MESSAGE_DONE, /* outcomes are final: client_message() for another, or client_quit() */
-    CLIENT_DONE,         /* write out, then close; outcomes of the message are final */
+    CLIENT_WANTS_INPUT, /* flush out; step again with more input, or when out has drained */
+    CLIENT_WANTS_BODY,  /* client_body() with the next piece, or client_body_end() */
+    CLIENT_WANTS_TLS,   /* flush out, make the connection TLS; then client_secured() or
+                           client_fail(CLIENT_TLS_FAILED) */
+    CLIENT_READY,       /* for a message: the server was greeted, or the outcomes of the last one
+                           are final. client_message() or client_quit() */
+    CLIENT_DONE,        /* write out, then close; outcomes of the message are final */
 };
 
 /* `out` needs this much; a need is never CLIENT_WANTS_BODY without room for a whole piece. `in`
@@ -52,22 +59,34 @@ enum {
     CLIENT_TEXT_MAX = 1024, /* of a reply kept as an outcome */
 };
 
+enum client_protocol { CLIENT_SMTP, CLIENT_LMTP };
+
+/* STARTTLS, of a connection that is in the clear. */
+enum client_tls {
+    CLIENT_TLS_NEVER,
+    CLIENT_TLS_IF_OFFERED, /* and when the server then refuses it, go on without */
+    CLIENT_TLS_ALWAYS,     /* or give up the connection, 4.7.4 */
+};
+
 /* Immutable, outlives the client. */
 struct client_settings {
+    enum client_protocol protocol;
+    enum client_tls tls;
     struct slice ehlo;             /* a domain or [literal] by ehlo_name_parse() */
     enum step quit_after;          /* GREETING, EHLO, MAIL or RCPT ends there; NONE: never */
     unsigned timeout_s;            /* for every wait; 0: those of RFC 5321 4.5.3.2 */
     struct transcript *transcript; /* NULL: none */
 };
 
-/* Addresses and their slices are borrowed until the next client_message() or client_free(). */
+/* Addresses and their slices are borrowed until the next client_message() or client_free(). A body
+ * of BODY_BINARYMIME goes by BDAT, any other by DATA. */
 struct client_message {
     struct address sender; /* ADDRESS_NULL for reports */
     const struct address *rcpts;
     unsigned rcpt_count;
-    uint64_t size;       /* for SIZE=; 0: unknown */
-    enum body_type body; /* BODY_7BIT or BODY_8BITMIME */
-    bool smtputf8;       /* the header holds UTF-8; addresses are looked at besides */
+    uint64_t size; /* for SIZE=; 0: unknown */
+    enum body_type body;
+    bool smtputf8; /* the header holds UTF-8; addresses are looked at besides */
 };
 
 enum client_verdict {
@@ -75,6 +94,8 @@ enum client_verdict {
     CLIENT_ACCEPTED,  /* the server has taken responsibility */
     CLIENT_TRY_AGAIN, /* 4xx, lost connection, timeout, broken protocol */
     CLIENT_REFUSED,   /* 5xx, or the server lacks what the message needs */
+    CLIENT_LEFT_OUT,  /* not named: the server takes no more recipients in one transaction. Send
+                         the message again for them. */
 };
 
 /* What became of one recipient. Lives until the next client_message() or client_free(). */
@@ -93,6 +114,7 @@ enum client_failure {
     CLIENT_NOT_SMTP,     /* the peer broke the protocol */
     CLIENT_BAD_CONTENT,  /* the body holds a bare CR, LF or NUL */
     CLIENT_BODY_MISSING, /* the caller could not read its own body */
+    CLIENT_TLS_FAILED,   /* no handshake, or no certificate as it should be */
 };
 
 struct client;
@@ -100,20 +122,30 @@ struct client;
 struct client *client_new(const struct client_settings *settings);
 void client_free(struct client *c); /* NULL is fine */
 
-/* The message to send: before the first step, and at CLIENT_MESSAGE_DONE. */
+/* The message to send: before the first step (then a server that does not even greet decides over
+ * its recipients, too), or at CLIENT_READY. */
 void client_message(struct client *c, const struct client_message *message);
+
+/* What the server offers, from CLIENT_READY on: what to convert before client_message(). */
+const struct ehlo_offers *client_offers(const struct client *c);
+
+/* At CLIENT_READY: may another message follow? (RFC 9422 MAILMAX) */
+bool client_takes_more(const struct client *c);
 
 /* Eats from `in`, appends to `out`. What remains in `in` (part of a line) must be presented
  * again, with more behind it. Any chunking of the input gives the same dialog. */
 enum client_need client_step(struct client *c, struct cursor *in, struct buf *out);
 
-/* At CLIENT_WANTS_BODY. Content has strict CRLF lines without NUL; anything else ends the
- * session without the final dot, so that the server drops what it has. At most
- * CLIENT_PIECE_MAX bytes a call. */
+/* At CLIENT_WANTS_TLS: the connection is secure now, the dialog begins anew. */
+void client_secured(struct client *c);
+
+/* At CLIENT_WANTS_BODY. Content that is not BODY_BINARYMIME has strict CRLF lines without NUL;
+ * anything else ends the session without the final dot, so that the server drops what it has. At
+ * most CLIENT_PIECE_MAX bytes a call. */
 void client_body(struct client *c, struct slice piece, struct buf *out);
 void client_body_end(struct client *c, struct buf *out);
 
-/* At CLIENT_MESSAGE_DONE: say goodbye. */
+/* At CLIENT_READY: say goodbye. */
 void client_quit(struct client *c);
 
 /* The session cannot go on; undecided recipients get this outcome and the next step is

@@ -34,6 +34,11 @@ static void stop_after(struct client *c, enum step step, enum step next)
     c->next = c->settings.quit_after == step ? STEP_NONE : next;
 }
 
+static enum step hello(const struct client *c)
+{
+    return c->settings.protocol == CLIENT_LMTP ? STEP_LHLO : STEP_EHLO;
+}
+
 static void on_greeting(struct client *c, struct buf *out, unsigned rcpt)
 {
     (void)out, (void)rcpt;
@@ -41,47 +46,67 @@ static void on_greeting(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_GREETING);
         return;
     }
-    stop_after(c, STEP_GREETING, STEP_EHLO);
+    stop_after(c, STEP_GREETING, hello(c));
+}
+
+static void say_hello(struct client *c, struct buf *out)
+{
+    buf_append(out, c->settings.ehlo);
+    c->next = STEP_NONE;
 }
 
 static void send_ehlo(struct client *c, struct buf *out)
 {
     buf_append(out, SLICE("EHLO "));
-    buf_append(out, c->settings.ehlo);
-    c->next = STEP_NONE;
+    say_hello(c, out);
 }
 
 static void send_helo(struct client *c, struct buf *out)
 {
     buf_append(out, SLICE("HELO "));
-    buf_append(out, c->settings.ehlo);
-    c->next = STEP_NONE;
+    say_hello(c, out);
 }
 
-static void note_offer(struct client_offers *offers, struct slice line)
+static void send_lhlo(struct client *c, struct buf *out)
 {
-    struct slice keyword = line, value = {0};
-    struct cursor c;
+    buf_append(out, SLICE("LHLO "));
+    say_hello(c, out);
+}
 
-    slice_cut(line, ' ', &keyword, &value);
-    if (slice_equal_nocase(keyword, SLICE("PIPELINING")))
-        offers->pipelining = true;
-    else if (slice_equal_nocase(keyword, SLICE("8BITMIME")))
-        offers->eight_bit = true;
-    else if (slice_equal_nocase(keyword, SLICE("SMTPUTF8")))
-        offers->smtputf8 = true;
-    else if (slice_equal_nocase(keyword, SLICE("SIZE"))) {
-        offers->size = true;
-        c = (struct cursor){slice_trim(value)};
-        if (!take_number(&c, &offers->size_max))
-            offers->size_max = 0;
-    }
+/* Greeted, and as secure as it will be. */
+static void on_greeted(struct client *c)
+{
+    if (c->settings.quit_after != STEP_EHLO && c->tx.given)
+        client_begin_message(c);
+}
+
+/* The first step whose answer is ours, not the server's: it lacks what we must have. */
+static void give_up_without_tls(struct client *c)
+{
+    client_settle_all(c, (struct client_outcome){
+                             .verdict = CLIENT_TRY_AGAIN,
+                             .step = STEP_STARTTLS,
+                             .enhanced = SLICE("4.7.4"),
+                             .text = SLICE("TLS is required and the server does not offer it")});
+    c->next = STEP_QUIT;
+}
+
+static void secure_or_go_on(struct client *c)
+{
+    bool offered = ehlo_offers(&c->offers, EHLO_STARTTLS);
+
+    if (c->secured || c->settings.tls == CLIENT_TLS_NEVER)
+        on_greeted(c);
+    else if (offered)
+        c->next = STEP_STARTTLS;
+    else if (c->settings.tls == CLIENT_TLS_ALWAYS)
+        give_up_without_tls(c);
+    else
+        on_greeted(c);
 }
 
 static void on_ehlo(struct client *c, struct buf *out, unsigned rcpt)
 {
-    struct slice line, rest = buf_slice(&c->reply.text);
-
     (void)out, (void)rcpt;
     if (c->reply.code == 500 || c->reply.code == 502) {
         c->next = STEP_HELO;
@@ -91,14 +116,8 @@ static void on_ehlo(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_EHLO);
         return;
     }
-    /* The first line is the server's name and a greeting. */
-    if (slice_cut(rest, '\n', &line, &rest)) {
-        while (slice_cut(rest, '\n', &line, &rest))
-            note_offer(&c->offers, line);
-        note_offer(&c->offers, rest);
-    }
-    if (c->settings.quit_after != STEP_EHLO)
-        client_begin_message(c);
+    c->offers = ehlo_offers_read(buf_slice(&c->reply.text));
+    secure_or_go_on(c);
 }
 
 static void on_helo(struct client *c, struct buf *out, unsigned rcpt)
@@ -108,8 +127,44 @@ static void on_helo(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_HELO);
         return;
     }
-    if (c->settings.quit_after != STEP_EHLO)
-        client_begin_message(c);
+    secure_or_go_on(c);
+}
+
+static void on_lhlo(struct client *c, struct buf *out, unsigned rcpt)
+{
+    (void)out, (void)rcpt;
+    if (!is_yes(c)) {
+        give_up_connection(c, STEP_LHLO);
+        return;
+    }
+    c->offers = ehlo_offers_read(buf_slice(&c->reply.text));
+    secure_or_go_on(c);
+}
+
+static void send_starttls(struct client *c, struct buf *out)
+{
+    buf_append(out, SLICE("STARTTLS"));
+    c->next = STEP_NONE;
+}
+
+/* 454 and all other refusals: RFC 3207 4. A server's trouble with its certificate is not the
+ * mail's, so even a 5xx only puts it off. */
+static void on_starttls(struct client *c, struct buf *out, unsigned rcpt)
+{
+    struct client_outcome got = client_judge(c, STEP_STARTTLS);
+
+    (void)out, (void)rcpt;
+    if (is_yes(c)) {
+        c->state = CLIENT_SECURING;
+        return;
+    }
+    if (c->settings.tls == CLIENT_TLS_IF_OFFERED) {
+        on_greeted(c);
+        return;
+    }
+    got.verdict = CLIENT_TRY_AGAIN;
+    client_settle_all(c, got);
+    c->next = STEP_QUIT;
 }
 
 static bool needs_smtputf8(const struct client_message *m)
@@ -127,26 +182,72 @@ static struct client_outcome own_refusal(struct slice enhanced, struct slice tex
         .verdict = CLIENT_REFUSED, .step = STEP_MAIL, .enhanced = enhanced, .text = text};
 }
 
-void client_begin_message(struct client *c)
+/* What the server cannot take as it is; NULL text: nothing. */
+static struct client_outcome obstacle(struct client *c)
 {
     const struct client_message *m = &c->tx.message;
-    const struct client_offers *offers = &c->offers;
+    const struct ehlo_offers *offers = &c->offers;
 
-    if (needs_smtputf8(m) && !offers->smtputf8)
-        client_settle_all(c, own_refusal(SLICE("5.6.7"), SLICE("the message needs SMTPUTF8, which "
-                                                               "the server does not offer")));
-    else if (m->body == BODY_8BITMIME && !offers->eight_bit)
-        client_settle_all(c, own_refusal(SLICE("5.6.3"), SLICE("the message is 8-bit and the "
-                                                               "server does not offer 8BITMIME")));
-    else if (offers->size_max != 0 && m->size > offers->size_max)
-        client_settle_all(
-            c, own_refusal(SLICE("5.3.4"),
-                           arena_printf(
-                               &c->tx.arena, "the message has %llu bytes, the server takes %llu",
-                               (unsigned long long)m->size, (unsigned long long)offers->size_max)));
-    else
-        c->next = STEP_MAIL;
+    if (needs_smtputf8(m) && !ehlo_offers(offers, EHLO_SMTPUTF8))
+        return own_refusal(SLICE("5.6.7"),
+                           SLICE("the message needs SMTPUTF8, which the server does not offer"));
+    if (m->body == BODY_8BITMIME && !ehlo_offers(offers, EHLO_8BITMIME))
+        return own_refusal(SLICE("5.6.3"),
+                           SLICE("the message is 8-bit and the server does not offer 8BITMIME"));
+    if (m->body == BODY_BINARYMIME && !ehlo_offers(offers, EHLO_CHUNKING | EHLO_BINARYMIME))
+        return own_refusal(SLICE("5.6.3"),
+                           SLICE("the message is binary and the server does not offer BINARYMIME"));
+    if (offers->size_max != 0 && m->size > offers->size_max)
+        return own_refusal(
+            SLICE("5.3.4"),
+            arena_printf(&c->tx.arena, "the message has %llu bytes, the server takes %llu",
+                         (unsigned long long)m->size, (unsigned long long)offers->size_max));
+    return (struct client_outcome){0};
 }
+
+/* So many recipients, from the first one on, fit into one transaction by RFC 9422. A domain that
+ * comes again later counts again: it costs a transaction, no mail. */
+static unsigned rcpts_that_fit(const struct client *c)
+{
+    const struct client_message *m = &c->tx.message;
+    unsigned domains = 0;
+
+    for (unsigned i = 0; i < m->rcpt_count; i++) {
+        if (c->offers.rcpt_max != 0 && i == c->offers.rcpt_max)
+            return i;
+        if (i == 0 || !slice_equal_nocase(m->rcpts[i].domain, m->rcpts[i - 1].domain))
+            domains++;
+        if (c->offers.rcpt_domain_max != 0 && domains > c->offers.rcpt_domain_max)
+            return i;
+    }
+    return m->rcpt_count;
+}
+
+static void leave_out_from(struct client *c, unsigned end)
+{
+    c->tx.rcpt_end = end;
+    for (unsigned i = end; i < c->tx.message.rcpt_count; i++)
+        client_settle(c, i, (struct client_outcome){.verdict = CLIENT_LEFT_OUT});
+}
+
+void client_begin_message(struct client *c)
+{
+    struct client_outcome why = obstacle(c);
+
+    if (why.verdict != CLIENT_PENDING) {
+        client_settle_all(c, why);
+        return;
+    }
+    leave_out_from(c, rcpts_that_fit(c));
+    c->mails++;
+    c->next = STEP_MAIL;
+}
+
+static const struct slice body_words[] = {
+    [BODY_7BIT] = SLICE_INIT(""),
+    [BODY_8BITMIME] = SLICE_INIT(" BODY=8BITMIME"),
+    [BODY_BINARYMIME] = SLICE_INIT(" BODY=BINARYMIME"),
+};
 
 static void send_mail(struct client *c, struct buf *out)
 {
@@ -155,10 +256,9 @@ static void send_mail(struct client *c, struct buf *out)
     buf_append(out, SLICE("MAIL FROM:<"));
     address_write(out, &m->sender);
     buf_append_char(out, '>');
-    if (c->offers.size && m->size != 0)
+    if (ehlo_offers(&c->offers, EHLO_SIZE) && m->size != 0)
         buf_printf(out, " SIZE=%llu", (unsigned long long)m->size);
-    if (m->body == BODY_8BITMIME)
-        buf_append(out, SLICE(" BODY=8BITMIME"));
+    buf_append(out, body_words[m->body]);
     if (needs_smtputf8(m))
         buf_append(out, SLICE(" SMTPUTF8"));
     stop_after(c, STEP_MAIL, m->rcpt_count > 0 ? STEP_RCPT : STEP_NONE);
@@ -180,8 +280,8 @@ static void send_rcpt(struct client *c, struct buf *out)
     buf_append(out, SLICE("RCPT TO:<"));
     address_write(out, &m->rcpts[c->tx.rcpt_next++]);
     buf_append_char(out, '>');
-    if (c->tx.rcpt_next == m->rcpt_count)
-        stop_after(c, STEP_RCPT, STEP_DATA);
+    if (c->tx.rcpt_next == c->tx.rcpt_end)
+        stop_after(c, STEP_RCPT, m->body == BODY_BINARYMIME ? STEP_BDAT : STEP_DATA);
 }
 
 static void on_rcpt(struct client *c, struct buf *out, unsigned rcpt)
@@ -221,6 +321,10 @@ static void on_data(struct client *c, struct buf *out, unsigned rcpt)
         return;
     }
     dots_writer_init(&c->tx.dots);
+    if (c->tx.accepted == 0 && c->settings.protocol == CLIENT_LMTP) {
+        client_fail(c, CLIENT_NOT_SMTP); /* it would answer the dot for nobody, RFC 2033 4.2 */
+        return;
+    }
     if (c->tx.accepted == 0) {
         client_body_end(c, out);
         return;
@@ -229,11 +333,38 @@ static void on_data(struct client *c, struct buf *out, unsigned rcpt)
     c->waits++;
 }
 
-static void on_dot(struct client *c, struct buf *out, unsigned rcpt)
+/* A chunk that is refused spoils the message; what comes for chunks behind it says no more. */
+static void on_bdat(struct client *c, struct buf *out, unsigned rcpt)
 {
     (void)out, (void)rcpt;
+    if (is_yes(c) || c->tx.pending == 0)
+        return;
+    client_settle_all(c, client_judge(c, STEP_BDAT));
+    c->state = CLIENT_TALKING;
+}
+
+/* LMTP: a reply for each recipient that RCPT was said yes to, in their order. RFC 2033 4.2. */
+static void on_dot_lmtp(struct client *c, unsigned rcpt)
+{
+    unsigned next = rcpt + 1;
+
+    c->tx.final = client_judge(c, STEP_DOT);
+    if (client_is_accepted(c, rcpt))
+        client_settle(c, rcpt, c->tx.final);
+    while (next < c->tx.rcpt_end && !client_is_accepted(c, next))
+        next++;
+    if (next < c->tx.rcpt_end)
+        client_expect(c, STEP_DOT, next);
+}
+
+static void on_dot(struct client *c, struct buf *out, unsigned rcpt)
+{
+    (void)out;
     c->tx.open = false;
-    client_settle_all(c, client_judge(c, STEP_DOT));
+    if (c->settings.protocol == CLIENT_LMTP)
+        on_dot_lmtp(c, rcpt);
+    else
+        client_settle_all(c, client_judge(c, STEP_DOT));
 }
 
 static void send_rset(struct client *c, struct buf *out)
@@ -266,13 +397,16 @@ static void on_quit(struct client *c, struct buf *out, unsigned rcpt)
 
 /* Nobody's mail waits for the reply to QUIT, so it gets less time than the RFC's five minutes. */
 const struct step_row step_rows[STEP_COUNT] = {
-    [STEP_GREETING] = {SLICE_INIT("greeting"),    NULL,      on_greeting, 300, true },
-    [STEP_EHLO] = {SLICE_INIT("EHLO"),        send_ehlo, on_ehlo,     300, true },
-    [STEP_HELO] = {SLICE_INIT("HELO"),        send_helo, on_helo,     300, true },
-    [STEP_MAIL] = {SLICE_INIT("MAIL"),        send_mail, on_mail,     300, false},
-    [STEP_RCPT] = {SLICE_INIT("RCPT"),        send_rcpt, on_rcpt,     300, false},
-    [STEP_DATA] = {SLICE_INIT("DATA"),        send_data, on_data,     120, true },
-    [STEP_DOT] = {SLICE_INIT("end of data"), NULL,      on_dot,      600, true },
-    [STEP_RSET] = {SLICE_INIT("RSET"),        send_rset, on_rset,     300, true },
-    [STEP_QUIT] = {SLICE_INIT("QUIT"),        send_quit, on_quit,     10,  true },
+    [STEP_GREETING] = {SLICE_INIT("greeting"),    NULL,          on_greeting, 300, true },
+    [STEP_EHLO] = {SLICE_INIT("EHLO"),        send_ehlo,     on_ehlo,     300, true },
+    [STEP_HELO] = {SLICE_INIT("HELO"),        send_helo,     on_helo,     300, true },
+    [STEP_LHLO] = {SLICE_INIT("LHLO"),        send_lhlo,     on_lhlo,     300, true },
+    [STEP_STARTTLS] = {SLICE_INIT("STARTTLS"),    send_starttls, on_starttls, 120, true },
+    [STEP_MAIL] = {SLICE_INIT("MAIL"),        send_mail,     on_mail,     300, false},
+    [STEP_RCPT] = {SLICE_INIT("RCPT"),        send_rcpt,     on_rcpt,     300, false},
+    [STEP_DATA] = {SLICE_INIT("DATA"),        send_data,     on_data,     120, true },
+    [STEP_BDAT] = {SLICE_INIT("BDAT"),        NULL,          on_bdat,     180, false},
+    [STEP_DOT] = {SLICE_INIT("end of data"), NULL,          on_dot,      600, true },
+    [STEP_RSET] = {SLICE_INIT("RSET"),        send_rset,     on_rset,     300, true },
+    [STEP_QUIT] = {SLICE_INIT("QUIT"),        send_quit,     on_quit,     10,  true },
 };

@@ -21,20 +21,12 @@ struct sent_step {
 /* No command line is longer than half of STEP_ROOM, so a lone dot fits behind any batch. */
 enum { SENT_MAX = 64, STEP_ROOM = 1024 };
 
-/* What the server's EHLO offered. */
-struct client_offers {
-    bool pipelining;
-    bool eight_bit;
-    bool smtputf8;
-    bool size;
-    uint64_t size_max; /* 0: no limit told */
-};
-
 enum client_state {
-    CLIENT_TALKING, /* commands and replies; with nothing to say or hear the message is over */
-    CLIENT_IN_BODY, /* 354 was said, the dot was not */
-    CLIENT_IDLE,    /* between messages: the caller decides */
-    CLIENT_ENDED,   /* the connection is of no more use */
+    CLIENT_TALKING,  /* commands and replies; with nothing to say or hear the message is over */
+    CLIENT_SECURING, /* STARTTLS was answered 220: no word more in the clear */
+    CLIENT_IN_BODY,  /* 354 was said, the dot was not; or chunks go out, the last one did not */
+    CLIENT_IDLE,     /* between messages: the caller decides */
+    CLIENT_ENDED,    /* the connection is of no more use */
 };
 
 /* One message; everything in it goes with the arena. */
@@ -43,16 +35,20 @@ struct client_transaction {
     struct client_message message;
     struct client_outcome *outcomes; /* one per recipient */
     struct client_outcome final;
+    bool given;         /* there is a message */
     unsigned pending;   /* recipients without a verdict */
     unsigned accepted;  /* of those: said yes to at RCPT */
     unsigned rcpt_next; /* to be sent next */
+    unsigned rcpt_end;  /* the server takes none from here on */
     bool open;          /* the server accepted MAIL and waits for its end */
     struct dots_writer dots;
 };
 
 struct client {
     struct client_settings settings;
-    struct client_offers offers;
+    struct ehlo_offers offers;
+    bool secured;
+    unsigned mails; /* transactions so far */
     enum client_state state;
     enum step next;                  /* to be sent as soon as that is allowed */
     struct sent_step sent[SENT_MAX]; /* a ring: replies come in the order of commands */
@@ -80,6 +76,9 @@ void client_expect(struct client *c, enum step step, unsigned rcpt);
 struct client_outcome client_judge(struct client *c, enum step step);
 void client_settle(struct client *c, unsigned rcpt, struct client_outcome outcome);
 void client_settle_all(struct client *c, struct client_outcome outcome);
+
+/* Is the recipient still to get its verdict, and was RCPT said yes to? */
+bool client_is_accepted(const struct client *c, unsigned rcpt);
 
 /* client_steps.c: the first command of a message on a connection that is ready for one. */
 void client_begin_message(struct client *c);

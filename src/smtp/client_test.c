@@ -1,7 +1,8 @@
 /*
  * client_test.c - the client engine against scripted servers.
  *
- * A dialog is text: "S:" lines are fed to the engine, "C:" lines must come out of it. At each
+ * A dialog is text: "S:" lines are fed to the engine, "C:" lines must come out of it, "R:" lines,
+ * too, but end with LF alone. At each
  * S: line everything that the engine said so far must have been expected, so the dialogs state
  * where it waits (lockstep) and where it does not (pipelining). Every row runs three ways: a
  * server's lines together, byte by byte, and with the message fed byte by byte. Outcomes are
@@ -25,6 +26,9 @@ struct row {
     bool null_sender;
     uint64_t size;
     bool lost; /* after the dialog the server is gone */
+    bool lmtp;
+    bool binary;
+    enum client_tls tls;
 };
 
 #define GREETING "S: 220 mx.example ESMTP\n"
@@ -32,13 +36,18 @@ struct row {
 #define PIPELINE                                                                                   \
     GREETING "C: EHLO me.example\n"                                                                \
              "S: 250-mx.example hello\nS: 250-pipelining\nS: 250-SIZE 1000\nS: 250 8BITMIME\n"
-#define QUIT      "C: QUIT\nS: 221 bye\n"
-#define MAIL      "C: MAIL FROM:<ann@a.example>\n"
-#define RCPT0     "C: RCPT TO:<r0@b.example>\n"
-#define RCPT1     "C: RCPT TO:<r1@b.example>\n"
-#define RCPT2     "C: RCPT TO:<r2@b.example>\n"
-#define BODY      "Subject: x\r\n\r\n.hi\r\n"
-#define BODY_SENT "C: Subject: x\nC: \nC: ..hi\nC: .\n"
+#define LHLO GREETING "C: LHLO me.example\nS: 250 mx.example\n"
+#define CHUNKING                                                                                   \
+    GREETING                                                                                       \
+    "C: EHLO me.example\nS: 250-mx\nS: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n"
+#define OFFERS_TLS GREETING "C: EHLO me.example\nS: 250-mx\nS: 250 STARTTLS\n"
+#define QUIT       "C: QUIT\nS: 221 bye\n"
+#define MAIL       "C: MAIL FROM:<ann@a.example>\n"
+#define RCPT0      "C: RCPT TO:<r0@b.example>\n"
+#define RCPT1      "C: RCPT TO:<r1@b.example>\n"
+#define RCPT2      "C: RCPT TO:<r2@b.example>\n"
+#define BODY       "Subject: x\r\n\r\n.hi\r\n"
+#define BODY_SENT  "C: Subject: x\nC: \nC: ..hi\nC: .\n"
 
 /* A macro, because clang-format 14 crashes on rows of designated initializers. */
 #define ROW(is, to, content, script, result, ...)                                                  \
@@ -167,6 +176,65 @@ static const struct row rows[] = {
         LOCKSTEP MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\n"
                       "S: 250 ok\n" QUIT,
         "accepted end of data 250  [ok]\n"),
+    ROW("LMTP: a reply for each accepted recipient, RFC 2033 4.2", 3, BODY,
+        LHLO MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\n" RCPT1 "S: 550 5.1.1 no\n" RCPT2 "S: 250 ok\n"
+                  "C: DATA\nS: 354 go\n" BODY_SENT
+                  "S: 250 2.0.0 in\nS: 452 4.2.2 over quota\n" QUIT,
+        "accepted end of data 250 2.0.0 [2.0.0 in]\n"
+        "refused RCPT 550 5.1.1 [5.1.1 no]\n"
+        "again end of data 452 4.2.2 [4.2.2 over quota]\n",
+        .lmtp = true),
+    ROW("LMTP: the server vanishes between two replies", 2, BODY,
+        LHLO MAIL "S: 250 ok\n" RCPT0 "S: 250 ok\n" RCPT1 "S: 250 ok\n"
+                  "C: DATA\nS: 354 go\n" BODY_SENT "S: 250 2.0.0 in\n",
+        "accepted end of data 250 2.0.0 [2.0.0 in]\n"
+        "again end of data 0 4.4.2 "
+        "[the server closed the connection (waiting for: end of data)]\n",
+        .lmtp = true, .lost = true),
+    ROW("LMTP: there is no HELO to fall back to", 1, NULL,
+        GREETING "C: LHLO me.example\nS: 500 what\n" QUIT, "refused LHLO 500  [what]\n",
+        .lmtp = true),
+    ROW("LMTP: 354 for no recipient is no protocol", 1, NULL,
+        GREETING "C: LHLO me.example\nS: 250-mx\nS: 250 PIPELINING\n" MAIL RCPT0
+                 "C: DATA\nS: 250 ok\nS: 550 no\nS: 354 go\n",
+        "refused RCPT 550  [no]\n", .lmtp = true),
+    ROW("a binary message goes in chunks and is not touched, RFC 3030", 2, "a\n.\n",
+        CHUNKING "C: MAIL FROM:<ann@a.example> BODY=BINARYMIME\n" RCPT0 RCPT1
+                 "S: 250 ok\nS: 250 ok\nS: 550 no\nC: BDAT 4\nR: a\nR: .\n"
+                 "C: BDAT 0 LAST\nS: 250 ok\nS: 250 2.0.0 in\n" QUIT,
+        "accepted end of data 250 2.0.0 [2.0.0 in]\nrefused RCPT 550  [no]\n", .binary = true),
+    ROW("no recipient left: no chunk", 1, "a\n",
+        CHUNKING "C: MAIL FROM:<ann@a.example> BODY=BINARYMIME\n" RCPT0
+                 "S: 250 ok\nS: 550 no\n" QUIT,
+        "refused RCPT 550  [no]\n", .binary = true),
+    ROW("a binary message is never sent by DATA", 1, NULL, PIPELINE QUIT,
+        "refused MAIL 0 5.6.3 [the message is binary and the server does not offer BINARYMIME]\n",
+        .binary = true),
+    ROW("RCPTMAX is obeyed, RFC 9422", 3, BODY,
+        GREETING "C: EHLO me.example\nS: 250-mx\nS: 250 LIMITS RCPTMAX=2 MAILMAX=5\n" MAIL
+                 "S: 250 ok\n" RCPT0 "S: 250 ok\n" RCPT1 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT
+                 "S: 250 ok\n" QUIT,
+        "accepted end of data 250  [ok]\naccepted end of data 250  [ok]\nleft out - 0  []\n"),
+    ROW("STARTTLS where it is offered, and everything anew behind it", 1, BODY,
+        OFFERS_TLS "C: STARTTLS\nS: 220 go\nC: EHLO me.example\nS: 250 mx\n" MAIL
+                   "S: 250 ok\n" RCPT0 "S: 250 ok\nC: DATA\nS: 354 go\n" BODY_SENT
+                   "S: 250 ok\n" QUIT,
+        "accepted end of data 250  [ok]\n", .tls = CLIENT_TLS_IF_OFFERED),
+    ROW("STARTTLS is not asked for when it must not be", 1, NULL,
+        OFFERS_TLS MAIL "S: 550 no\n" QUIT, "refused MAIL 550  [no]\n"),
+    ROW("STARTTLS refused and not needed: in the clear", 1, NULL,
+        OFFERS_TLS "C: STARTTLS\nS: 454 4.7.0 not now\n" MAIL "S: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .tls = CLIENT_TLS_IF_OFFERED),
+    ROW("STARTTLS refused and needed: later, even after 5xx", 1, NULL,
+        OFFERS_TLS "C: STARTTLS\nS: 554 5.7.0 never\n" QUIT,
+        "again STARTTLS 554 5.7.0 [5.7.0 never]\n", .tls = CLIENT_TLS_ALWAYS),
+    ROW("no STARTTLS and needed", 1, NULL, LOCKSTEP QUIT,
+        "again STARTTLS 0 4.7.4 [TLS is required and the server does not offer it]\n",
+        .tls = CLIENT_TLS_ALWAYS),
+    ROW("no EHLO and TLS needed", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 502 what\nC: HELO me.example\nS: 250 hi\n" QUIT,
+        "again STARTTLS 0 4.7.4 [TLS is required and the server does not offer it]\n",
+        .tls = CLIENT_TLS_ALWAYS),
 };
 
 /* One running dialog. */
@@ -190,7 +258,8 @@ static void step_until_blocked(struct play *p)
         switch (p->need) {
         case CLIENT_WANTS_INPUT:
         case CLIENT_DONE: return;
-        case CLIENT_MESSAGE_DONE: client_quit(p->client); break;
+        case CLIENT_READY: client_quit(p->client); break;
+        case CLIENT_WANTS_TLS: client_secured(p->client); break;
         case CLIENT_WANTS_BODY:
             if (p->body.len == 0) {
                 client_body_end(p->client, &p->out);
@@ -238,13 +307,13 @@ static void feed(struct play *p, struct slice bytes, size_t chunk)
     }
 }
 
-static void expect_line(struct play *p, struct slice line)
+static void expect_line(struct play *p, struct slice line, struct slice end)
 {
     struct slice out = buf_slice(&p->out), said = slice_head(out, line.len);
 
     check_slice(said, line);
-    check_slice(slice_head(slice_skip(out, line.len), 2), SLICE("\r\n"));
-    buf_consume(&p->out, line.len + 2);
+    check_slice(slice_head(slice_skip(out, line.len), end.len), end);
+    buf_consume(&p->out, line.len + end.len);
 }
 
 /* Plays one dialog; chunk is how many of the server's bytes come at a time. */
@@ -257,10 +326,10 @@ static void play_dialog(struct play *p, const char *dialog, size_t chunk)
     while (slice_cut(rest, '\n', &line, &rest)) {
         struct slice text = slice_skip(line, 3);
 
-        if (slice_starts(line, SLICE("C:"))) {
+        if (!slice_starts(line, SLICE("S:"))) {
             feed(p, buf_slice(&batch), chunk == 0 ? buf_len(&batch) : chunk);
             buf_clear(&batch);
-            expect_line(p, text);
+            expect_line(p, text, slice_starts(line, SLICE("C:")) ? SLICE("\r\n") : SLICE("\n"));
             continue;
         }
         if (buf_len(&batch) == 0)
@@ -279,6 +348,7 @@ static struct slice verdict_word(enum client_verdict v)
     case CLIENT_ACCEPTED: return SLICE("accepted");
     case CLIENT_TRY_AGAIN: return SLICE("again");
     case CLIENT_REFUSED: return SLICE("refused");
+    case CLIENT_LEFT_OUT: return SLICE("left out");
     }
     return SLICE("?");
 }
@@ -314,14 +384,16 @@ static struct client_message row_message(const struct row *r)
     if (r->null_sender)
         m.sender = (struct address){.kind = ADDRESS_NULL};
     m.size = r->size;
-    m.body = r->eight_bit ? BODY_8BITMIME : BODY_7BIT;
+    m.body = r->binary ? BODY_BINARYMIME : r->eight_bit ? BODY_8BITMIME : BODY_7BIT;
     m.smtputf8 = r->smtputf8;
     return m;
 }
 
 static void play_row(const struct row *r, size_t chunk, size_t piece)
 {
-    struct client_settings settings = {.quit_after = r->quit_after};
+    struct client_settings settings = {.quit_after = r->quit_after,
+                                       .tls = r->tls,
+                                       .protocol = r->lmtp ? CLIENT_LMTP : CLIENT_SMTP};
     struct client_message message = row_message(r);
     struct play p = {0};
 
@@ -343,7 +415,8 @@ static void test_dialogs(void **state)
     CHECK_ROWS (i, rows) {
         play_row(&rows[i], 0, CLIENT_PIECE_MAX);
         play_row(&rows[i], 1, CLIENT_PIECE_MAX);
-        play_row(&rows[i], 0, 1);
+        if (!rows[i].binary) /* smaller pieces are other chunks */
+            play_row(&rows[i], 0, 1);
     }
 }
 
@@ -566,12 +639,112 @@ static void test_second_message(void **state)
             client_body_end(c, &out);
             in = (struct cursor){slice_of(table[i].dot)};
         }
-        check_int(need, CLIENT_MESSAGE_DONE);
+        check_int(need, CLIENT_READY);
         buf_clear(&out);
         client_message(c, &message);
         check_int(client_outcome(c, 0)->verdict, CLIENT_PENDING);
         check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
         check_slice(buf_slice(&out), slice_of(table[i].second));
+        client_free(c);
+        buf_done(&out);
+    }
+}
+
+/* Greet first, look at what is offered, then choose the message. */
+static void test_message_after_ehlo(void **state)
+{
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    struct client *c = client_new(&settings);
+    struct cursor in = {SLICE("220 a\r\n250-b\r\n250-SIZE 7\r\n250 LIMITS MAILMAX=1\r\n")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, CLIENT_OUT_MAX);
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    check_slice(buf_slice(&out), SLICE("EHLO me.example\r\n"));
+    check_int(client_offers(c)->size_max, 7);
+    check(client_takes_more(c));
+    buf_clear(&out);
+    client_message(c, &message);
+    check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+    check_slice(buf_slice(&out), SLICE("MAIL FROM:<ann@a.example>\r\n"));
+    in = (struct cursor){SLICE("550 no\r\n")};
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    check(!client_takes_more(c)); /* RFC 9422: it would be refused */
+    client_free(c);
+    buf_done(&out);
+}
+
+/* A server that does not greet has no recipients to decide over, but an answer. */
+static void test_refused_before_the_message(void **state)
+{
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client *c = client_new(&settings);
+    struct cursor in = {SLICE("554 5.7.1 no\r\n221 bye\r\n")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, CLIENT_OUT_MAX);
+    check_int(client_step(c, &in, &out), CLIENT_DONE);
+    check_int(client_final(c)->step, STEP_GREETING);
+    check_int(client_final(c)->verdict, CLIENT_REFUSED);
+    client_free(c);
+    buf_done(&out);
+}
+
+/* Replies that come with the 220 to STARTTLS were not said by the server we will know. */
+static void test_injected_replies(void **state)
+{
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example"), .tls = CLIENT_TLS_ALWAYS};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    struct client *c = client_new(&settings);
+    struct cursor in = {SLICE("220 a\r\n250-b\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, CLIENT_OUT_MAX);
+    client_message(c, &message);
+    check_int(client_step(c, &in, &out), CLIENT_DONE);
+    check_int(client_outcome(c, 0)->verdict, CLIENT_TRY_AGAIN);
+    check_slice(client_outcome(c, 0)->enhanced, SLICE("4.5.0"));
+    check_slice(buf_slice(&out), SLICE("EHLO me.example\r\nSTARTTLS\r\n"));
+    client_free(c);
+    buf_done(&out);
+}
+
+/* Every chunk is answered; the ring never runs over, whatever is offered. */
+static void test_chunks_in_flight(void **state)
+{
+    static const char *const ehlo[] = {"250 BINARYMIME\r\n",
+                                       "250-BINARYMIME\r\n250 PIPELINING\r\n"};
+    static const unsigned in_flight[] = {1, 63};
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {
+        .sender = ann, .rcpts = rcpts, .rcpt_count = 1, .body = BODY_BINARYMIME};
+
+    (void)state;
+    CHECK_ROWS (i, ehlo) {
+        struct client *c = client_new(&settings);
+        struct cursor in = {SLICE("220 a\r\n250-b\r\n250-CHUNKING\r\n")};
+        unsigned chunks = 0;
+        struct buf out;
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        client_message(c, &message);
+        client_step(c, &in, &out);
+        in = (struct cursor){slice_of(ehlo[i])};
+        client_step(c, &in, &out);
+        in = (struct cursor){SLICE("250 ok\r\n250 ok\r\n")};
+        while (client_step(c, &in, &out) == CLIENT_WANTS_BODY) {
+            client_body(c, SLICE("\n\0\r"), &out);
+            buf_clear(&out);
+            chunks++;
+        }
+        check_int(chunks, in_flight[i]);
+        in = (struct cursor){SLICE("554 5.6.0 no\r\n")};
+        check_int(client_step(c, &in, &out), i == 0 ? CLIENT_READY : CLIENT_WANTS_INPUT);
+        check_slice(client_outcome(c, 0)->enhanced, SLICE("5.6.0"));
         client_free(c);
         buf_done(&out);
     }
@@ -696,7 +869,7 @@ static void test_timeouts(void **state)
 
         if (i == 6)
             client_body_end(c, &out);
-        if (client_step(c, &in, &out) == CLIENT_MESSAGE_DONE) {
+        if (client_step(c, &in, &out) == CLIENT_READY) {
             client_quit(c);
             client_step(c, &in, &out);
         }
@@ -763,6 +936,10 @@ int main(void)
         cmocka_unit_test(test_line_bound),
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_second_message),
+        cmocka_unit_test(test_message_after_ehlo),
+        cmocka_unit_test(test_refused_before_the_message),
+        cmocka_unit_test(test_injected_replies),
+        cmocka_unit_test(test_chunks_in_flight),
         cmocka_unit_test(test_body_waits_for_room),
         cmocka_unit_test(test_against_our_server),
         cmocka_unit_test(test_timeouts),
