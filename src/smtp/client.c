@@ -327,7 +327,7 @@ static enum client_need need_more(const struct client *c, const struct buf *out)
 }
 
 /* What a server says behind its 220 to STARTTLS was put there by somebody on the way, to be taken
- * for said in confidence (CVE-2021-23993 and many more). */
+ * for said in confidence. */
 static enum client_need need_tls(struct client *c, const struct cursor *in)
 {
     if (in->rest.len == 0)

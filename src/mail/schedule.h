@@ -1,0 +1,67 @@
+/*
+ * schedule.h - when to try again, and how many connections a destination gets.
+ *
+ * Pure: time comes in as monotonic milliseconds, chance as a number. RFC 5321 4.5.4.1.
+ */
+#ifndef MAIL_SCHEDULE_H
+#define MAIL_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `retry 5m 15m 1h 4h; give-up 5d; delay-warning 4h` of a relay. */
+enum { RETRY_STEPS_MAX = 16 };
+
+struct retry_plan {
+    uint32_t steps_s[RETRY_STEPS_MAX]; /* the last one repeats */
+    unsigned step_count;               /* at least 1 */
+    uint32_t give_up_s;                /* age at which a failed attempt was the last one */
+    uint32_t delay_warning_s;          /* age at which the sender is told; 0: never */
+};
+
+extern const struct retry_plan retry_plan_default;
+
+/* How long to wait behind the attempts-th failure (from 1). `chance` spreads what failed together
+ * over an eighth of the time more, so that it does not come back together. */
+uint64_t retry_delay_ms(const struct retry_plan *plan, unsigned attempts, uint32_t chance);
+
+/* Was the attempt that just failed the last one? */
+bool retry_is_over(const struct retry_plan *plan, uint64_t age_ms);
+
+/* Connections to one destination: few at first, more with every success, fewer with every
+ * failure. One that fails again and again is down: after a pause a single connection asks whether
+ * it still is. */
+enum {
+    WINDOW_FIRST = 5,
+    WINDOW_MAX = 20,          /* unless `limit to` says otherwise */
+    WINDOW_DOWN_AFTER = 3,    /* failures in a row */
+    WINDOW_PAUSE_S = 60,      /* the first pause; each further one is twice as long ... */
+    WINDOW_PAUSE_MAX_S = 900, /* ... up to this */
+};
+
+struct window {
+    uint32_t size; /* connections, in 1/256 */
+    unsigned max;
+    unsigned open;
+    unsigned failures; /* since the last success */
+    uint64_t down_until_ms;
+};
+
+void window_init(struct window *w, unsigned max);
+
+/* May one more connection be opened now? */
+bool window_has_room(const struct window *w, uint64_t now_ms);
+
+/* Is it no use to wait for room: down, and the pause lasts until *until_ms? */
+bool window_is_down(const struct window *w, uint64_t now_ms, uint64_t *until_ms);
+
+void window_opened(struct window *w);
+void window_closed(struct window *w);
+
+/* The destination took or refused a message in a sane dialog. */
+void window_succeeded(struct window *w);
+
+/* No connection, a lost one, or a server that takes no mail now. */
+void window_failed(struct window *w, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * schedule_test.c - retries and windows, as sentences with numbers.
+ */
+#include "check.h"
+
+#include "mail/schedule.h"
+
+enum { MIN = 60 * 1000, HOUR = 60 * MIN };
+
+static void retries_follow_the_plan(void **state)
+{
+    static const struct {
+        unsigned attempts;
+        uint32_t chance;
+        uint64_t delay_ms;
+    } rows[] = {
+        {1,     0,               5 * MIN              },
+        {2,     0,               15 * MIN             },
+        {3,     0,               HOUR                 },
+        {4,     0,               4 * HOUR             },
+        {5,     0,               4 * HOUR             }, /* the last step repeats */
+        {65535, 0,               4 * HOUR             },
+        {1,     1000,            5 * MIN + 1000       },
+        {1,     5 * MIN / 8,     5 * MIN + 5 * MIN / 8}, /* an eighth at most */
+        {1,     5 * MIN / 8 + 1, 5 * MIN              },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows)
+        check_int(retry_delay_ms(&retry_plan_default, rows[i].attempts, rows[i].chance),
+                  rows[i].delay_ms);
+}
+
+/* RFC 5321 4.5.4.1: the first within 30 minutes, give up after four to five days. */
+static void the_usual_plan_is_the_rfcs(void **state)
+{
+    (void)state;
+    check(retry_delay_ms(&retry_plan_default, 1, UINT32_MAX) <= 30 * MIN);
+    check(!retry_is_over(&retry_plan_default, 4 * 24 * (uint64_t)HOUR));
+    check(!retry_is_over(&retry_plan_default, 5 * 24 * (uint64_t)HOUR - 1));
+    check(retry_is_over(&retry_plan_default, 5 * 24 * (uint64_t)HOUR));
+}
+
+static unsigned room(struct window *w, uint64_t now_ms)
+{
+    unsigned opened = 0;
+
+    while (window_has_room(w, now_ms) && opened < 1000) {
+        window_opened(w);
+        opened++;
+    }
+    for (unsigned i = 0; i < opened; i++)
+        window_closed(w);
+    return opened;
+}
+
+static void windows_grow_with_success(void **state)
+{
+    struct window w;
+
+    (void)state;
+    window_init(&w, WINDOW_MAX);
+    check_int(room(&w, 0), WINDOW_FIRST);
+    for (unsigned i = 0; i < WINDOW_FIRST + 1; i++)
+        window_succeeded(&w);
+    check_int(room(&w, 0), WINDOW_FIRST + 1);
+    for (unsigned i = 0; i < 1000; i++)
+        window_succeeded(&w);
+    check_int(room(&w, 0), WINDOW_MAX);
+    window_failed(&w, 0);
+    check_int(room(&w, 0), WINDOW_MAX - 1);
+}
+
+static void a_small_limit_is_kept(void **state)
+{
+    struct window w;
+
+    (void)state;
+    window_init(&w, 1);
+    for (unsigned i = 0; i < 100; i++)
+        window_succeeded(&w);
+    check_int(room(&w, 0), 1);
+}
+
+static void who_fails_again_and_again_is_down(void **state)
+{
+    struct window w;
+    uint64_t now = 1000, until, pause = 0;
+
+    (void)state;
+    window_init(&w, WINDOW_MAX);
+    for (unsigned i = 0; i < WINDOW_DOWN_AFTER; i++) {
+        check(!window_is_down(&w, now, &until));
+        window_failed(&w, now);
+    }
+    check(window_is_down(&w, now, &until));
+    check_int(until, now + WINDOW_PAUSE_S * 1000);
+    check_int(room(&w, now), 0);
+    window_failed(&w, now); /* begun before */
+    check(window_is_down(&w, now, &until));
+    check_int(until, now + WINDOW_PAUSE_S * 1000);
+
+    /* One connection asks; each failure doubles the pause, up to its bound. */
+    for (unsigned i = 0; i < 20; i++) {
+        now = until;
+        check_int(room(&w, now), 1);
+        window_failed(&w, now);
+        check(window_is_down(&w, now, &until));
+        check(until - now > pause || pause == WINDOW_PAUSE_MAX_S * 1000);
+        pause = until - now;
+    }
+    check_int(pause, WINDOW_PAUSE_MAX_S * 1000);
+
+    now = until;
+    window_succeeded(&w);
+    check(!window_is_down(&w, now, &until));
+    check_int(room(&w, now), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(retries_follow_the_plan),
+        cmocka_unit_test(the_usual_plan_is_the_rfcs),
+        cmocka_unit_test(windows_grow_with_success),
+        cmocka_unit_test(a_small_limit_is_kept),
+        cmocka_unit_test(who_fails_again_and_again_is_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
