@@ -127,6 +127,7 @@ static void on_stream(struct stream *stream, enum stream_event event)
         s->connected = true;
         talk(s);
         break;
+    case STREAM_SECURED:
     case STREAM_READABLE:
     case STREAM_DRAINED: talk(s); break;
     case STREAM_EOF: give_up(s, CLIENT_LOST, -ECONNRESET); break;

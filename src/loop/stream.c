@@ -68,6 +68,8 @@ static unsigned wanted_events(const struct stream *s)
         return 0;
     if (s->connecting)
         return NET_WRITABLE;
+    if (s->securing)
+        return tls_wants(s->tls);
     if (!s->eof && !s->paused && buf_room(&s->in) > 0)
         wanted |= NET_READABLE;
     if (buf_len(&s->out) > 0)
@@ -99,42 +101,84 @@ static void finish_sending(struct stream *s)
     if (s->finished)
         return;
     s->finished = true;
+    if (s->tls != NULL)
+        tls_finish(s->tls);
     (void)stream_net(s, &net)->shutdown_write(net, s->watch.handle); /* if not, the close does */
     timer_set(s->loop, &s->later, s->eof ? 0 : STREAM_LINGER_MS);
 }
 
-/* One write. False when the socket took less than all, or failed. */
-static bool write_out(struct stream *s)
+static int64_t write_some(struct stream *s, struct slice bytes)
 {
-    struct slice rest = buf_slice(&s->out);
-    struct iovec part = {s->out.data + s->out.start, rest.len};
+    struct iovec part = {s->out.data + s->out.start, bytes.len};
     struct net *net;
 
-    if (rest.len == 0)
-        return true;
-    int64_t count = stream_net(s, &net)->write(net, s->watch.handle, &part, 1);
-    if (count == -EAGAIN)
-        return false;
-    if (count < 0) {
-        fail_later(s, (int)count);
-        return false;
+    if (s->tls != NULL)
+        return tls_write(s->tls, bytes.data, bytes.len);
+    return stream_net(s, &net)->write(net, s->watch.handle, &part, 1);
+}
+
+/* One write; of TLS, one for each record. False when the socket took less than all, or failed. */
+static bool write_out(struct stream *s)
+{
+    while (buf_len(&s->out) > 0) {
+        struct slice rest = buf_slice(&s->out);
+        int64_t count = write_some(s, rest);
+
+        if (count == -EAGAIN)
+            return false;
+        if (count < 0) {
+            fail_later(s, (int)count);
+            return false;
+        }
+        buf_consume(&s->out, (size_t)count);
+        if ((size_t)count < rest.len && s->tls == NULL)
+            return false;
     }
-    buf_consume(&s->out, (size_t)count);
-    return (size_t)count == rest.len;
+    return true;
+}
+
+static int64_t read_some(struct stream *s, void *out, size_t len)
+{
+    struct net *net;
+
+    if (s->tls != NULL)
+        return tls_read(s->tls, out, len);
+    return stream_net(s, &net)->read(net, s->watch.handle, out, len);
 }
 
 /* One read into `in`. Returns the count, 0 at the end, or a negative errno. */
 static int64_t read_in(struct stream *s)
 {
     size_t room = buf_room(&s->in), len = s->read_len < room ? s->read_len : room;
-    struct net *net;
-    int64_t count = stream_net(s, &net)->read(net, s->watch.handle, buf_reserve(&s->in, len), len);
+    int64_t count = read_some(s, buf_reserve(&s->in, len), len);
 
     if (count > 0)
         buf_commit(&s->in, (size_t)count);
     if (count >= 0)
         s->read_len = (size_t)count == s->read_len ? STREAM_READ_MAX : READ_SMALL;
     return count;
+}
+
+/* Of a record that did not fit into one read the rest waits in TLS: no event will tell of it. */
+static void read_rest_soon(struct stream *s)
+{
+    if (s->tls != NULL && s->error == 0 && !s->paused && !s->eof && buf_room(&s->in) > 0 &&
+        !timer_is_set(&s->later) && tls_has_more(s->tls))
+        timer_set(s->loop, &s->later, 0);
+}
+
+static void report_input(struct stream *s)
+{
+    bool gone = false;
+
+    s->gone = &gone;
+    s->on_event(s, STREAM_READABLE);
+    if (gone)
+        return;
+    s->gone = NULL;
+    release_unused(s);
+    if (!s->closing)
+        read_rest_soon(s);
 }
 
 static void ready_to_read(struct stream *s)
@@ -147,7 +191,7 @@ static void ready_to_read(struct stream *s)
         return;
     }
     if (count > 0) {
-        report(s, STREAM_READABLE);
+        report_input(s);
         return;
     }
     release_unused(s);
@@ -198,12 +242,43 @@ static bool ready_to_write(struct stream *s)
     return true;
 }
 
+static void ready_to_secure(struct stream *s)
+{
+    int code = s->error != 0 ? -EAGAIN : tls_handshake(s->tls);
+
+    if (code == -EAGAIN) {
+        watch_wanted(s);
+        return;
+    }
+    if (code < 0) {
+        fail_later(s, code);
+        return;
+    }
+    s->securing = false;
+    watch_wanted(s);
+    if (s->error != 0)
+        return;
+    bool gone = false;
+
+    s->gone = &gone;
+    s->on_event(s, STREAM_SECURED);
+    if (gone)
+        return;
+    s->gone = NULL;
+    release_unused(s);
+    read_rest_soon(s); /* it may have come with the last word of the handshake */
+}
+
 static void stream_ready(struct watch *w, unsigned events)
 {
     struct stream *s = stream_of_watch(w);
 
     if (s->connecting) {
         ready_to_connect(s);
+        return;
+    }
+    if (s->securing) {
+        ready_to_secure(s);
         return;
     }
     if (buf_len(&s->out) > 0 && (events & (NET_WRITABLE | NET_HANGUP)) && ready_to_write(s))
@@ -221,8 +296,36 @@ static void stream_later(struct timer *t)
 {
     struct stream *s = LIST_ENTRY(t, struct stream, later);
 
+    if (s->error == 0 && s->securing) {
+        ready_to_secure(s);
+        return;
+    }
+    if (s->error == 0 && !s->finished) {
+        if (!s->closing && !s->paused && !s->eof && buf_room(&s->in) > 0)
+            ready_to_read(s); /* the rest of a record */
+        return;
+    }
     (void)watch_set(s->loop, &s->watch, 0);
     report(s, s->error != 0 ? STREAM_FAILED : STREAM_EOF);
+}
+
+void stream_start_tls(struct stream *s, struct tls_context *context, struct slice name)
+{
+    assert(stream_is_open(s) && s->tls == NULL && !s->closing && buf_len(&s->out) == 0);
+    buf_clear(&s->in);
+    s->tls = tls_new(context, loop_net(s->loop), s->watch.handle, name);
+    if (s->tls == NULL) {
+        fail_later(s, -ENOMEM);
+        return;
+    }
+    s->paused = false;
+    s->securing = true;
+    timer_set(s->loop, &s->later, 0); /* the first word of it, from outside the owner's call */
+}
+
+const struct tls *stream_tls(const struct stream *s)
+{
+    return s->tls;
 }
 
 static void stream_init(struct stream *s, struct loop *loop, int handle, size_t in_max,
@@ -234,7 +337,8 @@ static void stream_init(struct stream *s, struct loop *loop, int handle, size_t 
     timer_init(&s->later, stream_later);
     buf_init(&s->in, in_max);
     buf_init(&s->out, out_max);
-    s->paused = s->connecting = s->eof = s->closing = s->finished = false;
+    s->paused = s->connecting = s->eof = s->closing = s->finished = s->securing = false;
+    s->tls = NULL;
     s->gone = NULL;
     s->read_len = READ_SMALL;
     s->error = 0;
@@ -279,6 +383,7 @@ void stream_resume(struct stream *s)
     s->paused = false;
     release_unused(s);
     watch_more(s);
+    read_rest_soon(s);
 }
 
 void stream_flush(struct stream *s)
@@ -289,7 +394,7 @@ void stream_flush(struct stream *s)
         return;
     }
     /* Where the loop waits to write already, another try would only say EAGAIN. */
-    if (s->connecting || (s->watch.events & NET_WRITABLE && buf_len(&s->out) > 0))
+    if (s->connecting || s->securing || (s->watch.events & NET_WRITABLE && buf_len(&s->out) > 0))
         return;
     if (write_out(s) && s->closing)
         finish_sending(s);
@@ -314,6 +419,8 @@ void stream_close(struct stream *s)
         *s->gone = true;
     s->gone = NULL;
     timer_cancel(s->loop, &s->later);
+    tls_free(s->tls);
+    s->tls = NULL;
     watch_close(s->loop, &s->watch);
     buf_done(&s->in);
     buf_done(&s->out);

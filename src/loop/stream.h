@@ -15,14 +15,17 @@
 
 #include "base/buf.h"
 #include "loop/loop.h"
+#include "loop/tls.h"
 
 enum stream_event {
     STREAM_READABLE,  /* new bytes in `in` */
     STREAM_EOF,       /* the peer sends no more; what is in `in` was delivered before */
     STREAM_CONNECTED, /* an outgoing connection stands */
+    STREAM_SECURED,   /* the TLS handshake is done */
     STREAM_DRAINED,   /* `out` became empty after having been blocked */
     STREAM_FAILED,    /* reset, timeout of the kernel, refused: s->error holds the (positive)
-                         errno. Nothing follows; the owner closes. */
+                         errno; EPROTO: stream_tls() knows more. Nothing follows; the owner
+                         closes. */
 };
 
 enum { STREAM_READ_MAX = 64 * 1024, STREAM_LINGER_MS = 2000 };
@@ -37,9 +40,11 @@ struct stream {
     bool paused;
     bool connecting;
     bool eof;
-    bool closing;  /* stream_finish() was called */
-    bool finished; /* the sending side is closed */
-    bool *gone;    /* set when the stream is closed during an event */
+    bool closing;    /* stream_finish() was called */
+    bool finished;   /* the sending side is closed */
+    bool securing;   /* the handshake is under way: nothing is read or written but that */
+    struct tls *tls; /* NULL: in the clear */
+    bool *gone;      /* set when the stream is closed during an event */
     size_t read_len;
     int error;
     struct net_address peer;
@@ -74,5 +79,13 @@ void stream_finish(struct stream *s);
 void stream_close(struct stream *s);
 
 bool stream_is_open(const struct stream *s);
+
+/* Begins TLS: STREAM_SECURED or STREAM_FAILED follows. `out` must have left. What came in the
+ * clear and was not consumed is dropped: nobody knows who said it (RFC 3207 4.2). `name`: the host
+ * that a client asks for. The context is borrowed until the stream is closed. */
+void stream_start_tls(struct stream *s, struct tls_context *context, struct slice name);
+
+/* NULL: the stream is in the clear. */
+const struct tls *stream_tls(const struct stream *s);
 
 #endif

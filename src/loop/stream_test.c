@@ -99,6 +99,7 @@ static void on_event(struct stream *s, enum stream_event event)
             stream_resume(s);
         feed(e);
         break;
+    case STREAM_SECURED: /* tls_test.c */
     case STREAM_FAILED: break;
     }
 }

@@ -391,7 +391,8 @@ static void on_stream(struct stream *stream, enum stream_event event)
             tell_broken(s, SLICE("lost connection"));
         session_drop(s);
         return;
-    case STREAM_CONNECTED: return;
+    case STREAM_CONNECTED:
+    case STREAM_SECURED: return;
     }
 }
 

@@ -364,6 +364,7 @@ static void on_stream(struct stream *stream, enum stream_event event)
         (void)pump(c);
         return;
     case STREAM_CONNECTED:
+    case STREAM_SECURED:
     case STREAM_DRAINED: (void)pump(c); return;
     case STREAM_EOF:
     case STREAM_FAILED:
