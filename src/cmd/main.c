@@ -18,6 +18,7 @@ static const struct command {
     {"dev",   cmd_dev,   "the mail system on this machine, with an inbox for everybody"},
     {"serve", cmd_serve, "the mail system: serve -c FILE"                              },
     {"send",  cmd_send,  "compose and send a mail, or send a file"                     },
+    {"bench", cmd_bench, "load for any mail server, and a ledger of what became of it" },
     {"role",  cmd_role,  NULL                                                          },
 };
 

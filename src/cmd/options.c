@@ -36,7 +36,8 @@ static bool set(const struct option *o, const char *value)
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)o->target = true; return true;
     case OPTION_TEXT: *(const char **)o->target = value; return true;
-    case OPTION_LIST: {
+    case OPTION_LIST:
+    case OPTION_WORDS: {
         struct option_list *list = o->target;
 
         if (list->count == OPTION_LIST_MAX)
@@ -50,6 +51,8 @@ static bool set(const struct option *o, const char *value)
 
 static bool names(const struct option *o, struct slice word)
 {
+    if (o->kind == OPTION_WORDS)
+        return !slice_starts(word, SLICE("-"));
     return slice_equal(word, slice_of(o->name)) ||
            (o->brief != NULL && slice_equal(word, slice_of(o->brief)));
 }
@@ -91,6 +94,8 @@ enum options_result options_parse(const struct usage *u, int argc, char **argv)
             return wrong(u, "there is no option", argv[i]);
         if (o->kind == OPTION_FLAG && value != NULL)
             return wrong(u, "no value belongs to", o->name);
+        if (o->kind == OPTION_WORDS)
+            value = argv[i];
         if (o->kind != OPTION_FLAG && value == NULL) {
             if (i + 1 == argc)
                 return wrong(u, "a value is missing after", argv[i]);

@@ -7,9 +7,10 @@
 #include "base/slice.h"
 
 enum option_kind {
-    OPTION_FLAG, /* target: bool, set to true */
-    OPTION_TEXT, /* target: const char *, the last one given wins */
-    OPTION_LIST, /* target: struct option_list, all in order */
+    OPTION_FLAG,  /* target: bool, set to true */
+    OPTION_TEXT,  /* target: const char *, the last one given wins */
+    OPTION_LIST,  /* target: struct option_list, all in order */
+    OPTION_WORDS, /* the same, of bare words; the name is what --help calls them: "LEDGER..." */
 };
 
 struct option {
@@ -46,7 +47,7 @@ enum options_result {
 };
 
 /* "--name value", "--name=value", "-c value". "--" and anything that is no option end with an
- * error: no command here takes bare words. Values point into argv. */
+ * error, bare words too unless the table has a row for them. Values point into argv. */
 enum options_result options_parse(const struct usage *usage, int argc, char **argv);
 
 #endif

@@ -7,6 +7,8 @@
  */
 #include "cmd/send_content.h"
 
+#include "cmd/open_path.h"
+
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/random.h"
@@ -49,23 +51,10 @@ static int cannot_read(const char *path, int code)
 static int open_file(const char *path, struct disk_file **out)
 {
     char real[PATH_MAX];
-    struct slice whole;
-    struct disk_dir *dir;
-    int code;
 
     if (realpath(path, real) == NULL)
         return -errno;
-    whole = slice_of(real);
-    size_t slash = slice_rfind(whole, '/');
-    if (slash + 1 >= whole.len)
-        return -EISDIR;
-    real[slash] = '\0';
-    code = disk_dir_open(disk_real(), slash == 0 ? "/" : real, &dir);
-    if (code < 0)
-        return code;
-    code = disk_open(dir, real + slash + 1, DISK_READ, 0, out);
-    disk_dir_close(dir);
-    return code;
+    return open_path(real, DISK_READ, 0, out);
 }
 
 static int read_stdin(struct buf *out)

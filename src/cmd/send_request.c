@@ -6,6 +6,8 @@
  */
 #include "cmd/send_request.h"
 
+#include "cmd/host_port.h"
+
 #include "wire/chars.h"
 
 #include <limits.h>
@@ -129,34 +131,15 @@ static int parse_all_rcpts(struct send_request *r)
 
 static int parse_server(struct send_request *r)
 {
-    struct slice host = r->server_text, port_text = SLICE("25");
-    size_t colon = slice_rfind(host, ':');
-    struct cursor c;
-    uint64_t port;
-    unsigned char *ip = r->server.ip;
-
-    /* One colon, or one behind a bracket, separates the port; others are IPv6. */
-    if (colon < host.len && (slice_find(host, ':') == colon || host.data[colon - 1] == ']')) {
-        port_text = slice_skip(host, colon + 1);
-        host = slice_head(host, colon);
-    }
-    c = (struct cursor){port_text};
-    if (!take_number(&c, &port) || !cursor_at_end(&c) || port == 0 || port > UINT16_MAX)
+    switch (host_port_parse(r->server_text, 25, &r->server)) {
+    case HOST_PORT_OK: return 0;
+    case HOST_PORT_NO_PORT:
         return send_wrong(EX_USAGE, "--server '%s' has no port from 1 to 65535", r->options.server);
-    r->server.port = (uint16_t)port;
-    if (slice_starts(host, SLICE("[")) && slice_ends(host, SLICE("]")))
-        host = slice_skip(slice_head(host, host.len - 1), 1);
-    if (slice_equal_nocase(host, SLICE("localhost")))
-        host = SLICE("127.0.0.1");
-    if (ipv4_parse(host, ip + 12)) {
-        ip[10] = ip[11] = 0xff;
-        return 0;
+    case HOST_PORT_NO_ADDRESS: break;
     }
-    if (ipv6_parse(host, ip))
-        return 0;
-    return send_wrong(
-        EX_NOHOST, "cannot look up '%.*s': this version connects to localhost and to IP addresses",
-        SLICE_PRINTF(host));
+    return send_wrong(EX_NOHOST,
+                      "cannot look up '%s': this version connects to localhost and to IP addresses",
+                      r->options.server);
 }
 
 /* This machine's name, if it is one that may follow EHLO. */

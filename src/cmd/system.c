@@ -3,10 +3,11 @@
  */
 #include "cmd/system.h"
 
+#include "cmd/open_path.h"
+
 #include "base/disk.h"
 #include "base/memory.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -47,34 +48,10 @@ static unsigned receivers_for_machine(void)
     return cores < RECEIVERS_MAX ? (unsigned)cores : RECEIVERS_MAX;
 }
 
-/* The file's folder is where our reading begins; "-c mail.conf" means the present one. */
-static int open_file(const char *path, struct disk_file **out)
-{
-    char folder[PATH_MAX] = ".";
-    struct slice whole = slice_of(path);
-    size_t cut = slice_rfind(whole, '/');
-    const char *name = path;
-    struct disk_dir *dir;
-
-    if (cut >= sizeof(folder) - 1 && cut != whole.len)
-        return -1;
-    if (cut != whole.len) {
-        memcpy(folder, path, cut + 1);
-        folder[cut + 1] = '\0';
-        name = path + cut + 1;
-    }
-    int code = disk_dir_open(disk_real(), folder, &dir);
-    if (code < 0)
-        return code;
-    code = disk_open(dir, name, DISK_READ, 0, out);
-    disk_dir_close(dir);
-    return code;
-}
-
 static int read_text(const char *path, struct buf *text)
 {
     struct disk_file *file;
-    int code = open_file(path, &file);
+    int code = open_path(path, DISK_READ, 0, &file);
 
     if (code < 0)
         return code;
