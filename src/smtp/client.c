@@ -180,7 +180,9 @@ static bool is_leaving(const struct client *c)
 
 void client_fail(struct client *c, enum client_failure why)
 {
-    enum step step = c->state == CLIENT_IN_BODY ? STEP_DOT : awaited(c);
+    enum step step = c->state == CLIENT_IN_BODY    ? STEP_DOT
+                     : c->state == CLIENT_SECURING ? STEP_STARTTLS
+                                                   : awaited(c);
     struct slice name = step_name(step);
     struct client_outcome outcome = {
         .verdict = failures[why].verdict, .step = step, .enhanced = failures[why].enhanced};

@@ -1,0 +1,70 @@
+/*
+ * remote.h - one connection to a mail server: what carries bytes between the client engine and a
+ * stream, keeps its deadlines and starts TLS. For relaying, LMTP and the commands that send.
+ *
+ * The owner gives messages when the server is ready for one and is told what became of each.
+ */
+#ifndef ROLES_REMOTE_H
+#define ROLES_REMOTE_H
+
+#include "loop/stream.h"
+#include "smtp/client.h"
+
+enum remote_event {
+    REMOTE_READY, /* for a message: greeted, or outcomes of the last one are final. remote_send(),
+                     remote_quit(), or neither: then it idles, without a deadline */
+    REMOTE_OVER,  /* outcomes of the message, if there was one, are final; nothing follows */
+};
+
+enum remote_piece { REMOTE_PIECE, REMOTE_END, REMOTE_UNREADABLE };
+
+struct remote;
+
+struct remote_owner {
+    /* May close the remote and free what embeds it. */
+    void (*on_event)(struct remote *r, enum remote_event event);
+    /* The next piece of the message, at most CLIENT_PIECE_MAX bytes, borrowed until the next call.
+     */
+    enum remote_piece (*next_piece)(struct remote *r, struct slice *piece);
+    /* Something may have been said or heard: for who shows the dialog. NULL: nobody does. */
+    void (*on_dialog)(struct remote *r);
+};
+
+/* All zero but for what the caller sets; borrowed until remote_close(). */
+struct remote_options {
+    struct client_settings client;
+    struct tls_context *tls;     /* NULL: client.tls must be CLIENT_TLS_NEVER */
+    struct slice tls_name;       /* the host to ask for */
+    bool implicit_tls;           /* from the first byte on */
+    uint64_t connect_timeout_ms; /* until the connection stands */
+};
+
+struct remote {
+    struct loop *loop;
+    const struct remote_owner *owner;
+    const struct remote_options *options;
+    struct stream stream;
+    struct timer timer;
+    struct client *client;
+    uint64_t waits;    /* client_waits() that the timer was set for */
+    int connect_error; /* negative errno: no connection was made, the client was not asked */
+    bool connected;
+    bool idle; /* the server waits for us */
+    bool over;
+    bool *gone;
+};
+
+/* Begins to connect; events follow, none from inside this call. The caller may look at client and
+ * connect_error, and nothing else. */
+void remote_open(struct remote *r, struct loop *loop, const struct net_address *to,
+                 const struct remote_options *options, const struct remote_owner *owner);
+
+/* Before the first event (then also a server that refuses to talk decides over its recipients), or
+ * at REMOTE_READY. */
+void remote_send(struct remote *r, const struct client_message *message);
+void remote_quit(struct remote *r);
+
+/* Safe inside on_event. What was not finished stays undecided. */
+void remote_close(struct remote *r);
+
+#endif
