@@ -103,9 +103,9 @@ void arrivals_entry_done(struct arrivals *a, struct queue_entry *e)
 void arrivals_entry_lost(struct arrivals *a, struct queue_entry *e)
 {
     damaged(e->segment, -EBADMSG, "read all of");
-    e->open = 0;
+    entry_abandon(e);
     e->body_file = false; /* it is kept too */
-    if (e->unsynced == 0)
+    if (entry_is_over(e))
         arrivals_entry_done(a, e);
 }
 
@@ -123,7 +123,7 @@ static void index_entry(struct arrivals *a, struct in_segment *s, uint64_t id, u
     if (e->open == 0)
         return; /* it goes when its outcomes are durable (once more) */
     a->count++;
-    index_put(a->index, e);
+    index_set(a->index, e);
 }
 
 static void index_message(struct arrivals *a, struct in_segment *s, const struct record *record)

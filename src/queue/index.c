@@ -1,8 +1,8 @@
 /*
  * index.c - what is queued, by time.
  *
- * A binary heap: a claim and a release cost O(log n) and a few pointers per message. Nothing is
- * ever removed from its middle, because a message changes only while it is claimed.
+ * A binary heap: a claim and a release cost O(log n) and a few pointers per message. An entry knows
+ * its place, because one whose recipients go different ways changes while others of them wait.
  */
 #include "queue/index.h"
 
@@ -39,10 +39,23 @@ struct rcpt_entry *entry_rcpts(struct queue_entry *e)
 
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt)
 {
-    if (rcpt >= e->rcpt_count || entry_rcpts(e)[rcpt].state != RCPT_OPEN)
+    if (rcpt >= e->rcpt_count || entry_rcpts(e)[rcpt].state == RCPT_WRITTEN)
         return;
     entry_rcpts(e)[rcpt].state = RCPT_WRITTEN;
     e->open--;
+}
+
+void entry_abandon(struct queue_entry *e)
+{
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (entry_rcpts(e)[i].state != RCPT_TAKEN)
+            entry_close_rcpt(e, i);
+    }
+}
+
+bool entry_is_over(const struct queue_entry *e)
+{
+    return e->open == 0 && e->unsynced == 0 && e->claims == 0 && e->parks == 0;
 }
 
 void index_done(struct queue_index *index)
@@ -51,11 +64,17 @@ void index_done(struct queue_index *index)
     *index = (struct queue_index){0};
 }
 
+static void put_at(struct queue_index *index, size_t at, struct queue_entry *e)
+{
+    index->heap[at] = e;
+    e->place = (uint32_t)at;
+}
+
 static void sift_up(struct queue_index *index, size_t at, struct queue_entry *e)
 {
     for (; at > 1 && index->heap[at / 2]->due_ms > e->due_ms; at /= 2)
-        index->heap[at] = index->heap[at / 2];
-    index->heap[at] = e;
+        put_at(index, at, index->heap[at / 2]);
+    put_at(index, at, e);
 }
 
 static void sift_down(struct queue_index *index, size_t at, struct queue_entry *e)
@@ -65,11 +84,39 @@ static void sift_down(struct queue_index *index, size_t at, struct queue_entry *
             child++;
         if (index->heap[child]->due_ms >= e->due_ms)
             break;
-        index->heap[at] = index->heap[child];
+        put_at(index, at, index->heap[child]);
     }
-    index->heap[at] = e;
+    put_at(index, at, e);
 }
 
+/* The place is to be filled anew by e, whose time may have changed either way. */
+static void settle(struct queue_index *index, size_t at, struct queue_entry *e)
+{
+    if (at > 1 && index->heap[at / 2]->due_ms > e->due_ms)
+        sift_up(index, at, e);
+    else
+        sift_down(index, at, e);
+}
+
+static void take_out(struct queue_index *index, struct queue_entry *e)
+{
+    size_t at = e->place;
+    struct queue_entry *last = index->heap[index->count--];
+
+    e->place = 0;
+    if (last != e)
+        settle(index, at, last);
+}
+
+static void make_room(struct queue_index *index)
+{
+    if (index->count + 1 < index->cap)
+        return;
+    index->cap = index->cap == 0 ? 64 : index->cap * 2;
+    index->heap = memory_resize(index->heap, index->cap * sizeof(struct queue_entry *));
+}
+
+/* UINT64_MAX: nobody waits for a time. */
 static uint64_t earliest(struct queue_entry *e)
 {
     const struct rcpt_entry *rcpts = entry_rcpts(e);
@@ -82,24 +129,26 @@ static uint64_t earliest(struct queue_entry *e)
     return at;
 }
 
-void index_put(struct queue_index *index, struct queue_entry *e)
+void index_set(struct queue_index *index, struct queue_entry *e)
 {
-    assert(e->open > 0);
-    if (index->count + 1 >= index->cap) {
-        index->cap = index->cap == 0 ? 64 : index->cap * 2;
-        index->heap = memory_resize(index->heap, index->cap * sizeof(struct queue_entry *));
-    }
     e->due_ms = earliest(e);
-    sift_up(index, ++index->count, e);
+    if (e->due_ms == UINT64_MAX) {
+        if (e->place != 0)
+            take_out(index, e);
+    } else if (e->place != 0) {
+        settle(index, e->place, e);
+    } else {
+        make_room(index);
+        sift_up(index, ++index->count, e);
+    }
 }
 
 struct queue_entry *index_take(struct queue_index *index, uint64_t now_ms)
 {
     if (index->count == 0 || index->heap[1]->due_ms > now_ms)
         return NULL;
-    struct queue_entry *first = index->heap[1], *last = index->heap[index->count--];
-    if (index->count > 0)
-        sift_down(index, 1, last);
+    struct queue_entry *first = index->heap[1];
+    take_out(index, first);
     return first;
 }
 

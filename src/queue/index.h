@@ -1,8 +1,8 @@
 /*
- * index.h - what is queued, by time: one small entry per message, in memory.
+ * index.h - what is queued: one small entry per message, in memory, ordered by time.
  *
- * An entry is in the heap while it waits and out of it while it is claimed. Everything else
- * about a message is read from its record when it is needed.
+ * An entry is in the heap while one of its recipients waits for its time. Everything else about a
+ * message is read from its record when it is needed.
  */
 #ifndef QUEUE_INDEX_H
 #define QUEUE_INDEX_H
@@ -15,11 +15,14 @@ struct in_segment;
 
 enum rcpt_state {
     RCPT_OPEN,    /* to be tried at due_ms */
-    RCPT_WRITTEN, /* has an outcome, not yet durable */
+    RCPT_PARKED,  /* waits in a lane until that one is claimed */
+    RCPT_TAKEN,   /* claimed */
+    RCPT_WRITTEN, /* has an outcome, perhaps not yet durable */
 };
 
 struct rcpt_entry {
     uint64_t due_ms;
+    uint32_t lane; /* RCPT_PARKED: its number */
     uint16_t attempts;
     uint8_t state; /* enum rcpt_state */
 };
@@ -29,13 +32,15 @@ struct queue_entry {
     struct in_segment *segment;
     uint64_t id;
     uint64_t offset;         /* of its record */
-    uint64_t due_ms;         /* the earliest open recipient's */
+    uint64_t due_ms;         /* the earliest open recipient's, while it is in the heap */
     struct rcpt_entry *many; /* NULL: one recipient, held in `one` */
     struct rcpt_entry one;
     uint32_t rcpt_count;
     uint32_t open;     /* recipients without an outcome */
     uint32_t unsynced; /* outcomes that are not yet durable */
-    bool claimed;
+    uint32_t place;    /* in the heap; 0: not in it */
+    uint32_t claims;   /* that are not released */
+    uint32_t parks;    /* nodes of lanes that point here */
     bool body_file;
     bool repeat;
 };
@@ -48,8 +53,14 @@ void entry_free(struct queue_entry *e);
 
 struct rcpt_entry *entry_rcpts(struct queue_entry *e);
 
-/* A recipient of an earlier life has a durable outcome. */
+/* The recipient has an outcome. Harmless when it had one, or there is no such recipient. */
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);
+
+/* Takes away every recipient that is not claimed. */
+void entry_abandon(struct queue_entry *e);
+
+/* Nobody needs it or points to it any more. */
+bool entry_is_over(const struct queue_entry *e);
 
 struct queue_index {
     struct queue_entry **heap; /* from 1: children of n are 2n and 2n + 1 */
@@ -59,8 +70,9 @@ struct queue_index {
 
 void index_done(struct queue_index *index); /* the entries are the caller's */
 
-/* Recomputes when it is due and puts it in. It must have an open recipient. */
-void index_put(struct queue_index *index, struct queue_entry *e);
+/* Recomputes when it is due: puts it in, moves it, or takes it out when no recipient waits for
+ * its time. */
+void index_set(struct queue_index *index, struct queue_entry *e);
 
 /* Takes out the one that is due longest; NULL when none is. */
 struct queue_entry *index_take(struct queue_index *index, uint64_t now_ms);

@@ -226,10 +226,10 @@ static void put_off(struct queue *q, struct queue_entry *e, uint64_t until_ms)
     struct rcpt_entry *rcpts = entry_rcpts(e);
 
     for (uint32_t i = 0; i < e->rcpt_count; i++) {
-        if (rcpts[i].due_ms < until_ms)
+        if (rcpts[i].state == RCPT_OPEN && rcpts[i].due_ms < until_ms)
             rcpts[i].due_ms = until_ms;
     }
-    index_put(&q->index, e);
+    index_set(&q->index, e);
 }
 
 static enum load open_message(struct queue *q, struct queue_message *m)
@@ -244,43 +244,182 @@ static enum load open_message(struct queue *q, struct queue_message *m)
     return result;
 }
 
-static void fill_rcpts(struct queue_message *m, uint64_t now_ms)
+/* The recipients that a claim is about: those of a lane, or those that are due. */
+struct choice {
+    const struct queue_lane *lane; /* NULL: by time */
+    uint64_t now_ms;
+};
+
+static bool is_chosen(const struct rcpt_entry *r, const struct choice *choice)
 {
-    const struct rcpt_entry *rcpts = entry_rcpts(m->entry);
+    if (choice->lane != NULL)
+        return r->state == RCPT_PARKED && r->lane == choice->lane->number;
+    return r->state == RCPT_OPEN && r->due_ms <= choice->now_ms;
+}
+
+static void take_rcpts(struct queue_message *m, const struct choice *choice)
+{
+    struct rcpt_entry *rcpts = entry_rcpts(m->entry);
     uint32_t count = m->entry->rcpt_count;
 
     m->rcpts = ARENA_ARRAY(&m->arena, struct queue_rcpt, count);
     for (uint32_t i = 0; i < count; i++) {
-        m->rcpts[i].due = rcpts[i].state == RCPT_OPEN && rcpts[i].due_ms <= now_ms;
         m->rcpts[i].attempts = rcpts[i].attempts;
+        m->rcpts[i].due = is_chosen(&rcpts[i], choice);
+        if (m->rcpts[i].due)
+            rcpts[i].state = RCPT_TAKEN;
     }
+    m->entry->claims++;
+}
+
+static void drop_if_over(struct queue *q, struct queue_entry *e)
+{
+    if (entry_is_over(e))
+        arrivals_entry_done(&q->arrivals, e);
+}
+
+/* What was parked waits for its time again. */
+static void unpark(struct queue_entry *e, const struct queue_lane *lane)
+{
+    struct rcpt_entry *rcpts = entry_rcpts(e);
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (rcpts[i].state == RCPT_PARKED && rcpts[i].lane == lane->number)
+            rcpts[i].state = RCPT_OPEN;
+    }
+}
+
+/* Its record is not whole any more. Who has claimed it still does what he can. */
+static void lose(struct queue *q, struct queue_entry *e)
+{
+    entry_abandon(e);
+    index_set(&q->index, e);
+    if (e->claims == 0)
+        q->removed++;
+    arrivals_entry_lost(&q->arrivals, e);
+}
+
+/* Reads the message; NULL when that cannot be: then it was put off, or is lost. */
+static struct queue_message *claim(struct queue *q, struct queue_entry *e,
+                                   const struct choice *choice)
+{
+    struct queue_message *m = MEMORY_NEW(struct queue_message);
+
+    m->entry = e;
+    m->repeat = e->repeat;
+    enum load result = open_message(q, m);
+    if (result == LOADED) {
+        take_rcpts(m, choice);
+        return m;
+    }
+    message_free(m);
+    if (choice->lane != NULL)
+        unpark(e, choice->lane);
+    switch (result) {
+    case LOADED: break;
+    case SCARCE: put_off(q, e, choice->now_ms + SCARCE_RETRY_MS); break;
+    case NOT_NOW: put_off(q, e, choice->now_ms + UNREADABLE_RETRY_MS); break;
+    case LOST: lose(q, e); break;
+    }
+    return NULL;
 }
 
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
 {
+    struct choice choice = {.now_ms = now_ms};
+    struct queue_message *m = NULL;
     struct queue_entry *e;
 
-    while ((e = index_take(&q->index, now_ms)) != NULL) {
-        struct queue_message *m = MEMORY_NEW(struct queue_message);
-
-        m->entry = e;
-        m->repeat = e->repeat;
-        switch (open_message(q, m)) {
-        case LOADED:
-            fill_rcpts(m, now_ms);
-            e->claimed = true;
-            return m;
-        case SCARCE: put_off(q, e, now_ms + SCARCE_RETRY_MS); break;
-        case NOT_NOW: put_off(q, e, now_ms + UNREADABLE_RETRY_MS); break;
-        case LOST:
-            q->removed++;
-            arrivals_entry_lost(&q->arrivals, e);
-            break;
-        }
-        message_free(m);
-    }
-    return NULL;
+    while (m == NULL && (e = index_take(&q->index, now_ms)) != NULL)
+        m = claim(q, e, &choice);
+    return m;
 }
+
+/* --- lanes --- */
+
+/* One message that waits in a lane, whatever number of its recipients. */
+struct parked {
+    struct list link;
+    struct queue_entry *entry;
+};
+
+void queue_lane_init(struct queue_lane *lane, uint32_t number)
+{
+    list_init(&lane->parked);
+    lane->number = number;
+}
+
+bool queue_lane_is_empty(const struct queue_lane *lane)
+{
+    return list_empty(&lane->parked);
+}
+
+void queue_park(struct queue *q, struct queue_message *m, unsigned rcpt, struct queue_lane *lane)
+{
+    struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
+    struct parked *last = LIST_ENTRY(lane->parked.prev, struct parked, link);
+
+    (void)q;
+    assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
+    m->rcpts[rcpt].due = false;
+    r->state = RCPT_PARKED;
+    r->lane = lane->number;
+    if (!list_empty(&lane->parked) && last->entry == m->entry)
+        return; /* it stands there with another recipient */
+    struct parked *node = MEMORY_NEW(struct parked);
+    node->entry = m->entry;
+    m->entry->parks++;
+    list_append(&lane->parked, &node->link);
+}
+
+static struct queue_entry *take_first(struct queue_lane *lane)
+{
+    struct parked *first = LIST_ENTRY(lane->parked.next, struct parked, link);
+    struct queue_entry *e = first->entry;
+
+    list_remove(&first->link);
+    memory_free(first);
+    e->parks--;
+    return e;
+}
+
+static bool waits_in(struct queue_entry *e, const struct choice *choice)
+{
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (is_chosen(&entry_rcpts(e)[i], choice))
+            return true;
+    }
+    return false;
+}
+
+struct queue_message *queue_claim_lane(struct queue *q, struct queue_lane *lane, uint64_t now_ms)
+{
+    struct choice choice = {lane, now_ms};
+    struct queue_message *m = NULL;
+
+    while (m == NULL && !list_empty(&lane->parked)) {
+        struct queue_entry *e = take_first(lane);
+
+        if (waits_in(e, &choice))
+            m = claim(q, e, &choice);
+        else
+            drop_if_over(q, e);
+    }
+    return m;
+}
+
+void queue_lane_done(struct queue *q, struct queue_lane *lane)
+{
+    while (!list_empty(&lane->parked)) {
+        struct queue_entry *e = take_first(lane);
+
+        unpark(e, lane);
+        index_set(&q->index, e);
+        drop_if_over(q, e);
+    }
+}
+
+/* --- what became of it --- */
 
 void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
                    enum queue_outcome outcome, struct slice text)
@@ -292,7 +431,7 @@ void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
                                     .outcome = (uint8_t)outcome,
                                     .text = text};
 
-    assert(rcpt < e->rcpt_count && entry_rcpts(e)[rcpt].state == RCPT_OPEN);
+    assert(rcpt < e->rcpt_count && m->rcpts[rcpt].due);
     entry_close_rcpt(e, rcpt);
     m->rcpts[rcpt].due = false;
     outcome_add(q->outcomes, e, &e->segment->refs, &record);
@@ -303,34 +442,36 @@ void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt, uint64
     struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
 
     (void)q;
-    assert(rcpt < m->entry->rcpt_count && r->state == RCPT_OPEN);
+    assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
+    r->state = RCPT_OPEN;
     r->due_ms = retry_at_ms;
     if (r->attempts < UINT16_MAX)
         r->attempts++;
     m->rcpts[rcpt].due = false;
 }
 
-static void done_when_durable(struct queue *q, struct queue_entry *e)
+static void give_back_rcpts(struct queue_message *m)
 {
-    if (!e->claimed && e->open == 0 && e->unsynced == 0)
-        arrivals_entry_done(&q->arrivals, e);
+    for (uint32_t i = 0; i < m->entry->rcpt_count; i++) {
+        if (m->rcpts[i].due)
+            entry_rcpts(m->entry)[i].state = RCPT_OPEN;
+    }
 }
 
 bool queue_release(struct queue *q, struct queue_message *m)
 {
     struct queue_entry *e = m->entry;
-    bool finished = e->open == 0;
 
-    e->claimed = false;
-    e->repeat = m->repeat;
+    give_back_rcpts(m);
+    e->claims--;
+    e->repeat = e->repeat || m->repeat;
     arrivals_unuse(e->segment);
     message_free(m);
-    if (finished) {
+    index_set(&q->index, e);
+    bool finished = e->open == 0 && e->claims == 0;
+    if (finished)
         q->removed++;
-        done_when_durable(q, e);
-    } else {
-        index_put(&q->index, e);
-    }
+    drop_if_over(q, e);
     return finished;
 }
 
@@ -361,7 +502,7 @@ void queue_collect(struct queue *q)
     struct queue_entry *e;
 
     while ((e = outcomes_next_durable(q->outcomes)) != NULL)
-        done_when_durable(q, e);
+        drop_if_over(q, e);
     arrivals_remove(&q->arrivals);
     outcomes_free_segments(q->outcomes);
 }

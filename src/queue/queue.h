@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/disk.h"
+#include "base/list.h"
 #include "base/random.h"
 #include "base/worker.h"
 #include "mail/envelope.h"
@@ -88,8 +89,28 @@ void queue_receiver_ended(struct queue *q, unsigned receiver);
 /* Receivers 0 to count - 1 live or will; what another one left behind is read now. Blocks. */
 void queue_receivers_are(struct queue *q, unsigned count);
 
-/* The message that is due longest, or NULL. A claimed one is not claimed again until released. */
+/* The message that is due longest, or NULL. The recipients that it holds as due are not claimed
+ * again until it is released; others of the message may be, at the same time. */
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
+
+/* A lane is a line of recipients that wait for something else than their time: for room at their
+ * destination. The caller's; it must be emptied (queue_lane_done) before queue_close(). */
+struct queue_lane {
+    struct list parked;
+    uint32_t number; /* the caller's, unique among lanes in use */
+};
+
+void queue_lane_init(struct queue_lane *lane, uint32_t number);
+bool queue_lane_is_empty(const struct queue_lane *lane);
+
+/* This due recipient of a claimed message goes to the end of the lane. */
+void queue_park(struct queue *q, struct queue_message *m, unsigned rcpt, struct queue_lane *lane);
+
+/* The first message of the lane, holding its recipients of this lane as due; NULL: none left. */
+struct queue_message *queue_claim_lane(struct queue *q, struct queue_lane *lane, uint64_t now_ms);
+
+/* Who is still parked is due at once. */
+void queue_lane_done(struct queue *q, struct queue_lane *lane);
 
 /* A recipient's final outcome; `text` (copied) says why. Call after the delivery is durable. */
 void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,

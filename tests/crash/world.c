@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3 };
+enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3, LANES = 2 };
 
 struct message {
     uint64_t id;
@@ -57,6 +57,8 @@ struct world {
     struct message messages[MESSAGES_MAX];
     unsigned count;
     const char *broken;
+    struct queue_lane lanes[LANES];
+    struct queue_message *held; /* a claim that takes its time, while others come and go */
 };
 
 static uint64_t draw(struct world *w, uint64_t below)
@@ -252,23 +254,61 @@ static void work_on(struct world *w, struct queue_message *got, struct message *
     }
 }
 
-static void claim_one(struct world *w)
+/* Some go to a lane first, as if their destination had no room. */
+static void park_some(struct world *w, struct queue_message *got)
 {
-    struct queue_message *got;
+    for (unsigned i = 0; i < got->envelope.rcpt_count; i++) {
+        if (got->rcpts[i].due && draw(w, 4) == 0)
+            queue_park(w->out, got, i, &w->lanes[draw(w, LANES)]);
+    }
+}
 
-    if (w->out == NULL)
-        return;
-    got = queue_claim(w->out, clock_monotonic_ms(&w->clock.clock));
-    if (got == NULL)
-        return;
+static void finish(struct world *w, struct queue_message *got)
+{
     struct message *m = find_message(w, got->envelope.id);
+
     if (m == NULL) {
         broken(w, "a message that nobody put");
     } else {
         check_content(w, got, m);
-        work_on(w, got, m);
+        if (draw(w, 8) > 0) /* else an attempt that came to nothing */
+            work_on(w, got, m);
     }
     (void)queue_release(w->out, got);
+}
+
+static void finish_held(struct world *w)
+{
+    struct queue_message *got = w->held;
+
+    w->held = NULL;
+    if (got != NULL)
+        finish(w, got);
+}
+
+static void claim_one(struct world *w)
+{
+    uint64_t now = clock_monotonic_ms(&w->clock.clock);
+    uint64_t way = draw(w, LANES + 2);
+    struct queue_message *got;
+
+    if (w->out == NULL)
+        return;
+    if (w->held != NULL && draw(w, 3) == 0)
+        finish_held(w);
+    if (way < LANES) {
+        got = queue_claim_lane(w->out, &w->lanes[way], now);
+    } else {
+        got = queue_claim(w->out, now);
+        if (got != NULL)
+            park_some(w, got);
+    }
+    if (got == NULL)
+        return;
+    if (w->held == NULL && draw(w, 4) == 0)
+        w->held = got;
+    else
+        finish(w, got);
 }
 
 static void late_deliveries(struct world *w)
@@ -345,6 +385,8 @@ static void start_courier(struct world *w)
 
     if (w->out != NULL || queue_open(&o, &w->out) < 0)
         return;
+    for (uint32_t i = 0; i < LANES; i++)
+        queue_lane_init(&w->lanes[i], i);
     queue_receivers_are(w->out, RECEIVERS);
     for (unsigned r = 0; r < RECEIVERS; r++)
         publish(w, r);
@@ -354,6 +396,11 @@ static void kill_courier(struct world *w)
 {
     if (w->out == NULL)
         return;
+    if (w->held != NULL)
+        (void)queue_release(w->out, w->held);
+    w->held = NULL;
+    for (unsigned i = 0; i < LANES; i++)
+        queue_lane_done(w->out, &w->lanes[i]);
     queue_close(w->out);
     w->out = NULL;
     for (unsigned i = 0; i < w->count; i++)
@@ -528,6 +575,11 @@ static void step(struct world *w)
     bury_the_broken(w);
 }
 
+static bool is_dry(const struct world *w)
+{
+    return w->held == NULL && w->out != NULL && queue_count(w->out) == 0 && !queue_busy(w->out);
+}
+
 /* Everything that can still happen happens, with the power on. */
 static void run_dry(struct world *w)
 {
@@ -537,6 +589,11 @@ static void run_dry(struct world *w)
     for (unsigned round = 0; round < 3 * MESSAGES_MAX; round++) {
         bury_the_broken(w);
         calm_round(w);
+    }
+    for (unsigned round = 0; round < 9 * MESSAGES_MAX && !is_dry(w); round++) {
+        calm_round(w);
+        if (w->out != NULL)
+            finish_held(w);
     }
 }
 
