@@ -69,7 +69,7 @@ static struct slice rcpt_of(struct walk *w, struct slice below)
 static int read_mail(struct walk *w, const char *name, uint64_t *mtime_us)
 {
     struct disk_stat stat;
-    struct disk_file *file;
+    struct disk_file *file = NULL;
     uint64_t offset = 0;
     int64_t count;
     int code = disk_stat(w->mails_dir, name, &stat);
