@@ -35,11 +35,13 @@ struct world {
     bool done;
 };
 
-static const struct address ann = {ADDRESS_MAILBOX, SLICE_INIT("ann"), SLICE_INIT("a.example"),
-                                   false};
 static const struct address bob = {ADDRESS_MAILBOX, SLICE_INIT("bob"), SLICE_INIT("b.example"),
                                    false};
-static const struct client_message message = {.sender = ann, .rcpts = &bob, .rcpt_count = 1};
+static const struct client_message message = {
+    .sender = {ADDRESS_MAILBOX, SLICE_INIT("ann"), SLICE_INIT("a.example"), false},
+    .rcpts = &bob,
+    .rcpt_count = 1
+};
 
 static struct world *world_of(struct remote *r)
 {
