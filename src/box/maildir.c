@@ -26,6 +26,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -222,8 +223,9 @@ struct work {
     struct mailbox *box;
     struct disk_file *file;
     enum stage stage;
+    int was_read; /* 1: a reader has it, 0: to be delivered, or a negative errno */
     char tmp_name[NAME_MAX_LEN + 1];
-    char name[NAME_MAX_LEN + 1];
+    char name[NAME_MAX_LEN + 1]; /* in new; of the former delivery, while that is looked for */
 };
 
 /* An administrator may like hidden folders; names from outside were made safe before. */
@@ -315,48 +317,93 @@ static struct mailbox *mailbox_get(struct mailbox **boxes, struct arena *arena,
     return box;
 }
 
-/* Looking for a delivery that may have happened */
+/* Looking for deliveries that may have happened. A mailbox may hold a hundred thousand mails and
+ * hundreds may wait for it after a crash, so it is read once for all of a batch. */
 
 struct search {
-    struct slice base;
-    bool found;
-    char name[NAME_MAX_LEN + 1];
+    struct work **works; /* by base name */
+    size_t count;
 };
 
-/* "base", "base,S=1", "base,S=1:2,S", "base:2,". */
-static bool search_each(void *ctx, struct slice name)
+static int compare_bases(const void *a, const void *b)
 {
-    struct search *s = ctx;
-    struct slice rest = slice_skip(name, s->base.len);
+    const struct work *const *x = a, *const *y = b;
 
-    if (name.len > NAME_MAX_LEN || !slice_starts(name, s->base) ||
-        (rest.len > 0 && rest.data[0] != ',' && rest.data[0] != ':'))
-        return true;
-    s->found = true;
-    (void)snprintf(s->name, sizeof(s->name), "%.*s", SLICE_PRINTF(name));
-    return false;
+    return slice_compare((*x)->d->name, (*y)->d->name);
 }
 
-static int search_in(struct search *s, struct disk_dir *dir)
+/* Whose delivery has the name "base", "base,S=1", "base,S=1:2,S" or "base:2,"; or NULL. */
+static struct work *search_match(const struct search *s, struct slice name)
 {
-    s->found = false;
-    return disk_dir_list(dir, search_each, s);
+    size_t low = 0, high = s->count;
+
+    while (low < high) { /* to behind the last base that is not above the name */
+        size_t middle = low + (high - low) / 2;
+
+        if (slice_compare(s->works[middle]->d->name, name) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0 || name.len > NAME_MAX_LEN)
+        return NULL;
+    struct work *w = s->works[low - 1];
+    struct slice rest = slice_skip(name, w->d->name.len);
+    bool ends = rest.len == 0 || rest.data[0] == ',' || rest.data[0] == ':';
+    return ends && slice_starts(name, w->d->name) ? w : NULL;
 }
 
-/* 1: a reader has it, 0: to be delivered, or a negative errno. Readers move files from new to cur,
- * so looking in this order cannot miss one. */
-static int delivery_was_read(const struct mailbox *box, struct slice base)
+static bool note_new(void *ctx, struct slice name)
 {
-    struct search search = {.base = base};
-    int code = search_in(&search, box->new);
+    struct work *w = search_match(ctx, name);
+
+    if (w != NULL)
+        (void)snprintf(w->name, sizeof(w->name), "%.*s", SLICE_PRINTF(name));
+    return true;
+}
+
+static bool note_cur(void *ctx, struct slice name)
+{
+    struct work *w = search_match(ctx, name);
+
+    if (w != NULL)
+        w->was_read = 1;
+    return true;
+}
+
+/* Readers move files from new to cur, so looking in this order cannot miss one. */
+static int search_mailbox(const struct mailbox *box, struct search *s)
+{
+    int code = disk_dir_list(box->new, note_new, s);
 
     if (code < 0)
         return code;
-    code = search.found ? disk_unlink(box->new, search.name) : 0;
-    if (code < 0 && code != -ENOENT) /* -ENOENT: a reader was faster */
-        return code;
-    code = search_in(&search, box->cur);
-    return code < 0 ? code : search.found;
+    for (size_t i = 0; i < s->count; i++) {
+        struct work *w = s->works[i];
+
+        code = w->name[0] == '\0' ? 0 : disk_unlink(box->new, w->name);
+        if (code < 0 && code != -ENOENT) /* -ENOENT: a reader was faster */
+            return code;
+    }
+    return disk_dir_list(box->cur, note_cur, s);
+}
+
+/* Sets was_read of those of the batch that are for this mailbox and may have been delivered. */
+static void search_for(const struct mailbox *box, struct work *works, size_t count)
+{
+    struct work *wanted[BATCH];
+    struct search search = {.works = wanted};
+
+    for (size_t i = 0; i < count; i++)
+        if (works[i].box == box && works[i].d->repeat)
+            wanted[search.count++] = &works[i];
+    if (search.count == 0 || box->error < 0)
+        return;
+    qsort(wanted, search.count, sizeof(*wanted), /* pointers: NOLINT(bugprone-sizeof-expression) */
+          compare_bases);
+    int code = search_mailbox(box, &search);
+    for (size_t i = 0; code < 0 && i < search.count; i++)
+        wanted[i]->was_read = code;
 }
 
 /* One delivery */
@@ -417,10 +464,9 @@ static void work_begin(struct work *w, struct copy *copy)
         w->d->result = w->box->error;
         return;
     }
-    int was_read = w->d->repeat ? delivery_was_read(w->box, w->d->name) : 0;
-    if (was_read < 0)
-        (void)work_fail(w, was_read, "search mailbox");
-    else if (was_read > 0)
+    if (w->was_read < 0)
+        (void)work_fail(w, w->was_read, "search mailbox");
+    else if (w->was_read > 0)
         w->stage = STAGE_FOUND;
     else
         (void)work_write(w, copy);
@@ -466,10 +512,12 @@ static void batch_deliver(struct group *g, struct work *works, size_t count)
 {
     struct mailbox *boxes = NULL;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         works[i].box = mailbox_get(&boxes, &g->arena, g->root, works[i].d->path);
+    for (struct mailbox *box = boxes; box != NULL; box = box->next)
+        search_for(box, works, count);
+    for (size_t i = 0; i < count; i++)
         work_begin(&works[i], g->copy);
-    }
     for (size_t i = 0; i < count; i++)
         work_push(&works[i]);
     for (size_t i = 0; i < count; i++)
