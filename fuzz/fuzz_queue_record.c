@@ -1,5 +1,5 @@
 /*
- * fuzz_queue_record.c - bodies of queue records: message and outcome.
+ * fuzz_queue_record.c - bodies of queue records: message, outcome and carried message.
  */
 #include "fuzz.h"
 
@@ -36,8 +36,26 @@ static void check_outcome(struct slice body)
     buf_done(&again);
 }
 
+static void check_carried(struct slice body)
+{
+    struct carried_record r;
+    struct carried_rcpt rcpt;
+    struct buf again;
+
+    if (!carried_record_parse(body, &r))
+        return;
+    buf_init(&again, CARRIED_FRONT_MAX);
+    must(carried_front_write(&again, r.receiver, r.segment, r.rcpt_count));
+    for (uint32_t i = 0; i < r.rcpt_count; i++)
+        must(carried_rcpt_read(&r.rcpts, &rcpt) && carried_rcpt_write(&again, &rcpt));
+    must(buf_len(&again) == r.offset && r.offset + r.message.len == body.len);
+    must(slice_starts(body, buf_slice(&again)));
+    buf_done(&again);
+}
+
 void fuzz_input(struct slice input)
 {
+    check_carried(input);
     check_message(input);
     check_outcome(input);
 }

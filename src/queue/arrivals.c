@@ -8,31 +8,25 @@
  * Only then is it read to its end, and only up to a published mark before: what a living writer
  * wrote beyond may still fail and give its place to other records.
  *
- * Removing is unlink first, then, on the worker, the sync of the directory; only then are the
- * outcomes told that the segment is gone. A whole file is not unlinked but renamed to "free-*",
- * for its receiver to use again (store/supply), unless there are enough of these. Such a use
- * shows as a header that names another segment than the file's name does: then the name is what
- * a crash left of an earlier life of the file, and holds nothing.
+ * A message may have been carried into the courier's own journal (queue/carry); its segments there
+ * are kept like a receiver's. What the journal says of it is believed only when the place that it
+ * came from is gone.
  */
 #include "queue/arrivals.h"
 
 #include "base/cursor.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "queue/clearing.h"
 #include "queue/format.h"
-#include "store/draft.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* For each receiver: one while it writes another, and one to spare. */
-enum { FREE_KEPT = 2 };
-
-static struct in_segment *segment_of(struct list *node)
+static struct mail_segment *segment_of(struct list *node)
 {
-    return LIST_ENTRY(node, struct in_segment, link);
+    return LIST_ENTRY(node, struct mail_segment, link);
 }
 
 static struct receiver_dir *receiver_of(struct list *node)
@@ -40,22 +34,24 @@ static struct receiver_dir *receiver_of(struct list *node)
     return LIST_ENTRY(node, struct receiver_dir, link);
 }
 
-static void tell(const struct in_segment *s, int code, const char *operation)
+static void tell(const struct mail_segment *s, int code, const char *operation)
 {
     char name[48], segment[SEGMENT_NAME_SIZE];
 
     segment_name(s->number, segment);
-    int n = snprintf(name, sizeof(name), "in/%u/%s", s->from->number, segment);
+    int n = s->from->number == PLACE_OUT
+                ? snprintf(name, sizeof(name), "out/%s", segment)
+                : snprintf(name, sizeof(name), "in/%u/%s", s->from->number, segment);
     (void)fail_code(code, operation, (struct slice){name, n < 0 ? 0 : (size_t)n});
 }
 
-static void damaged(struct in_segment *s, int code, const char *operation)
+void arrivals_damaged(struct mail_segment *s, int code, const char *operation)
 {
     s->damaged = true;
     tell(s, code, operation);
 }
 
-int arrivals_use(struct in_segment *s, struct disk_file **file)
+int arrivals_use(struct mail_segment *s, struct disk_file **file)
 {
     if (s->file == NULL) {
         char name[SEGMENT_NAME_SIZE];
@@ -72,61 +68,48 @@ int arrivals_use(struct in_segment *s, struct disk_file **file)
     return 0;
 }
 
-void arrivals_unuse(struct in_segment *s)
+void arrivals_unuse(struct mail_segment *s)
 {
-    if (--s->users > 0 || !s->complete)
+    if (--s->users > 0 || (!s->complete && s->from->number != PLACE_OUT))
         return;
     disk_close(s->file);
     s->file = NULL;
 }
 
-static void remove_body_file(struct receiver_dir *r, uint64_t id)
+static void place_entry(struct mail_segment *s, struct queue_entry *e, uint64_t offset,
+                        uint64_t size)
 {
-    char name[DRAFT_NAME_SIZE];
-
-    if (r->draft == NULL)
-        return;
-    draft_file_name(id, name);
-    int rc = disk_unlink(r->draft, name);
-    if (rc < 0 && rc != -ENOENT)
-        (void)fail_code(rc, "unlink", slice_of(name)); /* swept later */
-}
-
-void arrivals_entry_done(struct arrivals *a, struct queue_entry *e)
-{
-    if (e->body_file)
-        remove_body_file(e->segment->from, e->id);
-    entry_free(e);
-    a->changed = true;
-}
-
-void arrivals_entry_lost(struct arrivals *a, struct queue_entry *e)
-{
-    damaged(e->segment, -EBADMSG, "read all of");
-    entry_abandon(e);
-    e->body_file = false; /* it is kept too */
-    if (entry_is_over(e))
-        arrivals_entry_done(a, e);
-}
-
-static void index_entry(struct arrivals *a, struct in_segment *s, uint64_t id, uint64_t offset,
-                        uint32_t rcpt_count, enum body_place place)
-{
-    struct queue_entry *e = entry_new(id, rcpt_count, clock_monotonic_ms(a->clock));
-
     e->segment = s;
     e->offset = offset;
-    e->body_file = place == BODY_FILE;
-    e->repeat = offset < s->old_below;
+    e->size = (uint32_t)size;
+    s->live += size;
     list_append(&s->entries, &e->link);
-    outcomes_apply(a->outcomes, e, &s->refs);
+}
+
+/* Outcomes of earlier lives count; what is left is queued. */
+static void queue_entry(struct arrivals *a, struct queue_entry *e)
+{
+    struct mail_segment *s = e->segment;
+
+    outcomes_apply(a->outcomes, e, s->from->number, s->number, &s->refs);
     if (e->open == 0)
         return; /* it goes when its outcomes are durable (once more) */
     a->count++;
     index_set(a->index, e);
 }
 
-static void index_message(struct arrivals *a, struct in_segment *s, const struct record *record)
+static void index_entry(struct arrivals *a, struct mail_segment *s, const struct seal_entry *seal)
+{
+    struct queue_entry *e =
+        entry_new(seal->id, note_rcpt_count(seal->note), clock_monotonic_ms(a->clock));
+
+    e->body_file = note_place(seal->note) == BODY_FILE;
+    e->repeat = seal->offset < s->old_below;
+    place_entry(s, e, seal->offset, record_size(seal->body_len));
+    queue_entry(a, e);
+}
+
+static void index_message(struct arrivals *a, struct mail_segment *s, const struct record *record)
 {
     struct message_record message;
     struct envelope envelope;
@@ -136,15 +119,19 @@ static void index_message(struct arrivals *a, struct in_segment *s, const struct
     if (!message_record_parse(record->body, &message) ||
         !envelope_decode(message.envelope, &arena, &envelope) || envelope.id != record->head.id ||
         id_receiver(envelope.id) != s->from->number || envelope.rcpt_count == 0) {
-        damaged(s, -EBADMSG, "understand record of");
+        arrivals_damaged(s, -EBADMSG, "understand record of");
         arena_done(&arena);
         return;
     }
     arena_done(&arena);
-    index_entry(a, s, envelope.id, record->offset, envelope.rcpt_count, message.place);
+    index_entry(a, s,
+                &(struct seal_entry){.offset = (uint32_t)record->offset,
+                                     .body_len = record->head.body_len,
+                                     .id = envelope.id,
+                                     .note = message_note(envelope.rcpt_count, message.place)});
 }
 
-static bool entry_is_good(const struct in_segment *s, const struct seal_entry *e)
+static bool entry_is_good(const struct mail_segment *s, const struct seal_entry *e)
 {
     uint32_t rcpts = note_rcpt_count(e->note);
 
@@ -153,7 +140,7 @@ static bool entry_is_good(const struct in_segment *s, const struct seal_entry *e
 
 /* A seal stands behind durable records only, so its table says what was acknowledged; whether
  * each of them is still whole shows when it is claimed. False: read all of it. */
-static bool read_table(struct arrivals *a, struct in_segment *s, uint64_t size)
+static bool read_table(struct arrivals *a, struct mail_segment *s, uint64_t size)
 {
     struct cursor table, check;
     struct seal_entry e;
@@ -166,13 +153,13 @@ static bool read_table(struct arrivals *a, struct in_segment *s, uint64_t size)
             return false;
     }
     while (seal_entry_read(&table, &e))
-        index_entry(a, s, e.id, e.offset, note_rcpt_count(e.note), note_place(e.note));
+        index_entry(a, s, &e);
     s->next = a->reader.offset;
     return true;
 }
 
 /* 0, or the error of a read: to be tried again. */
-static int read_records(struct arrivals *a, struct in_segment *s, uint64_t limit,
+static int read_records(struct arrivals *a, struct mail_segment *s, uint64_t limit,
                         enum segment_trust trust)
 {
     struct segment_reader *r = &a->reader;
@@ -185,9 +172,10 @@ static int read_records(struct arrivals *a, struct in_segment *s, uint64_t limit
             if (record.head.kind == RECORD_MESSAGE)
                 index_message(a, s, &record);
             else
-                damaged(s, -EBADMSG, "understand record of"); /* maybe of a later version */
+                arrivals_damaged(s, -EBADMSG,
+                                 "understand record of"); /* maybe of a later version */
             break;
-        case SEGMENT_DAMAGE: damaged(s, -EBADMSG, "read all of"); break;
+        case SEGMENT_DAMAGE: arrivals_damaged(s, -EBADMSG, "read all of"); break;
         case SEGMENT_ERROR: s->next = r->offset; return r->error;
         case SEGMENT_END: s->next = r->offset; return 0;
         }
@@ -195,7 +183,7 @@ static int read_records(struct arrivals *a, struct in_segment *s, uint64_t limit
 }
 
 /* What its header says, once it can be read. */
-static int load_head(struct in_segment *s)
+static int load_head(struct mail_segment *s)
 {
     struct segment_head head;
     enum head_verdict verdict = HEAD_BAD;
@@ -212,7 +200,9 @@ static int load_head(struct in_segment *s)
         return rc;
     switch (verdict) {
     case HEAD_BAD: return -EBADMSG; /* judged by who knows whether it should be good by now */
-    case HEAD_NEWER: damaged(s, -EPROTONOSUPPORT, "read newer version of"); return -EPROTONOSUPPORT;
+    case HEAD_NEWER:
+        arrivals_damaged(s, -EPROTONOSUPPORT, "read newer version of");
+        return -EPROTONOSUPPORT;
     case HEAD_GOOD: break;
     }
     if (head.number != s->number)
@@ -223,7 +213,7 @@ static int load_head(struct in_segment *s)
     return 0;
 }
 
-static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offset)
+static void read_to_mark(struct arrivals *a, struct mail_segment *s, uint64_t offset)
 {
     struct disk_file *file;
 
@@ -234,7 +224,7 @@ static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offs
         return;
     int rc = load_head(s);
     if (rc == -EBADMSG || rc == -ESTALE) /* its writer made it durable before the first mark */
-        damaged(s, -EBADMSG, "read header of");
+        arrivals_damaged(s, -EBADMSG, "read header of");
     else if (rc == 0)
         (void)read_records(a, s, offset, SEGMENT_DURABLE);
     /* after an error of a read the next mark tries again */
@@ -242,7 +232,7 @@ static void read_to_mark(struct arrivals *a, struct in_segment *s, uint64_t offs
 }
 
 /* What can be read of a segment that nobody writes any more. */
-static int read_rest(struct arrivals *a, struct in_segment *s)
+static int read_rest(struct arrivals *a, struct mail_segment *s)
 {
     uint64_t size;
     int rc = segment_sync(s->file); /* what is delivered should not vanish and come again */
@@ -256,7 +246,7 @@ static int read_rest(struct arrivals *a, struct in_segment *s)
     }
     rc = load_head(s);
     if (rc == -EBADMSG && size > SEGMENT_HEAD_SIZE)
-        damaged(s, rc, "read header of");
+        arrivals_damaged(s, rc, "read header of");
     if (rc == -EBADMSG || rc == -ESTALE || rc == -EPROTONOSUPPORT)
         return 0; /* damaged; or else all that a crash left of its making, without a record */
     if (rc == 0 && s->next == SEGMENT_HEAD_SIZE && s->last_good == UINT64_MAX &&
@@ -267,7 +257,7 @@ static int read_rest(struct arrivals *a, struct in_segment *s)
 }
 
 /* The writer is done with it. After an error it stays incomplete, for the next occasion. */
-static void read_to_end(struct arrivals *a, struct in_segment *s)
+static void read_to_end(struct arrivals *a, struct mail_segment *s)
 {
     struct disk_file *file;
 
@@ -280,7 +270,7 @@ static void read_to_end(struct arrivals *a, struct in_segment *s)
 
 /* --- directories --- */
 
-static struct in_segment *find_segment(struct receiver_dir *r, uint64_t number)
+static struct mail_segment *find_segment(struct receiver_dir *r, uint64_t number)
 {
     for (struct list *at = r->segments.prev; at != &r->segments; at = at->prev) {
         if (segment_of(at)->number == number)
@@ -289,9 +279,9 @@ static struct in_segment *find_segment(struct receiver_dir *r, uint64_t number)
     return NULL;
 }
 
-static void add_segment(struct receiver_dir *r, uint64_t number)
+static struct mail_segment *add_segment(struct receiver_dir *r, uint64_t number)
 {
-    struct in_segment *s = MEMORY_NEW(struct in_segment);
+    struct mail_segment *s = MEMORY_NEW(struct mail_segment);
     struct list *at = r->segments.prev;
 
     s->from = r;
@@ -304,6 +294,7 @@ static void add_segment(struct receiver_dir *r, uint64_t number)
     while (at != &r->segments && segment_of(at)->number > number)
         at = at->prev;
     list_insert_before(at->next, &s->link);
+    return s;
 }
 
 static int discover(struct receiver_dir *r)
@@ -316,7 +307,7 @@ static int discover(struct receiver_dir *r)
         return rc;
     for (size_t i = 0; i < count; i++) {
         if (find_segment(r, numbers[i]) == NULL)
-            add_segment(r, numbers[i]);
+            (void)add_segment(r, numbers[i]);
     }
     memory_free(numbers);
     return 0;
@@ -355,75 +346,6 @@ static struct receiver_dir *add_receiver(struct arrivals *a, unsigned number)
     return r;
 }
 
-/* --- drafts of dead receivers --- */
-
-struct sweep {
-    struct receiver_dir *receiver;
-    uint64_t *wanted; /* ids of queued messages with a body file, ascending */
-    size_t count;
-};
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static bool sweep_file(void *ctx, struct slice name)
-{
-    struct sweep *w = ctx;
-    uint64_t id;
-
-    if (!draft_file_id(name, &id) || id_segment(id) >= w->receiver->run)
-        return true;
-    if (w->count == 0 || bsearch(&id, w->wanted, w->count, sizeof(*w->wanted), compare_ids) == NULL)
-        remove_body_file(w->receiver, id);
-    return true;
-}
-
-/* Can everything that may name a draft be read? What lies above a last good mark is not read by
- * this courier, but would be by the next. */
-static bool knows_all_names(const struct receiver_dir *r, const struct in_segment *s)
-{
-    return !s->damaged && s->last_good == UINT64_MAX && (s->number >= r->run || s->complete);
-}
-
-/* A draft older than the newest run that no queued message names was never acknowledged. */
-static void sweep_drafts(struct receiver_dir *r)
-{
-    struct sweep w = {.receiver = r};
-    size_t cap = 0;
-
-    if (r->draft == NULL)
-        return;
-    LIST_EACH (node, &r->segments) {
-        struct in_segment *s = segment_of(node);
-
-        if (!knows_all_names(r, s)) {
-            memory_free(w.wanted);
-            return;
-        }
-        LIST_EACH (entry, &s->entries) {
-            struct queue_entry *e = LIST_ENTRY(entry, struct queue_entry, link);
-
-            if (!e->body_file)
-                continue;
-            if (w.count == cap) {
-                cap = cap == 0 ? 64 : cap * 2;
-                w.wanted = memory_resize(w.wanted, cap * sizeof(*w.wanted));
-            }
-            w.wanted[w.count++] = e->id;
-        }
-    }
-    if (w.count > 0)
-        qsort(w.wanted, w.count, sizeof(*w.wanted), compare_ids);
-    int rc = disk_dir_list(r->draft, sweep_file, &w);
-    if (rc < 0)
-        (void)fail_code(rc, "list", SLICE("draft"));
-    memory_free(w.wanted);
-}
-
 /* --- what is known about the writers --- */
 
 /* The segments below `run` belong to receivers that are gone. */
@@ -436,7 +358,7 @@ static void complete_runs_before(struct arrivals *a, struct receiver_dir *r, uin
         if (segment_of(node)->number < run)
             read_to_end(a, segment_of(node));
     }
-    sweep_drafts(r);
+    clearing_drafts(a, r);
 }
 
 void arrivals_mark(struct arrivals *a, unsigned receiver, uint64_t segment, uint64_t offset)
@@ -446,7 +368,7 @@ void arrivals_mark(struct arrivals *a, unsigned receiver, uint64_t segment, uint
     if (r == NULL)
         return;
     r->abandoned = false;
-    struct in_segment *s = find_segment(r, segment);
+    struct mail_segment *s = find_segment(r, segment);
     if (s == NULL) {
         if (discover(r) < 0)
             return;
@@ -470,7 +392,7 @@ void arrivals_last_good(struct arrivals *a, unsigned receiver, uint64_t segment,
     arrivals_mark(a, receiver, segment, offset);
 
     struct receiver_dir *r = find_receiver(a, receiver);
-    struct in_segment *s = r == NULL ? NULL : find_segment(r, segment);
+    struct mail_segment *s = r == NULL ? NULL : find_segment(r, segment);
     if (s != NULL && offset < s->last_good)
         s->last_good = offset;
 }
@@ -496,7 +418,7 @@ void arrivals_ended(struct arrivals *a, unsigned receiver)
     if (sync_and_discover(r) < 0)
         return;
     LIST_EACH (node, &r->segments) {
-        struct in_segment *s = segment_of(node);
+        struct mail_segment *s = segment_of(node);
 
         if (load_head(s) == 0 && s->run <= run)
             read_to_end(a, s);
@@ -532,130 +454,112 @@ void arrivals_ended_from(struct arrivals *a, unsigned first)
     }
 }
 
-bool arrivals_exists(void *arrivals, unsigned receiver, uint64_t segment)
+struct disk_dir *arrivals_draft_dir(struct arrivals *a, uint64_t id)
 {
-    struct receiver_dir *r = find_receiver(arrivals, receiver);
+    struct receiver_dir *r = find_receiver(a, id_receiver(id));
 
-    return r != NULL && find_segment(r, segment) != NULL;
+    return r == NULL ? NULL : r->draft;
 }
 
-/* --- removing --- */
+/* --- messages that were carried into the courier's own journal --- */
 
-static enum worker_next sync_dirs(struct worker_job *job)
+static bool exists(struct arrivals *a, uint32_t receiver, uint64_t segment)
 {
-    struct arrivals *a = LIST_ENTRY(job, struct arrivals, sync_job);
-    struct receiver_dir *synced = NULL;
+    struct receiver_dir *r = find_receiver(a, receiver);
+    struct mail_segment *s = r == NULL ? NULL : find_segment(r, segment);
 
-    a->sync_result = 0;
-    LIST_EACH (node, &a->syncing) {
-        struct receiver_dir *r = segment_of(node)->from;
+    return s != NULL && !s->hollow;
+}
 
-        if (r == synced) /* they come sorted by receiver */
-            continue;
-        int rc = segment_sync_dir(r->dir);
-        if (rc < 0)
-            a->sync_result = fail_code(rc, "sync directory", SLICE("in"));
-        synced = r;
+static struct slice id_key(const uint64_t *id)
+{
+    return (struct slice){(const char *)id, sizeof(*id)};
+}
+
+static struct mail_segment *own_segment(struct arrivals *a, uint64_t number, uint64_t generation)
+{
+    struct mail_segment *s = find_segment(&a->own, number);
+
+    if (s != NULL)
+        return s;
+    s = add_segment(&a->own, number);
+    s->generation = generation;
+    s->has_head = true;
+    return s;
+}
+
+void arrivals_move(struct arrivals *a, struct queue_entry *e, const struct ticket *to,
+                   uint64_t size)
+{
+    struct mail_segment *old = e->segment;
+
+    outcomes_follow(a->outcomes, to->segment, &old->refs);
+    outcomes_hold(a->outcomes, to->segment);
+    clearing_leave(a, e);
+    place_entry(own_segment(a, to->segment, to->generation), e, to->offset, size);
+}
+
+/* A clock that stepped back makes nobody wait longer than was meant. */
+static uint64_t due_ms(struct arrivals *a, const struct carried_rcpt *r)
+{
+    uint64_t wall_us = clock_wall_us(a->clock), wait_ms = (uint64_t)r->wait_s * 1000;
+    uint64_t left_ms = r->due_wall_us > wall_us ? (r->due_wall_us - wall_us) / 1000 : 0;
+
+    return clock_monotonic_ms(a->clock) + (left_ms < wait_ms ? left_ms : wait_ms);
+}
+
+static void index_carried(struct arrivals *a, const struct carried *c)
+{
+    struct mail_segment *s = own_segment(a, c->at_segment, c->at_generation);
+    struct queue_entry *e = entry_new(c->id, c->rcpt_count, clock_monotonic_ms(a->clock));
+
+    for (uint32_t i = 0; i < c->rcpt_count; i++) {
+        struct rcpt_entry *r = &entry_rcpts(e)[i];
+
+        r->attempts = c->rcpts[i].attempts;
+        r->due_ms = due_ms(a, &c->rcpts[i]);
+        if (!c->rcpts[i].open)
+            entry_close_rcpt(e, i);
     }
-    return WORKER_IDLE;
+    e->body_file = c->place == BODY_FILE;
+    e->repeat = true;
+    outcomes_hold(a->outcomes, c->at_segment);
+    place_entry(s, e, c->at_offset, c->size);
+    queue_entry(a, e);
+    if (entry_is_over(e))
+        clearing_entry_done(a, e);
 }
 
-static void segment_free_in(struct in_segment *s)
+/* The oldest place that is still there is the one that counts: the next one is good only when its
+ * record was durable, and only then was the older place removed. */
+static void find_carried(struct arrivals *a)
 {
-    outcomes_unref(&s->refs);
-    disk_close(s->file);
-    memory_free(s);
-}
+    struct map seen;
+    struct carried *c;
 
-static void start_sync(struct arrivals *a)
-{
-    if (a->sync_job_busy || list_empty(&a->gone) || a->sync_result < 0)
-        return;
-    list_splice(&a->syncing, &a->gone);
-    a->sync_job_busy = true;
-    worker_submit(a->worker, &a->sync_job);
-}
+    map_init(&seen, a->seed);
+    while ((c = outcomes_take_carried(a->outcomes)) != NULL) {
+        bool first = map_put(&seen, id_key(&c->id), a) == NULL;
 
-static void dirs_synced(struct worker_job *job)
-{
-    struct arrivals *a = LIST_ENTRY(job, struct arrivals, sync_job);
-
-    a->sync_job_busy = false;
-    if (a->sync_result < 0)
-        return; /* their outcomes stay until the next start */
-    LIST_EACH (node, &a->syncing) {
-        list_remove(node);
-        segment_free_in(segment_of(node));
+        if (first && exists(a, c->receiver, c->segment))
+            (void)map_put(&a->undone, id_key(&c->id), a);
+        else if (first)
+            index_carried(a, c);
+        outcomes_carried_free(c);
     }
-    start_sync(a);
+    map_done(&seen);
 }
 
-static bool removable(struct in_segment *s)
+static bool may_come(void *arrivals, uint64_t id, uint32_t receiver, uint64_t segment)
 {
-    return s->complete && !s->damaged && s->users == 0 && list_empty(&s->entries) &&
-           s->link.next != &s->from->segments;
-}
+    struct arrivals *a = arrivals;
 
-static bool count_free(void *ctx, struct slice name)
-{
-    if (segment_is_free_name(name))
-        ++*(unsigned *)ctx;
-    return true;
-}
-
-/* Only a whole one: its receiver wants the blocks. Never a stale name, which may share its file
- * with a name that is in use. */
-static bool worth_keeping(const struct arrivals *a, const struct in_segment *s)
-{
-    struct disk_stat stat;
-    char name[SEGMENT_NAME_SIZE];
-    unsigned count = 0;
-
-    segment_name(s->number, name);
-    return s->has_head && !s->from->abandoned && disk_stat(s->from->dir, name, &stat) == 0 &&
-           stat.size == a->segment_size && disk_dir_list(s->from->dir, count_free, &count) == 0 &&
-           count < FREE_KEPT;
-}
-
-static int free_file(const struct arrivals *a, const struct in_segment *s)
-{
-    char old[SEGMENT_NAME_SIZE], kept_as[SEGMENT_FREE_NAME_SIZE];
-
-    segment_name(s->number, old);
-    segment_free_name(s->number, kept_as);
-    return worth_keeping(a, s) ? disk_rename(s->from->dir, old, s->from->dir, kept_as)
-                               : disk_unlink(s->from->dir, old);
-}
-
-static void remove_segment(struct arrivals *a, struct in_segment *s)
-{
-    int rc = free_file(a, s);
-
-    if (rc < 0 && rc != -ENOENT) {
-        damaged(s, rc, "free");
-        return;
-    }
-    list_remove(&s->link);
-    list_append(&a->gone, &s->link);
-}
-
-void arrivals_remove(struct arrivals *a)
-{
-    if (!a->changed)
-        return;
-    a->changed = false;
-    LIST_EACH (node, &a->receivers) {
-        LIST_EACH (at, &receiver_of(node)->segments) {
-            if (removable(segment_of(at)))
-                remove_segment(a, segment_of(at));
-        }
-    }
-    start_sync(a);
+    return exists(a, receiver, segment) || map_get(&a->undone, id_key(&id)) != NULL;
 }
 
 /* --- opening --- */
 
-static void note_size(struct in_segment *s)
+static void note_size(struct mail_segment *s)
 {
     struct disk_file *file;
     uint64_t size;
@@ -677,12 +581,13 @@ static int recover_receiver(struct arrivals *a, struct receiver_dir *r)
     if (rc < 0)
         return rc;
     LIST_EACH (node, &r->segments) {
-        struct in_segment *s = segment_of(node);
+        struct mail_segment *s = segment_of(node);
 
         note_size(s);
         rc = load_head(s);
         if (rc == -EPROTONOSUPPORT)
             return rc;
+        s->hollow = rc == -EBADMSG || rc == -ESTALE;
         if (rc == 0 && s->run > newest)
             newest = s->run;
     }
@@ -706,7 +611,10 @@ void arrivals_init(struct arrivals *a)
     list_init(&a->receivers);
     list_init(&a->gone);
     list_init(&a->syncing);
-    worker_job_init(&a->sync_job, sync_dirs, dirs_synced);
+    list_init(&a->own.segments);
+    a->own.number = PLACE_OUT;
+    a->own.recovered = true;
+    clearing_init(a);
 }
 
 int arrivals_open(struct arrivals *a)
@@ -719,26 +627,33 @@ int arrivals_open(struct arrivals *a)
         if (rc < 0)
             return rc;
     }
+    map_init(&a->undone, a->seed);
+    find_carried(a);
+    outcomes_settle(a->outcomes, may_come, a);
+    a->knows_carried = true;
+    LIST_EACH (node, &a->receivers)
+        clearing_drafts(a, receiver_of(node));
     return 0;
 }
 
 static void free_segments(struct list *segments)
 {
     LIST_EACH (node, segments) {
-        struct in_segment *s = segment_of(node);
+        struct mail_segment *s = segment_of(node);
 
         LIST_EACH (entry, &s->entries)
             entry_free(LIST_ENTRY(entry, struct queue_entry, link));
         list_remove(node);
-        segment_free_in(s);
+        clearing_free(s);
     }
 }
 
 void arrivals_close(struct arrivals *a)
 {
-    worker_forget(a->worker, &a->sync_job);
+    clearing_stop(a);
     free_segments(&a->gone);
     free_segments(&a->syncing);
+    free_segments(&a->own.segments);
     LIST_EACH (node, &a->receivers) {
         struct receiver_dir *r = receiver_of(node);
 
@@ -747,5 +662,6 @@ void arrivals_close(struct arrivals *a)
         disk_dir_close(r->dir);
         memory_free(r);
     }
+    map_done(&a->undone);
     segment_reader_done(&a->reader);
 }

@@ -1,8 +1,8 @@
 /*
  * arrivals.h - the receivers' directories as the courier sees them.
  *
- * Finds segments, reads their records into the index, removes what nothing needs any more:
- * segments, body files, and the drafts that dead receivers left behind.
+ * Finds segments and reads their records into the index; queue/clearing removes what nothing needs
+ * any more.
  *
  * A segment is `complete` when its writer will never touch it again and it was read to its end.
  * It goes when it is complete, undamaged, without messages, and not the newest of its directory:
@@ -12,6 +12,7 @@
 #define QUEUE_ARRIVALS_H
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/worker.h"
 #include "queue/index.h"
 #include "queue/outcomes.h"
@@ -29,7 +30,7 @@ struct receiver_dir {
     bool recovered;         /* segments found from now on are newer than this courier */
 };
 
-struct in_segment {
+struct mail_segment {
     struct list link;
     struct receiver_dir *from;
     struct list entries; /* struct queue_entry */
@@ -41,9 +42,13 @@ struct in_segment {
     uint64_t last_good; /* nothing above is ever read */
     uint64_t old_below; /* what lies below may have been delivered by an earlier courier */
     struct disk_file *file;
-    unsigned users; /* claimed messages that lie in it */
+    uint64_t live;   /* bytes of the records of its entries */
+    unsigned users;  /* claimed messages that lie in it */
+    unsigned moving; /* entries that are being carried: queue/carry */
     bool has_head;
+    bool hollow; /* a name without its segment: the file has another life, or none yet */
     bool complete;
+    bool stays;   /* carrying failed: not again */
     bool damaged; /* told; the file is kept */
 };
 
@@ -55,6 +60,10 @@ struct arrivals {
     struct queue_index *index;
     struct outcomes *outcomes;
     struct list receivers;
+    struct receiver_dir own; /* the courier's journal, as far as messages lie in it */
+    struct map undone;       /* ids that were carried, but are still where they came from */
+    uint64_t seed[2];
+    bool knows_carried;
     struct segment_reader reader;
     size_t count;        /* messages put into the index, ever */
     bool changed;        /* something may have become removable */
@@ -65,7 +74,8 @@ struct arrivals {
     int sync_result;
 };
 
-/* Then the caller sets in, segment_size, worker, clock, index, outcomes. */
+/* Then the caller sets in, own.dir (borrowed), segment_size, worker, clock, index, outcomes, seed.
+ */
 void arrivals_init(struct arrivals *a);
 
 /* Finds the directories and reads what is certainly complete. Blocks. */
@@ -81,19 +91,18 @@ void arrivals_ended(struct arrivals *a, unsigned receiver);
 /* No receiver of this number or above lives. */
 void arrivals_ended_from(struct arrivals *a, unsigned first);
 
-bool arrivals_exists(void *arrivals, unsigned receiver, uint64_t segment);
+/* Where the message's body file would be; NULL: nowhere. */
+struct disk_dir *arrivals_draft_dir(struct arrivals *a, uint64_t id);
+
+/* The message was carried: it lies now where the ticket says. */
+void arrivals_move(struct arrivals *a, struct queue_entry *e, const struct ticket *to,
+                   uint64_t size);
 
 /* The segment's file for a claimed message, until arrivals_unuse(). */
-int arrivals_use(struct in_segment *s, struct disk_file **file);
-void arrivals_unuse(struct in_segment *s);
+int arrivals_use(struct mail_segment *s, struct disk_file **file);
+void arrivals_unuse(struct mail_segment *s);
 
-/* Every outcome of the message is durable: removes its body file, frees the entry. */
-void arrivals_entry_done(struct arrivals *a, struct queue_entry *e);
-
-/* Its record is not whole any more: told; its files stay, it does not. */
-void arrivals_entry_lost(struct arrivals *a, struct queue_entry *e);
-
-/* Removes segments that nothing needs. */
-void arrivals_remove(struct arrivals *a);
+/* Told; the file is kept. */
+void arrivals_damaged(struct mail_segment *s, int code, const char *operation);
 
 #endif

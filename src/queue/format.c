@@ -90,3 +90,47 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out)
     *out = got;
     return true;
 }
+
+bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count)
+{
+    return put_u32(out, receiver) && put_u64(out, segment) && put_u32(out, rcpt_count);
+}
+
+bool carried_rcpt_write(struct buf *out, const struct carried_rcpt *r)
+{
+    return put_u8(out, r->open) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
+           put_u64(out, r->due_wall_us);
+}
+
+bool carried_rcpt_read(struct cursor *c, struct carried_rcpt *out)
+{
+    struct carried_rcpt got;
+    uint8_t open;
+
+    if (!get_u8(c, &open) || open > 1 || !get_u16(c, &got.attempts) || !get_u32(c, &got.wait_s) ||
+        !get_u64(c, &got.due_wall_us))
+        return false;
+    got.open = open == 1;
+    *out = got;
+    return true;
+}
+
+bool carried_record_parse(struct slice body, struct carried_record *out)
+{
+    struct cursor c = {body};
+    struct carried_record got = {0};
+    struct carried_rcpt rcpt;
+
+    if (!get_u32(&c, &got.receiver) || got.receiver > PLACE_OUT || !get_u64(&c, &got.segment) ||
+        !get_u32(&c, &got.rcpt_count) || got.rcpt_count == 0 || got.rcpt_count > ENVELOPE_RCPTS_MAX)
+        return false;
+    got.rcpts = c;
+    for (uint32_t i = 0; i < got.rcpt_count; i++) {
+        if (!carried_rcpt_read(&c, &rcpt))
+            return false;
+    }
+    got.offset = body.len - c.rest.len;
+    got.message = c.rest;
+    *out = got;
+    return true;
+}

@@ -7,12 +7,16 @@
 #define QUEUE_FORMAT_H
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "mail/envelope.h"
 #include "store/segment.h"
 
 /* A queue id: number of the newest segment when it was drawn (34 bits), receiver (8), counter
  * (22). Segment numbers rise and never come back, so neither do ids. */
 enum { ID_COUNTER_BITS = 22, ID_RECEIVER_BITS = 8, RECEIVER_MAX = 255 };
+
+/* Where a record speaks of a receiver's segment, this stands for the courier's own. */
+enum { PLACE_OUT = RECEIVER_MAX + 1 };
 
 #define ID_COUNTER_MAX ((UINT64_C(1) << ID_COUNTER_BITS) - 1)
 
@@ -57,5 +61,32 @@ enum { OUTCOME_TEXT_MAX = 1024, OUTCOME_RECORD_MAX = 21 + OUTCOME_TEXT_MAX };
 
 bool outcome_record_write(struct buf *out, const struct outcome_record *o);
 bool outcome_record_parse(struct slice body, struct outcome_record *out);
+
+/* RECORD_CARRIED: where the message lay, what is left of it, and the body of its RECORD_MESSAGE. */
+struct carried_rcpt {
+    bool open;            /* else it has an outcome */
+    uint16_t attempts;    /* so far */
+    uint32_t wait_s;      /* until the next one, when this was written ... */
+    uint64_t due_wall_us; /* ... and by the clock on the wall, which may step */
+};
+
+struct carried_record {
+    uint32_t receiver; /* of the old place, or PLACE_OUT */
+    uint64_t segment;
+    uint32_t rcpt_count;
+    struct cursor rcpts;  /* rcpt_count times: carried_rcpt_read() */
+    struct slice message; /* the old record's body */
+    uint64_t offset;      /* of `message` in the record's body */
+};
+
+enum { CARRIED_FRONT_MAX = 16 + 15 * ENVELOPE_RCPTS_MAX };
+
+/* What precedes the message: place and number of recipients, then each of them. */
+bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count);
+bool carried_rcpt_write(struct buf *out, const struct carried_rcpt *r);
+
+/* Slices point into body. Recipients are whole; the message is not looked into. */
+bool carried_record_parse(struct slice body, struct carried_record *out);
+bool carried_rcpt_read(struct cursor *c, struct carried_rcpt *out);
 
 #endif

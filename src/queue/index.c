@@ -45,6 +45,40 @@ void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt)
     e->open--;
 }
 
+bool entry_rests(const struct queue_entry *e)
+{
+    const struct rcpt_entry *rcpts = e->many != NULL ? e->many : &e->one;
+
+    if (e->claims > 0 || e->parks > 0 || e->unsynced > 0 || e->open == 0)
+        return false;
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (rcpts[i].state == RCPT_OPEN && rcpts[i].attempts == 0)
+            return false;
+    }
+    return true;
+}
+
+static void change_state(struct queue_entry *e, enum rcpt_state from, enum rcpt_state to)
+{
+    for (uint32_t i = 0; i < e->rcpt_count; i++) {
+        if (entry_rcpts(e)[i].state == from)
+            entry_rcpts(e)[i].state = (uint8_t)to;
+    }
+}
+
+void entry_lock(struct queue_entry *e)
+{
+    assert(entry_rests(e));
+    e->claims++;
+    change_state(e, RCPT_OPEN, RCPT_TAKEN);
+}
+
+void entry_unlock(struct queue_entry *e)
+{
+    e->claims--;
+    change_state(e, RCPT_TAKEN, RCPT_OPEN);
+}
+
 void entry_abandon(struct queue_entry *e)
 {
     for (uint32_t i = 0; i < e->rcpt_count; i++) {

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-struct in_segment;
+struct mail_segment;
 
 enum rcpt_state {
     RCPT_OPEN,    /* to be tried at due_ms */
@@ -29,7 +29,7 @@ struct rcpt_entry {
 
 struct queue_entry {
     struct list link; /* in its segment */
-    struct in_segment *segment;
+    struct mail_segment *segment;
     uint64_t id;
     uint64_t offset;         /* of its record */
     uint64_t due_ms;         /* the earliest open recipient's, while it is in the heap */
@@ -41,6 +41,7 @@ struct queue_entry {
     uint32_t place;    /* in the heap; 0: not in it */
     uint32_t claims;   /* that are not released */
     uint32_t parks;    /* nodes of lanes that point here */
+    uint32_t size;     /* of its record, on disk */
     bool body_file;
     bool repeat;
 };
@@ -55,6 +56,14 @@ struct rcpt_entry *entry_rcpts(struct queue_entry *e);
 
 /* The recipient has an outcome. Harmless when it had one, or there is no such recipient. */
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);
+
+/* Every recipient that is left was tried and waits for its time, nothing is on its way to the
+ * disk: it may be carried to another place. */
+bool entry_rests(const struct queue_entry *e);
+
+/* Nobody claims it until it is unlocked. Of one that rests. */
+void entry_lock(struct queue_entry *e);
+void entry_unlock(struct queue_entry *e);
 
 /* Takes away every recipient that is not claimed. */
 void entry_abandon(struct queue_entry *e);

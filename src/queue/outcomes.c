@@ -11,6 +11,10 @@
  * what is found is written again, and acted upon when the copy is durable; until then the
  * original is held too.
  *
+ * A carried message needs no copy: its old segment is removed only when the record that carries it
+ * is durable. So where the old place is gone the record is good; where it is not, the message is
+ * still there, and the record is not believed (queue/arrivals).
+ *
  * A full disk must not lose an outcome that has happened: a failed write is tried again at every
  * outcomes_sync(). Until it succeeds the message stays, at worst to be delivered again.
  */
@@ -21,12 +25,14 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct out_segment {
     struct list link;
     uint64_t number;
     struct list refs;
-    size_t held; /* outcomes of earlier lives that were not applied yet */
+    size_t held; /* outcomes of earlier lives that were not applied yet, messages that live here */
+    bool mail;   /* messages live or lived in it: arrivals removes it */
 };
 
 struct outcome_ref {
@@ -50,6 +56,7 @@ struct outcome_write {
     struct buf bytes;
     struct queue_entry *entry;
     struct list *refs;
+    uint64_t own_segment;    /* where the message lies, if in this journal */
     struct found *originals; /* of which this is a copy; held until it is durable */
 };
 
@@ -58,7 +65,9 @@ struct outcomes {
     struct commit *commit;
     struct list segments; /* ascending */
     struct map found;     /* message id -> struct found */
+    struct list carried;  /* struct carried, found and not yet taken */
     struct list finished; /* tickets */
+    struct list moved;    /* tickets of RECORD_CARRIED, finished */
     struct list retry;    /* tickets whose write failed */
     bool unsynced;        /* flushed since the last outcomes_sync() */
 };
@@ -111,13 +120,63 @@ void outcomes_unref(struct list *refs)
     }
 }
 
-static void note_found(struct outcomes *o, struct out_segment *out, const struct record *r)
+/* Keeps the file for a person to look at. Worse than deliveries that happen twice would be a
+ * courier that does not start. */
+static void give_up_on(struct out_segment *s, int code, const char *operation)
+{
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(s->number, name);
+    (void)fail_code(code, operation, slice_of(name));
+    s->held++;
+}
+
+static void note_carried(struct outcomes *o, struct out_segment *out, uint64_t generation,
+                         const struct record *r)
+{
+    struct carried_record got;
+    struct message_record message;
+
+    if (!carried_record_parse(r->body, &got) || !message_record_parse(got.message, &message)) {
+        give_up_on(out, -EBADMSG, "understand record of");
+        return;
+    }
+    struct carried *c = MEMORY_NEW(struct carried);
+    c->id = r->head.id;
+    c->receiver = got.receiver;
+    c->segment = got.segment;
+    c->at_segment = out->number;
+    c->at_generation = generation;
+    c->at_offset = r->offset;
+    c->size = record_size(r->head.body_len);
+    c->place = message.place;
+    c->rcpt_count = got.rcpt_count;
+    c->rcpts = memory_new(got.rcpt_count * sizeof(*c->rcpts));
+    for (uint32_t i = 0; i < got.rcpt_count; i++)
+        (void)carried_rcpt_read(&got.rcpts, &c->rcpts[i]);
+    list_append(&o->carried, &c->link);
+}
+
+struct carried *outcomes_take_carried(struct outcomes *o)
+{
+    if (list_empty(&o->carried))
+        return NULL;
+    struct carried *c = LIST_ENTRY(o->carried.next, struct carried, link);
+    list_remove(&c->link);
+    return c;
+}
+
+void outcomes_carried_free(struct carried *c)
+{
+    memory_free(c->rcpts);
+    memory_free(c);
+}
+
+static void note_outcome(struct outcomes *o, struct out_segment *out, const struct record *r)
 {
     struct outcome_record outcome;
     uint64_t id = r->head.id;
 
-    if (r->head.kind != RECORD_OUTCOME)
-        return; /* of a later version, which promises that skipping it is safe */
     if (!outcome_record_parse(r->body, &outcome)) {
         (void)fail_code(-EBADMSG, "understand record of", SLICE("outcome journal"));
         return;
@@ -132,15 +191,14 @@ static void note_found(struct outcomes *o, struct out_segment *out, const struct
     out->held++;
 }
 
-/* Keeps the file for a person to look at. Worse than deliveries that happen twice would be a
- * courier that does not start. */
-static void give_up_on(struct out_segment *s, int code, const char *operation)
+/* A kind of a later version promises that skipping it is safe. */
+static void note_record(struct outcomes *o, struct out_segment *s, uint64_t generation,
+                        const struct record *r)
 {
-    char name[SEGMENT_NAME_SIZE];
-
-    segment_name(s->number, name);
-    (void)fail_code(code, operation, slice_of(name));
-    s->held++;
+    if (r->head.kind == RECORD_OUTCOME)
+        note_outcome(o, s, r);
+    else if (r->head.kind == RECORD_CARRIED)
+        note_carried(o, s, generation, r);
 }
 
 static void read_records(struct outcomes *o, struct out_segment *s, struct segment_reader *reader)
@@ -149,7 +207,7 @@ static void read_records(struct outcomes *o, struct out_segment *s, struct segme
 
     for (;;) {
         switch (segment_reader_next(reader, &record)) {
-        case SEGMENT_RECORD: note_found(o, s, &record); break;
+        case SEGMENT_RECORD: note_record(o, s, reader->generation, &record); break;
         case SEGMENT_DAMAGE: give_up_on(s, -EBADMSG, "read all of"); break;
         case SEGMENT_ERROR: give_up_on(s, reader->error, "read"); return;
         case SEGMENT_END: return;
@@ -212,8 +270,11 @@ static int read_all(struct outcomes *o)
 {
     uint64_t *numbers;
     size_t count;
-    int rc = segment_list(o->o.dir, &numbers, &count);
+    int rc = segment_sync_dir(o->o.dir); /* what is missing now must not come back */
 
+    if (rc < 0)
+        return fail_code(rc, "sync directory", SLICE("out"));
+    rc = segment_list(o->o.dir, &numbers, &count);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < count && rc == 0; i++)
@@ -229,7 +290,9 @@ int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
 
     o->o = *options;
     list_init(&o->segments);
+    list_init(&o->carried);
     list_init(&o->finished);
+    list_init(&o->moved);
     list_init(&o->retry);
     map_init(&o->found, seed);
     int rc = read_all(o);
@@ -261,6 +324,7 @@ static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list
 
     w->entry = e;
     w->refs = refs;
+    w->own_segment = record->receiver == PLACE_OUT ? record->segment : 0;
     w->originals = originals;
     buf_init(&w->bytes, OUTCOME_RECORD_MAX);
     (void)outcome_record_write(&w->bytes, record);
@@ -294,18 +358,17 @@ static struct found *take_rcpt(struct found **all, uint32_t rcpt)
     return taken;
 }
 
-void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs)
+void outcomes_apply(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
+                    struct list *refs)
 {
     struct found *all = map_remove(&o->found, id_key(&e->id));
 
     while (all != NULL) {
-        struct outcome_record copy = {.receiver = all->receiver,
-                                      .segment = all->segment,
-                                      .rcpt = all->rcpt,
-                                      .outcome = all->outcome};
+        struct outcome_record copy = {
+            .receiver = receiver, .segment = segment, .rcpt = all->rcpt, .outcome = all->outcome};
         struct found *same = take_rcpt(&all, copy.rcpt);
 
-        if (copy.rcpt >= e->rcpt_count) {
+        if (copy.rcpt >= e->rcpt_count || entry_rcpts(e)[copy.rcpt].state == RCPT_WRITTEN) {
             free_found(same);
             continue;
         }
@@ -315,7 +378,8 @@ void outcomes_apply(struct outcomes *o, struct queue_entry *e, struct list *refs
 }
 
 void outcomes_settle(struct outcomes *o,
-                     bool (*exists)(void *ctx, unsigned receiver, uint64_t segment), void *ctx)
+                     bool (*may_come)(void *ctx, uint64_t id, uint32_t receiver, uint64_t segment),
+                     void *ctx)
 {
     struct slice key;
     void *value;
@@ -323,8 +387,10 @@ void outcomes_settle(struct outcomes *o,
 
     while (map_next(&o->found, &at, &key, &value)) {
         struct found *f = value;
+        uint64_t id;
 
-        if (!exists(ctx, f->receiver, f->segment)) {
+        memcpy(&id, key.data, sizeof(id));
+        if (!may_come(ctx, id, f->receiver, f->segment)) {
             (void)map_remove(&o->found, key);
             free_found(f);
         }
@@ -369,9 +435,92 @@ static void write_free(struct outcome_write *w)
     memory_free(w);
 }
 
+/* --- messages in this journal --- */
+
+void outcomes_hold(struct outcomes *o, uint64_t segment)
+{
+    struct out_segment *s = segment_at(o, segment);
+
+    s->held++;
+    s->mail = true;
+}
+
+void outcomes_release(struct outcomes *o, uint64_t segment)
+{
+    segment_at(o, segment)->held--;
+}
+
+static bool says_nothing(const struct outcomes *o, const struct out_segment *s)
+{
+    return s->number < outcomes_segment(o) && s->held == 0 && list_empty(&s->refs);
+}
+
+bool outcomes_are_over(const struct outcomes *o, uint64_t segment)
+{
+    LIST_EACH (node, &o->segments) {
+        const struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
+
+        if (s->number == segment)
+            return says_nothing(o, s);
+    }
+    return true;
+}
+
+void outcomes_forget(struct outcomes *o, uint64_t segment)
+{
+    struct out_segment *s = segment_at(o, segment);
+
+    list_remove(&s->link);
+    memory_free(s);
+}
+
+uint64_t outcomes_segment(const struct outcomes *o)
+{
+    uint64_t segment, offset;
+
+    commit_durable(o->commit, &segment, &offset);
+    return segment;
+}
+
+void outcomes_carry(struct outcomes *o, struct ticket *t, uint64_t id, const struct slice *parts,
+                    unsigned part_count)
+{
+    commit_append(o->commit, t, RECORD_CARRIED, id, parts, part_count);
+}
+
+void outcomes_follow(struct outcomes *o, uint64_t segment, struct list *refs)
+{
+    add_ref(segment_at(o, segment), refs);
+}
+
+/* Finished tickets, each kind on its own list. */
+static void collect(struct outcomes *o)
+{
+    struct list all;
+
+    list_init(&all);
+    commit_collect(o->commit, &all);
+    LIST_EACH (node, &all) {
+        bool carried = LIST_ENTRY(node, struct ticket, link)->kind == RECORD_CARRIED;
+
+        list_remove(node);
+        list_append(carried ? &o->moved : &o->finished, node);
+    }
+}
+
+struct ticket *outcomes_next_carried(struct outcomes *o)
+{
+    collect(o);
+    if (list_empty(&o->moved))
+        return NULL;
+    struct ticket *t = LIST_ENTRY(o->moved.next, struct ticket, link);
+    list_remove(&t->link);
+    return t;
+}
+
 struct queue_entry *outcomes_next_durable(struct outcomes *o)
 {
-    commit_collect(o->commit, &o->finished);
+    collect(o);
     while (!list_empty(&o->finished)) {
         struct outcome_write *w = write_of(o->finished.next);
         struct queue_entry *e = w->entry;
@@ -381,7 +530,8 @@ struct queue_entry *outcomes_next_durable(struct outcomes *o)
             list_append(&o->retry, &w->ticket.link);
             continue;
         }
-        add_ref(segment_at(o, w->ticket.segment), w->refs);
+        if (w->own_segment != w->ticket.segment) /* else they go together */
+            add_ref(segment_at(o, w->ticket.segment), w->refs);
         e->unsynced--;
         write_free(w);
         return e;
@@ -396,19 +546,17 @@ int outcomes_broken(const struct outcomes *o)
 
 bool outcomes_busy(const struct outcomes *o)
 {
-    return commit_busy(o->commit) || !list_empty(&o->finished) || !list_empty(&o->retry);
+    return commit_busy(o->commit) || !list_empty(&o->finished) || !list_empty(&o->moved) ||
+           !list_empty(&o->retry);
 }
 
 void outcomes_free_segments(struct outcomes *o)
 {
-    uint64_t durable, offset;
-
-    commit_durable(o->commit, &durable, &offset);
     LIST_EACH (node, &o->segments) {
         struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
         char name[SEGMENT_NAME_SIZE];
 
-        if (s->number >= durable || s->held > 0 || !list_empty(&s->refs))
+        if (s->mail || !says_nothing(o, s))
             continue;
         segment_name(s->number, name);
         int rc = disk_unlink(o->o.dir, name);
@@ -438,8 +586,12 @@ void outcomes_close(struct outcomes *o)
     if (o->commit != NULL)
         commit_close(o->commit, &o->finished);
     list_splice(&o->finished, &o->retry);
-    LIST_EACH (node, &o->finished)
-        write_free(write_of(node));
+    LIST_EACH (node, &o->finished) {
+        if (write_of(node)->ticket.kind == RECORD_OUTCOME)
+            write_free(write_of(node)); /* the others are queue/carry's */
+    }
+    LIST_EACH (node, &o->carried)
+        outcomes_carried_free(LIST_ENTRY(node, struct carried, link));
     free_all_found(o);
     LIST_EACH (node, &o->segments) {
         struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);

@@ -14,6 +14,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "queue/arrivals.h"
+#include "queue/carry.h"
+#include "queue/clearing.h"
 #include "queue/format.h"
 #include "queue/index.h"
 #include "queue/outcomes.h"
@@ -30,6 +32,7 @@ struct queue {
     struct disk_dir *out;
     struct queue_index index;
     struct arrivals arrivals;
+    struct carrier carrier;
     struct outcomes *outcomes;
     struct segment_reader reader;
     size_t removed; /* messages that lost their last recipient */
@@ -86,11 +89,10 @@ static int open_parts(struct queue *q)
     q->arrivals.clock = q->o.clock;
     q->arrivals.index = &q->index;
     q->arrivals.outcomes = q->outcomes;
-    rc = arrivals_open(&q->arrivals);
-    if (rc < 0)
-        return rc;
-    outcomes_settle(q->outcomes, arrivals_exists, &q->arrivals);
-    return 0;
+    q->arrivals.own.dir = q->out;
+    q->arrivals.seed[0] = seed[0];
+    q->arrivals.seed[1] = seed[1];
+    return arrivals_open(&q->arrivals);
 }
 
 int queue_open(const struct queue_options *options, struct queue **out)
@@ -99,6 +101,7 @@ int queue_open(const struct queue_options *options, struct queue **out)
 
     q->o = *options;
     arrivals_init(&q->arrivals);
+    carrier_init(&q->carrier, &q->arrivals);
     int rc = open_parts(q);
     if (rc < 0) {
         queue_close(q);
@@ -114,6 +117,7 @@ void queue_close(struct queue *q)
     if (q->outcomes != NULL) {
         arrivals_close(&q->arrivals);
         outcomes_close(q->outcomes);
+        carrier_done(&q->carrier);
     }
     segment_reader_done(&q->reader);
     index_done(&q->index);
@@ -144,9 +148,9 @@ void queue_receivers_are(struct queue *q, unsigned count)
 
 /* --- claiming --- */
 
-static int open_body_file(struct queue_message *m)
+static int open_body_file(struct queue *q, struct queue_message *m)
 {
-    struct disk_dir *dir = m->entry->segment->from->draft;
+    struct disk_dir *dir = arrivals_draft_dir(&q->arrivals, m->entry->id);
     char name[DRAFT_NAME_SIZE];
     uint64_t size;
 
@@ -177,12 +181,30 @@ static enum load load_of_error(int code)
     return code == -EMFILE || code == -ENFILE || code == -ENOMEM ? SCARCE : NOT_NOW;
 }
 
+/* The record's body, or the part of it that is a message's. */
+static bool message_part(const struct record *record, struct slice *body, uint64_t *offset)
+{
+    struct carried_record carried;
+
+    *body = record->body;
+    *offset = record->offset + RECORD_HEAD_SIZE;
+    if (record->head.kind != RECORD_CARRIED)
+        return record->head.kind == RECORD_MESSAGE;
+    if (!carried_record_parse(record->body, &carried))
+        return false;
+    *body = carried.message;
+    *offset += carried.offset;
+    return true;
+}
+
 static bool understand(struct queue_message *m, const struct record *record,
                        struct message_record *message)
 {
     const struct queue_entry *e = m->entry;
+    struct slice body;
 
-    return record->head.id == e->id && message_record_parse(record->body, message) &&
+    return record->head.id == e->id && message_part(record, &body, &m->offset) &&
+           message_record_parse(body, message) &&
            envelope_decode(message->envelope, &m->arena, &m->envelope) &&
            m->envelope.rcpt_count == e->rcpt_count;
 }
@@ -204,12 +226,12 @@ static enum load load(struct queue *q, struct queue_message *m)
     if (!understand(m, &record, &message))
         return LOST;
     m->header_block = arena_copy(&m->arena, message.header_block);
-    m->offset = e->offset + RECORD_HEAD_SIZE + message.offset;
+    m->offset += message.offset;
     m->length = message.length;
     if (message.place == BODY_INLINE)
         return LOADED;
     m->offset = 0;
-    int rc = open_body_file(m);
+    int rc = open_body_file(q, m);
     return rc < 0 ? load_of_error(rc) : LOADED;
 }
 
@@ -275,7 +297,7 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
 static void drop_if_over(struct queue *q, struct queue_entry *e)
 {
     if (entry_is_over(e))
-        arrivals_entry_done(&q->arrivals, e);
+        clearing_entry_done(&q->arrivals, e);
 }
 
 /* What was parked waits for its time again. */
@@ -296,7 +318,7 @@ static void lose(struct queue *q, struct queue_entry *e)
     index_set(&q->index, e);
     if (e->claims == 0)
         q->removed++;
-    arrivals_entry_lost(&q->arrivals, e);
+    clearing_entry_lost(&q->arrivals, e);
 }
 
 /* Reads the message; NULL when that cannot be: then it was put off, or is lost. */
@@ -484,6 +506,7 @@ bool queue_next_due(const struct queue *q, uint64_t *at_ms)
 
 void queue_flush(struct queue *q)
 {
+    carry_step(&q->carrier, clock_monotonic_ms(q->o.clock));
     outcomes_flush(q->outcomes);
 }
 
@@ -503,7 +526,8 @@ void queue_collect(struct queue *q)
 
     while ((e = outcomes_next_durable(q->outcomes)) != NULL)
         drop_if_over(q, e);
-    arrivals_remove(&q->arrivals);
+    carry_collect(&q->carrier, clock_monotonic_ms(q->o.clock));
+    clearing_segments(&q->arrivals);
     outcomes_free_segments(q->outcomes);
 }
 
@@ -515,6 +539,16 @@ int queue_broken(const struct queue *q)
 bool queue_busy(const struct queue *q)
 {
     return outcomes_busy(q->outcomes);
+}
+
+void queue_drain(struct queue *q)
+{
+    carrier_stop(&q->carrier);
+}
+
+size_t queue_carried(const struct queue *q)
+{
+    return q->carrier.carried;
 }
 
 size_t queue_count(const struct queue *q)

@@ -127,8 +127,11 @@ bool queue_release(struct queue *q, struct queue_message *m);
 /* When something unclaimed becomes due; false when nothing is queued. */
 bool queue_next_due(const struct queue *q, uint64_t *at_ms);
 
-/* Writes outcomes. */
+/* Writes outcomes, and carries a few messages out of segments that are nearly empty. */
 void queue_flush(struct queue *q);
+
+/* Nothing more is carried: what is under way ends soon. */
+void queue_drain(struct queue *q);
 
 /* Outcomes are written but not synced. */
 bool queue_wants_sync(const struct queue *q);
@@ -148,5 +151,8 @@ bool queue_busy(const struct queue *q);
 
 /* Messages with a recipient left, claimed ones included. */
 size_t queue_count(const struct queue *q);
+
+/* Messages that were carried forward since the start. */
+size_t queue_carried(const struct queue *q);
 
 #endif

@@ -558,6 +558,7 @@ static void courier_drain(struct role *role)
     struct courier *c = courier_of(role);
 
     timer_cancel(role->loop, &c->due);
+    queue_drain(c->queue);
     if (queue_wants_sync(c->queue))
         queue_sync(c->queue);
 }

@@ -224,6 +224,7 @@ static void frame(const struct commit *c, struct ticket *t, uint64_t offset)
         head.body_crc = crc32c(head.body_crc, t->parts[i]);
     record_head_write(&head, s->head.generation, offset, t->head);
     t->segment = s->head.number;
+    t->generation = s->head.generation;
     t->offset = offset;
     t->written = true;
 }

@@ -36,8 +36,9 @@ struct ticket {
     int result;       /* out: 0 durable, or negative errno */
     uint64_t segment; /* out: where the record lies, known when it finished with 0 */
     uint64_t offset;
-    bool written;  /* out: the file may hold some of it, whatever the result */
-    uint32_t note; /* in: for the seal's table; of messages only */
+    uint64_t generation; /* of that segment */
+    bool written;        /* out: the file may hold some of it, whatever the result */
+    uint32_t note;       /* in: for the seal's table; of messages only */
     /* the record; set by commit_append() */
     struct slice parts[TICKET_PARTS_MAX];
     unsigned part_count;

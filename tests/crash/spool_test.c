@@ -467,6 +467,130 @@ static void test_header_is_read_at_the_next_mark(void **state)
         mark_in_trouble(n);
 }
 
+/* --- carrying --- */
+
+enum { HOUR_MS = 3600 * 1000, EVERY = 13 };
+
+static unsigned names_in(struct disk_dir *dir)
+{
+    unsigned count = 0;
+
+    check_int(disk_dir_list(dir, count_name, &count), 0);
+    return count;
+}
+
+/* Delivers all that is due but for every EVERY-th message, which must wait an hour. */
+static unsigned leave_a_few(struct place *p, struct queue *q)
+{
+    uint64_t now_ms = clock_monotonic_ms(&p->clock.clock);
+    struct queue_message *m;
+    unsigned left = 0;
+
+    for (unsigned i = 0; (m = queue_claim(q, now_ms)) != NULL; i++) {
+        if (i % EVERY == 0) {
+            queue_defer(q, m, 0, now_ms + HOUR_MS);
+            left++;
+        } else {
+            queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        }
+        queue_release(q, m);
+    }
+    return left;
+}
+
+static void run_for(struct place *p, struct queue *q, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        fake_clock_advance(&p->clock, 1000000);
+        run(p, q);
+    }
+}
+
+static void test_a_few_messages_keep_no_segments(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    unsigned before = names_in(p.dir);
+    struct queue *q = open_queue(&p);
+    unsigned left = leave_a_few(&p, q);
+
+    run_for(&p, q, 30);
+    check(before > 4 && left > 3);
+    check(names_in(p.dir) <= 1 + 1 + 2); /* draft, the newest, and what is kept for use */
+    check(queue_carried(q) >= left - 1); /* nobody empties the newest */
+    check_int(queue_count(q), left);
+    queue_close(q);
+
+    /* The next life knows them, how often they were tried, and when they are due. */
+    q = open_queue(&p);
+    uint64_t now_ms = clock_monotonic_ms(&p.clock.clock), at_ms;
+    check_int(queue_count(q), left);
+    run(&p, q);
+    struct queue_message *m;
+    while ((m = queue_claim(q, now_ms)) != NULL) { /* of the newest segment: not carried */
+        queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        queue_release(q, m);
+        left--;
+    }
+    check(queue_next_due(q, &at_ms));
+    check(at_ms > now_ms + HOUR_MS / 2 && at_ms <= now_ms + HOUR_MS);
+    fake_clock_advance(&p.clock, HOUR_MS * UINT64_C(1000));
+    while ((m = queue_claim(q, clock_monotonic_ms(&p.clock.clock))) != NULL) {
+        check_int(m->rcpts[0].attempts, 1);
+        check(m->repeat);
+        check_int(m->length, SMALL);
+        queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        queue_release(q, m);
+        left--;
+    }
+    check_int(left, 0);
+    run_for(&p, q, 5);
+    queue_close(q);
+    check(names_in(p.out) <= 2 + 1); /* the present one, the last one, the reserve */
+    check_int(deliver_all(&p), 0);
+    end(&p);
+}
+
+/* The body file stays where it is as long as somebody needs it, whoever is asked to sweep. */
+static void test_a_carried_message_keeps_its_body_file(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_in(&p, LARGE);
+    put_in(&p, SMALL); /* the newest segment is another one */
+    struct queue *q = open_queue(&p);
+    uint64_t now_ms = clock_monotonic_ms(&p.clock.clock);
+    struct queue_message *m = queue_claim(q, now_ms);
+
+    while (m != NULL) {
+        if (m->length == LARGE)
+            queue_defer(q, m, 0, now_ms + 1000);
+        else
+            queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        queue_release(q, m);
+        m = queue_claim(q, now_ms);
+    }
+    run(&p, q);
+    check_int(queue_carried(q), 1);
+    queue_close(q);
+
+    put_in(&p, SMALL); /* a new life of the receiver: drafts of the old ones are swept */
+    q = open_queue(&p);
+    run_for(&p, q, 5);
+    check_int(draft_files(&p), 1);
+    unsigned delivered = claim_all(&p, q);
+    check_int(delivered, 2);
+    run(&p, q);
+    check_int(draft_files(&p), 0);
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +601,8 @@ int main(void)
         cmocka_unit_test(test_failed_sync_keeps_the_draft),
         cmocka_unit_test(test_put_off),
         cmocka_unit_test(test_header_is_read_at_the_next_mark),
+        cmocka_unit_test(test_a_few_messages_keep_no_segments),
+        cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
