@@ -152,17 +152,18 @@ def read(path):
         return f.read()
 
 
-TRACE = re.compile(rb"\A(?:Return-Path|Received):[^\n]*\n(?:[ \t][^\n]*\n)*")
+# Our Received ends with its date: what is folded below that is the sender's first line.
+TRACE = re.compile(rb"\AReturn-Path: [^\n]*\n(?:[ \t][^\n]*\n)*"
+                   rb"Received: (?:[^\n]*\n[ \t])*?[^\n]*; \w{3}, \d+ \w{3} \d{4} [0-9:]{8} [+-]\d{4}"
+                   rb"(?: \(\w+\))?\n")
 
 
 def as_sent(stored):
     """A mail as its sender gave it: the Return-Path and the one Received that we put on top taken
     off, CRLF for LF."""
-    for name in (b"Return-Path:", b"Received:"):
-        match = TRACE.match(stored)
-        assert match and stored.startswith(name), f"no {name.decode()} on top: {stored[:200]!r}"
-        stored = stored[match.end():]
-    return stored.replace(b"\n", b"\r\n")
+    match = TRACE.match(stored)
+    assert match, f"no Return-Path and Received on top: {stored[:300]!r}"
+    return stored[match.end():].replace(b"\n", b"\r\n")
 
 
 def digest(content):

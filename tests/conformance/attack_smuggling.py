@@ -1,0 +1,174 @@
+"""Messages that hold what some server takes for their end, and a second message behind it
+(SMTP smuggling). Each case goes to two running servers, one for each way to treat line ends.
+
+A smuggled message would be seen: its recipient is one that we take, every reply is counted, and when
+all cases are through the mailboxes must hold what was acknowledged and nothing else. What was
+accepted must be there as it was sent, line ends repaired where that was asked for. Each Talk ends
+with QUIT, so what the server says is exactly one answer to the message, then 221."""
+import re
+import sys
+
+from suite import (Failure, Skip, Talk, as_sent, cases, expect, read, running, verdict,
+                   wait_until)
+
+EDGES = (4096, 8192, 16384, 65536)
+HEADER = b"From: a@c.example\r\nSubject: outer\r\n\r\n"
+ENCODING = "utf-8"
+
+
+def unescaped(text):
+    return text.replace("\\r", "\r").replace("\\n", "\n").encode()
+
+
+class Run:
+    """One case against one server: what was sent and what may arrive."""
+
+    def __init__(self, test, number, server, repair):
+        self.test, self.server, self.repair = test, server, repair
+        self.context = test["context"]
+        self.user, self.victim = f"ann{number}", f"victim{number}"
+        self.sequence = test["sequence_utf8_escaped"].encode(ENCODING)
+        self.smuggled = unescaped(test["smuggled"]).replace(
+            b"victim@local.example", self.victim.encode() + b"@example.org")
+        assert self.victim.encode() in self.smuggled
+        self.stored = []  # what the user's mailbox must hold
+
+    def expected(self, content):
+        """The message as its lines are, when it was taken."""
+        if self.repair:
+            content = re.sub(rb"(?<!\r)\n", b"\r\n", content)
+        return content
+
+    def talk(self, head, *tail_in_pieces, pause_s=0.0):
+        """head and the pieces are what stands between 354 and the end."""
+        tail = b"".join(tail_in_pieces)
+        parameters = " BODY=8BITMIME" if not (head + tail).isascii() else ""
+        with Talk(self.server) as talk:
+            offered = talk.greet()
+            self.check_offered(offered)
+            talk.begin(f"{self.user}@example.org", parameters=parameters)
+            talk.ask("DATA", "354")
+            talk.send(head, *tail_in_pieces, b"QUIT\r\n", pause_s=pause_s)
+            replies = talk.rest()
+        self.judge(replies, head + tail)
+
+    def check_offered(self, offered):
+        if self.context == "tls" and "STARTTLS" not in offered:
+            raise Skip("STARTTLS is not offered yet")
+        expect(self.context != "tls", "STARTTLS is offered, this suite does not know how to use it")
+
+    def judge(self, replies, wire):
+        codes = [reply.code for reply in replies]
+        accepted = codes == ["250", "221"]
+        expect(accepted or len(codes) in (1, 2) and codes[0][0] == "5" and
+               codes[1:] in ([], ["221"]), f"the replies are {replies}")
+        if "exactly one message accepted" in self.test["expect_inbound"]:
+            expect(accepted, f"refused: {replies[0]}")
+        if accepted:
+            # Dot-stuffing is undone (RFC 5321 4.5.2); CRLF.CRLF is the one end.
+            content, end, behind = wire.partition(b"\r\n.\r\n")
+            assert end and not behind
+            self.stored.append(self.expected(re.sub(rb"(\A|\r\n)\.", rb"\1", content + b"\r\n")))
+
+    def start(self):
+        return getattr(self, self.context.replace("-", "_"))()
+
+    def data_one_segment(self):
+        self.talk(b"", HEADER + b"text" + self.sequence + self.smuggled)
+
+    tls = data_one_segment
+
+    def data_split_each_byte(self):
+        each = [bytes([byte]) for byte in self.sequence]
+        self.talk(HEADER + b"text", *each, self.smuggled, pause_s=0.002)
+
+    def data_buffer_edge(self):
+        """The edge between each two bytes of the sequence, from the first byte of the message."""
+        for edge in EDGES:
+            for cut in range(1, len(self.sequence)):
+                fill = edge - cut - len(HEADER)
+                lines = (b"x" * 70 + b"\r\n") * (fill // 72)
+                head = HEADER + lines + b"y" * (fill - len(lines))
+                assert len(head) + cut == edge
+                self.talk(head + self.sequence + self.smuggled)
+
+    def header_area(self):
+        self.talk(b"", b"From: a@c.example\r\nX-Text: text" + self.sequence + self.smuggled)
+
+    def bdat_then_data(self):
+        chunk = HEADER + b"text" + self.sequence + self.smuggled
+        with Talk(self.server) as talk:
+            if "CHUNKING" not in talk.greet():
+                raise Skip("CHUNKING is not offered yet")
+            parameters = " BODY=8BITMIME" if not chunk.isascii() else ""
+            talk.begin(f"{self.user}@example.org", parameters=parameters)
+            talk.send(b"BDAT %d LAST\r\n" % len(chunk) + chunk + b"QUIT\r\n")
+            replies = talk.rest()
+        codes = [reply.code for reply in replies]
+        expect(len(codes) == 2 and codes[0][0] in "25" and codes[1] == "221",
+               f"the replies are {replies}")
+        if codes[0] == "250":
+            self.stored.append(self.expected(chunk))
+
+    def arrived(self):
+        return len(self.server.mails(self.user)) >= len(self.stored)
+
+    def check_mailboxes(self):
+        found = [as_sent(read(path)) for path in self.server.mails(self.user)]
+        expect(sorted(found) == sorted(self.stored),
+               f"{len(found)} mails arrived, not as the {len(self.stored)} that were acknowledged")
+        expect(self.server.mails(self.victim) == [], "the smuggled mail arrived")
+
+
+def drain(server, runs):
+    """All that was acknowledged is there, and so is one mail that came behind it."""
+    wait_until(lambda: all(run.arrived() for run in runs), 60)
+    with Talk(server) as talk:
+        talk.greet()
+        talk.begin("last@example.org")
+        talk.ask("DATA", "354")
+        talk.ask("Subject: last\r\n\r\n.", "250")
+    server.wait_mail("last", seconds=30)
+
+
+def play(tests, more, repair):
+    """{id: None, or the exception that ended it} for one server."""
+    ends = {}
+    with running(more) as server:
+        runs = [Run(test, number, server, repair) for number, test in enumerate(tests)]
+        for run in runs:
+            try:
+                run.start()
+                ends[run.test["id"]] = None
+            except (Failure, Skip, OSError) as end:
+                ends[run.test["id"]] = end
+        drain(server, runs)
+        for run in runs:
+            try:
+                if ends[run.test["id"]] is None:
+                    run.check_mailboxes()
+            except Failure as end:
+                ends[run.test["id"]] = end
+        acknowledged = 1 + sum(len(run.stored) for run in runs)
+        queued = server.log().count("(queue active)")
+        assert queued == acknowledged or any(isinstance(end, Failure) for end in ends.values()), \
+            f"{queued} mails in the log, not {acknowledged}"
+    return ends
+
+
+def main():
+    tests = cases(sys.argv[1])
+    ways = {"strict": play(tests, "line-ends strict", False),
+            "repair": play(tests, "line-ends repair", True)}
+
+    def outcome(case):
+        for way, ends in ways.items():
+            if isinstance(ends[case], Failure):
+                raise Failure(f"line-ends {way}: {ends[case]}")
+            if ends[case]:
+                raise ends[case]
+    for test in tests:
+        verdict(test["id"], lambda case=test["id"]: outcome(case))
+
+
+main()
