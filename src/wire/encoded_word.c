@@ -122,8 +122,7 @@ static void decode_next(struct decoder *d, struct slice blanks, struct slice s)
     d->words = s;
 }
 
-/* Controls and broken UTF-8 become "?", a tab a blank. */
-static struct slice clean_copy(struct arena *arena, struct slice s)
+struct slice text_clean(struct arena *arena, struct slice s)
 {
     struct cursor c = {s}, from = c;
     char *copy = arena_alloc(arena, s.len + 1);
@@ -162,7 +161,7 @@ struct slice encoded_text_decode(struct arena *arena, struct slice raw)
         decode_next(&d, blanks, take_while(&c, is_not_blank));
     }
     flush(&d);
-    struct slice text = clean_copy(arena, slice_trim(buf_slice(&d.text)));
+    struct slice text = text_clean(arena, slice_trim(buf_slice(&d.text)));
     buf_done(&d.text);
     buf_done(&d.bytes);
     return text;

@@ -13,4 +13,7 @@
  * trimmed, encoded words decoded, blanks between two of them dropped. At most 3 times as long. */
 struct slice encoded_text_decode(struct arena *arena, struct slice raw);
 
+/* A copy with controls and broken UTF-8 as "?", a tab as a blank. */
+struct slice text_clean(struct arena *arena, struct slice s);
+
 #endif
