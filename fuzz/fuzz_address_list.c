@@ -25,6 +25,17 @@ static void check_mailbox(const struct list_entry *e, struct arena *arena)
     must(!address_list_next(&list, &same) && !list.irregular);
 }
 
+static void check_entry(const struct list_entry *e, const struct address_list *list, bool *in_group)
+{
+    must(utf8_printable(e->name) && utf8_printable(e->comment));
+    switch (e->kind) {
+    case ENTRY_MAILBOX: check_mailbox(e, list->arena); return;
+    case ENTRY_BROKEN: must(list->irregular); return;
+    case ENTRY_GROUP:
+    case ENTRY_GROUP_END: must(*in_group == (e->kind == ENTRY_GROUP_END)); *in_group = !*in_group;
+    }
+}
+
 void fuzz_input(struct slice input)
 {
     struct arena arena = {0};
@@ -36,14 +47,7 @@ void fuzz_input(struct slice input)
     address_list_init(&list, &arena, slice_head(input, TEXT_MAX));
     for (left = list.rest.rest.len; address_list_next(&list, &e); left = list.rest.rest.len) {
         must(list.rest.rest.len < left || e.kind == ENTRY_GROUP_END);
-        must(utf8_printable(e.name) && utf8_printable(e.comment));
-        must(e.kind != ENTRY_BROKEN || list.irregular);
-        if (e.kind == ENTRY_MAILBOX)
-            check_mailbox(&e, &arena);
-        if (e.kind == ENTRY_GROUP || e.kind == ENTRY_GROUP_END) {
-            must(in_group == (e.kind == ENTRY_GROUP_END));
-            in_group = !in_group;
-        }
+        check_entry(&e, &list, &in_group);
     }
     must(!in_group && cursor_at_end(&list.rest));
     arena_done(&arena);
