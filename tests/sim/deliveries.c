@@ -49,17 +49,21 @@ void deliveries_log(struct deliveries *d, struct slice text, uint64_t now_us)
             d->all[d->count++] = got;
         return;
     }
-    bool crashed = d->crash_us >= before->at_us;
-    if (crashed && (d->disk_errors || d->crash_us - before->at_us <= IN_FLIGHT_US)) {
+    if (before->in_flight || (d->disk_errors && d->crash_us >= before->at_us)) {
         d->explained++;
     } else {
         d->twice++;
         memcpy(d->first_twice, got.id, DELIVERY_ID_LEN);
     }
     before->at_us = now_us;
+    before->in_flight = false;
 }
 
 void deliveries_crash(struct deliveries *d, uint64_t now_us)
 {
     d->crash_us = now_us;
+    for (unsigned i = 0; i < d->count; i++) {
+        if (now_us - d->all[i].at_us <= IN_FLIGHT_US)
+            d->all[i].in_flight = true;
+    }
 }

@@ -18,6 +18,7 @@ struct delivered {
     char id[DELIVERY_ID_LEN];
     unsigned user;
     uint64_t at_us;
+    bool in_flight; /* at a crash: it may come again, perhaps hours later */
 };
 
 struct deliveries {

@@ -39,6 +39,9 @@ enum incident_kind {
     INCIDENT_CALL_ERROR,
     INCIDENT_READER,
     INCIDENT_CLOCK_STEP,
+    INCIDENT_HOME_LOST,
+    INCIDENT_HOMES_BACK,
+    INCIDENT_POWER_OFF_AT_COURIER, /* while it carries what was left, perhaps */
 };
 
 struct incident {
@@ -144,9 +147,11 @@ static void draw_plan(struct world *w)
     uint64_t burst_count = 3 + draw(w, 9), fault_count = draw(w, 8);
 
     for (uint64_t i = 0; i < burst_count; i++) {
-        bursts[i] = w->clock.now_us + SECOND_US + draw(w, DAY_US);
+        bursts[i] = w->clock.now_us + 2 * SECOND_US + draw(w, DAY_US);
         add_incident(w, bursts[i], INCIDENT_BURST);
     }
+    for (uint64_t homes = draw(w, 4); homes > 0; homes--)
+        add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_HOME_LOST);
     for (uint64_t i = 0; i < fault_count; i++) {
         uint64_t near =
             bursts[draw(w, burst_count)] + draw(w, draw(w, 2) == 0 ? 100000 : 3 * SECOND_US);
@@ -262,6 +267,71 @@ static void read_mail(struct world *w)
     }
 }
 
+/* --- homes: a mailbox that nobody can deliver to for hours --- */
+
+static void home_names(unsigned user, char name[16], char away[24])
+{
+    (void)snprintf(name, 16, "u%u", user);
+    (void)snprintf(away, 24, "u%u.away", user);
+}
+
+/* A file lies where the mailbox was. */
+static void lose_home(struct world *w, unsigned user)
+{
+    struct disk_dir *homes, *home;
+    struct disk_file *file;
+    char name[16], away[24];
+
+    if (w->full || disk_dir_open(fake_disk(w->disk), "/mail/sim.example", &homes) < 0)
+        return;
+    home_names(user, name, away);
+    int rc = disk_dir_open_at(homes, name, &home);
+    if (rc == 0) {
+        disk_dir_close(home);
+        rc = disk_rename(homes, name, homes, away);
+    }
+    if (rc != 0 && rc != -ENOENT) {
+        disk_dir_close(homes);
+        return;
+    }
+    if (disk_open(homes, name, DISK_CREATE, 0600, &file) == 0) {
+        disk_close(file);
+        NOTE(w, "u%u has no mailbox now", user);
+    } else if (rc == 0) {
+        (void)disk_rename(homes, away, homes, name);
+    }
+    (void)disk_sync_dir(homes);
+    disk_dir_close(homes);
+}
+
+static void give_home_back(struct disk_dir *homes, unsigned user)
+{
+    struct disk_dir *home;
+    char name[16], away[24];
+
+    home_names(user, name, away);
+    int rc = disk_dir_open_at(homes, name, &home);
+    if (rc == 0)
+        disk_dir_close(home);
+    if (rc == -ENOTDIR)
+        (void)disk_unlink(homes, name);
+    if ((rc == -ENOTDIR || rc == -ENOENT) && disk_rename(homes, away, homes, name) == -EIO)
+        (void)disk_rename(homes, away, homes, name); /* a call that was to fail hit us */
+}
+
+static void give_homes_back(struct world *w)
+{
+    struct disk_dir *homes;
+
+    if (disk_dir_open(fake_disk(w->disk), "/mail/sim.example", &homes) < 0)
+        return;
+    for (unsigned user = 0; user < SENT_USERS; user++)
+        give_home_back(homes, user);
+    (void)disk_sync_dir(homes);
+    disk_dir_close(homes);
+    NOTE(w, "everybody has a mailbox again");
+}
+
 static void happen_to_process(struct world *w, enum incident_kind kind)
 {
     if (!machine_is_on(w->machine))
@@ -286,6 +356,25 @@ static void happen_to_process(struct world *w, enum incident_kind kind)
         NOTE(w, "the next sync of %s fails", name);
         machine_fail_sync(w->machine, process, -EIO);
     }
+}
+
+static unsigned courier_of(struct world *w)
+{
+    unsigned process = 0;
+
+    while (strcmp(machine_process_name(w->machine, process), "courier") != 0)
+        process++;
+    return process;
+}
+
+static void lose_power_at_courier(struct world *w)
+{
+    uint64_t call = 1 + draw(w, 120);
+
+    if (!machine_is_on(w->machine))
+        return;
+    NOTE(w, "the power will go at call %u of courier to the disk", (unsigned)call);
+    machine_lose_power_at(w->machine, courier_of(w), call);
 }
 
 static void happen(struct world *w, enum incident_kind kind)
@@ -335,6 +424,14 @@ static void happen(struct world *w, enum incident_kind kind)
         NOTE(w, "the wall clock steps");
         w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
         return;
+    case INCIDENT_HOME_LOST:
+        lose_home(w, (unsigned)draw(w, SENT_USERS));
+        add_incident(w, now_us + draw(w, DAY_US / 2), INCIDENT_HOMES_BACK);
+        for (uint64_t cuts = draw(w, 4); cuts > 0; cuts--)
+            add_incident(w, now_us + draw(w, DAY_US / 4), INCIDENT_POWER_OFF_AT_COURIER);
+        return;
+    case INCIDENT_POWER_OFF_AT_COURIER: lose_power_at_courier(w); return;
+    case INCIDENT_HOMES_BACK: give_homes_back(w); return;
     }
 }
 
@@ -422,6 +519,7 @@ static void calm_down(struct world *w)
             machine_kill_at(w->machine, i, 0);
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
+    give_homes_back(w);
     boot(w);
     run_for(w, 1800 * SECOND_US);
     if (internet_clients(w->internet) > 0)
