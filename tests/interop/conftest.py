@@ -90,6 +90,10 @@ class ByHand:
         self.process.stdin.flush()
         return self.answer(code) if code else None
 
+    def help(self, text):
+        """HELP names the next step."""
+        assert f"Next: {text}" in (last := self.say("HELP", "214")), last
+
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()

@@ -65,9 +65,13 @@ def test_smtplib_large(server):
 def by_hand(server, *command):
     person = ByHand(*command, "127.0.0.1", server.port)
     person.answer("220")
+    person.help("EHLO your.host.name")
     person.say("HELO client.example", "250")
+    person.help("MAIL FROM:<")
     person.say(f"MAIL FROM:<{SENDER}>", "250")
+    person.help("RCPT TO:<")
     person.say(f"RCPT TO:<{RCPT}>", "250")
+    person.help("DATA")
     person.say("DATA", "354")
     person.say("Subject: by hand")
     person.say("")
