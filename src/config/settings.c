@@ -38,7 +38,8 @@ struct parser;
 
 typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
 
-static apply_fn set_hostname, set_origin, set_postmaster, set_max_size, add_listener, set_queue;
+static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
+    set_queue;
 static apply_fn set_listener_max_size, set_line_ends, set_min_free;
 static apply_fn begin_accept, begin_reject, begin_discard;
 static apply_fn set_from, set_sender, set_to, set_action, set_refusal;
@@ -70,6 +71,8 @@ static const struct row rows[] = {
      "listen mx ADDRESS:PORT"},
     {SLICE_INIT("queue"), IN_FILE, set_queue, {SHAPE_PATH}, 0, IN_QUEUE, false,
      "queue PATH"},
+    {SLICE_INIT("resolver"), IN_FILE, set_resolver, {SHAPE_RESOLVER}, 0, 0, false,
+     "resolver system|recursive|ADDRESS"},
     {SLICE_INIT("accept"), IN_FILE, begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] deliver maildir PATH"},
     {SLICE_INIT("reject"), IN_FILE, begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -108,7 +111,6 @@ static const struct row rows[] = {
     NOT_YET("log", IN_FILE),
     NOT_YET("lua", IN_FILE),
     NOT_YET("relay", IN_FILE | IN_RULE),
-    NOT_YET("resolver", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
     NOT_YET("source", IN_FILE),
@@ -308,6 +310,14 @@ static bool set_origin(struct parser *p, struct place word, const struct value *
 {
     (void)word;
     p->settings->rules.origin = values[0].text;
+    return true;
+}
+
+static bool set_resolver(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->settings->dns_source = (enum dns_source)values[0].number;
+    p->settings->dns_forwarder = values[0].text;
     return true;
 }
 

@@ -12,6 +12,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "mail/rules.h"
+#include "wire/dns_answer.h"
 #include "wire/dots.h"
 
 #include <stdint.h>
@@ -34,6 +35,8 @@ struct settings {
     uint64_t max_size;       /* default 50M */
     const struct settings_listener *listeners;
     size_t listener_count;
+    enum dns_source dns_source; /* default: the system's */
+    struct slice dns_forwarder; /* DNS_FROM_FORWARDER: "192.0.2.53", "2001:db8::53@5300" */
     struct rules rules;
     struct arena arena; /* owns all of it */
 };

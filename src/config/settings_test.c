@@ -109,6 +109,8 @@ static void test_values(void **state)
     check_slice(s->queue_path, SLICE("/var/spool/postroad"));
     check_int(s->queue_min_free, 320 * 1024 * 1024);
 
+    check_int(s->dns_source, DNS_FROM_FORWARDER);
+    check_slice(s->dns_forwarder, SLICE("2001:db8::53@5300"));
     check_int(s->listener_count, 3);
     check_slice(s->listeners[0].address, SLICE("*:25"));
     check(s->listeners[0].any && s->listeners[0].port == 25);
@@ -177,8 +179,48 @@ static void test_defaults(void **state)
     check_slice(s->rules.postmaster.domain, SLICE("h.example"));
     check_int(s->max_size, 50 * 1024 * 1024);
     check_int(s->queue_min_free, 5 * 64 * 1024 * 1024);
+    check_int(s->dns_source, DNS_FROM_SYSTEM);
     settings_free(s);
     buf_done(&errors.text);
+}
+
+static void test_resolvers(void **state)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+        enum dns_source source;
+    } rows[] = {
+        {"system",           true,  DNS_FROM_SYSTEM   },
+        {"recursive",        true,  DNS_FROM_ROOT     },
+        {"192.0.2.53",       true,  DNS_FROM_FORWARDER},
+        {"192.0.2.53@5300",  true,  DNS_FROM_FORWARDER},
+        {"2001:db8::53",     true,  DNS_FROM_FORWARDER},
+        {"192.0.2.53:53",    false, DNS_FROM_SYSTEM   },
+        {"192.0.2.53@",      false, DNS_FROM_SYSTEM   },
+        {"192.0.2.53@0",     false, DNS_FROM_SYSTEM   },
+        {"192.0.2.53@65536", false, DNS_FROM_SYSTEM   },
+        {"dns.example",      false, DNS_FROM_SYSTEM   },
+    };
+    struct arena arena = {0};
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct settings_errors errors;
+        struct slice text = arena_printf(&arena,
+                                         "hostname h.example\nlisten mx *:25\nqueue /q\n"
+                                         "resolver %s\n"
+                                         "accept to domain h.example deliver maildir /m/{user}\n",
+                                         rows[i].text);
+        struct settings *s = parse(SLICE("f"), text, &errors);
+
+        check_int(s != NULL, rows[i].valid);
+        if (s != NULL)
+            check_int(s->dns_source, rows[i].source);
+        settings_free(s);
+        buf_done(&errors.text);
+    }
+    arena_done(&arena);
 }
 
 static void test_too_large(void **state)
@@ -297,9 +339,13 @@ static void test_manual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_files), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_rules),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_mutations_never_crash),
+        cmocka_unit_test(test_golden_files),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_resolvers),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_mutations_never_crash),
         cmocka_unit_test(test_manual),
     };
 

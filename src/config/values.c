@@ -105,6 +105,30 @@ static bool read_socket(struct desk *desk, const struct syntax_word *word, struc
     return true;
 }
 
+static bool take_port_only(struct slice text)
+{
+    struct cursor c = {text};
+    uint64_t port;
+
+    return take_number(&c, &port) && cursor_at_end(&c) && port > 0 && port <= UINT16_MAX;
+}
+
+static bool read_resolver(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct slice ip = word->text, port;
+    unsigned char bytes[16];
+
+    if (slice_equal(word->text, SLICE("system")) || slice_equal(word->text, SLICE("recursive"))) {
+        out->number = slice_equal(word->text, SLICE("system")) ? DNS_FROM_SYSTEM : DNS_FROM_ROOT;
+        return true;
+    }
+    if (slice_cut(word->text, '@', &ip, &port) && !take_port_only(port))
+        return false;
+    out->number = DNS_FROM_FORWARDER;
+    out->text = arena_copy(desk->keep, word->text);
+    return ipv4_parse(ip, bytes) || ipv6_parse(ip, bytes);
+}
+
 static bool read_path(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     out->text = arena_copy(desk->keep, word->text);
@@ -196,6 +220,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
                    "in braces: {domain}, {user}, {local}"), read_template},
     [SHAPE_SIZE] = {SLICE_INIT("a size"),
         SLICE_INIT("write bytes, or a number with K, M or G: 50M"), read_size},
+    [SHAPE_RESOLVER] = {SLICE_INIT("a resolver"),
+        SLICE_INIT("write system, recursive, or a name server: 192.0.2.53, 2001:db8::53@5300"),
+        read_resolver},
     [SHAPE_REFUSAL] = {SLICE_INIT("a refusal"),
         SLICE_INIT("write \"5.1.1 text\" in ASCII, or \"4.2.1 text\" for \"try again later\""), read_refusal},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},

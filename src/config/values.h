@@ -20,6 +20,7 @@ enum shape {
     SHAPE_PATH,
     SHAPE_TEMPLATE,
     SHAPE_SIZE,
+    SHAPE_RESOLVER,
     SHAPE_REFUSAL,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
@@ -34,7 +35,7 @@ enum shape {
 struct value {
     struct place place;
     struct slice text; /* in canonical form */
-    uint64_t number;   /* a size, or what the choice stands for */
+    uint64_t number;   /* a size, an enum, or what the choice stands for */
     struct address address;
     struct reply refusal;
     struct settings_listener socket;

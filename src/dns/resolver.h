@@ -35,12 +35,6 @@ void resolver_cancel(struct resolver *resolver, struct resolver_request *r);
 /* Requests that run are forgotten: no done() follows. Not from inside of done(). NULL is fine. */
 void resolver_free(struct resolver *resolver);
 
-enum resolver_source {
-    RESOLVER_SYSTEM,    /* the name servers of /etc/resolv.conf; recursive when there is none */
-    RESOLVER_FORWARDER, /* one name server */
-    RESOLVER_RECURSIVE, /* from the root down */
-};
-
 enum { RESOLVER_DEADLINE_MS = 30 * 1000 };
 
 struct resolver_setting {
@@ -50,10 +44,10 @@ struct resolver_setting {
 
 /* All zero: the usual. */
 struct resolver_options {
-    enum resolver_source source;
-    const char *forwarder; /* "192.0.2.53" or "192.0.2.53@5300" */
-    const char
-        *anchor_path;     /* what DNSSEC is trusted from; NULL: the root's key as Debian has it */
+    enum dns_source source;
+    struct slice forwarder; /* "192.0.2.53" or "2001:db8::53@5300" */
+    /* What DNSSEC is trusted from; NULL: the root's key as Debian has it. */
+    const char *anchor_path;
     uint64_t deadline_ms; /* 0: RESOLVER_DEADLINE_MS */
     /* For networks of their own (tests, namespaces): what else libunbound shall know. */
     const struct resolver_setting *settings;

@@ -11,7 +11,7 @@
 
 /* A name server that never answers: nobody listens there, and nothing is sent anywhere else. */
 static const struct resolver_options silent = {
-    .source = RESOLVER_FORWARDER, .forwarder = "127.0.0.1@9", .deadline_ms = 300};
+    .source = DNS_FROM_FORWARDER, .forwarder = SLICE_INIT("127.0.0.1@9"), .deadline_ms = 300};
 
 struct world {
     struct net *net;
@@ -195,9 +195,9 @@ static void what_cannot_be_opened_is_told(void **state)
 {
     static const struct resolver_setting wrong = {"no-such-setting:", "yes"};
     const struct resolver_options rows[] = {
-        {.source = RESOLVER_FORWARDER,        .forwarder = "not-an-address"},
-        {                            .source = RESOLVER_RECURSIVE, .anchor_path = "/nowhere/root.key"                             },
-        { .source = RESOLVER_RECURSIVE,                 .settings = &wrong,                                              .setting_count = 1},
+        {.source = DNS_FROM_FORWARDER,        .forwarder = SLICE_INIT("not-an-address")},
+        {                       .source = DNS_FROM_ROOT, .anchor_path = "/nowhere/root.key"                                         },
+        { .source = DNS_FROM_ROOT,                 .settings = &wrong,                                                          .setting_count = 1},
     };
     struct net *net = net_real_new();
     struct loop *loop = loop_new(net, clock_real());

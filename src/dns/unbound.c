@@ -239,17 +239,26 @@ static const struct resolver_setting for_a_forwarder[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+static bool set_forwarder(struct ub_ctx *ctx, struct slice forwarder)
+{
+    struct arena arena = {0};
+    const char *text = arena_string(&arena, forwarder);
+    bool set = !said_no(ub_ctx_set_fwd(ctx, text), "use the resolver", text);
+
+    arena_done(&arena);
+    return set;
+}
+
 static bool set_source(struct ub_ctx *ctx, const struct resolver_options *options)
 {
     switch (options->source) {
-    case RESOLVER_RECURSIVE: return true;
-    case RESOLVER_SYSTEM:
+    case DNS_FROM_ROOT: return true;
+    case DNS_FROM_SYSTEM:
         return set_options(ctx, for_a_forwarder, COUNT(for_a_forwarder)) &&
                !said_no(ub_ctx_resolvconf(ctx, NULL), "read", "/etc/resolv.conf");
-    case RESOLVER_FORWARDER:
+    case DNS_FROM_FORWARDER:
         return set_options(ctx, for_a_forwarder, COUNT(for_a_forwarder)) &&
-               !said_no(ub_ctx_set_fwd(ctx, options->forwarder), "use the resolver",
-                        options->forwarder);
+               set_forwarder(ctx, options->forwarder);
     }
     return false;
 }

@@ -28,6 +28,13 @@ enum dns_limits {
     DNS_RECORDS_MAX = 256, /* kept of one answer; more are dropped and noted */
 };
 
+/* Where answers come from: `resolver system|ADDR|recursive`. */
+enum dns_source {
+    DNS_FROM_SYSTEM,    /* the name servers of /etc/resolv.conf; the root, if there is none */
+    DNS_FROM_FORWARDER, /* one name server */
+    DNS_FROM_ROOT,
+};
+
 /* Name: printable ASCII in lower case, labels of 1 to 63 bytes, no dot at the end. */
 struct dns_question {
     enum dns_type type;

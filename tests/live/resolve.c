@@ -213,8 +213,8 @@ static int take_option(struct program *p, char **words, int count)
         exit(64);
     }
     if (strcmp(name, "--forwarder") == 0) {
-        p->options.source = RESOLVER_FORWARDER;
-        p->options.forwarder = words[1];
+        p->options.source = DNS_FROM_FORWARDER;
+        p->options.forwarder = slice_of(words[1]);
     } else if (strcmp(name, "--anchor") == 0) {
         p->options.anchor_path = words[1];
     } else if (strcmp(name, "--deadline") == 0) {
@@ -232,7 +232,7 @@ static int take_option(struct program *p, char **words, int count)
 
 int main(int argc, char **argv)
 {
-    struct program p = {.options.source = RESOLVER_RECURSIVE, .route.port = 25};
+    struct program p = {.options.source = DNS_FROM_ROOT, .route.port = 25};
     struct task tasks[TASKS_MAX] = {0};
     struct net *net = net_real_new();
     int at = 1;
