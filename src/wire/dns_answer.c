@@ -403,7 +403,8 @@ static enum alias follow_alias(const struct section *answers, struct name *name,
             return ALIAS_BROKEN;
         if (found == ALIAS_FOUND || !record_belongs(&record, DNS_CNAME, owner))
             continue;
-        if (!read_name(&record.data, &target) || !at_end(&record.data) || target.odd)
+        if (!read_name(&record.data, &target) || !at_end(&record.data) || target.odd ||
+            target.len == 0)
             return ALIAS_BROKEN;
         if (record.ttl_s < *ttl_s)
             *ttl_s = record.ttl_s;

@@ -474,6 +474,9 @@ static void alias_to_no_name(void **state)
     begin(&b, DNS_MX, OK, 1);
     put_record(&b, "example.org", DNS_CNAME, 60, "\3a\nb\0", 5);
     check_int(answer_to(&b, DNS_MX).outcome, DNS_FAILED);
+    begin(&b, DNS_MX, OK, 1);
+    put_alias(&b, "example.org", "");
+    check_int(answer_to(&b, DNS_MX).outcome, DNS_FAILED);
 }
 
 /* ---- compression ---- */

@@ -227,16 +227,6 @@ def test_a_spoilt_host_is_temporary(names):
     assert got.startswith("route bogus.test: 451 4.4.3 DNS look-up of mx.bogus.test A and AAAA")
 
 
-def test_valgrind(names):
-    """Opened, asked, closed without a trace."""
-    need("valgrind")
-    done = subprocess.run(["valgrind", "-q", "--leak-check=full", "--error-exitcode=9", RESOLVE,
-                           "--forwarder", f"127.0.0.1@{names.port}", "--anchor", str(names.anchor),
-                           "route", "signed.test", "MX", "bogus.test"],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout.decode()
-
-
 def test_silence_has_an_end(names):
     got = subprocess.run([RESOLVE, "--forwarder", f"127.0.0.1@{free_port()}", "--anchor",
                           str(names.anchor), "--deadline", "2000", "route", "signed.test"],
