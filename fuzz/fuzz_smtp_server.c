@@ -162,11 +162,13 @@ static void answer_mail(struct session *s)
 
 static void answer_rcpt(struct session *s)
 {
-    static const struct address other = {ADDRESS_MAILBOX, SLICE_INIT("other"),
-                                         SLICE_INIT("example.org"), false};
+    static const struct address others[] = {
+        {ADDRESS_MAILBOX, SLICE_INIT("other"), SLICE_INIT("example.org"), false},
+        {ADDRESS_MAILBOX, SLICE_INIT("third"), SLICE_INIT("example.org"), false},
+    };
     struct reply reply = draw_reply(s);
 
-    server_answer_rcpt(s->server, &reply, fuzz_draw(&s->chance, 2) ? &other : NULL);
+    server_answer_rcpt(s->server, &reply, others, fuzz_draw(&s->chance, 3));
 }
 
 static void take_refusal(struct session *s)

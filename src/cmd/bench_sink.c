@@ -125,7 +125,7 @@ static bool run_engine(struct sink_session *s, struct cursor *in, enum server_ne
         case SERVER_WANTS_CONNECT: server_answer(s->server, &REPLY(220, "", "")); break;
         case SERVER_WANTS_MAIL: server_answer(s->server, &REPLY(250, "2.1.0", "Ok")); break;
         case SERVER_WANTS_RCPT:
-            server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), NULL);
+            server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), NULL, 0);
             break;
         case SERVER_BODY: keep_body(s, server_body(s->server)); break;
         case SERVER_RESET: s->begun = false; break;

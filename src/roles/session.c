@@ -262,8 +262,10 @@ static void answer_rcpt(struct session *s)
 
     switch (d.kind) {
     case DECIDE_MAILDIR:
-    case DECIDE_DISCARD: server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), &d.final); break;
-    case DECIDE_REFUSE: server_answer_rcpt(s->server, &d.refusal, NULL); break;
+    case DECIDE_DISCARD:
+        server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), &d.final, 1);
+        break;
+    case DECIDE_REFUSE: server_answer_rcpt(s->server, &d.refusal, NULL, 0); break;
     }
     arena_done(&scratch);
 }

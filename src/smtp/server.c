@@ -79,6 +79,7 @@ void server_transaction_reset(struct server *s)
     s->envelope = NULL;
     s->data = NULL;
     s->rcpts_room = 0;
+    s->rcpts_accepted = 0;
     s->rcpts_refused = 0;
     arena_reset(&s->tx);
 }
@@ -89,6 +90,10 @@ static void session_end(struct server *s)
     s->ask = ASK_NOTHING;
     server_phase_set(s, PHASE_DONE);
 }
+
+/* 452, not 552: RFC 5321 4.5.3.1.10; the client sends the rest later. */
+const struct reply server_too_many_rcpts = {452, SLICE_INIT("4.5.3"),
+                                            SLICE_INIT("Error: too many recipients")};
 
 /* --- replies ------------------------------------------------------------------------------- */
 
@@ -236,13 +241,13 @@ static void mail_answered(struct server *s, struct buf *out)
     server_say(s, out, answer_or(s, &REPLY(250, "2.1.0", "Ok")));
 }
 
-static void add_rcpt(struct server *s)
+static void add_rcpt(struct server *s, const struct address *final)
 {
     struct envelope *e = s->envelope;
 
     /* Named twice, or by two names of one mailbox: it gets the mail once. */
     for (unsigned i = 0; i < e->rcpt_count; i++)
-        if (address_equal(&e->rcpts[i].final, &s->final))
+        if (address_equal(&e->rcpts[i].final, final))
             return;
     if (e->rcpt_count == s->rcpts_room) {
         unsigned room = s->rcpts_room == 0 ? 4 : s->rcpts_room * 4;
@@ -255,8 +260,23 @@ static void add_rcpt(struct server *s)
     }
     e->rcpts[e->rcpt_count++] = (struct envelope_rcpt){
         .original = address_copy(&s->tx, &s->path),
-        .final = address_copy(&s->tx, &s->final),
+        .final = address_copy(&s->tx, final),
     };
+}
+
+/* All of an alias's recipients, or none: false when the envelope cannot hold them. */
+static bool add_rcpts(struct server *s)
+{
+    unsigned before = s->envelope->rcpt_count;
+
+    for (size_t i = 0; i < s->final_count; i++) {
+        add_rcpt(s, &s->finals[i]);
+        if (s->envelope->rcpt_count > ENVELOPE_RCPTS_MAX) {
+            s->envelope->rcpt_count = before;
+            return false;
+        }
+    }
+    return true;
 }
 
 static void rcpt_answered(struct server *s, struct buf *out)
@@ -266,7 +286,12 @@ static void rcpt_answered(struct server *s, struct buf *out)
         server_say_excused(s, out, &s->answer);
         return;
     }
-    add_rcpt(s);
+    if (!add_rcpts(s)) {
+        s->rcpts_refused++;
+        server_say_excused(s, out, &server_too_many_rcpts);
+        return;
+    }
+    s->rcpts_accepted++;
     server_phase_set(s, PHASE_RCPT);
     server_say(s, out, answer_or(s, &REPLY(250, "2.1.5", "Ok")));
 }
@@ -307,12 +332,16 @@ void server_answer(struct server *s, const struct reply *reply)
     s->ask = ASK_ANSWERED;
 }
 
-void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *final)
+void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *finals,
+                        size_t count)
 {
-    if (final != NULL)
-        s->final = address_copy(&s->scratch, final);
-    else
-        s->final = s->path;
+    if (count == 0) {
+        finals = &s->path;
+        count = 1;
+    }
+    s->finals = ARENA_ARRAY(&s->scratch, struct address, count);
+    for (s->final_count = 0; s->final_count < count; s->final_count++)
+        s->finals[s->final_count] = address_copy(&s->scratch, &finals[s->final_count]);
     server_answer(s, reply);
 }
 

@@ -41,7 +41,7 @@ struct server_settings {
     struct slice hostname;
     uint64_t max_size; /* bytes of one message; announced by SIZE */
     enum line_ends line_ends;
-    unsigned rcpt_max;     /* recipients of one message; then 452 4.5.3. At least 100 */
+    unsigned rcpt_max;     /* accepted RCPT of one message; then 452 4.5.3. At least 100 */
     unsigned error_max;    /* wrong commands before 421 4.7.0 */
     unsigned received_max; /* Received fields before 554 5.4.6 */
 };
@@ -89,9 +89,11 @@ enum server_need server_step(struct server *s, struct cursor *in, struct buf *ou
  * by another code than 421 or 521 may still say QUIT (RFC 5321 3.1). */
 void server_answer(struct server *s, const struct reply *reply);
 
-/* Fulfil RCPT; `final` (copied) is the recipient to store when the reply is 2xx; NULL: as the
- * client gave it. */
-void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *final);
+/* Fulfil RCPT; `finals` (copied) are the recipients to store when the reply is 2xx; count 0: the
+ * one that the client gave. Whom the transaction has already is stored once. More than
+ * ENVELOPE_RCPTS_MAX of them in all: the client hears 452 4.5.3, and none of these is stored. */
+void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *finals,
+                        size_t count);
 
 /* The role could not keep the body (disk full): the rest is swallowed unkept and `reply` is the
  * answer to the final dot. */

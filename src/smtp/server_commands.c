@@ -40,7 +40,6 @@ static const struct reply bad_smtputf8 = TEXT(501, "5.5.4", "Error: SMTPUTF8 tak
 static const struct reply wants_smtputf8 =
     TEXT(553, "5.6.7", "Error: this address needs MAIL with SMTPUTF8");
 static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fixed limit");
-static const struct reply too_many_rcpts = TEXT(452, "4.5.3", "Error: too many recipients");
 static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
 
 struct command {
@@ -241,9 +240,8 @@ static void cmd_rcpt(struct server *s, const struct smtp_command *cmd, struct bu
         server_say_wrong(s, out, &wants_smtputf8);
         return;
     }
-    if (s->envelope->rcpt_count >= rcpt_max(s)) {
-        /* 452, not 552: RFC 5321 4.5.3.1.10; the client sends the rest later. */
-        server_say_excused(s, out, &too_many_rcpts);
+    if (s->rcpts_accepted >= rcpt_max(s)) {
+        server_say_excused(s, out, &server_too_many_rcpts);
         return;
     }
     server_ask(s, SERVER_WANTS_RCPT);

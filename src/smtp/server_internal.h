@@ -75,12 +75,14 @@ struct server {
     bool has_path;
     struct address path; /* MAIL's or RCPT's */
     struct reply answer;
-    struct address final;
+    struct address *finals; /* of the accepted RCPT */
+    size_t final_count;
 
     struct arena tx;
     struct envelope *envelope; /* NULL outside a transaction */
     bool keeps;                /* MAIL was accepted: the role may keep something */
     unsigned rcpts_room;
+    unsigned rcpts_accepted; /* RCPT commands; an alias makes more recipients of one */
     unsigned rcpts_refused;
     struct server_data *data; /* from 354 to the answer of the final dot */
 
@@ -107,6 +109,8 @@ void server_say_goodbye(struct server *s, struct buf *out, struct slice enhanced
                         struct slice text);
 
 void server_ask(struct server *s, enum server_need need);
+
+extern const struct reply server_too_many_rcpts;
 
 /* The one function that changes the phase. */
 void server_phase_set(struct server *s, enum server_phase next);

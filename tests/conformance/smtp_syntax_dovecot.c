@@ -137,7 +137,7 @@ static void session_say(struct session *s, struct slice bytes)
         if (need == SERVER_WANTS_CONNECT)
             server_answer(s->server, &welcome);
         else if (need == SERVER_WANTS_RCPT)
-            server_answer_rcpt(s->server, &yes, NULL);
+            server_answer_rcpt(s->server, &yes, NULL, 0);
         else if (need == SERVER_WANTS_MAIL)
             server_answer(s->server, &yes);
         else if (need == SERVER_DONE)

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS_MAX = 1000, RULES_MAX = 16, TEXT_MAX = 4 * 1024 * 1024 };
+enum { ITEMS_MAX = 1000, RULES_MAX = 16, FINALS_MAX = 1100, TEXT_MAX = 4 * 1024 * 1024 };
 
 enum item_kind {
     ITEM_SEND,  /* bytes of the client */
@@ -56,7 +56,8 @@ struct rule {
     struct slice kind; /* "refuse-mail", "refuse-rcpt", "rewrite-rcpt" */
     struct slice address;
     struct reply reply;
-    struct address final;
+    struct address *finals;
+    size_t final_count;
 };
 
 struct play {
@@ -283,15 +284,39 @@ static bool set_number(struct play *p, struct slice name, uint64_t n)
     return true;
 }
 
+/* "a@example.org b@example.org", or "1000*list@example.org": list1@example.org and so on. */
+static bool take_finals(struct play *p, struct cursor *c, struct rule *r)
+{
+    struct slice text;
+    uint64_t times;
+
+    r->finals = ARENA_ARRAY(&p->arena, struct address, FINALS_MAX);
+    for (r->final_count = 0; r->final_count < FINALS_MAX && take_token(c, &text);) {
+        struct cursor many = {text};
+        if (!take_number(&many, &times) || !take_char(&many, '*')) {
+            if (!address_parse(text, &p->arena, &r->finals[r->final_count++]))
+                return false;
+            continue;
+        }
+        for (uint64_t i = 1; i <= times && r->final_count < FINALS_MAX; i++) {
+            struct address *final = &r->finals[r->final_count++];
+            if (!address_parse(many.rest, &p->arena, final))
+                return false;
+            final->local = arena_printf(&p->arena, "%.*s%llu", SLICE_PRINTF(final->local),
+                                        (unsigned long long)i);
+        }
+    }
+    return r->final_count > 0;
+}
+
 static bool add_rule(struct play *p, struct slice kind, struct cursor *c)
 {
     struct rule r = {.kind = kind};
-    struct slice final;
 
     if (p->rule_count == RULES_MAX || !take_token(c, &r.address))
         return false;
     if (slice_equal(kind, SLICE("rewrite-rcpt"))) {
-        if (!take_token(c, &final) || !address_parse(final, &p->arena, &r.final))
+        if (!take_finals(p, c, &r))
             return false;
     } else if (!take_reply(c, &r.reply)) {
         return false;
@@ -385,10 +410,11 @@ static void answer_rcpt(struct play *p)
     const struct rule *rewrite = find_rule(p, SLICE("rewrite-rcpt"), rcpt);
 
     if (refusal != NULL)
-        server_answer_rcpt(p->server, &refusal->reply, NULL);
+        server_answer_rcpt(p->server, &refusal->reply, NULL, 0);
+    else if (rewrite != NULL)
+        server_answer_rcpt(p->server, &REPLY(250, "", ""), rewrite->finals, rewrite->final_count);
     else
-        server_answer_rcpt(p->server, &REPLY(250, "", ""),
-                           rewrite != NULL ? &rewrite->final : NULL);
+        server_answer_rcpt(p->server, &REPLY(250, "", ""), NULL, 0);
 }
 
 static void keep_body(struct play *p)
