@@ -13,15 +13,28 @@ static bool same(const struct address *a, const struct address *b)
            slice_equal(a->domain, b->domain);
 }
 
+static void check_wishes(const struct envelope_wishes *a, const struct envelope_wishes *b)
+{
+    must(a->ret == b->ret && a->priority == b->priority && a->by == b->by);
+    must(a->by_trace == b->by_trace && a->by_s == b->by_s && a->require_tls == b->require_tls);
+    must(a->hold_for_s == b->hold_for_s && a->hold_until_us == b->hold_until_us);
+    must(slice_equal(a->envid, b->envid) && slice_equal(a->solicit, b->solicit));
+    must(utf8_printable(a->envid) && utf8_printable(a->solicit));
+}
+
 static void check_same(const struct envelope *a, const struct envelope *b)
 {
     must(a->id == b->id && a->arrival_us == b->arrival_us && a->body == b->body);
     must(a->smtputf8 == b->smtputf8 && a->rcpt_count == b->rcpt_count);
     must(same(&a->sender, &b->sender) && slice_equal(a->helo, b->helo));
     must(slice_equal(a->client_address, b->client_address) && slice_equal(a->proto, b->proto));
-    for (unsigned i = 0; i < a->rcpt_count; i++)
+    check_wishes(&a->wishes, &b->wishes);
+    for (unsigned i = 0; i < a->rcpt_count; i++) {
+        must(a->rcpts[i].notify == b->rcpts[i].notify);
+        must(slice_equal(a->rcpts[i].orcpt, b->rcpts[i].orcpt));
         must(same(&a->rcpts[i].original, &b->rcpts[i].original) &&
              same(&a->rcpts[i].final, &b->rcpts[i].final));
+    }
 }
 
 /* Whoever wrote the record, our fields are one each. */

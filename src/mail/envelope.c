@@ -2,7 +2,8 @@
  * envelope.c - the envelope as bytes, and the queue id as text.
  *
  * A list of {u16 tag, u32 length, bytes}, little-endian. Single items stand at most once; RCPT
- * repeats, in the order of the dialog. An address is {u8 kind, u8 length, local, u16 length,
+ * repeats, in the order of the dialog, each with what was said of it behind it. What was not said
+ * is not written. An address is {u8 kind, u8 length, local, u16 length,
  * domain}; a RCPT holds the original one and, only when it differs, the final one.
  *
  * The reader trusts nothing: a receiver that was taken over must not be able to hand the courier
@@ -24,8 +25,18 @@ enum tag {
     TAG_HELO = 6,
     TAG_CLIENT_ADDRESS = 7,
     TAG_PROTO = 8,
-    TAG_RCPT = 9,
-    TAG_SINGLE_MAX = TAG_PROTO, /* tags up to here stand at most once */
+    TAG_RCPT = 9, /* repeats */
+    TAG_RETURN = 10,
+    TAG_ENVID = 11,
+    TAG_PRIORITY = 12,
+    TAG_BY = 13,
+    TAG_SOLICIT = 14,
+    TAG_HOLD_FOR = 15,
+    TAG_HOLD_UNTIL = 16,
+    TAG_REQUIRE_TLS = 17,
+    TAG_NOTIFY = 18, /* of the RCPT before it; repeats */
+    TAG_ORCPT = 19,  /* the same */
+    TAG_KNOWN_MAX = TAG_ORCPT,
 };
 
 enum {
@@ -114,9 +125,30 @@ static bool proto_sound(struct slice proto)
     return proto.len <= PROTO_MAX && all_of(proto, CHAR_LETDIG);
 }
 
+static bool text_sound(struct slice text, size_t max)
+{
+    return text.len <= max && utf8_printable(text);
+}
+
+/* NEVER stands alone, RFC 3461 4.1. */
+static bool notify_sound(unsigned notify)
+{
+    return notify == NOTIFY_NEVER ||
+           (notify & ~(unsigned)(NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY)) == 0;
+}
+
+static bool wishes_sound(const struct envelope_wishes *w)
+{
+    return w->ret <= RETURN_HEADERS && text_sound(w->envid, ENVID_MAX) &&
+           w->priority >= -PRIORITY_MAX && w->priority <= PRIORITY_MAX && w->by <= BY_NOTIFY &&
+           w->by_s >= -BY_SECONDS_MAX && w->by_s <= BY_SECONDS_MAX &&
+           text_sound(w->solicit, SOLICIT_MAX) && (w->hold_for_s == 0 || w->hold_until_us == 0);
+}
+
 static bool rcpt_sound(const struct envelope_rcpt *rcpt)
 {
-    return rcpt->original.kind != ADDRESS_NULL && rcpt->final.kind != ADDRESS_NULL &&
+    return notify_sound(rcpt->notify) && text_sound(rcpt->orcpt, ORCPT_MAX) &&
+           rcpt->original.kind != ADDRESS_NULL && rcpt->final.kind != ADDRESS_NULL &&
            address_sound(&rcpt->original) && address_sound(&rcpt->final);
 }
 
@@ -128,8 +160,8 @@ static bool envelope_sound(const struct envelope *e)
         if (!rcpt_sound(&e->rcpts[i]))
             return false;
     }
-    return address_sound(&e->sender) && e->body <= BODY_BINARYMIME && helo_sound(e->helo) &&
-           client_address_sound(e->client_address) && proto_sound(e->proto);
+    return wishes_sound(&e->wishes) && address_sound(&e->sender) && e->body <= BODY_BINARYMIME &&
+           helo_sound(e->helo) && client_address_sound(e->client_address) && proto_sound(e->proto);
 }
 
 /* ---- writing ---- */
@@ -172,7 +204,35 @@ static bool address_same_bytes(const struct address *a, const struct address *b)
            slice_equal(a->domain, b->domain);
 }
 
-static bool put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
+static bool put_wanted_text(struct buf *out, enum tag tag, struct slice text)
+{
+    return text.len == 0 || put_text_item(out, tag, text);
+}
+
+static bool put_wanted_number(struct buf *out, enum tag tag, uint64_t v)
+{
+    return v == 0 || put_u64_item(out, tag, v);
+}
+
+static bool put_by(struct buf *out, const struct envelope_wishes *w)
+{
+    return w->by == BY_UNSAID || (put_head(out, TAG_BY, 10) && put_u8(out, (uint8_t)w->by) &&
+                                  put_u8(out, w->by_trace) && put_u64(out, (uint64_t)w->by_s));
+}
+
+static bool put_wishes(struct buf *out, const struct envelope_wishes *w)
+{
+    return put_wanted_number(out, TAG_RETURN, w->ret) &&
+           put_wanted_text(out, TAG_ENVID, w->envid) &&
+           (w->priority == 0 ||
+            put_u8_item(out, TAG_PRIORITY, (unsigned)(w->priority + PRIORITY_MAX))) &&
+           put_by(out, w) && put_wanted_text(out, TAG_SOLICIT, w->solicit) &&
+           put_wanted_number(out, TAG_HOLD_FOR, w->hold_for_s) &&
+           put_wanted_number(out, TAG_HOLD_UNTIL, w->hold_until_us) &&
+           (!w->require_tls || put_u8_item(out, TAG_REQUIRE_TLS, 1));
+}
+
+static bool put_rcpt_addresses(struct buf *out, const struct envelope_rcpt *rcpt)
 {
     size_t len = address_encoded_len(&rcpt->original);
 
@@ -180,6 +240,12 @@ static bool put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
         return put_head(out, TAG_RCPT, len) && put_address(out, &rcpt->original);
     return put_head(out, TAG_RCPT, len + address_encoded_len(&rcpt->final)) &&
            put_address(out, &rcpt->original) && put_address(out, &rcpt->final);
+}
+
+static bool put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
+{
+    return put_rcpt_addresses(out, rcpt) && put_wanted_number(out, TAG_NOTIFY, rcpt->notify) &&
+           put_wanted_text(out, TAG_ORCPT, rcpt->orcpt);
 }
 
 static bool put_envelope(struct buf *out, const struct envelope *e)
@@ -190,7 +256,7 @@ static bool put_envelope(struct buf *out, const struct envelope *e)
                 put_u8_item(out, TAG_SMTPUTF8, e->smtputf8) &&
                 put_text_item(out, TAG_HELO, e->helo) &&
                 put_text_item(out, TAG_CLIENT_ADDRESS, e->client_address) &&
-                put_text_item(out, TAG_PROTO, e->proto);
+                put_text_item(out, TAG_PROTO, e->proto) && put_wishes(out, &e->wishes);
 
     for (unsigned i = 0; fits && i < e->rcpt_count; i++)
         fits = put_rcpt(out, &e->rcpts[i]);
@@ -274,6 +340,97 @@ static bool get_rcpt(struct cursor *c, struct arena *arena, struct envelope *e)
     return true;
 }
 
+static bool get_return(struct cursor *c, enum dsn_return *out)
+{
+    uint64_t v;
+
+    if (!get_u64(c, &v) || v == 0 || v > RETURN_HEADERS)
+        return false;
+    *out = (enum dsn_return)v;
+    return true;
+}
+
+static bool get_priority(struct cursor *c, int *out)
+{
+    uint8_t v;
+
+    if (!get_u8(c, &v) || v > 2 * PRIORITY_MAX)
+        return false;
+    *out = (int)v - PRIORITY_MAX;
+    return true;
+}
+
+static bool get_by(struct cursor *c, struct envelope_wishes *w)
+{
+    uint8_t mode;
+    uint64_t by_s;
+
+    if (!get_u8(c, &mode) || mode == BY_UNSAID || mode > BY_NOTIFY || !get_bool(c, &w->by_trace) ||
+        !get_u64(c, &by_s))
+        return false;
+    w->by = (enum by_mode)mode;
+    w->by_s = (int64_t)by_s;
+    return true;
+}
+
+static bool get_number(struct cursor *c, uint64_t max, uint64_t *out)
+{
+    return get_u64(c, out) && *out != 0 && *out <= max;
+}
+
+static bool get_hold_for(struct cursor *c, struct envelope_wishes *w)
+{
+    uint64_t v;
+
+    if (!get_number(c, UINT32_MAX, &v))
+        return false;
+    w->hold_for_s = (uint32_t)v;
+    return true;
+}
+
+/* Of the recipient named last. */
+static struct envelope_rcpt *last_rcpt(struct envelope *e)
+{
+    return e->rcpt_count == 0 ? NULL : &e->rcpts[e->rcpt_count - 1];
+}
+
+static bool get_notify(struct cursor *c, struct envelope_rcpt *rcpt)
+{
+    uint64_t v;
+
+    if (rcpt == NULL || rcpt->notify != 0 || !get_number(c, UINT8_MAX, &v))
+        return false;
+    rcpt->notify = (unsigned)v;
+    return true;
+}
+
+static bool get_orcpt(struct cursor *c, size_t len, struct arena *arena, struct envelope_rcpt *rcpt)
+{
+    return rcpt != NULL && rcpt->orcpt.len == 0 && len > 0 && get_text(c, len, arena, &rcpt->orcpt);
+}
+
+static bool get_wish(unsigned tag, struct slice bytes, struct arena *arena, struct envelope *e)
+{
+    struct envelope_wishes *w = &e->wishes;
+    struct cursor c = {bytes};
+    bool whole = true;
+
+    switch (tag) {
+    case TAG_RETURN: whole = get_return(&c, &w->ret); break;
+    case TAG_ENVID: whole = get_text(&c, bytes.len, arena, &w->envid); break;
+    case TAG_PRIORITY: whole = get_priority(&c, &w->priority); break;
+    case TAG_BY: whole = get_by(&c, w); break;
+    case TAG_SOLICIT: whole = get_text(&c, bytes.len, arena, &w->solicit); break;
+    case TAG_HOLD_FOR: whole = get_hold_for(&c, w); break;
+    case TAG_HOLD_UNTIL: whole = get_number(&c, UINT64_MAX, &w->hold_until_us); break;
+    case TAG_REQUIRE_TLS: whole = get_bool(&c, &w->require_tls); break;
+    case TAG_NOTIFY: whole = get_notify(&c, last_rcpt(e)); break;
+    case TAG_ORCPT: whole = get_orcpt(&c, bytes.len, arena, last_rcpt(e)); break;
+    default: return true; /* a newer writer's: skipped */
+    }
+    return whole && cursor_at_end(&c);
+}
+
 static bool get_item(unsigned tag, struct slice bytes, struct arena *arena, struct envelope *e)
 {
     struct cursor c = {bytes};
@@ -289,7 +446,7 @@ static bool get_item(unsigned tag, struct slice bytes, struct arena *arena, stru
     case TAG_CLIENT_ADDRESS: whole = get_text(&c, bytes.len, arena, &e->client_address); break;
     case TAG_PROTO: whole = get_text(&c, bytes.len, arena, &e->proto); break;
     case TAG_RCPT: whole = get_rcpt(&c, arena, e); break;
-    default: return true; /* a newer writer's: skipped */
+    default: return get_wish(tag, bytes, arena, e);
     }
     return whole && cursor_at_end(&c);
 }
@@ -299,12 +456,17 @@ static bool take_item(struct cursor *c, uint16_t *tag, struct slice *bytes)
     return get_u16(c, tag) && get_bytes(c, ENVELOPE_BYTES_MAX, bytes);
 }
 
+static bool repeats(unsigned tag)
+{
+    return tag == TAG_RCPT || tag == TAG_NOTIFY || tag == TAG_ORCPT;
+}
+
 /* Walks the list once to learn whether it is one, and how many recipients it names; so that the
  * second walk allocates exactly what it needs. */
 static bool survey(struct slice bytes, unsigned *rcpt_count)
 {
     struct cursor c = {bytes};
-    bool seen[TAG_SINGLE_MAX + 1] = {false};
+    bool seen[TAG_KNOWN_MAX + 1] = {false};
     struct slice item;
     uint16_t tag;
 
@@ -313,7 +475,7 @@ static bool survey(struct slice bytes, unsigned *rcpt_count)
             return false;
         if (tag == TAG_RCPT && ++*rcpt_count > ENVELOPE_RCPTS_MAX)
             return false;
-        if (tag > TAG_SINGLE_MAX)
+        if (tag > TAG_KNOWN_MAX || repeats(tag))
             continue;
         if (seen[tag])
             return false;

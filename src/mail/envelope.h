@@ -14,12 +14,46 @@
 
 enum body_type { BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
 
+/* When a report is wanted of a recipient, RFC 3461 4.1; a sum, 0: not said. */
+enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
+/* How much of the message a report of failure brings back, RFC 3461 4.3. */
+enum dsn_return { RETURN_UNSAID, RETURN_FULL, RETURN_HEADERS };
+
+/* What happens when the time of BY= is over, RFC 2852 4. */
+enum by_mode { BY_UNSAID, BY_RETURN, BY_NOTIFY };
+
 struct envelope_rcpt {
     struct address original; /* as the client gave it */
     struct address final;    /* after aliases and postmaster; equal to original otherwise */
+    unsigned notify;         /* a sum of enum notify */
+    struct slice orcpt;      /* ORCPT decoded, "rfc822;bob@b.example"; "" when not given */
 };
 
-enum { ENVELOPE_RCPTS_MAX = 1000, ENVELOPE_BYTES_MAX = 1024 * 1024 };
+enum {
+    ENVELOPE_RCPTS_MAX = 1000,
+    ENVELOPE_BYTES_MAX = 1024 * 1024,
+    ENVID_MAX = 100,            /* RFC 3461 4.4 */
+    ORCPT_MAX = 500,            /* RFC 3461 4.2 */
+    SOLICIT_MAX = 1000,         /* RFC 3865 */
+    PRIORITY_MAX = 9,           /* RFC 6710: -9 to 9 */
+    BY_SECONDS_MAX = 999999999, /* RFC 2852 4 */
+};
+
+/* What the sender asked for beside delivery. All zero: nothing. Texts are decoded and hold no
+ * control character. */
+struct envelope_wishes {
+    enum dsn_return ret;
+    struct slice envid;
+    int priority; /* MT-PRIORITY */
+    enum by_mode by;
+    bool by_trace;
+    int64_t by_s;           /* since arrival; negative: it was over when it came */
+    struct slice solicit;   /* SOLICIT's keywords */
+    uint32_t hold_for_s;    /* FUTURERELEASE: at most one of the two is not 0 */
+    uint64_t hold_until_us; /* wall clock */
+    bool require_tls;
+};
 
 /* Slices live in the arena that the builder or envelope_decode() was given. */
 struct envelope {
@@ -28,6 +62,7 @@ struct envelope {
     struct address sender;
     enum body_type body;
     bool smtputf8;
+    struct envelope_wishes wishes;
     struct slice helo;           /* as the client said it, validated */
     struct slice client_address; /* "192.0.2.1", "2001:db8::1", "local" */
     struct slice proto;          /* "SMTP", "ESMTP", "UTF8SMTP", ... RFC 3848, RFC 6531 */

@@ -50,10 +50,22 @@ static void check_envelope(const struct envelope *got, const struct envelope *wa
     check_slice(got->helo, want->helo);
     check_slice(got->client_address, want->client_address);
     check_slice(got->proto, want->proto);
+    check_int(got->wishes.ret, want->wishes.ret);
+    check_slice(got->wishes.envid, want->wishes.envid);
+    check_int(got->wishes.priority, want->wishes.priority);
+    check_int(got->wishes.by, want->wishes.by);
+    check_int(got->wishes.by_trace, want->wishes.by_trace);
+    check_int(got->wishes.by_s, want->wishes.by_s);
+    check_slice(got->wishes.solicit, want->wishes.solicit);
+    check_int(got->wishes.hold_for_s, want->wishes.hold_for_s);
+    check(got->wishes.hold_until_us == want->wishes.hold_until_us);
+    check_int(got->wishes.require_tls, want->wishes.require_tls);
     check_int(got->rcpt_count, want->rcpt_count);
     for (unsigned i = 0; i < want->rcpt_count; i++) {
         check_address(&got->rcpts[i].original, &want->rcpts[i].original);
         check_address(&got->rcpts[i].final, &want->rcpts[i].final);
+        check_int(got->rcpts[i].notify, want->rcpts[i].notify);
+        check_slice(got->rcpts[i].orcpt, want->rcpts[i].orcpt);
     }
 }
 
@@ -109,7 +121,7 @@ static void test_addresses(void **state)
 {
     (void)state;
     CHECK_ROWS (i, addresses) {
-        struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("b", "c")};
+        struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("b", "c")};
         struct envelope e = sample(&rcpt, 1), got;
         struct arena arena = {0};
         struct buf out;
@@ -205,11 +217,66 @@ static const struct {
     {SLICE_INIT("a"),           SLICE_INIT("::1"),         SLICE_INIT("ESMTP id x"), false},
 };
 
+static const struct {
+    struct envelope_wishes wishes;
+    unsigned notify;
+    struct slice orcpt;
+    bool sound;
+} wishes[] = {
+    {.sound = true                                                           },
+    {.wishes = {.ret = RETURN_FULL, .envid = SLICE_INIT("order 66")},          .sound = true},
+    {.wishes = {.ret = RETURN_HEADERS, .priority = -9},                                                                        .sound = true},
+    {.wishes = {.priority = 9, .by = BY_NOTIFY, .by_s = -5, .by_trace = true},.sound = true},
+    {.wishes = {.by = BY_RETURN, .by_s = BY_SECONDS_MAX, .require_tls = true}, .sound = true},
+    {.wishes = {.solicit = SLICE_INIT("org.example:ADV"), .hold_for_s = 5},                                                                        .sound = true},
+    {.wishes = {.hold_until_us = 1},                                                           .sound = true},
+    {.notify = NOTIFY_NEVER,    .sound = true},
+    {.notify = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY,
+     .orcpt = SLICE_INIT("rfc822;b\xc3\xb6@b"),
+     .sound = true},
+ /* RFC 3461 4.1: NEVER alone */
+    {.notify = NOTIFY_NEVER | NOTIFY_DELAY},
+    {.notify = 16                                                  },
+    {.orcpt = SLICE_INIT("rfc822;x\r\ny")                                                                       },
+    {.wishes = {.envid = SLICE_INIT("a\nb")}                               },
+    {.wishes = {.priority = 10}                                                                       },
+    {.wishes = {.by = BY_NOTIFY, .by_s = BY_SECONDS_MAX + 1}                                                                       },
+    {.wishes = {.solicit = SLICE_INIT("\x7f")}                     },
+    {.wishes = {.hold_for_s = 1, .hold_until_us = 1}},
+};
+
+static void test_wishes(void **state)
+{
+    (void)state;
+    CHECK_ROWS (i, wishes) {
+        struct envelope_rcpt rcpts[] = {
+            {.original = mailbox("b", "c"), .final = mailbox("b", "c")},
+            { .original = mailbox("d", "e"),
+             .final = mailbox("f",                          "g"),
+             .notify = wishes[i].notify,
+             .orcpt = wishes[i].orcpt},
+        };
+        struct envelope e = sample(rcpts, 2), got;
+        struct arena arena = {0};
+        struct buf out;
+
+        e.wishes = wishes[i].wishes;
+        buf_init(&out, ENVELOPE_BYTES_MAX);
+        check_int(envelope_encode(&out, &e), wishes[i].sound);
+        if (wishes[i].sound) {
+            check(decode(buf_slice(&out), &arena, &got));
+            check_envelope(&got, &e);
+        }
+        buf_done(&out);
+        arena_done(&arena);
+    }
+}
+
 static void test_clients(void **state)
 {
     (void)state;
     CHECK_ROWS (i, clients) {
-        struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("b", "c")};
+        struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("b", "c")};
         struct envelope e = sample(&rcpt, 1), got;
         struct arena arena = {0};
         struct buf out;
@@ -230,7 +297,7 @@ static void test_clients(void **state)
 
 static void test_encode_leaves_out_alone_when_full(void **state)
 {
-    struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("d", "e")};
+    struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("d", "e")};
     struct envelope e = sample(&rcpt, 1);
     struct buf whole, out;
 
@@ -252,8 +319,8 @@ static void test_encode_leaves_out_alone_when_full(void **state)
 static void test_damage(void **state)
 {
     struct envelope_rcpt rcpts[] = {
-        {mailbox("b", "c"), mailbox("d", "e")},
-        {mailbox("f", "g"), mailbox("f", "g")},
+        {.original = mailbox("b", "c"), .final = mailbox("d", "e")},
+        {.original = mailbox("f", "g"), .final = mailbox("f", "g")},
     };
     struct envelope e = sample(rcpts, 2), got;
     struct arena arena = {0};
@@ -287,7 +354,7 @@ static void test_damage(void **state)
 
 static void test_tags(void **state)
 {
-    struct envelope_rcpt rcpt = {mailbox("b", "c"), mailbox("b", "c")};
+    struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("b", "c")};
     struct envelope e = sample(&rcpt, 1), got;
     struct arena arena = {0};
     struct buf out;
@@ -386,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_limits_of_addresses),
         cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_wishes),
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_encode_leaves_out_alone_when_full),
         cmocka_unit_test(test_damage),

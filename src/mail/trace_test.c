@@ -91,7 +91,8 @@ static void test_received(void **state)
 static void test_received_when_full(void **state)
 {
     struct arena arena = {0};
-    struct envelope_rcpt rcpt = {path_of("<a@b>", &arena), path_of("<a@b>", &arena)};
+    struct envelope_rcpt rcpt = {.original = path_of("<a@b>", &arena),
+                                 .final = path_of("<a@b>", &arena)};
     struct envelope e = {.id = 51, .rcpts = &rcpt, .rcpt_count = 1};
     struct buf out;
 

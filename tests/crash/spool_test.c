@@ -74,7 +74,7 @@ static void put_one(struct place *p, struct queue_in *q, unsigned i, size_t size
     static const struct address user = {ADDRESS_MAILBOX, SLICE_INIT("user"),
                                         SLICE_INIT("example.org"), false};
     static const char body[LARGE] = "hello";
-    struct envelope_rcpt rcpt = {user, user};
+    struct envelope_rcpt rcpt = {.original = user, .final = user};
     struct envelope e = {.sender = user,
                          .helo = SLICE_INIT("client.example.org"),
                          .client_address = SLICE_INIT("192.0.2.1"),
