@@ -31,6 +31,7 @@ struct server *server_new(const struct server_settings *settings, struct slice c
     struct server *s = MEMORY_NEW(struct server);
 
     assert(settings->max_size > 0 && settings->rcpt_max > 0);
+    assert((settings->offers & EHLO_BINARYMIME) == 0 || (settings->offers & EHLO_CHUNKING) != 0);
     assert(client_address.len <= SERVER_CLIENT_ADDRESS_MAX);
     s->settings = settings;
     memcpy(s->client_address, client_address.data, client_address.len);
@@ -58,8 +59,9 @@ static const unsigned next_phases[] = {
     [PHASE_GREETED] = IN(PHASE_READY) | IN(PHASE_DONE),
     [PHASE_READY] = IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_DONE),
     [PHASE_MAIL] = IN(PHASE_RCPT) | IN(PHASE_READY),
-    [PHASE_RCPT] = IN(PHASE_RCPT) | IN(PHASE_BODY) | IN(PHASE_READY),
+    [PHASE_RCPT] = IN(PHASE_RCPT) | IN(PHASE_BODY) | IN(PHASE_CHUNKS) | IN(PHASE_READY),
     [PHASE_BODY] = IN(PHASE_READY),
+    [PHASE_CHUNKS] = IN(PHASE_READY),
     [PHASE_DONE] = IN(PHASE_DONE),
 };
 
@@ -71,7 +73,7 @@ void server_phase_set(struct server *s, enum server_phase next)
 
 void server_transaction_reset(struct server *s)
 {
-    if ((IN(s->phase) & (IN(PHASE_MAIL) | IN(PHASE_RCPT) | IN(PHASE_BODY))) != 0)
+    if ((IN(s->phase) & (IN(PHASE_MAIL) | IN(PHASE_RCPT) | IN(PHASE_BODY) | IN(PHASE_CHUNKS))) != 0)
         server_phase_set(s, PHASE_READY);
     if (s->keeps)
         s->reset_owed = true;
@@ -181,6 +183,16 @@ void server_say_excused(struct server *s, struct buf *out, const struct reply *r
     server_say(s, out, reply);
 }
 
+void server_say_of_message(struct server *s, struct buf *out, const struct reply *reply,
+                           void (*say)(struct server *, struct buf *, const struct reply *))
+{
+    unsigned others = s->settings->protocol == SERVER_LMTP ? s->rcpts_accepted - 1 : 0;
+
+    for (unsigned i = 0; i < others; i++)
+        write_reply(out, reply);
+    say(s, out, reply);
+}
+
 /* --- needs and their answers --------------------------------------------------------------- */
 
 void server_ask(struct server *s, enum server_need need)
@@ -203,9 +215,10 @@ static const struct reply *answer_or(const struct server *s, const struct reply 
 
 static void greet(struct server *s, struct buf *out)
 {
-    struct reply greeting = {
-        220, SLICE(""),
-        arena_printf(&s->scratch, "%.*s ESMTP postroad", SLICE_PRINTF(s->settings->hostname))};
+    struct reply greeting = {220, SLICE(""),
+                             arena_printf(&s->scratch, "%.*s %s postroad",
+                                          SLICE_PRINTF(s->settings->hostname),
+                                          s->settings->protocol == SERVER_LMTP ? "LMTP" : "ESMTP")};
 
     write_reply(out, &greeting);
     server_phase_set(s, PHASE_GREETED);
@@ -261,6 +274,8 @@ static void add_rcpt(struct server *s, const struct address *final)
     e->rcpts[e->rcpt_count++] = (struct envelope_rcpt){
         .original = address_copy(&s->tx, &s->path),
         .final = address_copy(&s->tx, final),
+        .notify = s->notify,
+        .orcpt = arena_copy(&s->tx, s->orcpt),
     };
 }
 
@@ -299,11 +314,11 @@ static void rcpt_answered(struct server *s, struct buf *out)
 static void commit_answered(struct server *s, struct buf *out)
 {
     if (!accepted(s)) {
-        server_say_excused(s, out, &s->answer);
+        server_say_of_message(s, out, &s->answer, server_say_excused);
         server_transaction_reset(s);
         return;
     }
-    server_say(s, out, answer_or(s, &REPLY(250, "2.0.0", "Ok: queued")));
+    server_say_of_message(s, out, answer_or(s, &REPLY(250, "2.0.0", "Ok: queued")), server_say);
     s->keeps = false; /* it is the queue's now */
     s->wrong = 0;
     s->excused = 0;
@@ -410,6 +425,8 @@ static bool advance(struct server *s, struct cursor *in, struct buf *out, enum s
         server_ask(s, SERVER_WANTS_CONNECT);
         return false;
     }
+    if (s->chunk.active)
+        return server_bdat_step(s, in, out, need);
     if (s->phase == PHASE_BODY)
         return server_data_step(s, in, out, need);
     return !server_command_step(s, in, out) && await_input(s, in, need);
@@ -469,12 +486,12 @@ bool server_is_idle(const struct server *s)
     bool between =
         s->phase == PHASE_GREETED || s->phase == PHASE_READY || s->phase == PHASE_REFUSED;
 
-    return between && s->ask == ASK_NOTHING && !s->partial_line;
+    return between && s->ask == ASK_NOTHING && !s->partial_line && !s->chunk.active;
 }
 
 unsigned server_timeout_s(const struct server *s)
 {
-    if (s->phase == PHASE_BODY)
+    if (s->phase == PHASE_BODY || s->chunk.active)
         return TIMEOUT_BODY_S;
     if (s->phase == PHASE_REFUSED)
         return TIMEOUT_REFUSED_S;
@@ -523,5 +540,7 @@ struct slice server_helo(const struct server *s)
 
 struct slice server_proto(const struct server *s)
 {
+    if (s->settings->protocol == SERVER_LMTP)
+        return SLICE("LMTP");
     return s->esmtp ? SLICE("ESMTP") : SLICE("SMTP");
 }

@@ -7,7 +7,9 @@
  *
  *     while ((need = server_step(s, &in, out)) != SERVER_WANTS_INPUT) { fulfil it }
  *
- * RFC 5321, 1870 SIZE, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 6152 8BITMIME, 6531 SMTPUTF8.
+ * RFC 5321, 1870 SIZE, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030 CHUNKING and
+ * BINARYMIME, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept for the next hop: 2852
+ * DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710 MT-PRIORITY, 8689 REQUIRETLS.
  * Memory: one arena per session, one per transaction; a session that idles between mails holds
  * little more than its struct.
  */
@@ -17,6 +19,7 @@
 #include "base/cursor.h"
 #include "mail/envelope.h"
 #include "wire/dots.h"
+#include "wire/ehlo.h"
 #include "wire/smtp_reply.h"
 
 #include <stdint.h>
@@ -36,8 +39,15 @@ enum server_need {
     SERVER_DONE,          /* write out, then close the connection */
 };
 
+/* LMTP: LHLO instead of EHLO, and one reply for each accepted RCPT to the end of a message. */
+enum server_protocol { SERVER_SMTP, SERVER_LMTP };
+
 /* Limits of RFC 5321 4.5.3; what a listener offers. Immutable, outlives the sessions. */
 struct server_settings {
+    enum server_protocol protocol;
+    unsigned offers; /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
+                        CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
+                        FUTURERELEASE, REQUIRETLS. What is not offered is not accepted. */
     struct slice hostname;
     uint64_t max_size; /* bytes of one message; announced by SIZE */
     enum line_ends line_ends;
@@ -52,7 +62,7 @@ struct server;
 
 /* What the log is told about a refusal; borrowed until the next step. */
 struct server_refusal {
-    struct slice stage; /* CONNECT, EHLO, MAIL, RCPT, DATA, COMMAND */
+    struct slice stage; /* CONNECT, EHLO, MAIL, RCPT, DATA, BDAT, COMMAND */
     struct reply reply;
     struct slice command; /* the offending line's beginning, raw */
     bool has_sender;
@@ -63,9 +73,9 @@ struct server_refusal {
 
 /* Counts for the disconnect line: accepted / tried, in Postfix's form. */
 struct server_counts {
-    unsigned ehlo, helo, mail, rcpt, data, rset, noop, quit, unknown, commands;
-    unsigned ehlo_tried, helo_tried, mail_tried, rcpt_tried, data_tried, rset_tried, noop_tried,
-        quit_tried, unknown_tried, commands_tried;
+    unsigned ehlo, helo, mail, rcpt, data, bdat, rset, noop, quit, unknown, commands;
+    unsigned ehlo_tried, helo_tried, mail_tried, rcpt_tried, data_tried, bdat_tried, rset_tried,
+        noop_tried, quit_tried, unknown_tried, commands_tried;
     unsigned other, other_tried; /* known verbs without a count of their own; in commands, too */
 };
 
@@ -83,10 +93,10 @@ void server_free(struct server *s);
  * nothing and returns SERVER_WANTS_INPUT. */
 enum server_need server_step(struct server *s, struct cursor *in, struct buf *out);
 
-/* Fulfil CONNECT, MAIL, COMMIT; the reply is copied. 2xx accepts, all else refuses; 421 and 521
- * also end the session. To accept with our usual words ("2.1.0 Ok") leave the text empty; the
- * greeting always has them. For COMMIT the 250's text names the id. A client refused at CONNECT
- * by another code than 421 or 521 may still say QUIT (RFC 5321 3.1). */
+/* Fulfil CONNECT, MAIL, COMMIT (in LMTP for every recipient); the reply is copied. 2xx accepts, all
+ * else refuses; 421 and 521 also end the session. To accept with our usual words ("2.1.0 Ok") leave
+ * the text empty; the greeting always has them. For COMMIT the 250's text names the id. A client
+ * refused at CONNECT by another code than 421 or 521 may still say QUIT (RFC 5321 3.1). */
 void server_answer(struct server *s, const struct reply *reply);
 
 /* Fulfil RCPT; `finals` (copied) are the recipients to store when the reply is 2xx; count 0: the
@@ -118,7 +128,7 @@ const struct server_counts *server_counts(const struct server *s);
 struct slice server_last_stage(const struct server *s);
 
 struct slice server_helo(const struct server *s);  /* "" before EHLO */
-struct slice server_proto(const struct server *s); /* SMTP, ESMTP */
+struct slice server_proto(const struct server *s); /* SMTP, ESMTP, LMTP */
 
 /* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
 unsigned server_timeout_s(const struct server *s);

@@ -9,7 +9,7 @@
  * A line ends with CRLF. LF alone is told to a person at a terminal in words that help, and ends
  * the session at the third: a mail server never sends it, a smuggled message often does.
  */
-#include "smtp/server_internal.h"
+#include "smtp/server_params.h"
 
 #include "base/memory.h"
 #include "wire/chars.h"
@@ -34,9 +34,6 @@ static const struct reply bad_sender = TEXT(501, "5.1.7", "Bad sender address sy
 static const struct reply bad_rcpt =
     TEXT(501, "5.1.3", "Bad recipient address syntax; write RCPT TO:<user@example.org>");
 static const struct reply bad_param = TEXT(501, "5.5.4", "Error: malformed or repeated parameter");
-static const struct reply bad_size = TEXT(501, "5.5.4", "Error: SIZE wants a number of bytes");
-static const struct reply bad_body = TEXT(501, "5.5.4", "Error: BODY is 7BIT or 8BITMIME");
-static const struct reply bad_smtputf8 = TEXT(501, "5.5.4", "Error: SMTPUTF8 takes no value");
 static const struct reply wants_smtputf8 =
     TEXT(553, "5.6.7", "Error: this address needs MAIL with SMTPUTF8");
 static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fixed limit");
@@ -52,7 +49,25 @@ struct command {
 
 static const struct command commands[VERB_COUNT]; /* below, behind its handlers */
 
+static unsigned rcpt_max(const struct server *s)
+{
+    unsigned wanted = s->settings->rcpt_max;
+
+    return wanted < ENVELOPE_RCPTS_MAX ? wanted : (unsigned)ENVELOPE_RCPTS_MAX;
+}
+
 /* --- handlers ------------------------------------------------------------------------------ */
+
+static void cmd_unknown(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    server_say_wrong(s, out, cmd->name.len > 0 ? &no_such_verb : &bad_syntax);
+}
+
+static void cmd_not_here(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    (void)cmd;
+    server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: command not implemented here"));
+}
 
 static bool greeted_by_name(struct server *s, const struct smtp_command *cmd)
 {
@@ -70,26 +85,76 @@ static bool greeted_by_name(struct server *s, const struct smtp_command *cmd)
     return true;
 }
 
+/* Those that a listener may offer or not. */
+static const struct {
+    enum ehlo_keyword keyword;
+    const char *line;
+} offered[] = {
+    {EHLO_CHUNKING,      "\nCHUNKING"     },
+    {EHLO_BINARYMIME,    "\nBINARYMIME"   },
+    {EHLO_DSN,           "\nDSN"          },
+    {EHLO_MT_PRIORITY,   "\nMT-PRIORITY"  },
+    {EHLO_DELIVERBY,     "\nDELIVERBY"    },
+    {EHLO_NO_SOLICITING, "\nNO-SOLICITING"},
+    {EHLO_FUTURERELEASE, "\nFUTURERELEASE"},
+    {EHLO_REQUIRETLS,    "\nREQUIRETLS"   },
+};
+
+enum { OFFERS_TEXT_MAX = 1024 };
+
+/* Announced is only what works; RFC 5321 4.1.1.1: the name first. */
+static void say_offers(struct server *s, struct buf *out)
+{
+    struct buf text;
+
+    s->esmtp = true;
+    buf_init(&text, OFFERS_TEXT_MAX);
+    buf_append(&text, s->settings->hostname);
+    buf_printf(&text, "\nPIPELINING\nSIZE %llu\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES",
+               (unsigned long long)s->settings->max_size);
+    for (size_t i = 0; i < sizeof(offered) / sizeof(*offered); i++)
+        if ((s->settings->offers & offered[i].keyword) != 0)
+            buf_append(&text, slice_of(offered[i].line));
+    buf_printf(&text, "\nLIMITS RCPTMAX=%u", rcpt_max(s)); /* RFC 9422 */
+    server_say(s, out, &(struct reply){250, SLICE(""), buf_slice(&text)});
+    buf_done(&text);
+}
+
+static bool speaks_lmtp(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if (s->settings->protocol == SERVER_LMTP)
+        cmd_unknown(s, cmd, out); /* RFC 2033 4.1: 500 */
+    return s->settings->protocol == SERVER_LMTP;
+}
+
 static void cmd_ehlo(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
+    if (speaks_lmtp(s, cmd, out))
+        return;
     if (!greeted_by_name(s, cmd)) {
         server_say_wrong(s, out, &commands[VERB_EHLO].syntax);
         return;
     }
-    s->esmtp = true;
-    /* Announced is only what works; RFC 5321 4.1.1.1: the name first. */
-    struct reply hello = {250, SLICE(""),
-                          arena_printf(&s->scratch,
-                                       "%.*s\nPIPELINING\nSIZE %llu\n8BITMIME\nSMTPUTF8\n"
-                                       "ENHANCEDSTATUSCODES",
-                                       SLICE_PRINTF(s->settings->hostname),
-                                       (unsigned long long)s->settings->max_size)};
+    say_offers(s, out);
+}
 
-    server_say(s, out, &hello);
+static void cmd_lhlo(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if (s->settings->protocol != SERVER_LMTP) {
+        cmd_not_here(s, cmd, out);
+        return;
+    }
+    if (cmd->argument.len == 0 || !greeted_by_name(s, cmd)) {
+        server_say_wrong(s, out, &commands[VERB_LHLO].syntax);
+        return;
+    }
+    say_offers(s, out);
 }
 
 static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
+    if (speaks_lmtp(s, cmd, out))
+        return;
     if (!greeted_by_name(s, cmd)) {
         server_say_wrong(s, out, &commands[VERB_HELO].syntax);
         return;
@@ -98,90 +163,10 @@ static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct bu
     server_say(s, out, &(struct reply){250, SLICE(""), s->settings->hostname});
 }
 
-struct mail_params {
-    enum body_type body;
-    uint64_t size;
-    bool smtputf8;
-};
-
-static bool is_digit(char c)
+/* RFC 6531 4.3. */
+static struct slice utf8_proto(const struct server *s)
 {
-    return char_is(c, CHAR_DIGIT);
-}
-
-/* RFC 1870 4: up to 20 digits. What exceeds 64 bits exceeds every limit. */
-static const struct reply *param_size(const struct smtp_param *p, struct mail_params *out)
-{
-    struct cursor c = {p->value}, digits = c;
-
-    take_while(&digits, is_digit);
-    if (p->value.len == 0 || p->value.len > 20 || !cursor_at_end(&digits))
-        return &bad_size;
-    if (!take_number(&c, &out->size))
-        out->size = UINT64_MAX;
-    return NULL;
-}
-
-static const struct reply *param_body(const struct smtp_param *p, struct mail_params *out)
-{
-    if (slice_equal_nocase(p->value, SLICE("8BITMIME")))
-        out->body = BODY_8BITMIME;
-    else if (!slice_equal_nocase(p->value, SLICE("7BIT")))
-        return &bad_body;
-    return NULL;
-}
-
-static const struct reply *param_smtputf8(const struct smtp_param *p, struct mail_params *out)
-{
-    if (p->has_value)
-        return &bad_smtputf8;
-    out->smtputf8 = true;
-    return NULL;
-}
-
-static const struct param {
-    struct slice name;
-    const struct reply *(*read)(const struct smtp_param *p, struct mail_params *out);
-} mail_param_table[] = {
-    {SLICE_INIT("SIZE"),     param_size    },
-    {SLICE_INIT("BODY"),     param_body    },
-    {SLICE_INIT("SMTPUTF8"), param_smtputf8},
-};
-
-static const struct param *param_find(struct slice name)
-{
-    for (size_t i = 0; i < sizeof(mail_param_table) / sizeof(*mail_param_table); i++)
-        if (slice_equal_nocase(mail_param_table[i].name, name))
-            return &mail_param_table[i];
-    return NULL;
-}
-
-static const struct reply *unsupported(struct server *s, struct slice name)
-{
-    struct reply *r = ARENA_NEW(&s->scratch, struct reply);
-
-    *r = REPLY(555, "5.5.4", "");
-    r->text = arena_printf(&s->scratch, "Unsupported option: %.*s", SLICE_PRINTF(name));
-    return r;
-}
-
-/* NULL when every parameter is known and sound; otherwise the refusal. A HELO client was
- * offered no extension and may use none. */
-static const struct reply *mail_params_read(struct server *s, const struct smtp_command *cmd,
-                                            struct mail_params *out)
-{
-    for (unsigned i = 0; i < cmd->param_count; i++) {
-        const struct smtp_param *p = &cmd->params[i];
-        const struct param *known = s->esmtp ? param_find(p->name) : NULL;
-
-        if (known == NULL)
-            return unsupported(s, p->name);
-        const struct reply *refusal = known->read(p, out);
-
-        if (refusal != NULL)
-            return refusal;
-    }
-    return NULL;
+    return s->settings->protocol == SERVER_LMTP ? SLICE("UTF8LMTP") : SLICE("UTF8SMTP");
 }
 
 static void transaction_begin(struct server *s, const struct mail_params *params)
@@ -191,16 +176,19 @@ static void transaction_begin(struct server *s, const struct mail_params *params
     e->sender = address_copy(&s->tx, &s->path);
     e->body = params->body;
     e->smtputf8 = params->smtputf8;
+    e->wishes = params->wishes;
+    e->wishes.envid = arena_copy(&s->tx, params->wishes.envid);
+    e->wishes.solicit = arena_copy(&s->tx, params->wishes.solicit);
     e->helo = (struct slice){s->helo, s->helo_len};
     e->client_address = (struct slice){s->client_address, s->client_address_len};
-    e->proto = params->smtputf8 ? SLICE("UTF8SMTP") : server_proto(s); /* RFC 6531 4.3 */
+    e->proto = params->smtputf8 ? utf8_proto(s) : server_proto(s);
     s->envelope = e;
 }
 
 static void cmd_mail(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     struct mail_params params = {.body = BODY_7BIT};
-    const struct reply *refusal = mail_params_read(s, cmd, &params);
+    const struct reply *refusal = server_mail_params(s, cmd, &params);
 
     if (refusal != NULL) {
         server_say_wrong(s, out, refusal);
@@ -218,21 +206,18 @@ static void cmd_mail(struct server *s, const struct smtp_command *cmd, struct bu
     server_ask(s, SERVER_WANTS_MAIL);
 }
 
-static unsigned rcpt_max(const struct server *s)
-{
-    unsigned wanted = s->settings->rcpt_max;
-
-    return wanted < ENVELOPE_RCPTS_MAX ? wanted : (unsigned)ENVELOPE_RCPTS_MAX;
-}
-
 static void cmd_rcpt(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
+    struct rcpt_params params = {0};
+    const struct reply *refusal;
+
     if (s->path.kind == ADDRESS_NULL) {
         server_say_wrong(s, out, &bad_rcpt);
         return;
     }
-    if (cmd->param_count > 0) {
-        server_say_wrong(s, out, unsupported(s, cmd->params[0].name));
+    refusal = server_rcpt_params(s, cmd, &params);
+    if (refusal != NULL) {
+        server_say_wrong(s, out, refusal);
         return;
     }
     if (s->path.utf8 && !s->envelope->smtputf8) {
@@ -244,13 +229,27 @@ static void cmd_rcpt(struct server *s, const struct smtp_command *cmd, struct bu
         server_say_excused(s, out, &server_too_many_rcpts);
         return;
     }
+    s->notify = params.notify;
+    s->orcpt = params.orcpt;
     server_ask(s, SERVER_WANTS_RCPT);
 }
 
 static void cmd_data(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     (void)cmd;
+    if (s->envelope->body == BODY_BINARYMIME) {
+        server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: BODY=BINARYMIME wants BDAT"));
+        return;
+    }
     server_data_begin(s, out);
+}
+
+static void cmd_bdat(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if ((s->settings->offers & EHLO_CHUNKING) == 0)
+        cmd_not_here(s, cmd, out);
+    else
+        server_bdat_begin(s, cmd, out);
 }
 
 static void cmd_rset(struct server *s, const struct smtp_command *cmd, struct buf *out)
@@ -278,6 +277,7 @@ static const struct reply helps[] = {
     [PHASE_READY] = HELP("MAIL FROM:<you@example.org>"),
     [PHASE_MAIL] = HELP("RCPT TO:<somebody@example.org>"),
     [PHASE_RCPT] = HELP("DATA, or one more RCPT TO:<somebody@example.org>"),
+    [PHASE_CHUNKS] = HELP("BDAT length LAST, or RSET"),
 };
 
 static void cmd_help(struct server *s, const struct smtp_command *cmd, struct buf *out)
@@ -299,17 +299,6 @@ static void cmd_expn(struct server *s, const struct smtp_command *cmd, struct bu
     server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: EXPN is not available"));
 }
 
-static void cmd_not_here(struct server *s, const struct smtp_command *cmd, struct buf *out)
-{
-    (void)cmd;
-    server_say_wrong(s, out, &REPLY(502, "5.5.1", "Error: command not implemented here"));
-}
-
-static void cmd_unknown(struct server *s, const struct smtp_command *cmd, struct buf *out)
-{
-    server_say_wrong(s, out, cmd->name.len > 0 ? &no_such_verb : &bad_syntax);
-}
-
 static void cmd_quit(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     (void)cmd;
@@ -328,7 +317,7 @@ static void cmd_http(struct server *s, const struct smtp_command *cmd, struct bu
 /* --- the table ----------------------------------------------------------------------------- */
 
 #define TRANSACTION (IN(PHASE_MAIL) | IN(PHASE_RCPT))
-#define ANY         (IN(PHASE_GREETED) | IN(PHASE_READY) | TRANSACTION)
+#define ANY         (IN(PHASE_GREETED) | IN(PHASE_READY) | TRANSACTION | IN(PHASE_CHUNKS))
 #define LAST        (ANY | IN(PHASE_REFUSED))
 
 #define COUNTED(field)                                                                             \
@@ -354,8 +343,8 @@ static const struct command commands[VERB_COUNT] = {
     [VERB_EXPN] = {ANY, cmd_expn, COMMAND, COUNTED(other), NO_SYNTAX},
     [VERB_QUIT] = {LAST, cmd_quit, COMMAND, COUNTED(quit), SYNTAX("QUIT")},
     [VERB_HTTP] = {LAST, cmd_http, COMMAND, COUNTED(unknown), NO_SYNTAX},
-    [VERB_LHLO] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
-    [VERB_BDAT] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_LHLO] = {ANY, cmd_lhlo, SLICE_INIT("LHLO"), COUNTED(ehlo), PLAIN_SYNTAX("LHLO hostname")},
+    [VERB_BDAT] = {ANY, cmd_bdat, SLICE_INIT("BDAT"), COUNTED(bdat), SYNTAX("BDAT length [LAST]")},
     [VERB_STARTTLS] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
     [VERB_AUTH] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
     [VERB_ETRN] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
@@ -412,6 +401,7 @@ static struct reply out_of_order(const struct server *s)
         [PHASE_READY] = SLICE_INIT("Error: need MAIL command"),
         [PHASE_MAIL] = SLICE_INIT("Error: need RCPT command"),
         [PHASE_RCPT] = SLICE_INIT(""),
+        [PHASE_CHUNKS] = SLICE_INIT("Error: BDAT has begun; one more BDAT, or RSET"),
     };
     struct reply r = {503, SLICE("5.5.1"), missing[s->phase]};
 
@@ -432,6 +422,20 @@ static void say_out_of_order(struct server *s, struct buf *out)
         server_say_excused(s, out, &r);
     else
         server_say_wrong(s, out, &r);
+    if (s->phase == PHASE_CHUNKS && s->verb == VERB_DATA)
+        server_transaction_reset(s); /* RFC 3030 4.2: never mixed */
+}
+
+const struct reply *server_bdat_misplaced(struct server *s, bool *excused)
+{
+    struct reply *r = ARENA_NEW(&s->scratch, struct reply);
+
+    if (s->phase == PHASE_RCPT || s->phase == PHASE_CHUNKS)
+        return NULL;
+    *excused = (s->phase == PHASE_MAIL && s->rcpts_refused > 0) ||
+               (s->phase == PHASE_READY && s->mail_refused);
+    *r = out_of_order(s);
+    return r;
 }
 
 /* What is wrong with the form of a verb that is in its place; NULL: nothing. */

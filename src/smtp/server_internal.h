@@ -1,5 +1,5 @@
 /*
- * server_internal.h - what server.c, server_commands.c and server_data.c share.
+ * server_internal.h - what the files of the server engine share.
  *
  * Nobody else includes this, save server_test.c, which looks at the memory of idle sessions.
  *
@@ -12,6 +12,7 @@
 
 #include "smtp/server.h"
 #include "wire/header.h"
+#include "wire/line_watch.h"
 #include "wire/smtp_command.h"
 
 enum server_phase {
@@ -22,6 +23,7 @@ enum server_phase {
     PHASE_MAIL,    /* a sender, no recipient */
     PHASE_RCPT,    /* at least one recipient */
     PHASE_BODY,    /* behind 354, until the final dot is answered */
+    PHASE_CHUNKS,  /* behind the first BDAT, until the last one is answered */
     PHASE_DONE,    /* the last reply was said */
 };
 
@@ -41,11 +43,23 @@ enum {
 
 /* A message while it arrives; lives in the transaction's arena. */
 struct server_data {
-    struct dots_reader dots;
+    bool chunked;            /* by BDAT */
+    struct dots_reader dots; /* of DATA */
+    struct line_watch lines; /* of chunks */
     struct header_watch header;
     uint64_t size;        /* bytes so far, kept or swallowed */
     struct reply failure; /* of the role; code 0: none */
     struct slice run;     /* what SERVER_BODY offers */
+};
+
+/* The chunk of a BDAT, from its command to its reply. */
+struct server_chunk {
+    bool active;
+    bool last;
+    uint64_t left;               /* bytes still to come */
+    const struct reply *refusal; /* NULL: its bytes belong to the message */
+    bool told;                   /* the refusal was said already */
+    bool excused;                /* it is not the client's fault */
 };
 
 struct server {
@@ -77,6 +91,8 @@ struct server {
     struct reply answer;
     struct address *finals; /* of the accepted RCPT */
     size_t final_count;
+    unsigned notify; /* of the RCPT, and its ORCPT */
+    struct slice orcpt;
 
     struct arena tx;
     struct envelope *envelope; /* NULL outside a transaction */
@@ -84,6 +100,7 @@ struct server {
     unsigned rcpts_room;
     unsigned rcpts_accepted; /* RCPT commands; an alias makes more recipients of one */
     unsigned rcpts_refused;
+    struct server_chunk chunk;
     struct server_data *data; /* from 354 to the answer of the final dot */
 
     struct server_refusal refusal;
@@ -103,6 +120,10 @@ void server_say_wrong(struct server *s, struct buf *out, const struct reply *rep
  * earlier refusal in the same pipelined group. Only after rcpt_max of them without a delivered
  * message they count as wrong commands. */
 void server_say_excused(struct server *s, struct buf *out, const struct reply *reply);
+
+/* The reply to the end of a message: in LMTP one for each accepted RCPT. */
+void server_say_of_message(struct server *s, struct buf *out, const struct reply *reply,
+                           void (*say)(struct server *, struct buf *, const struct reply *));
 
 /* 421 ENHANCED HOSTNAME TEXT, and the end. */
 void server_say_goodbye(struct server *s, struct buf *out, struct slice enhanced,
@@ -130,11 +151,33 @@ struct slice server_stage(const struct server *s);
 void server_count_tried(struct server *s);
 void server_count_accepted(struct server *s);
 
+/* Why BDAT has no place here; NULL: it has. *excused: an earlier refusal is the reason. */
+const struct reply *server_bdat_misplaced(struct server *s, bool *excused);
+
 /* server_data.c */
 
 void server_data_begin(struct server *s, struct buf *out);
 
 /* Eats of the body; false when nothing is to be returned to the role yet. */
 bool server_data_step(struct server *s, struct cursor *in, struct buf *out, enum server_need *need);
+
+/* A message begins to arrive, by DATA or chunks. */
+void server_content_begin(struct server *s, bool chunked);
+
+/* Bytes of it: true when the role shall keep them. */
+bool server_content_run(struct server *s, struct slice run, enum server_need *need);
+
+/* What is wrong with it so far; NULL: nothing. */
+const struct reply *server_content_fault(const struct server *s);
+
+/* It is whole: refused, or to be committed. */
+void server_content_end(struct server *s, struct buf *out);
+
+/* server_bdat.c */
+
+void server_bdat_begin(struct server *s, const struct smtp_command *cmd, struct buf *out);
+
+/* Eats of the chunk; as server_data_step(). */
+bool server_bdat_step(struct server *s, struct cursor *in, struct buf *out, enum server_need *need);
 
 #endif

@@ -10,6 +10,7 @@
 #include "smtp/server_internal.h"
 
 static const struct server_settings settings = {
+    .offers = EHLO_CHUNKING,
     .hostname = SLICE_INIT("mx.example.org"),
     .max_size = 200,
     .line_ends = LINE_ENDS_STRICT,
@@ -121,7 +122,7 @@ static unsigned draw(uint64_t *seed, unsigned bound)
 /* --- the model ----------------------------------------------------------------------------- */
 
 struct model {
-    bool helo, esmtp, mail, done;
+    bool helo, esmtp, mail, chunks, done;
     unsigned rcpts, refused, bare_lfs;
     unsigned resets, commits;
     uint64_t seed;
@@ -130,7 +131,7 @@ struct model {
 static void model_end_transaction(struct model *m)
 {
     m->resets += m->mail;
-    m->mail = false;
+    m->mail = m->chunks = false;
     m->rcpts = m->refused = 0;
 }
 
@@ -178,7 +179,7 @@ static unsigned model_mail_too_big(struct model *m)
 
 static unsigned model_rcpt(struct model *m)
 {
-    if (!m->mail)
+    if (!m->mail || m->chunks)
         return 503;
     if (m->rcpts == settings.rcpt_max)
         return 452;
@@ -188,7 +189,7 @@ static unsigned model_rcpt(struct model *m)
 
 static unsigned model_rcpt_refused(struct model *m)
 {
-    if (!m->mail)
+    if (!m->mail || m->chunks)
         return 503;
     if (m->rcpts == settings.rcpt_max)
         return 452;
@@ -198,9 +199,39 @@ static unsigned model_rcpt_refused(struct model *m)
 
 static unsigned model_data(struct model *m)
 {
+    if (m->chunks) {
+        model_end_transaction(m);
+        return 503;
+    }
     if (m->rcpts > 0)
         return 354;
     return m->mail && m->refused > 0 ? 554 : 503;
+}
+
+static unsigned model_bdat(struct model *m)
+{
+    if (m->rcpts == 0)
+        return 503;
+    m->chunks = true;
+    return 250;
+}
+
+static unsigned model_bdat_last(struct model *m)
+{
+    if (m->rcpts == 0)
+        return 503;
+    m->commits++;
+    m->mail = false;
+    model_end_transaction(m);
+    return 250;
+}
+
+static unsigned model_bdat_spoilt(struct model *m)
+{
+    if (m->rcpts == 0)
+        return 503;
+    model_end_transaction(m);
+    return 550;
 }
 
 static unsigned model_rset(struct model *m)
@@ -265,6 +296,11 @@ static const struct move {
     {SLICE_INIT("DATA\r\n"),                           model_data        },
     {SLICE_INIT("DATA\r\n"),                           model_data        },
     {SLICE_INIT("DATA\r\n"),                           model_data        },
+    {SLICE_INIT("BDAT 6\r\nQUIT\r\n"),                 model_bdat        },
+    {SLICE_INIT("BDAT 0\r\n"),                         model_bdat        },
+    {SLICE_INIT("bdat 5 last\r\nabc\r\n"),             model_bdat_last   },
+    {SLICE_INIT("BDAT 0 LAST\r\n"),                    model_bdat_last   },
+    {SLICE_INIT("BDAT 3\r\n\n\r\n"),                   model_bdat_spoilt },
     {SLICE_INIT("RSET\r\n"),                           model_rset        },
     {SLICE_INIT("NOOP\r\n"),                           model_noop        },
     {SLICE_INIT("XYZZY\r\n"),                          model_unknown     },

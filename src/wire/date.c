@@ -270,6 +270,17 @@ static bool take_zone(struct cursor *c, int *offset_min)
     return true;
 }
 
+static bool wall_of(const struct civil *t, int zone_min, uint64_t *wall_us)
+{
+    int64_t seconds = days_from_civil(t->year, t->month, t->day) * DAY_S + (int64_t)t->hour * 3600 +
+                      (int64_t)t->minute * 60 + t->second - (int64_t)zone_min * 60;
+
+    if (seconds < 0)
+        return false;
+    *wall_us = (uint64_t)seconds * SECOND_US;
+    return true;
+}
+
 bool date_parse_rfc5322(struct slice text, uint64_t *wall_us, int *offset_min)
 {
     struct cursor c = {text};
@@ -280,11 +291,59 @@ bool date_parse_rfc5322(struct slice text, uint64_t *wall_us, int *offset_min)
     if (!take_day(&c, &t) || !take_time(&c, &t) || !take_zone(&c, &zone_min) || !cursor_at_end(&c))
         return false;
 
-    int64_t seconds = days_from_civil(t.year, t.month, t.day) * DAY_S + (int64_t)t.hour * 3600 +
-                      (int64_t)t.minute * 60 + t.second - (int64_t)zone_min * 60;
-    if (seconds < 0)
-        return false;
-    *wall_us = (uint64_t)seconds * SECOND_US;
     *offset_min = zone_min;
+    return wall_of(&t, zone_min, wall_us);
+}
+
+static bool take_iso_zone(struct cursor *c, int *offset_min)
+{
+    bool west = take_char(c, '-');
+    unsigned hours, minutes;
+
+    *offset_min = 0;
+    if (!west && (take_char(c, 'Z') || take_char(c, 'z')))
+        return true;
+    if (!west && !take_char(c, '+'))
+        return false;
+    if (!take_digits(c, 2, &hours) || !take_char(c, ':') || !take_digits(c, 2, &minutes) ||
+        hours > 23 || minutes > 59)
+        return false;
+    *offset_min = (int)(hours * 60 + minutes) * (west ? -1 : 1);
     return true;
+}
+
+static bool take_iso_time(struct cursor *c, struct civil *t)
+{
+    unsigned year;
+
+    if (!take_digits(c, 4, &year) || !take_char(c, '-') || !take_digits(c, 2, &t->month) ||
+        !take_char(c, '-') || !take_digits(c, 2, &t->day) ||
+        (!take_char(c, 'T') && !take_char(c, 't')) || !take_digits(c, 2, &t->hour) ||
+        !take_char(c, ':') || !take_digits(c, 2, &t->minute) || !take_char(c, ':') ||
+        !take_digits(c, 2, &t->second))
+        return false;
+    t->year = year;
+    return t->month >= 1 && t->month <= 12 && t->day >= 1 &&
+           t->day <= days_in_month(t->year, t->month) && t->hour < 24 && t->minute < 60 &&
+           t->second <= 60;
+}
+
+static bool is_digit(char c)
+{
+    return char_is(c, CHAR_DIGIT);
+}
+
+bool date_parse_iso(struct slice text, uint64_t *wall_us)
+{
+    struct cursor c = {text};
+    struct civil t;
+    int zone_min;
+
+    if (!take_iso_time(&c, &t))
+        return false;
+    if (take_char(&c, '.') && take_while(&c, is_digit).len == 0)
+        return false;
+    if (!take_iso_zone(&c, &zone_min) || !cursor_at_end(&c))
+        return false;
+    return wall_of(&t, zone_min, wall_us);
 }

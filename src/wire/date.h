@@ -24,4 +24,7 @@ bool date_write_syslog(struct buf *out, uint64_t wall_us, int offset_min);
  * before 1970 is none. */
 bool date_parse_rfc5322(struct slice text, uint64_t *wall_us, int *offset_min);
 
+/* "2026-11-22T02:14:22Z", "2026-11-22T03:14:22.5+01:00": RFC 3339 5.6. Not before 1970. */
+bool date_parse_iso(struct slice text, uint64_t *wall_us);
+
 #endif

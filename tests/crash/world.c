@@ -114,9 +114,9 @@ static void put_message(struct world *w, unsigned receiver)
     static const struct address user = {ADDRESS_MAILBOX, SLICE_INIT("user"),
                                         SLICE_INIT("example.org"), false};
     struct envelope_rcpt rcpts[RCPTS_MAX] = {
-        {user, user},
-        {user, user},
-        {user, user}
+        {.original = user, .final = user},
+        {.original = user, .final = user},
+        {.original = user, .final = user}
     };
     struct envelope e = {.sender = user,
                          .helo = SLICE_INIT("client.example.org"),
