@@ -17,7 +17,7 @@
 #include "config/values.h"
 #include "config/whole.h"
 
-enum { ERRORS_TEXT_MAX = 512 * 1024 };
+enum { ERRORS_TEXT_MAX = 512 * 1024, SMTP_PORT = 25 };
 
 #define MIB (1024ull * 1024)
 
@@ -365,6 +365,8 @@ static bool sockets_clash(const struct settings_listener *a, const struct settin
     struct slice ip_a = {(const char *)a->ip, sizeof(a->ip)};
     struct slice ip_b = {(const char *)b->ip, sizeof(b->ip)};
 
+    if (a->path.len > 0 || b->path.len > 0)
+        return slice_equal(a->path, b->path);
     return a->port == b->port && (a->any || b->any || slice_equal(ip_a, ip_b));
 }
 
@@ -372,7 +374,14 @@ static bool add_listener(struct parser *p, struct place word, const struct value
 {
     struct settings *s = p->settings;
     const struct value *socket = &values[1];
+    enum listener_kind kind = (enum listener_kind)values[0].number;
 
+    if (kind == LISTENER_LMTP && socket->socket.port == SMTP_PORT)
+        return desk_error(&p->desk, socket->place, SLICE("LMTP must not be spoken on port 25"),
+                          SLICE("take another port, or unix:/PATH (RFC 2033 5)"));
+    if (kind == LISTENER_MX && socket->socket.path.len > 0)
+        return desk_error(&p->desk, socket->place, SLICE("other servers cannot reach this socket"),
+                          SLICE("write an address and a port, or: listen lmtp unix:/PATH"));
     for (size_t i = 0; i < s->listener_count; i++) {
         if (sockets_clash(&p->listeners[i], &socket->socket))
             return desk_error(
@@ -383,6 +392,7 @@ static bool add_listener(struct parser *p, struct place word, const struct value
     }
     p->listener = &p->listeners[s->listener_count++];
     *p->listener = socket->socket;
+    p->listener->kind = kind;
     p->listener->line_ends = LINE_ENDS_STRICT;
     p->listener->line = word.line;
     return true;

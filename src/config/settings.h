@@ -17,8 +17,12 @@
 
 #include <stdint.h>
 
+enum listener_kind { LISTENER_MX, LISTENER_LMTP };
+
 struct settings_listener {
-    struct slice address; /* "127.0.0.1:1025", "[::1]:25", "*:25" */
+    enum listener_kind kind;
+    struct slice address; /* "127.0.0.1:1025", "[::1]:25", "*:25", "unix:/run/postroad/lmtp" */
+    struct slice path;    /* of a socket in the file system; "": ip and port say where */
     unsigned char ip[16]; /* IPv6 or v4-mapped; all zero for "*" */
     bool any;             /* "*": every address, both families */
     bool ipv4;

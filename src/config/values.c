@@ -92,11 +92,19 @@ static bool take_ip(struct cursor *c, struct settings_listener *out)
     return true;
 }
 
+/* sun_path, less its NUL. */
+enum { UNIX_PATH_MAX = 107 };
+
 static bool read_socket(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     struct cursor c = {word->text};
     uint64_t port;
 
+    if (take_word(&c, SLICE("unix:"))) {
+        out->socket.address = arena_copy(desk->keep, word->text);
+        out->socket.path = slice_skip(out->socket.address, word->text.len - c.rest.len);
+        return c.rest.len > 1 && c.rest.len <= UNIX_PATH_MAX && c.rest.data[0] == '/';
+    }
     if (!take_ip(&c, &out->socket) || !take_char(&c, ':') || !take_number(&c, &port) ||
         !cursor_at_end(&c) || port == 0 || port > UINT16_MAX)
         return false;
@@ -212,7 +220,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_MAILBOX] = {SLICE_INIT("an address"),
         SLICE_INIT("write it without brackets: bob@example.org"), read_mailbox},
     [SHAPE_SOCKET] = {SLICE_INIT("an address to listen on"),
-        SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25 or *:25"), read_socket},
+        SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/PATH"), read_socket},
     [SHAPE_PATH] = {SLICE_INIT("an absolute path"),
         SLICE_INIT("begin it with '/'"), read_path},
     [SHAPE_TEMPLATE] = {SLICE_INIT("a path for mailboxes"),
@@ -244,9 +252,9 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-    {SHAPE_LISTENER,  SLICE_INIT("mx"),            true,  0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,  SLICE_INIT("mx"),            true,  LISTENER_MX,      SHAPE_NONE    },
     {SHAPE_LISTENER,  SLICE_INIT("submission"),    false, 0,                SHAPE_NONE    },
-    {SHAPE_LISTENER,  SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,  SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,    SHAPE_NONE    },
     {SHAPE_LINE_ENDS, SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT, SHAPE_NONE    },
     {SHAPE_LINE_ENDS, SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR, SHAPE_NONE    },
     {SHAPE_FROM,      SLICE_INIT("any"),           true,  FROM_ANY,         SHAPE_NONE    },

@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "loop/net_local.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ static socklen_t address_to_socket(const struct net_address *a, union socket_add
     return sizeof(out->v6);
 }
 
-/* A family that is neither (a UNIX socket) leaves the address all zero. */
+/* A family that is neither is that of a socket in the file system. */
 static void address_of_socket(const union socket_address *from, struct net_address *out)
 {
     memset(out, 0, sizeof(*out));
@@ -79,6 +80,8 @@ static void address_of_socket(const union socket_address *from, struct net_addre
     } else if (from->any.sa_family == AF_INET6) {
         memcpy(out->ip, &from->v6.sin6_addr, 16);
         out->port = ntohs(from->v6.sin6_port);
+    } else {
+        out->local = true;
     }
 }
 
@@ -204,6 +207,12 @@ static int real_listen(struct net *n, const struct net_address *at, bool any, in
     memcpy(everywhere.ip, v4_mapped, sizeof(v4_mapped)); /* a machine without IPv6 */
     len = address_to_socket(&everywhere, &address);
     return listen_on(&address, len, false, backlog);
+}
+
+static int real_listen_local(struct net *n, const char *path, unsigned mode, int backlog)
+{
+    (void)n;
+    return net_local_listen(path, mode, backlog);
 }
 
 static int real_own_address(struct net *n, int h, struct net_address *out)
@@ -468,6 +477,7 @@ static const struct net_ops real_ops = {
     .wait = real_wait,
     .wake = real_wake,
     .listen = real_listen,
+    .listen_local = real_listen_local,
     .accept = real_accept,
     .connect = real_connect,
     .connect_result = real_connect_result,
@@ -501,8 +511,13 @@ struct net *net_real_new(void)
 
 size_t net_address_text(const struct net_address *a, char out[64])
 {
+    static const char local[] = "local";
     bool v4 = address_is_v4(a);
 
+    if (a->local) {
+        memcpy(out, local, sizeof(local));
+        return sizeof(local) - 1;
+    }
     out[0] = '\0';
     (void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a->ip + sizeof(v4_mapped) : a->ip, out, 64);
     return slice_of(out).len;
@@ -512,6 +527,8 @@ bool net_address_is_loopback(const struct net_address *a)
 {
     static const unsigned char loopback[16] = {[15] = 1};
 
+    if (a->local)
+        return true;
     if (address_is_v4(a))
         return a->ip[12] == 127;
     return memcmp(a->ip, loopback, sizeof(loopback)) == 0;

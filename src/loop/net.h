@@ -23,6 +23,7 @@ enum net_events {
 struct net_address {
     unsigned char ip[16]; /* IPv6, or v4-mapped ::ffff:a.b.c.d */
     uint16_t port;
+    bool local; /* of a socket in the file system, which has neither */
 };
 
 struct net_event {
@@ -44,6 +45,9 @@ struct net_ops {
     void (*wake)(struct net *n); /* from any thread: wait() returns */
     /* any: every address of both families, whatever at->ip says. Port 0: the kernel chooses. */
     int (*listen)(struct net *n, const struct net_address *at, bool any, int backlog);
+    /* A socket in the file system, for who may write to it (mode). One that nobody listens on any
+     * more is replaced; -EADDRINUSE: somebody does, or it is no socket. */
+    int (*listen_local)(struct net *n, const char *path, unsigned mode, int backlog);
     int (*accept)(struct net *n, int h, struct net_address *peer, struct net_address *own);
     int (*connect)(struct net *n, const struct net_address *to);
     int (*connect_result)(struct net *n, int h); /* once writable: 0 or negative errno */
@@ -69,7 +73,7 @@ struct net_ops {
 /* NULL when the kernel refuses (told by fail). */
 struct net *net_real_new(void);
 
-/* "192.0.2.1" or "2001:db8::1", NUL-terminated; returns the length. */
+/* "192.0.2.1", "2001:db8::1" or "local", NUL-terminated; returns the length. */
 size_t net_address_text(const struct net_address *a, char out[64]);
 bool net_address_is_loopback(const struct net_address *a);
 

@@ -22,14 +22,14 @@ static void test_address(void **state)
         struct slice text;
         bool loopback;
     } rows[] = {
-        {{V4(192, 0, 2, 1), 25},               SLICE_INIT("192.0.2.1"),       false},
-        {{V4(127, 0, 0, 1), 25},               SLICE_INIT("127.0.0.1"),       true },
-        {{V4(127, 9, 9, 9), 25},               SLICE_INIT("127.9.9.9"),       true },
-        {{V4(255, 255, 255, 255), 25},         SLICE_INIT("255.255.255.255"), false},
-        {{{[15] = 1}, 25},                     SLICE_INIT("::1"),             true },
-        {{{0}, 25},                            SLICE_INIT("::"),              false},
-        {{{0x20, 1, 0xd, 0xb8, [15] = 1}, 25}, SLICE_INIT("2001:db8::1"),     false},
-        {{{[12] = 127, [15] = 1}, 25},         SLICE_INIT("::127.0.0.1"),     false},
+        {{.ip = V4(192, 0, 2, 1), .port = 25},               SLICE_INIT("192.0.2.1"),       false},
+        {{.ip = V4(127, 0, 0, 1), .port = 25},               SLICE_INIT("127.0.0.1"),       true },
+        {{.ip = V4(127, 9, 9, 9), .port = 25},               SLICE_INIT("127.9.9.9"),       true },
+        {{.ip = V4(255, 255, 255, 255), .port = 25},         SLICE_INIT("255.255.255.255"), false},
+        {{.ip = {[15] = 1}, .port = 25},                     SLICE_INIT("::1"),             true },
+        {{.ip = {0}, .port = 25},                            SLICE_INIT("::"),              false},
+        {{.ip = {0x20, 1, 0xd, 0xb8, [15] = 1}, .port = 25}, SLICE_INIT("2001:db8::1"),     false},
+        {{.ip = {[12] = 127, [15] = 1}, .port = 25},         SLICE_INIT("::127.0.0.1"),     false},
     };
 
     char text[64];
@@ -66,12 +66,12 @@ static void test_listen(void **state)
         struct net_address to;
         bool answers;
     } rows[] = {
-        {{{0}, 0},              true,  {V4(127, 0, 0, 1), 0}, true },
-        {{{0}, 0},              true,  {{[15] = 1}, 0},       true },
-        {{V4(127, 0, 0, 1), 0}, false, {V4(127, 0, 0, 1), 0}, true },
-        {{V4(127, 0, 0, 1), 0}, false, {V4(127, 0, 0, 2), 0}, false},
-        {{{[15] = 1}, 0},       false, {{[15] = 1}, 0},       true },
-        {{{[15] = 1}, 0},       false, {V4(127, 0, 0, 1), 0}, false},
+        {{.port = 0},              true,  {.ip = V4(127, 0, 0, 1)}, true },
+        {{.port = 0},              true,  {.ip = {[15] = 1}},       true },
+        {{.ip = V4(127, 0, 0, 1)}, false, {.ip = V4(127, 0, 0, 1)}, true },
+        {{.ip = V4(127, 0, 0, 1)}, false, {.ip = V4(127, 0, 0, 2)}, false},
+        {{.ip = {[15] = 1}},       false, {.ip = {[15] = 1}},       true },
+        {{.ip = {[15] = 1}},       false, {.ip = V4(127, 0, 0, 1)}, false},
     };
     struct net *n = net_real_new();
 
@@ -135,7 +135,7 @@ static void count_failure(void *ctx, int code, const char *operation, struct sli
 /* Without a descriptor to accept with: told once, no spinning, and later it goes on. */
 static void test_no_descriptors(void **state)
 {
-    static const struct net_address at = {V4(127, 0, 0, 1), 0};
+    static const struct net_address at = {.ip = V4(127, 0, 0, 1)};
     struct counted c = {.net = net_real_new()};
     struct loop *loop = loop_new(c.net, clock_real());
     struct net_address own;

@@ -211,12 +211,15 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     const struct settings_listener *l = &role->settings->listeners[number];
     struct entrance *e = &r->entrances[number];
     e->receiver = r;
-    e->server = (struct server_settings){.hostname = role->settings->hostname,
-                                         .max_size = l->max_size,
-                                         .line_ends = l->line_ends,
-                                         .rcpt_max = ENVELOPE_RCPTS_MAX,
-                                         .error_max = 20,
-                                         .received_max = RECEIVED_MAX};
+    e->server =
+        (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
+                                 .offers = EHLO_CHUNKING,
+                                 .hostname = role->settings->hostname,
+                                 .max_size = l->max_size,
+                                 .line_ends = l->line_ends,
+                                 .rcpt_max = ENVELOPE_RCPTS_MAX,
+                                 .error_max = 20,
+                                 .received_max = RECEIVED_MAX};
     int code = listener_open(&e->listener, role->loop, handle, on_accept);
     if (code < 0)
         role_end(role, fail_code(code, "listen on", l->address));

@@ -89,6 +89,7 @@ static void tell_disconnect(struct session *s)
     count_text(&text, "mail", c->mail, c->mail_tried);
     count_text(&text, "rcpt", c->rcpt, c->rcpt_tried);
     count_text(&text, "data", c->data, c->data_tried);
+    count_text(&text, "bdat", c->bdat, c->bdat_tried);
     count_text(&text, "rset", c->rset, c->rset_tried);
     count_text(&text, "noop", c->noop, c->noop_tried);
     count_text(&text, "quit", c->quit, c->quit_tried);
@@ -212,6 +213,8 @@ static int start_put(struct session *s)
     if (!trace_received_write(&s->header, e, r->settings->hostname,
                               clock->utc_offset_min(clock, e->arrival_us)))
         return -EMSGSIZE;
+    if (server_message_is_folded(s->server))
+        buf_append(&s->header, SLICE("\r\n")); /* it has no header: all of it is body */
     queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
     return 0;
 }

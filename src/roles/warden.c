@@ -43,6 +43,7 @@ enum {
     BACKOFF_MAX_MS = 10000,
     STEADY_MS = 10000, /* lived so long: the next pause is the shortest again */
     DRAIN_TIMEOUT_MS = 20000,
+    SOCKET_MODE = 0660, /* of sockets in the file system: for the group */
 };
 
 struct child {
@@ -140,7 +141,8 @@ static void tell_started(struct warden *w)
     buf_printf(&text, "started, version " POSTROAD_VERSION ", queue %.*s",
                SLICE_PRINTF(s->queue_path));
     for (size_t i = 0; i < s->listener_count; i++)
-        buf_printf(&text, ", SMTP on %.*s", SLICE_PRINTF(s->listeners[i].address));
+        buf_printf(&text, ", %s on %.*s", s->listeners[i].kind == LISTENER_LMTP ? "LMTP" : "SMTP",
+                   SLICE_PRINTF(s->listeners[i].address));
     tell(w, EVENT_ROLE, buf_slice(&text));
     buf_done(&text);
 }
@@ -428,6 +430,21 @@ static void on_signal(struct signals *s, int number)
 
 /* ---- the beginning ---- */
 
+static int open_listener(struct warden *w, const struct settings_listener *l)
+{
+    struct net_address at = {.port = l->port};
+    struct arena scratch = {0};
+
+    if (l->path.len == 0) {
+        memcpy(at.ip, l->ip, sizeof(at.ip));
+        return w->net->ops->listen(w->net, &at, l->any, LISTENER_BACKLOG);
+    }
+    int handle = w->net->ops->listen_local(w->net, arena_string(&scratch, l->path), SOCKET_MODE,
+                                           LISTENER_BACKLOG);
+    arena_done(&scratch);
+    return handle;
+}
+
 static int open_listeners(struct warden *w)
 {
     const struct settings *s = w->options->settings;
@@ -435,10 +452,8 @@ static int open_listeners(struct warden *w)
     w->listeners = memory_new(s->listener_count * sizeof(*w->listeners));
     for (size_t i = 0; i < s->listener_count; i++) {
         const struct settings_listener *l = &s->listeners[i];
-        struct net_address at = {.port = l->port};
 
-        memcpy(at.ip, l->ip, sizeof(at.ip));
-        w->listeners[i] = w->net->ops->listen(w->net, &at, l->any, LISTENER_BACKLOG);
+        w->listeners[i] = open_listener(w, l);
         if (w->listeners[i] < 0)
             return fail_code(w->listeners[i], "listen on", l->address);
     }

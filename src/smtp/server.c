@@ -518,6 +518,11 @@ struct slice server_message_id(const struct server *s)
     return s->data != NULL ? header_watch_message_id(&s->data->header) : SLICE("");
 }
 
+bool server_message_is_folded(const struct server *s)
+{
+    return s->data != NULL && s->data->header.folded;
+}
+
 uint64_t server_body_size(const struct server *s)
 {
     return s->data != NULL ? s->data->size : 0;

@@ -121,6 +121,10 @@ struct envelope *server_envelope(struct server *s);
 struct slice server_message_id(const struct server *s);
 uint64_t server_body_size(const struct server *s);
 
+/* At COMMIT: the message begins with a blank, as if it went on with a field. What is put in front
+ * of it must end with an empty line, or the sender writes into our fields. */
+bool server_message_is_folded(const struct server *s);
+
 const struct server_refusal *server_refusal(const struct server *s);
 const struct server_counts *server_counts(const struct server *s);
 

@@ -382,6 +382,10 @@ void header_watch_feed(struct header_watch *w, struct slice bytes)
 {
     struct cursor c = {bytes};
 
+    if (!w->begun && bytes.len > 0) {
+        w->begun = true;
+        w->folded = char_is(bytes.data[0], CHAR_BLANK);
+    }
     while (!w->ended && !cursor_at_end(&c))
         watch_step(w, &c);
     w->header_bytes += bytes.len - c.rest.len;

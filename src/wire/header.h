@@ -56,6 +56,8 @@ enum header_watch_state {
 struct header_watch {
     enum header_watch_state state;
     bool ended;                       /* the empty line was seen */
+    bool begun;                       /* a byte was seen */
+    bool folded;                      /* the first line continues a field that is not there */
     bool keeps;                       /* a continuation line belongs to message_id */
     unsigned received_count;          /* "Received:" fields */
     uint64_t header_bytes;            /* the empty line included */

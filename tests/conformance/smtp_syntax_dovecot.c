@@ -147,7 +147,10 @@ static void session_say(struct session *s, struct slice bytes)
 
 static void session_open(struct session *s)
 {
-    static const struct server_settings settings = {.hostname = SLICE_INIT("mx.example.org"),
+    /* Also what no listener announces yet: it is read and kept all the same. */
+    static const struct server_settings settings = {.offers =
+                                                        EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN,
+                                                    .hostname = SLICE_INIT("mx.example.org"),
                                                     .max_size = 50 << 20,
                                                     .rcpt_max = 100,
                                                     .error_max = 20,

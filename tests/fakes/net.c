@@ -370,6 +370,13 @@ static struct socket *listener_at(struct fake_network *w, const struct net_addre
     return NULL;
 }
 
+/* Its machines have no files that are sockets. */
+static int fake_listen_local(struct net *n, const char *path, unsigned mode, int backlog)
+{
+    (void)n, (void)path, (void)mode, (void)backlog;
+    return -EAFNOSUPPORT;
+}
+
 static int fake_listen(struct net *n, const struct net_address *at, bool any, int backlog)
 {
     struct fake_network *w = fake(n)->world;
@@ -638,6 +645,7 @@ static const struct net_ops fake_ops = {
     .wait = fake_wait,
     .wake = fake_wake,
     .listen = fake_listen,
+    .listen_local = fake_listen_local,
     .accept = fake_accept,
     .connect = fake_connect,
     .connect_result = fake_connect_result,

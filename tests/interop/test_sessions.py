@@ -165,3 +165,66 @@ def test_log_is_read_by_pflogsumm(serve):
             counts.setdefault(words[1], int(words[0]))
     assert (counts.get("received"), counts.get("delivered"), counts.get("deferred"),
             counts.get("rejected")) == (4, 5, 0, 2), report
+
+
+LMTP = """\
+hostname mx.example.org
+queue {folder}/spool
+listen mx 127.0.0.1:{port}
+listen lmtp unix:{folder}/lmtp
+reject to address nobody@example.org "5.1.1 no such user"
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+postmaster ann@example.org
+"""
+
+
+def test_lmtp_on_a_socket_in_the_file_system(serve):
+    server = serve(LMTP).start()
+    path = os.path.join(server.folder, "lmtp")
+    assert os.stat(path).st_mode & 0o777 == 0o660
+    with smtplib.LMTP(path) as client:
+        client.ehlo("client.example")  # says LHLO
+        client.mail(SENDER)
+        codes = [client.rcpt(f"{user}@example.org")[0] for user in ("ann", "nobody", "bob")]
+        assert codes == [250, 554, 250]
+        replies = [client.data(CONTENT), client.getreply()]
+        assert [code for code, _ in replies] == [250, 250]
+    mail = server.wait_mail("ann")[0]
+    assert as_sent(mail) == CONTENT
+    assert b"with LMTP" in mail and as_sent(server.wait_mail("bob")[0]) == CONTENT
+
+
+def test_a_killed_system_leaves_its_socket_and_the_next_one_takes_it(serve):
+    server = serve(LMTP).start()
+    server.kill_all()
+    server.start()
+    with smtplib.LMTP(os.path.join(server.folder, "lmtp")) as client:
+        assert client.sendmail(SENDER, "ann@example.org", CONTENT) == {}
+    assert as_sent(server.wait_mail("ann")[0]) == CONTENT
+
+
+def test_chunks(serve):
+    """RFC 3030: a dot and a command in a chunk are content."""
+    server = serve(SMALL).start()
+    content = b"Subject: chunks\r\n\r\n.\r\nQUIT\r\n"
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo("client.example")
+        assert client.has_extn("chunking")
+        client.mail(SENDER)
+        client.rcpt("ann@example.org")
+        for piece in (content[:7], content[7:21], content[21:]):
+            client.send(b"BDAT %d\r\n" % len(piece) + piece)
+            assert client.getreply()[0] == 250
+        client.send(b"BDAT 0 LAST\r\n")
+        assert client.getreply()[0] == 250
+    assert as_sent(server.wait_mail("ann")[0]) == content
+
+
+def test_a_sender_cannot_write_into_our_fields(serve):
+    """A first line that begins with a blank would continue our Received field."""
+    server = serve(SMALL).start()
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(SENDER, "ann@example.org", b" by evil.example; hello\r\n")
+    mail = server.wait_mail("ann")[0]
+    header, body = mail.split(b"\n\n", 1)
+    assert b"evil" not in header and body == b" by evil.example; hello\n"
