@@ -291,8 +291,10 @@ bool date_parse_rfc5322(struct slice text, uint64_t *wall_us, int *offset_min)
     if (!take_day(&c, &t) || !take_time(&c, &t) || !take_zone(&c, &zone_min) || !cursor_at_end(&c))
         return false;
 
+    if (!wall_of(&t, zone_min, wall_us))
+        return false;
     *offset_min = zone_min;
-    return wall_of(&t, zone_min, wall_us);
+    return true;
 }
 
 static bool take_iso_zone(struct cursor *c, int *offset_min)

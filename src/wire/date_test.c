@@ -143,9 +143,50 @@ static void every_day(void **state)
     }
 }
 
+static const struct {
+    struct slice text;
+    uint64_t seconds; /* UINT64_MAX: no time */
+} iso_times[] = {
+    {SLICE_INIT("1970-01-01T00:00:00Z"),        0         },
+    {SLICE_INIT("2030-01-01T01:00:00+01:00"),   1893456000},
+    {SLICE_INIT("2029-12-31t23:30:00-00:30"),   1893456000},
+    {SLICE_INIT("2030-01-01T00:00:00.987654z"), 1893456000},
+    {SLICE_INIT("2024-02-29T00:00:00Z"),        1709164800},
+    {SLICE_INIT("2016-12-31T23:59:60Z"),        1483228800}, /* a leap second */
+    {SLICE_INIT("2023-02-29T00:00:00Z"),        UINT64_MAX},
+    {SLICE_INIT("2030-13-01T00:00:00Z"),        UINT64_MAX},
+    {SLICE_INIT("2030-01-00T00:00:00Z"),        UINT64_MAX},
+    {SLICE_INIT("2030-01-01T24:00:00Z"),        UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00"),         UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00."),        UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00.Z"),       UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00+0100"),    UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00+24:00"),   UINT64_MAX},
+    {SLICE_INIT("2030-01-01 00:00:00Z"),        UINT64_MAX},
+    {SLICE_INIT("2030-1-1T0:0:0Z"),             UINT64_MAX},
+    {SLICE_INIT("2030-01-01T00:00:00Z "),       UINT64_MAX},
+    {SLICE_INIT("1970-01-01T00:00:00+00:01"),   UINT64_MAX}, /* before 1970 */
+    {SLICE_INIT(""),                            UINT64_MAX},
+};
+
+static void iso_times_are_read(void **state)
+{
+    (void)state;
+    CHECK_ROWS (i, iso_times) {
+        struct slice text = guarded(iso_times[i].text);
+        uint64_t wall_us = 77;
+        bool good = date_parse_iso(text, &wall_us);
+
+        check_int(good, iso_times[i].seconds != UINT64_MAX);
+        check_int(wall_us, good ? iso_times[i].seconds * 1000000 : 77);
+        guarded_free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(iso_times_are_read),
         cmocka_unit_test(writes),
         cmocka_unit_test(parses),
         cmocka_unit_test(every_day),
