@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include "wire/address_list.h"
+#include "wire/content_type.h"
 #include "wire/date.h"
 #include "wire/encoded_word.h"
 #include "wire/header.h"
@@ -16,9 +17,14 @@ enum { TEXT_MAX = 1 << 16 };
 static struct slice value_of(struct arena *arena, const json_t *test)
 {
     struct slice bytes = suite_bytes(arena, test, "header");
-    struct cursor c = {arena_printf(arena, "X:%.*s", SLICE_PRINTF(bytes))};
     struct header_field field = {0};
+    struct buf text;
 
+    buf_init(&text, bytes.len + 2);
+    buf_append(&text, SLICE("X:"));
+    buf_append(&text, bytes);
+    struct cursor c = {arena_copy(arena, buf_slice(&text))};
+    buf_done(&text);
     header_take_field(&c, &field);
     return field.value;
 }
@@ -142,6 +148,76 @@ static void run_date(struct arena *arena, struct slice name, const json_t *test)
     judge(arena, name, same, SLICE("another date"));
 }
 
+static void put_pair(struct buf *out, struct slice name, const char *suffix, struct slice value)
+{
+    buf_printf(out, ";%.*s%s=", SLICE_PRINTF(name), suffix);
+    buf_append(out, value);
+}
+
+static void put_type(struct buf *out, const struct content_type *t)
+{
+    buf_printf(out, "%.*s/%.*s", SLICE_PRINTF(t->type), SLICE_PRINTF(t->subtype));
+    for (unsigned i = 0; i < t->param_count; i++) {
+        const struct content_param *p = &t->params[i];
+
+        if (p->language.len > 0)
+            put_pair(out, p->name, "-language", p->language);
+        put_pair(out, p->name, "", p->value);
+    }
+}
+
+static bool holds(struct slice text, struct slice wanted)
+{
+    for (; text.len >= wanted.len; text = slice_skip(text, 1))
+        if (slice_starts(text, wanted))
+            return true;
+    return false;
+}
+
+/* The suite's order of attributes says nothing: each must be there, and nothing else. */
+static bool is_wanted_type(struct slice read, const json_t *want)
+{
+    const json_t *pair;
+    struct buf part;
+    size_t i, len;
+    bool all;
+
+    buf_init(&part, TEXT_MAX);
+    buf_append(&part, suite_text(want, "c_type"));
+    buf_append_char(&part, '/');
+    buf_append(&part, suite_text(want, "c_subtype"));
+    all = slice_starts(read, buf_slice(&part));
+    len = buf_len(&part);
+    json_array_foreach(json_object_get(want, "attributes"), i, pair)
+    {
+        const json_t *value = json_array_get(pair, 1);
+
+        buf_clear(&part);
+        put_pair(&part, slice_of(json_string_value(json_array_get(pair, 0))), "",
+                 (struct slice){json_string_value(value), json_string_length(value)});
+        all = all && holds(read, buf_slice(&part));
+        len += buf_len(&part);
+    }
+    buf_done(&part);
+    return all && len == read.len;
+}
+
+static void run_content_type(struct arena *arena, struct slice name, const json_t *test)
+{
+    const json_t *expected = json_object_get(test, "expected");
+    struct content_type *got = ARENA_NEW(arena, struct content_type);
+    struct buf read;
+
+    buf_init(&read, TEXT_MAX);
+    if (content_type_parse(value_of(arena, test), arena, got))
+        put_type(&read, got);
+    judge(arena, name,
+          json_is_object(expected) ? is_wanted_type(buf_slice(&read), expected)
+                                   : buf_len(&read) == 0,
+          buf_slice(&read));
+    buf_done(&read);
+}
+
 static void run_file(const char *folder, const char *file,
                      void (*run)(struct arena *, struct slice, const json_t *))
 {
@@ -171,7 +247,7 @@ int main(int argc, char **argv)
     run_file(folder, "address", run_address);
     run_file(folder, "date", run_date);
     run_file(folder, "unstructured", run_unstructured);
-    run_file(folder, "content_type", NULL);
+    run_file(folder, "content_type", run_content_type);
     run_file(folder, "id", NULL);
     run_file(folder, "list", NULL);
     run_file(folder, "received", NULL);
