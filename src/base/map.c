@@ -40,7 +40,7 @@ static void sip_round(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-static uint64_t sip_hash(const uint64_t seed[2], struct slice s)
+uint64_t map_hash(const uint64_t seed[2], struct slice s)
 {
     uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
                      seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573};
@@ -131,14 +131,14 @@ static void rebuild(struct map *m)
 
 void *map_get(const struct map *m, struct slice key)
 {
-    struct map_slot *slot = find(m, key, sip_hash(m->seed, key));
+    struct map_slot *slot = find(m, key, map_hash(m->seed, key));
 
     return slot == NULL ? NULL : slot->value;
 }
 
 void *map_put(struct map *m, struct slice key, void *value)
 {
-    uint64_t hash = sip_hash(m->seed, key);
+    uint64_t hash = map_hash(m->seed, key);
     struct map_slot *slot = find(m, key, hash);
 
     if (slot != NULL) {
@@ -159,7 +159,7 @@ void *map_put(struct map *m, struct slice key, void *value)
 
 void *map_remove(struct map *m, struct slice key)
 {
-    struct map_slot *slot = find(m, key, sip_hash(m->seed, key));
+    struct map_slot *slot = find(m, key, map_hash(m->seed, key));
 
     if (slot == NULL)
         return NULL;

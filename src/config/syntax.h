@@ -12,7 +12,7 @@
 #ifndef CONFIG_SYNTAX_H
 #define CONFIG_SYNTAX_H
 
-#include "config/complaints.h"
+#include "mail/complaints.h"
 
 enum {
     SYNTAX_DEPTH_MAX = 8,

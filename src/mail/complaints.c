@@ -5,12 +5,18 @@
  * UTF-8 as "?", so that the caret stands where it should and no control byte reaches the
  * terminal. Of a very long line only a window around the place is shown.
  */
-#include "config/complaints.h"
+#include "mail/complaints.h"
 
 #include "base/cursor.h"
 #include "wire/utf8.h"
 
-enum { SHOWN_MAX = 160 }; /* characters of a source line */
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+    SHOWN_MAX = 160, /* characters of a source line */
+    MESSAGE_MAX = 1024,
+};
 
 struct complaint {
     struct complaint *next;
@@ -24,6 +30,15 @@ static bool is_before(struct place a, struct place b)
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
+static bool is_told(const struct complaints *c, struct place where, struct slice message)
+{
+    for (const struct complaint *one = c->first; one != NULL; one = one->next)
+        if (one->where.line == where.line && one->where.column == where.column &&
+            slice_equal(one->message, message))
+            return true;
+    return false;
+}
+
 static void insert_sorted(struct complaints *c, struct complaint *new)
 {
     struct complaint **at = &c->first;
@@ -34,15 +49,22 @@ static void insert_sorted(struct complaints *c, struct complaint *new)
     *at = new;
 }
 
+static void count(struct complaints *c, enum severity severity)
+{
+    switch (severity) {
+    case SEVERITY_ERROR: c->errors++; break;
+    case SEVERITY_WARNING: c->warnings++; break;
+    }
+}
+
 void complain(struct complaints *c, enum severity severity, struct place where,
               struct slice message, struct slice hint)
 {
     struct complaint *new;
 
-    switch (severity) {
-    case SEVERITY_ERROR: c->errors++; break;
-    case SEVERITY_WARNING: c->warnings++; break;
-    }
+    if (is_told(c, where, message))
+        return;
+    count(c, severity);
     if (c->kept == COMPLAINTS_SHOWN_MAX)
         return;
     c->kept++;
@@ -54,19 +76,44 @@ void complain(struct complaints *c, enum severity severity, struct place where,
     insert_sorted(c, new);
 }
 
+void complain_printf(struct complaints *c, enum severity severity, struct place where,
+                     struct slice hint, const char *format, ...)
+{
+    struct buf message;
+    va_list args;
+
+    if (c->kept == COMPLAINTS_SHOWN_MAX) {
+        count(c, severity);
+        return;
+    }
+    buf_init(&message, MESSAGE_MAX);
+    va_start(args, format);
+    int len = vsnprintf(buf_reserve(&message, MESSAGE_MAX), MESSAGE_MAX, format, args);
+    va_end(args);
+    buf_commit(&message, len < 0 ? 0 : len < MESSAGE_MAX ? (size_t)len : MESSAGE_MAX - 1);
+    complain(c, severity, where, buf_slice(&message), hint);
+    buf_done(&message);
+}
+
 /* ---- rendering ---- */
 
-static struct slice line_of(struct slice text, unsigned number)
-{
-    struct slice line = text;
+/* The text walked once, since complaints come in its order. */
+struct walk {
+    struct slice rest;
+    struct slice line;
+    unsigned number; /* of line; 0: none yet */
+};
 
-    for (unsigned i = 1; i <= number; i++) {
-        if (!slice_cut(text, '\n', &line, &text)) {
-            line = text;
-            text = slice_skip(text, text.len);
+static struct slice line_of(struct walk *w, unsigned number)
+{
+    while (w->number < number) {
+        if (!slice_cut(w->rest, '\n', &w->line, &w->rest)) {
+            w->line = w->rest;
+            w->rest = slice_skip(w->rest, w->rest.len);
         }
+        w->number++;
     }
-    return slice_ends(line, SLICE("\r")) ? slice_head(line, line.len - 1) : line;
+    return slice_ends(w->line, SLICE("\r")) ? slice_head(w->line, w->line.len - 1) : w->line;
 }
 
 static bool is_shown_as_is(uint32_t code)
@@ -114,7 +161,7 @@ static void write_clean(struct buf *out, struct slice text)
         buf_append(out, take_shown(&c));
 }
 
-static void write_source(struct buf *out, const struct complaint *one, struct slice text)
+static void write_source(struct buf *out, const struct complaint *one, struct walk *text)
 {
     unsigned column = one->where.column;
     unsigned from = column > SHOWN_MAX / 2 ? column - SHOWN_MAX / 4 : 1;
@@ -143,7 +190,7 @@ static const char *severity_name(enum severity severity)
 }
 
 static void write_one(struct buf *out, const struct complaint *one, struct slice file,
-                      struct slice text)
+                      struct walk *text)
 {
     write_clean(out, file);
     if (one->where.line > 0)
@@ -164,9 +211,10 @@ void complaints_write(const struct complaints *c, struct slice file, struct slic
                       struct buf *out)
 {
     unsigned more = c->errors + c->warnings - c->kept;
+    struct walk walk = {.rest = text};
 
     for (const struct complaint *one = c->first; one != NULL; one = one->next)
-        write_one(out, one, file, text);
+        write_one(out, one, file, &walk);
     if (more > 0) {
         write_clean(out, file);
         buf_printf(out, ": %u more, not shown\n", more);

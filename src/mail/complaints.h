@@ -7,8 +7,8 @@
  *
  * Gathered in any order, written in the order of the text. Columns count characters, from 1.
  */
-#ifndef CONFIG_COMPLAINTS_H
-#define CONFIG_COMPLAINTS_H
+#ifndef MAIL_COMPLAINTS_H
+#define MAIL_COMPLAINTS_H
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -31,9 +31,15 @@ struct complaints {
     unsigned errors, warnings, kept;
 };
 
-/* The hint says what to do; empty: none. Both are copied into the arena. */
+/* The hint says what to do; empty: none. Both are copied into the arena. What was told already, of
+ * the same place, is not told again. */
 void complain(struct complaints *c, enum severity severity, struct place where,
               struct slice message, struct slice hint);
+
+/* The same with a formatted message, which costs nothing when it would not be shown. */
+void complain_printf(struct complaints *c, enum severity severity, struct place where,
+                     struct slice hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 void complaints_write(const struct complaints *c, struct slice file, struct slice text,
                       struct buf *out);

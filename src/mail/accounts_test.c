@@ -1,0 +1,170 @@
+/*
+ * accounts_test.c - one row, one line of a passwd-file, and who has an account by it.
+ */
+#include "mail/accounts.h"
+
+#include "check.h"
+
+struct told {
+    struct arena arena;
+    struct complaints complaints;
+    struct buf text;
+};
+
+static struct accounts *parse(struct told *t, struct slice text)
+{
+    struct slice copy = guarded(text);
+    struct accounts *a;
+
+    *t = (struct told){0};
+    t->complaints.arena = &t->arena;
+    a = accounts_parse(copy, &t->complaints);
+    buf_init(&t->text, 64 * 1024);
+    complaints_write(&t->complaints, SLICE("f"), copy, &t->text);
+    guarded_free(copy);
+    return a;
+}
+
+static void told_done(struct told *t)
+{
+    buf_done(&t->text);
+    arena_done(&t->arena);
+}
+
+static const struct {
+    const char *text, *who;
+    bool has;
+} rows[] = {
+    {"bob@example.org:{PLAIN}x:1:1::/home/bob::",                               "bob@example.org",           true },
+    {"bob@example.org:{PLAIN}x",                                                "Bob@Example.ORG",           true },
+    {"bob@example.org",                                                         "bob@example.org",           true },
+    {"bob@example.org:x",                                                       "bob@example.net",           false},
+    {"bob@example.org:x",                                                       "bo@example.org",            false},
+    {"bob@example.org:x",                                                       "bob+list@example.org",      true },
+    {"bob+list@example.org:x",                                                  "bob@example.org",           false},
+    {"bob+list@example.org:x",                                                  "bob+list@example.org",      true },
+    {"bob+list@example.org:x",                                                  "bob+other@example.org",     false},
+ /* without @ it holds in every domain */
+    {"bob:x",                                                                   "bob@example.net",           true },
+    {"bob:x",                                                                   "bob+x@example.net",         true },
+    {"BOB:x",                                                                   "bob@[192.0.2.1]",           true },
+    {"bob:x",                                                                   "ann@example.net",           false},
+ /* a "+" at the start begins no detail */
+    {"bob:x",                                                                   "+bob@example.net",          false},
+    {"+bob:x",                                                                  "+bob@example.net",          true },
+ /* every domain has one form */
+    {"ann@b\xc3\xbc"
+     "cher.example:x",                                                     "ann@xn--bcher-kva.example", true },
+    {"ann@xn--bcher-kva.example:x",                                             "ann@xn--bcher-kva.example", true },
+    {"ann@[192.0.2.1]:x",                                                       "ann@[192.0.2.1]",           true },
+    {"ann@[192.0.2.1]:x",                                                       "ann@192.0.2.1",             false},
+    {"\"a b\"@example.org:x",                                                   "\"a b\"@example.org",       true },
+    {"\"b@example.org\":x",                                                     "b@example.org",             false},
+ /* comments, empty lines, line ends */
+    {"# bob:x\n\n  \t\n#\nann:x\r\n",                                           "ann@example.org",           true },
+    {"# bob:x\n\n  \t\n#\nann:x\r\n",                                           "bob@example.org",           false},
+    {"\xef\xbb\xbf"
+     "bob:x",                                                              "bob@example.org",           true },
+ /* Dovecot's and our extra fields */
+    {"bob:x:1:1::::allow_nets=::1,192.0.2.0/24 userdb_quota_rule=*:storage=1G", "bob@example.org",
+     true                                                                                                         },
+    {"bob:x::::::postroad_send=*@example.org postroad_console=view",            "bob@example.org",           true },
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct told t;
+        struct accounts *a = parse(&t, slice_of(rows[i].text));
+        struct address who;
+
+        check_slice(buf_slice(&t.text), SLICE(""));
+        check(address_parse(slice_of(rows[i].who), &t.arena, &who));
+        check_int(accounts_have(a, &who), rows[i].has);
+        check_int(accounts_count(a), 1);
+        accounts_free(a);
+        told_done(&t);
+    }
+}
+
+static const struct {
+    const char *text, *told;
+} faults[] = {
+    {"bob:x\n@example.org:x",
+     "f:2:1: error: '@example.org' is no address and no name\n"
+     "   2 | @example.org:x\n"
+     "     | ^~~~~~~~~~~~   a line begins with bob@example.org: or, for every domain, bob:\n"                },
+    {":x",                             "f:1:1: error: '' is no address and no name\n   1 | :x\n"
+           "     | ^   a line begins with bob@example.org: or, for every domain, bob:\n"           },
+    {" bob:x",                         "f:1:1: error: ' bob' is no address and no name\n   1 |  bob:x\n"
+               "     | ^~~~   a line begins with bob@example.org: or, for every domain, bob:\n"},
+    {"bob:x\nann:x\nBob:y",            "f:3:1: error: 'Bob' has an account already, in line 1\n   3 | Bob:y\n"
+                            "     | ^~~   keep one of them\n"                     },
+    {"bob:x::::::a=b postroad_sent=*",
+     "f:1:16: error: unknown field 'postroad_sent'\n"
+     "   1 | bob:x::::::a=b postroad_sent=*\n"
+     "     |                ^~~~~~~~~~~~~   known: postroad_send, postroad_console\n"                        },
+    {"bob:x\x01y",                     "f:1:6: error: a control character\n   1 | bob:x?y\n"
+                   "     |      ^   write plain UTF-8 text\n"                              },
+    {"b\xc3\xb6"
+     "b:\xff",                    "f:1:5: error: bytes that are not UTF-8\n   1 | b\xc3\xb6"
+     "b:?\n     |     ^   write plain UTF-8 text\n"                                       },
+};
+
+static void test_faults(void **state)
+{
+    (void)state;
+    CHECK_ROWS (i, faults) {
+        struct told t;
+        struct accounts *a = parse(&t, slice_of(faults[i].text));
+
+        check_slice(buf_slice(&t.text), slice_of(faults[i].told));
+        accounts_free(a);
+        told_done(&t);
+    }
+}
+
+/* A large site's table is read as a whole, and what is wrong with all of it is not kept. */
+static void test_many(void **state)
+{
+    enum { COUNT = 100000 };
+
+    struct told t;
+    struct buf text;
+    struct address who;
+
+    (void)state;
+    buf_init(&text, 16 * 1024 * 1024);
+    for (int i = 0; i < COUNT; i++)
+        buf_printf(&text, "user%d@example.org:{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuv:::::\n", i);
+    struct accounts *a = parse(&t, buf_slice(&text));
+
+    check_slice(buf_slice(&t.text), SLICE(""));
+    check_int(accounts_count(a), COUNT);
+    check(address_parse(SLICE("user99999@example.org"), &t.arena, &who));
+    check(accounts_have(a, &who));
+    accounts_free(a);
+    told_done(&t);
+
+    buf_clear(&text);
+    for (int i = 0; i < COUNT; i++)
+        buf_printf(&text, "user %d\n", i);
+    a = parse(&t, buf_slice(&text));
+    check_int(t.complaints.errors, COUNT);
+    check_int(t.complaints.kept, COMPLAINTS_SHOWN_MAX);
+    accounts_free(a);
+    told_done(&t);
+    buf_done(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_many),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
