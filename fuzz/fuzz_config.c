@@ -1,10 +1,13 @@
 /*
  * fuzz_config.c - a configuration is understood or its faults are told, in clean text; and what
- * was understood decides about every recipient.
+ * was understood decides about every recipient. Lines "===NAME" begin the files that it may name.
  */
 #include "fuzz.h"
 
 #include "config/settings.h"
+#include "config/syntax.h"
+#include "mail/envelope.h"
+#include "mail/expand.h"
 #include "mail/mailbox_path.h"
 #include "wire/utf8.h"
 
@@ -32,6 +35,24 @@ static void check_path(struct slice template, const struct address *rcpt, struct
     must(mailbox_path_expand(rest, rcpt, arena, &path) && path.len > 0);
 }
 
+/* Somebody, or a refusal; and who was found has the same home when asked later. */
+static void check_expansion(const struct settings *s, const struct rules_query *query,
+                            struct arena *arena)
+{
+    struct expansion x = rules_expand(&s->rules, query, arena);
+
+    must((x.refusal.code == 0) == (x.count > 0) && x.count <= ENVELOPE_RCPTS_MAX);
+    must(x.count > 0 || (x.refusal.code >= 400 && x.refusal.code <= 599));
+    for (unsigned i = 0; i < x.count; i++) {
+        struct decision d = rules_decide(&s->rules, query, &x.finals[i], arena);
+
+        must(d.kind == x.homes[i].kind && d.rule != NULL && d.rule == x.homes[i].rule);
+        must(d.kind != DECIDE_REFUSE);
+        if (d.kind == DECIDE_MAILDIR)
+            check_path(d.path, &d.final, arena);
+    }
+}
+
 static void check_decisions(const struct settings *s, struct arena *arena)
 {
     static const struct slice rcpts[] = {
@@ -49,24 +70,83 @@ static void check_decisions(const struct settings *s, struct arena *arena)
         struct rules_query query = {.from_local = i % 2, .sender = {.kind = ADDRESS_NULL}};
 
         must(address_parse(rcpts[i], arena, &query.rcpt));
-        struct decision d = rules_decide(&s->rules, &query, arena);
-
-        switch (d.kind) {
-        case DECIDE_MAILDIR: check_path(d.path, &d.final, arena); break;
-        case DECIDE_REFUSE: must(d.refusal.code >= 400 && d.refusal.code <= 599); break;
-        case DECIDE_DISCARD: must(d.rule != NULL); break;
-        }
+        check_expansion(s, &query, arena);
     }
+}
+
+/* The files that a configuration may name: what the input says behind "===NAME" lines; others
+ * cannot be read. */
+static void add_wanted(struct buf *bundle, struct slice path, struct slice files)
+{
+    struct cursor c = {files};
+    const char *from = NULL;
+
+    while (!cursor_at_end(&c)) {
+        const char *at = c.rest.data;
+        struct slice line = fuzz_line(&c);
+
+        if (!slice_starts(line, SLICE("===")))
+            continue;
+        if (from != NULL) {
+            must(bundle_add(bundle, path, 0, (struct slice){from, (size_t)(at - from)}));
+            return;
+        }
+        if (slice_equal(slice_skip(line, 3), path))
+            from = c.rest.data;
+    }
+    if (from == NULL)
+        must(bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("No such file or directory")));
+    else
+        must(bundle_add(bundle, path, 0,
+                        (struct slice){from, (size_t)(files.data + files.len - from)}));
+}
+
+/* Asks and runs again until nothing is wanted. */
+static struct settings *parse(struct buf *bundle, struct slice files,
+                              struct settings_errors *errors)
+{
+    for (unsigned runs = 0;; runs++) {
+        struct settings *s = settings_parse(buf_slice(bundle), errors);
+        struct cursor wanted = {buf_slice(&errors->wanted)};
+        struct slice path;
+
+        must((s == NULL) == (errors->count > 0 || wanted.rest.len > 0));
+        if (cursor_at_end(&wanted))
+            return s;
+        must(runs <= SOURCES_MAX);
+        while (get_bytes(&wanted, SYNTAX_WORD_MAX, &path))
+            add_wanted(bundle, path, files);
+        must(cursor_at_end(&wanted));
+        settings_errors_done(errors);
+    }
+}
+
+/* Up to the first line that begins with "===". */
+static struct slice text_of(struct slice input)
+{
+    struct cursor c = {input};
+
+    while (!cursor_at_end(&c)) {
+        const char *at = c.rest.data;
+        if (slice_starts(fuzz_line(&c), SLICE("===")))
+            return slice_head(input, (size_t)(at - input.data));
+    }
+    return input;
 }
 
 void fuzz_input(struct slice input)
 {
+    struct slice text = text_of(input);
     struct settings_errors errors;
-    struct settings *s = settings_parse(SLICE("postroad.conf"), input, &errors);
+    struct buf bundle;
 
-    must((s == NULL) == (errors.count > 0));
+    buf_init(&bundle, BUNDLE_MAX);
+    must(bundle_add(&bundle, SLICE("postroad.conf"), 0, text));
+    struct settings *s = parse(&bundle, slice_skip(input, text.len), &errors);
+
     check_told(&errors);
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
+    buf_done(&bundle);
     if (s == NULL)
         return;
 

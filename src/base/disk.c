@@ -277,6 +277,16 @@ static int real_flush_wait(struct disk_file *file)
     return sync_file_range(fd_of(file), 0, 0, how) < 0 ? -errno : 0;
 }
 
+static int real_mode(struct disk_file *file, unsigned *out)
+{
+    struct stat st;
+
+    if (fstat(fd_of(file), &st) < 0)
+        return -errno;
+    *out = st.st_mode & 07777;
+    return 0;
+}
+
 static int real_size(struct disk_file *file, uint64_t *out)
 {
     struct stat st;
@@ -327,6 +337,7 @@ static const struct disk_ops real_ops = {
     .flush_start = real_flush_start,
     .flush_wait = real_flush_wait,
     .size = real_size,
+    .mode = real_mode,
     .truncate = real_truncate,
     .lock = real_lock,
 };
@@ -505,6 +516,11 @@ int disk_flush_start(struct disk_file *file)
 int disk_flush_wait(struct disk_file *file)
 {
     return file->ops->flush_wait(file);
+}
+
+int disk_mode(struct disk_file *file, unsigned *out)
+{
+    return file->ops->mode(file, out);
 }
 
 int disk_size(struct disk_file *file, uint64_t *out)

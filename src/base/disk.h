@@ -71,6 +71,7 @@ struct disk_ops {
     int (*flush_start)(struct disk_file *file);
     int (*flush_wait)(struct disk_file *file);
     int (*size)(struct disk_file *file, uint64_t *out);
+    int (*mode)(struct disk_file *file, unsigned *out);
     int (*truncate)(struct disk_file *file, uint64_t size);
     int (*lock)(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out);
 };
@@ -125,6 +126,7 @@ int disk_flush_start(struct disk_file *file);
 int disk_flush_wait(struct disk_file *file);
 
 int disk_size(struct disk_file *file, uint64_t *out);
+int disk_mode(struct disk_file *file, unsigned *out); /* permission bits */
 int disk_truncate(struct disk_file *file, uint64_t size);
 
 /* Makes the file if it is missing and locks it for as long as it, or a copy of its descriptor in

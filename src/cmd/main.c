@@ -15,11 +15,12 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help; /* NULL: not for people */
 } commands[] = {
-    {"dev",   cmd_dev,   "the mail system on this machine, with an inbox for everybody"},
-    {"serve", cmd_serve, "the mail system: serve -c FILE"                              },
-    {"send",  cmd_send,  "compose and send a mail, or send a file"                     },
-    {"bench", cmd_bench, "load for any mail server, and a ledger of what became of it" },
-    {"role",  cmd_role,  NULL                                                          },
+    {"dev",    cmd_dev,    "the mail system on this machine, with an inbox for everybody"},
+    {"serve",  cmd_serve,  "the mail system: serve -c FILE"                              },
+    {"config", cmd_config, "config check -c FILE: what is wrong with a configuration"    },
+    {"send",   cmd_send,   "compose and send a mail, or send a file"                     },
+    {"bench",  cmd_bench,  "load for any mail server, and a ledger of what became of it" },
+    {"role",   cmd_role,   NULL                                                          },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };

@@ -10,7 +10,8 @@
  * status: EX_NOINPUT (cannot be read), EX_CONFIG, or what warden_run() returns. */
 int system_run_file(const char *file);
 
-/* The same for a text that is at hand; `ready(ctx)` is called once everything serves. */
+/* The same for a text that is at hand and names no other files; `ready(ctx)` is called once
+ * everything serves. */
 int system_run_text(struct slice file, struct slice text, unsigned receivers,
                     void (*ready)(void *ctx), void *ctx);
 

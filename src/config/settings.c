@@ -14,10 +14,14 @@
 
 #include "base/memory.h"
 #include "config/advice.h"
-#include "config/values.h"
-#include "config/whole.h"
+#include "config/settings_internal.h"
+#include "mail/alias_check.h"
 
-enum { ERRORS_TEXT_MAX = 512 * 1024, SMTP_PORT = 25 };
+enum {
+    ERRORS_TEXT_MAX = 512 * 1024,
+    WANTED_MAX = SOURCES_MAX * (SYNTAX_WORD_MAX + 4),
+    SMTP_PORT = 25,
+};
 
 #define MIB (1024ull * 1024)
 
@@ -34,15 +38,9 @@ enum context {
     IN_RULE = 1 << 3, /* behind accept, reject, discard in the same line */
 };
 
-struct parser;
-
-typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
-
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
     set_queue;
-static apply_fn set_listener_max_size, set_line_ends, set_min_free;
-static apply_fn begin_accept, begin_reject, begin_discard;
-static apply_fn set_from, set_sender, set_to, set_action, set_refusal;
+static apply_fn set_listener_max_size, set_line_ends, set_min_free, add_table;
 
 struct row {
     struct slice word;
@@ -73,11 +71,13 @@ static const struct row rows[] = {
      "queue PATH"},
     {SLICE_INIT("resolver"), IN_FILE, set_resolver, {SHAPE_RESOLVER}, 0, 0, false,
      "resolver system|recursive|ADDRESS"},
-    {SLICE_INIT("accept"), IN_FILE, begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
-     "accept [from ...] [sender ...] [to ...] deliver maildir PATH"},
-    {SLICE_INIT("reject"), IN_FILE, begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
+    {SLICE_INIT("table"), IN_FILE, add_table, {SHAPE_NAME, SHAPE_TABLE_TYPE}, 0, 0, true,
+     "table NAME accounts|aliases PATH"},
+    {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
+     "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver maildir PATH"},
+    {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
      "reject [from ...] [sender ...] [to ...] \"5.7.1 text\""},
-    {SLICE_INIT("discard"), IN_FILE, begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
+    {SLICE_INIT("discard"), IN_FILE, parser_begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
      "discard [from ...] [sender ...] [to ...]"},
 
     {SLICE_INIT("max-size"), IN_LISTEN, set_listener_max_size, {SHAPE_SIZE}, 0, 0, false,
@@ -87,15 +87,23 @@ static const struct row rows[] = {
     {SLICE_INIT("min-free"), IN_QUEUE, set_min_free, {SHAPE_SIZE}, 0, 0, false,
      "min-free SIZE"},
 
-    {SLICE_INIT("from"), IN_RULE, set_from, {SHAPE_FROM}, 0, 0, false,
+    {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM}, 0, 0, false,
      "from any|local"},
-    {SLICE_INIT("sender"), IN_RULE, set_sender, {SHAPE_SENDER}, 0, 0, false,
+    {SLICE_INIT("sender"), IN_RULE, parser_set_sender, {SHAPE_SENDER}, 0, 0, false,
      "sender domain NAME|address ADDRESS"},
-    {SLICE_INIT("to"), IN_RULE, set_to, {SHAPE_TO}, 0, 0, false,
+    {SLICE_INIT("to"), IN_RULE, parser_set_to, {SHAPE_TO}, 0, 0, false,
      "to any|local|domain NAME|address ADDRESS"},
-    {SLICE_INIT("deliver"), IN_RULE, set_action, {SHAPE_DELIVER}, 0, 0, false,
+    {SLICE_INIT("users"), IN_RULE, parser_set_users, {SHAPE_TABLE}, 0, 0, false,
+     "users TABLE"},
+    {SLICE_INIT("aliases"), IN_RULE, parser_set_aliases, {SHAPE_TABLE}, 0, 0, false,
+     "aliases TABLE"},
+    {SLICE_INIT("catch-all"), IN_RULE, parser_set_catch_all, {SHAPE_MAILBOX}, 0, 0, false,
+     "catch-all ADDRESS"},
+    {SLICE_INIT("copy"), IN_RULE, parser_set_copy, {SHAPE_MAILBOX}, 0, 0, false,
+     "copy ADDRESS"},
+    {SLICE_INIT("deliver"), IN_RULE, parser_set_action, {SHAPE_DELIVER}, 0, 0, false,
      "deliver maildir PATH"},
-    {SLICE_INIT("\"text\""), IN_RULE, set_refusal, {SHAPE_REFUSAL}, 0, 0, false,
+    {SLICE_INIT("\"text\""), IN_RULE, parser_set_refusal, {SHAPE_REFUSAL}, 0, 0, false,
      "\"5.7.1 text\""},
 
     NOT_YET("acme", IN_FILE),
@@ -114,7 +122,6 @@ static const struct row rows[] = {
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
     NOT_YET("source", IN_FILE),
-    NOT_YET("table", IN_FILE),
     NOT_YET("tls", IN_FILE | IN_LISTEN),
     NOT_YET("verify", IN_FILE),
     NOT_YET("auth", IN_LISTEN),
@@ -125,30 +132,13 @@ static const struct row rows[] = {
     NOT_YET("greet-delay", IN_LISTEN),
     NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
-    NOT_YET("aliases", IN_RULE),
-    NOT_YET("catch-all", IN_RULE),
-    NOT_YET("copy", IN_RULE),
-    NOT_YET("users", IN_RULE),
 };
 
 /* clang-format on */
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
-struct parser {
-    struct settings *settings;
-    struct slice file; /* in the settings' arena */
-    struct desk desk;
-    unsigned seen[ROW_COUNT]; /* line of each word of the file's own statements */
-    bool meant[ROW_COUNT];    /* probably misspelt: not to be called missing as well */
-    struct settings_listener *listeners;
-    struct settings_listener *listener; /* whose block is read */
-    struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
-    struct rule *rules;
-    struct place *rule_places;
-    struct rule *rule; /* whose clauses are read */
-    struct place postmaster_place;
-};
+_Static_assert(sizeof(rows) / sizeof(*rows) <= PARSER_ROWS_MAX, "struct parser has room for each");
 
 /* ---- statements ---- */
 
@@ -257,8 +247,6 @@ static bool read_line(struct parser *p, const struct row *row, const struct synt
     return true;
 }
 
-static void finish_rule(struct parser *p);
-
 static void read_block(struct parser *p, const struct syntax_statement *first, unsigned where,
                        unsigned *seen);
 
@@ -269,13 +257,16 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
     const struct row *row = find_row(p, &s->word, where);
     bool usable;
 
+    if (row != NULL && row->apply == add_table && where == IN_FILE && p->tables_read)
+        return;
+
     if (row == NULL || !check_first(p, row, &s->word, seen))
         return;
     if ((row->where & IN_FILE) != 0)
         p->listener = &p->nowhere;
     usable = !s->broken && read_line(p, row, s);
     if (usable && row->clauses != 0)
-        finish_rule(p);
+        parser_finish_rule(p);
     if (s->brace.line == 0 || (s->broken && row->opens == 0))
         return;
     if (row->opens == 0)
@@ -412,87 +403,9 @@ static bool set_min_free(struct parser *p, struct place word, const struct value
     return true;
 }
 
-/* ---- rules ---- */
-
-/* The rule counts only from finish_rule() on. */
-static bool begin_rule(struct parser *p, struct place word, enum rule_verdict verdict)
+static bool add_table(struct parser *p, struct place word, const struct value *values)
 {
-    p->rule = &p->rules[p->settings->rules.count];
-    p->rule_places[p->settings->rules.count] = word;
-    *p->rule = (struct rule){.verdict = verdict, .file = p->file, .line = word.line};
-    return true;
-}
-
-static bool begin_accept(struct parser *p, struct place word, const struct value *values)
-{
-    (void)values;
-    return begin_rule(p, word, RULE_ACCEPT);
-}
-
-static bool begin_reject(struct parser *p, struct place word, const struct value *values)
-{
-    (void)values;
-    return begin_rule(p, word, RULE_REJECT);
-}
-
-static bool begin_discard(struct parser *p, struct place word, const struct value *values)
-{
-    (void)values;
-    return begin_rule(p, word, RULE_DISCARD);
-}
-
-static void finish_rule(struct parser *p)
-{
-    p->settings->rules.count++;
-}
-
-static bool set_from(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    p->rule->from = (enum rule_from)values[0].number;
-    return true;
-}
-
-static struct rule_target target_of(const struct value *values)
-{
-    return (struct rule_target){
-        .match = (enum rule_match)values[0].number,
-        .domain = values[1].text,
-        .address = values[1].address,
-    };
-}
-
-static bool set_sender(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    p->rule->sender = target_of(values);
-    return true;
-}
-
-static bool set_to(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    p->rule->to = target_of(values);
-    return true;
-}
-
-static bool set_action(struct parser *p, struct place word, const struct value *values)
-{
-    if (p->rule->verdict != RULE_ACCEPT)
-        return desk_error(&p->desk, word, SLICE("only 'accept' delivers"),
-                          SLICE("remove it, or make the rule an 'accept'"));
-    p->rule->action = (enum rule_action)values[0].number;
-    p->rule->path = values[1].text;
-    return true;
-}
-
-static bool set_refusal(struct parser *p, struct place word, const struct value *values)
-{
-    if (p->rule->verdict != RULE_REJECT)
-        return desk_error(&p->desk, word, SLICE("only 'reject' answers with a text"),
-                          SLICE("remove it, or make the rule a 'reject'"));
-    p->rule->refusal = values[0].refusal;
-    return true;
+    return tables_add(&p->tables, word, &values[0], &values[1], &values[2]);
 }
 
 /* ---- the file as a whole ---- */
@@ -549,6 +462,18 @@ static void set_defaults(struct parser *p)
     }
 }
 
+/* A rule may stand before the tables that it names. */
+static void read_tables(struct parser *p, const struct syntax_statement *first)
+{
+    for (const struct syntax_statement *s = first; s != NULL; s = s->next)
+        if (slice_equal(s->word.text, SLICE("table"))) {
+            read_statement(p, s, IN_FILE, p->seen);
+            if (s->values != NULL)
+                tables_add_broken(&p->tables, s->word.place, s->values->text);
+        }
+    p->tables_read = true;
+}
+
 static void parse(struct parser *p, struct slice text)
 {
     struct syntax_tree tree = syntax_parse(text, p->desk.scratch, p->desk.complaints);
@@ -557,47 +482,73 @@ static void parse(struct parser *p, struct slice text)
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
-    p->rule_places = ARENA_ARRAY(p->desk.scratch, struct place, count);
+    p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
+    read_tables(p, tree.first);
     read_block(p, tree.first, IN_FILE, p->seen);
     if (readable)
         check_required(p);
     set_defaults(p);
-    if (p->desk.complaints->errors > 0)
+    if (sources_errors(&p->sources) > 0 || p->sources.wanted_count > 0)
         return;
     whole_check_postmaster(&p->desk, &p->settings->rules, p->postmaster_place);
     whole_check_queue(&p->desk, &p->settings->rules, p->settings->queue_path, p->rule_places);
     whole_check_dead_rules(&p->desk, &p->settings->rules, p->rule_places);
+    whole_check_recipients(&p->desk, &p->settings->rules, p->rule_places);
+    alias_check(&p->settings->rules);
 }
 
-struct settings *settings_parse(struct slice file, struct slice text,
-                                struct settings_errors *errors)
+static void parse_sources(struct parser *p)
+{
+    struct source *first = p->sources.first;
+
+    p->file = arena_copy(&p->settings->arena, first->path);
+    p->desk.complaints = &first->complaints;
+    tables_init(&p->tables, p->settings, &p->desk, &p->sources);
+    if (first->text.len > SETTINGS_TEXT_MAX)
+        desk_error(&p->desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
+    else
+        parse(p, first->text);
+}
+
+struct settings *settings_parse(struct slice bundle, struct settings_errors *errors)
 {
     struct settings *s = MEMORY_NEW(struct settings);
     struct arena scratch = {0};
-    struct complaints complaints = {.arena = &scratch};
     struct parser p = {
-        .settings = s, .desk = {&s->arena, &scratch, &complaints}
+        .settings = s, .desk = {.keep = &s->arena, .scratch = &scratch}
     };
 
-    p.file = arena_copy(&s->arena, file);
-    if (text.len > SETTINGS_TEXT_MAX)
-        desk_error(&p.desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
-    else
-        parse(&p, text);
-    errors->count = complaints.errors;
     buf_init(&errors->text, ERRORS_TEXT_MAX);
-    complaints_write(&complaints, file, text, &errors->text);
+    buf_init(&errors->wanted, WANTED_MAX);
+    errors->count = 1;
+    if (sources_open(&p.sources, bundle, &scratch)) {
+        parse_sources(&p);
+        errors->count = sources_errors(&p.sources);
+        sources_write_complaints(&p.sources, &errors->text);
+        for (const struct source *one = p.sources.wanted; one != NULL; one = one->next)
+            put_bytes(&errors->wanted, one->path);
+    }
     arena_done(&scratch);
-    if (errors->count == 0)
+    if (errors->count == 0 && buf_len(&errors->wanted) == 0)
         return s;
     settings_free(s);
     return NULL;
+}
+
+void settings_errors_done(struct settings_errors *errors)
+{
+    buf_done(&errors->text);
+    buf_done(&errors->wanted);
 }
 
 void settings_free(struct settings *s)
 {
     if (s == NULL)
         return;
+    for (struct settings_table *t = s->tables; t != NULL; t = t->next) {
+        accounts_free(t->accounts);
+        aliases_free(t->aliases);
+    }
     arena_done(&s->arena);
     memory_free(s);
 }

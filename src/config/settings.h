@@ -3,7 +3,8 @@
  *
  * PRODUCT.md "Configuration". One schema table (settings.c) names every word, its values and
  * what it does; words of later versions are known there too and answered with "not in this
- * version". All errors are found in one run, each with line, column and caret.
+ * version". All errors are found in one run, each with line, column and caret, those in the files
+ * of tables too.
  *
  * Pure: no disk, no clock. Several threads of life: settings are immutable after parsing and
  * owned by who parsed them.
@@ -32,6 +33,19 @@ struct settings_listener {
     unsigned line; /* where it stands in the file */
 };
 
+enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES };
+
+/* A file that rules look recipients up in. */
+struct settings_table {
+    struct settings_table *next;
+    struct slice name;
+    enum table_type type;
+    bool broken;               /* never in settings that are returned */
+    struct accounts *accounts; /* by its type */
+    struct aliases *aliases;
+    unsigned line;
+};
+
 struct settings {
     struct slice hostname;
     struct slice queue_path; /* absolute */
@@ -42,21 +56,24 @@ struct settings {
     enum dns_source dns_source; /* default: the system's */
     struct slice dns_forwarder; /* DNS_FROM_FORWARDER: "192.0.2.53", "2001:db8::53@5300" */
     struct rules rules;
-    struct arena arena; /* owns all of it */
+    struct settings_table *tables;
+    struct arena arena; /* owns all of it, save what the tables hold */
 };
 
 struct settings_errors {
     struct buf text; /* what the person sees: FILE:LINE:COL: error: ... with the caret */
     unsigned count;
+    struct buf wanted; /* {u32 length, path} of files that are named and not in the bundle */
 };
 
 enum { SETTINGS_TEXT_MAX = 1024 * 1024 };
 
-/* NULL when errors->count > 0. `file` is only the name for messages. errors is initialised here
- * and must be released with buf_done(&errors->text) either way. Warnings are appended to the
- * text too but are not counted. */
-struct settings *settings_parse(struct slice file, struct slice text,
-                                struct settings_errors *errors);
+/* The bundle (mail/sources.h) is the configuration's text and the files that it names. NULL when
+ * errors->count > 0 or a file is wanted; then add it to the bundle and parse again, as long as
+ * there are any: what is told before that may be less than all. errors is initialised here and must
+ * be released either way. Warnings are appended to the text too but are not counted. */
+struct settings *settings_parse(struct slice bundle, struct settings_errors *errors);
+void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 
 #endif

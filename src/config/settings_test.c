@@ -38,13 +38,95 @@ static void write_golden(const char *path, struct slice text)
 }
 
 /* Parsed from in front of a guard page. */
-static struct settings *parse(struct slice file, struct slice text, struct settings_errors *errors)
+static struct settings *parse_bundle(const struct buf *bundle, struct settings_errors *errors)
 {
-    struct slice copy = guarded(text);
-    struct settings *s = settings_parse(file, copy, errors);
+    struct slice copy = guarded(buf_slice(bundle));
+    struct settings *s = settings_parse(copy, errors);
 
     guarded_free(copy);
-    assert_int_equal(s == NULL, errors->count > 0);
+    assert_int_equal(s == NULL, errors->count > 0 || buf_len(&errors->wanted) > 0);
+    return s;
+}
+
+/* A configuration that names no other files. */
+static struct settings *parse(struct slice file, struct slice text, struct settings_errors *errors)
+{
+    struct buf bundle;
+
+    buf_init(&bundle, BUNDLE_MAX);
+    assert_true(bundle_add(&bundle, file, 0, text));
+    struct settings *s = parse_bundle(&bundle, errors);
+
+    buf_done(&bundle);
+    return s;
+}
+
+/* What stands between "```NAME" and "```"; the rest of the text begins behind it. */
+static bool take_block(struct slice *text, struct slice fence, struct slice *out)
+{
+    const char *start = NULL;
+    struct slice line;
+
+    while (slice_cut(*text, '\n', &line, text)) {
+        if (start == NULL && slice_equal(line, fence)) {
+            start = text->data;
+        } else if (start != NULL && slice_equal(line, SLICE("```"))) {
+            *out = (struct slice){start, (size_t)(line.data - start)};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The manual shows tables; it is what they hold. */
+static bool add_from_manual(struct arena *arena, struct buf *bundle, struct slice path,
+                            struct slice name, struct slice manual)
+{
+    struct slice block;
+
+    return take_block(&manual, arena_printf(arena, "```%.*s", SLICE_PRINTF(name)), &block) &&
+           bundle_add(bundle, path, 0, block);
+}
+
+/* What a test supplies for /etc/NAME: an example of the manual, the file tests/config/NAME, or a
+ * reason why not. */
+static void add_wanted(struct arena *arena, struct buf *bundle, struct slice path,
+                       struct slice manual)
+{
+    struct slice name = slice_skip(path, slice_rfind(path, '/') + 1);
+    const char *here =
+        arena_printf(arena, SOURCE_ROOT "/tests/config/%.*s%c", SLICE_PRINTF(name), 0).data;
+
+    if (add_from_manual(arena, bundle, path, name, manual))
+        return;
+    if (access(here, R_OK) != 0)
+        bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("No such file or directory"));
+    else
+        bundle_add(bundle, path, slice_ends(name, SLICE("-for-all.table")) ? SOURCE_FOR_ALL : 0,
+                   read_whole(arena, here));
+}
+
+/* Ask and rerun. */
+static struct settings *parse_with_files(struct arena *arena, struct slice file, struct slice text,
+                                         struct slice manual, struct settings_errors *errors)
+{
+    struct settings *s = NULL;
+    struct slice path;
+    struct buf bundle;
+
+    buf_init(&bundle, BUNDLE_MAX);
+    bundle_add(&bundle, file, 0, text);
+    for (unsigned runs = 1;; runs++) {
+        s = parse_bundle(&bundle, errors);
+        struct cursor wanted = {buf_slice(&errors->wanted)};
+        if (cursor_at_end(&wanted))
+            break;
+        assert_true(runs < 10);
+        while (get_bytes(&wanted, 4096, &path))
+            add_wanted(arena, &bundle, path, manual);
+        settings_errors_done(errors);
+    }
+    buf_done(&bundle);
     return s;
 }
 
@@ -55,14 +137,15 @@ static void check_golden(const char *name)
     struct slice stem = slice_head(slice_of(conf), strlen(conf) - strlen(".conf"));
     const char *expect = arena_printf(&arena, "%.*s.expect%c", SLICE_PRINTF(stem), 0).data;
     struct settings_errors errors;
-    struct settings *s = parse(slice_of(name), read_whole(&arena, conf), &errors);
+    struct settings *s =
+        parse_with_files(&arena, slice_of(name), read_whole(&arena, conf), SLICE(""), &errors);
 
     print_message("# %s\n", name);
     if (getenv("POSTROAD_GOLDEN") != NULL)
         write_golden(expect, buf_slice(&errors.text));
     check_slice(buf_slice(&errors.text), read_whole(&arena, expect));
     settings_free(s);
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
     arena_done(&arena);
 }
 
@@ -89,7 +172,7 @@ static struct settings *parse_good(struct arena *arena)
     struct settings *s = parse(SLICE("good.conf"),
                                read_whole(arena, SOURCE_ROOT "/tests/config/good.conf"), &errors);
 
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
     assert_non_null(s);
     return s;
 }
@@ -181,7 +264,7 @@ static void test_defaults(void **state)
     check_int(s->queue_min_free, 5 * 64 * 1024 * 1024);
     check_int(s->dns_source, DNS_FROM_SYSTEM);
     settings_free(s);
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
 }
 
 static void test_resolvers(void **state)
@@ -218,7 +301,7 @@ static void test_resolvers(void **state)
         if (s != NULL)
             check_int(s->dns_source, rows[i].source);
         settings_free(s);
-        buf_done(&errors.text);
+        settings_errors_done(&errors);
     }
     arena_done(&arena);
 }
@@ -233,14 +316,14 @@ static void test_too_large(void **state)
     memset(text, '\n', SETTINGS_TEXT_MAX + 1);
     assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX + 1}, &errors));
     check_slice(buf_slice(&errors.text), SLICE("f: error: the file is larger than 1 MiB\n"));
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
     memset(text, 'x', SETTINGS_TEXT_MAX);
     assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX}, &errors));
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
     for (size_t i = 1; i < SETTINGS_TEXT_MAX; i += 2)
         text[i] = i % 4 == 1 ? '\n' : '{';
     assert_null(parse(SLICE("f"), (struct slice){text, SETTINGS_TEXT_MAX}, &errors));
-    buf_done(&errors.text);
+    settings_errors_done(&errors);
     arena_done(&arena);
 }
 
@@ -303,7 +386,7 @@ static void test_mutations_never_crash(void **state)
         still_good += s != NULL;
         check_clean(buf_slice(&errors.text));
         settings_free(s);
-        buf_done(&errors.text);
+        settings_errors_done(&errors);
     }
     assert_true(still_good > 10 && still_good < 2990);
     arena_done(&arena);
@@ -313,26 +396,23 @@ static void test_mutations_never_crash(void **state)
 static void test_manual(void **state)
 {
     struct arena arena = {0};
-    struct slice rest = read_whole(&arena, SOURCE_ROOT "/docs/configuration.md"), line;
-    const char *start = NULL;
-    unsigned examples = 0;
+    struct slice manual = read_whole(&arena, SOURCE_ROOT "/docs/configuration.md"), rest = manual;
+    struct slice text;
+    unsigned examples = 0, tables = 0;
 
     (void)state;
-    while (slice_cut(rest, '\n', &line, &rest)) {
-        if (slice_equal(line, SLICE("```conf"))) {
-            start = rest.data;
-        } else if (start != NULL && slice_equal(line, SLICE("```"))) {
-            struct settings_errors errors;
-            struct settings *s = parse(SLICE("docs/configuration.md"),
-                                       (struct slice){start, (size_t)(line.data - start)}, &errors);
-            check_slice(buf_slice(&errors.text), SLICE(""));
-            settings_free(s);
-            buf_done(&errors.text);
-            start = NULL;
-            examples++;
-        }
+    for (; take_block(&rest, SLICE("```conf"), &text); examples++) {
+        struct settings_errors errors;
+        struct settings *s =
+            parse_with_files(&arena, SLICE("docs/configuration.md"), text, manual, &errors);
+
+        check_slice(buf_slice(&errors.text), SLICE(""));
+        for (const struct settings_table *one = s->tables; one != NULL; one = one->next)
+            tables++;
+        settings_free(s);
+        settings_errors_done(&errors);
     }
-    assert_true(examples >= 3);
+    assert_true(examples >= 3 && tables >= 2);
     arena_done(&arena);
 }
 

@@ -9,6 +9,7 @@
 
 #include "config/advice.h"
 #include "mail/mailbox_path.h"
+#include "wire/chars.h"
 #include "wire/utf8.h"
 
 #include <string.h>
@@ -205,6 +206,25 @@ static bool read_refusal(struct desk *desk, const struct syntax_word *word, stru
     return true;
 }
 
+static bool read_name(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    for (size_t i = 0; i < word->text.len; i++) {
+        char c = word->text.data[i];
+        if (!char_is(c, CHAR_LETDIG) && c != '-' && c != '_')
+            return false;
+    }
+    out->text = arena_copy(desk->keep, word->text);
+    return word->text.len > 0;
+}
+
+/* Whether there is one is settings.c's business. */
+static bool read_table(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    (void)desk;
+    out->text = word->text;
+    return word->text.len > 0;
+}
+
 struct shape_info {
     struct slice what;
     struct slice hint;
@@ -233,12 +253,17 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         read_resolver},
     [SHAPE_REFUSAL] = {SLICE_INIT("a refusal"),
         SLICE_INIT("write \"5.1.1 text\" in ASCII, or \"4.2.1 text\" for \"try again later\""), read_refusal},
+    [SHAPE_NAME] = {SLICE_INIT("a name"),
+        SLICE_INIT("write letters, digits, '-' and '_'"), read_name},
+    [SHAPE_TABLE] = {SLICE_INIT("a table"),
+        SLICE_INIT("write the name of one: table NAME ..."), read_table},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_FROM] = {.what = SLICE_INIT("a kind of client")},
     [SHAPE_SENDER] = {.what = SLICE_INIT("a kind of sender")},
     [SHAPE_TO] = {.what = SLICE_INIT("a kind of recipient")},
     [SHAPE_DELIVER] = {.what = SLICE_INIT("a way to deliver")},
+    [SHAPE_TABLE_TYPE] = {.what = SLICE_INIT("a type of table")},
 };
 
 /* clang-format on */
@@ -252,24 +277,33 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-    {SHAPE_LISTENER,  SLICE_INIT("mx"),            true,  LISTENER_MX,      SHAPE_NONE    },
-    {SHAPE_LISTENER,  SLICE_INIT("submission"),    false, 0,                SHAPE_NONE    },
-    {SHAPE_LISTENER,  SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,    SHAPE_NONE    },
-    {SHAPE_LINE_ENDS, SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT, SHAPE_NONE    },
-    {SHAPE_LINE_ENDS, SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR, SHAPE_NONE    },
-    {SHAPE_FROM,      SLICE_INIT("any"),           true,  FROM_ANY,         SHAPE_NONE    },
-    {SHAPE_FROM,      SLICE_INIT("local"),         true,  FROM_LOCAL,       SHAPE_NONE    },
-    {SHAPE_FROM,      SLICE_INIT("authenticated"), false, 0,                SHAPE_NONE    },
-    {SHAPE_FROM,      SLICE_INIT("network"),       false, 0,                SHAPE_NONE    },
-    {SHAPE_FROM,      SLICE_INIT("user"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_SENDER,    SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
-    {SHAPE_SENDER,    SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
-    {SHAPE_TO,        SLICE_INIT("any"),           true,  MATCH_ANY,        SHAPE_NONE    },
-    {SHAPE_TO,        SLICE_INIT("local"),         true,  MATCH_LOCAL,      SHAPE_NONE    },
-    {SHAPE_TO,        SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
-    {SHAPE_TO,        SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
-    {SHAPE_DELIVER,   SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,   SHAPE_TEMPLATE},
-    {SHAPE_DELIVER,   SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,   SLICE_INIT("mx"),            true,  LISTENER_MX,      SHAPE_NONE    },
+    {SHAPE_LISTENER,   SLICE_INIT("submission"),    false, 0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,   SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,    SHAPE_NONE    },
+    {SHAPE_LINE_ENDS,  SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT, SHAPE_NONE    },
+    {SHAPE_LINE_ENDS,  SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR, SHAPE_NONE    },
+    {SHAPE_FROM,       SLICE_INIT("any"),           true,  FROM_ANY,         SHAPE_NONE    },
+    {SHAPE_FROM,       SLICE_INIT("local"),         true,  FROM_LOCAL,       SHAPE_NONE    },
+    {SHAPE_FROM,       SLICE_INIT("authenticated"), false, 0,                SHAPE_NONE    },
+    {SHAPE_FROM,       SLICE_INIT("network"),       false, 0,                SHAPE_NONE    },
+    {SHAPE_FROM,       SLICE_INIT("user"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_SENDER,     SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
+    {SHAPE_SENDER,     SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
+    {SHAPE_TO,         SLICE_INIT("any"),           true,  MATCH_ANY,        SHAPE_NONE    },
+    {SHAPE_TO,         SLICE_INIT("local"),         true,  MATCH_LOCAL,      SHAPE_NONE    },
+    {SHAPE_TO,         SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
+    {SHAPE_TO,         SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
+    {SHAPE_DELIVER,    SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,   SHAPE_TEMPLATE},
+    {SHAPE_DELIVER,    SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,   SHAPE_PATH    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("aliases"),       true,  TABLE_ALIASES,    SHAPE_PATH    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("list"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("map"),           false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("cidr"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("regex"),         false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("sql"),           false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("ldap"),          false, 0,                SHAPE_NONE    },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("redis"),         false, 0,                SHAPE_NONE    },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };

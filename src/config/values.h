@@ -22,12 +22,15 @@ enum shape {
     SHAPE_SIZE,
     SHAPE_RESOLVER,
     SHAPE_REFUSAL,
+    SHAPE_NAME,
+    SHAPE_TABLE,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
     SHAPE_FROM,
     SHAPE_SENDER,
     SHAPE_TO,
     SHAPE_DELIVER,
+    SHAPE_TABLE_TYPE,
     SHAPE_COUNT,
 };
 

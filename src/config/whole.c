@@ -7,6 +7,7 @@
  */
 #include "config/whole.h"
 
+#include "mail/expand.h"
 #include "mail/mailbox_path.h"
 
 static bool domain_is_local(const struct rules *rules, struct slice domain)
@@ -74,14 +75,14 @@ static bool rule_covers(struct desk *desk, const struct rules *rules, const stru
 }
 
 void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
-                            const struct place *places)
+                            const struct rule_places *places)
 {
     for (size_t i = 0; i < rules->count; i++) {
         size_t earlier = 0;
         while (earlier < i && !rule_covers(desk, rules, &rules->rules[earlier], &rules->rules[i]))
             earlier++;
         if (earlier < i)
-            desk_warning(desk, places[i], SLICE("this rule can never match"),
+            desk_warning(desk, places[i].rule, SLICE("this rule can never match"),
                          arena_printf(desk->scratch, "line %u comes first and takes all of it",
                                       rules->rules[earlier].line));
     }
@@ -106,14 +107,14 @@ static struct slice mailboxes_of(const struct rule *rule)
 }
 
 void whole_check_queue(struct desk *desk, const struct rules *rules, struct slice queue,
-                       const struct place *places)
+                       const struct rule_places *places)
 {
     for (size_t i = 0; i < rules->count; i++) {
         if (rules->rules[i].action != ACTION_MAILDIR)
             continue;
         struct slice boxes = mailboxes_of(&rules->rules[i]);
         if (path_holds(boxes, queue) || path_holds(queue, boxes))
-            desk_error(desk, places[i],
+            desk_error(desk, places[i].rule,
                        arena_printf(desk->scratch,
                                     "mailboxes in %.*s would mix with the queue in %.*s",
                                     SLICE_PRINTF(boxes), SLICE_PRINTF(queue)),
@@ -126,11 +127,13 @@ void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct
     struct rules_query query = {
         .rcpt = {.kind = ADDRESS_BARE, .local = SLICE("postmaster")}
     };
-    struct decision d = rules_decide(rules, &query, desk->scratch);
-    struct slice home = address_text(desk->scratch, &d.final);
+    struct expansion x = rules_expand(rules, &query, desk->scratch);
+    struct address admin = rules_complete(rules, &rules->postmaster);
+    struct slice home = address_text(desk->scratch, &admin);
 
-    if (d.kind == DECIDE_MAILDIR)
-        return;
+    for (unsigned i = 0; i < x.count; i++)
+        if (x.homes[i].kind == DECIDE_MAILDIR)
+            return;
     desk_error(
         desk, where,
         arena_printf(desk->scratch, "postmaster's mail goes to %.*s, but no rule delivers that",
@@ -138,4 +141,56 @@ void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct
         where.line > 0
             ? SLICE("name an address that an 'accept ... deliver' rule takes")
             : SLICE("write: postmaster ADDRESS, one that an 'accept ... deliver' rule takes"));
+}
+
+/* ---- recipients ---- */
+
+static void check_users(struct desk *desk, const struct rule *rule, const struct rule_places *at)
+{
+    if (rule->users != NULL && rule->action == ACTION_NONE)
+        desk_error(desk, at->users,
+                   SLICE("'users' says who has a mailbox, but this rule delivers to none"),
+                   SLICE("add 'deliver maildir PATH', or remove it"));
+    if (rule->catch_all.kind != ADDRESS_NULL && rule->action != ACTION_NONE && rule->users == NULL)
+        desk_error(desk, at->catch_all,
+                   SLICE("nothing is left to catch: this rule delivers for every address"),
+                   SLICE("add 'users TABLE', or remove 'catch-all' or 'deliver'"));
+}
+
+/* As local mail from somebody; what depends on whom is left to RCPT. */
+static bool leads_somewhere(struct desk *desk, const struct rules *rules, const struct address *to)
+{
+    struct rules_query query = {.from_local = true, .rcpt = *to};
+    struct rules_compared q = rules_compare(rules, &query, desk->scratch);
+
+    if (rules_expand(rules, &query, desk->scratch).refusal.code == 0)
+        return true;
+    q.sender_unknown = true;
+    return rules_step(rules, &query, &q, NULL, desk->scratch).kind == STEP_DEPENDS;
+}
+
+static void check_address(struct desk *desk, const struct rules *rules, const struct address *to,
+                          struct place at, const char *what)
+{
+    struct address whole = rules_complete(rules, to);
+
+    if (to->kind == ADDRESS_NULL || leads_somewhere(desk, rules, &whole))
+        return;
+    desk_error(desk, at,
+               arena_printf(desk->scratch, "%s %.*s, but no rule delivers that", what,
+                            SLICE_PRINTF(address_text(desk->scratch, &whole))),
+               SLICE("name an address that an 'accept ... deliver' rule takes"));
+}
+
+void whole_check_recipients(struct desk *desk, const struct rules *rules,
+                            const struct rule_places *places)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *rule = &rules->rules[i];
+
+        check_users(desk, rule, &places[i]);
+        check_address(desk, rules, &rule->catch_all, places[i].catch_all,
+                      "mail for unknown names goes to");
+        check_address(desk, rules, &rule->copy, places[i].copy, "copies go to");
+    }
 }

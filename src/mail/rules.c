@@ -6,8 +6,8 @@
  *
  * Postmaster stands above the rules (RFC 5321 4.5.1): its mail goes to rules->postmaster, whose
  * home is looked up as local mail from nobody, so that neither a relay refusal nor a rule against
- * some sender can close the one door that others need to report trouble. Only a rule that names
- * the address postmaster@DOMAIN itself gives it another home.
+ * some sender can close the one door that others need to report trouble. Only who names postmaster
+ * itself, as the address of a rule, as an alias or as an account, gives it another home.
  *
  * Local parts are compared without case, because mailbox names are lower case: a rule about
  * bob@example.org that BOB@example.org slips past would be a trap.
@@ -15,13 +15,6 @@
 #include "mail/rules.h"
 
 #include "wire/chars.h"
-
-/* A query in the form that rules are compared with. */
-struct compared {
-    bool from_local;
-    struct address sender; /* bare names completed, domains as A-labels */
-    struct address rcpt;
-};
 
 static struct slice to_ascii(struct slice domain, struct arena *arena)
 {
@@ -34,7 +27,7 @@ static struct slice to_ascii(struct slice domain, struct arena *arena)
     return domain;
 }
 
-static struct address complete(const struct rules *rules, const struct address *a)
+struct address rules_complete(const struct rules *rules, const struct address *a)
 {
     struct address whole = *a;
 
@@ -48,7 +41,7 @@ static struct address complete(const struct rules *rules, const struct address *
 static struct address comparable(const struct rules *rules, const struct address *a,
                                  struct arena *arena)
 {
-    struct address form = complete(rules, a);
+    struct address form = rules_complete(rules, a);
 
     form.domain = to_ascii(form.domain, arena);
     return form;
@@ -75,14 +68,6 @@ static bool domain_matches(struct slice pattern, const struct address *a, struct
            a->domain.data[a->domain.len - suffix.len - 1] == '.';
 }
 
-/* A "+" at the start begins no detail: it would leave no name. */
-static struct slice without_detail(struct slice local)
-{
-    size_t plus = slice_find(local, '+');
-
-    return plus > 0 ? slice_head(local, plus) : local;
-}
-
 static bool local_matches(struct slice wanted, struct slice local)
 {
     return slice_equal_nocase(wanted, local) || slice_equal_nocase(wanted, without_detail(local));
@@ -104,36 +89,43 @@ static bool target_matches(const struct rules *rules, const struct rule_target *
     return false;
 }
 
-static const struct rule *first_match(const struct rules *rules, const struct compared *q,
-                                      struct arena *arena)
+/* The rule that decides, or NULL. *depends: one before it may accept instead, which only the sender
+ * can tell; one that would turn some senders away does not count, there are others. */
+static const struct rule *first_match(const struct rules *rules, const struct rules_compared *q,
+                                      struct arena *arena, bool *depends)
 {
+    *depends = false;
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->rules[i];
-        if ((rule->from == FROM_ANY || q->from_local) &&
-            target_matches(rules, &rule->sender, &q->sender, arena) &&
-            target_matches(rules, &rule->to, &q->rcpt, arena))
+        if ((rule->from != FROM_ANY && !q->from_local) ||
+            !target_matches(rules, &rule->to, &q->rcpt, arena))
+            continue;
+        if (q->sender_unknown && rule->sender.match != MATCH_ANY)
+            *depends = *depends || rule->verdict == RULE_ACCEPT;
+        else if (target_matches(rules, &rule->sender, &q->sender, arena))
             return rule;
     }
     return NULL;
 }
 
-static struct decision refuse(const struct rules_query *query, struct arena *arena,
-                              const struct rule *rule, struct reply refusal)
-{
-    bool about_sender = rule != NULL && rule->verdict == RULE_REJECT &&
-                        rule->sender.match != MATCH_ANY && rule->to.match == MATCH_ANY;
-    struct slice who = address_text(arena, about_sender ? &query->sender : &query->rcpt);
-    const char *what = rule == NULL   ? ""
-                       : about_sender ? "Sender address rejected: "
-                                      : "Recipient address rejected: ";
+/* ---- refusals ---- */
 
-    refusal.text =
-        arena_printf(arena, "<%.*s>: %s%.*s", SLICE_PRINTF(who), what, SLICE_PRINTF(refusal.text));
-    return (struct decision){.kind = DECIDE_REFUSE, .refusal = refusal, .rule = rule};
+static struct reply refusal_about(const struct address *who, const char *what, struct reply refusal,
+                                  struct arena *arena)
+{
+    refusal.text = arena_printf(arena, "<%.*s>: %s%.*s", SLICE_PRINTF(address_text(arena, who)),
+                                what, SLICE_PRINTF(refusal.text));
+    return refusal;
 }
 
-static struct decision reject(const struct rules_query *query, struct arena *arena,
-                              const struct rule *rule)
+struct reply rules_refusal(const struct rules_query *query, struct reply refusal,
+                           struct arena *arena)
+{
+    return refusal_about(&query->rcpt, "Recipient address rejected: ", refusal, arena);
+}
+
+static struct reply rejection(const struct rules_query *query, const struct rule *rule,
+                              struct arena *arena)
 {
     struct reply refusal = rule->refusal;
 
@@ -141,32 +133,44 @@ static struct decision reject(const struct rules_query *query, struct arena *are
         refusal = REPLY(554, "5.7.1", "");
     if (refusal.text.len == 0)
         refusal.text = SLICE("Access denied");
-    return refuse(query, arena, rule, refusal);
+    if (rule->sender.match != MATCH_ANY && rule->to.match == MATCH_ANY)
+        return refusal_about(&query->sender, "Sender address rejected: ", refusal, arena);
+    return rules_refusal(query, refusal, arena);
 }
 
-static struct decision accept(const struct rules_query *query, struct arena *arena,
-                              const struct rule *rule)
+static struct decision unknown_user(const struct rules_query *query, const struct rule *rule,
+                                    struct arena *arena)
 {
-    switch (rule->action) {
-    case ACTION_MAILDIR:
-        return (struct decision){.kind = DECIDE_MAILDIR, .path = rule->path, .rule = rule};
-    case ACTION_NONE: break;
-    }
-    return refuse(query, arena, rule, REPLY(550, "5.1.1", "User unknown"));
+    return (struct decision){.kind = DECIDE_REFUSE,
+                             .refusal =
+                                 rules_refusal(query, REPLY(550, "5.1.1", "User unknown"), arena),
+                             .rule = rule};
 }
 
-static struct decision by_rule(const struct rules_query *query, struct arena *arena,
-                               const struct rule *rule)
+/* ---- homes ---- */
+
+/* What the rule itself does with the address; aliases and catch-all are not asked. */
+static struct decision home_of(const struct rules_query *query, const struct address *rcpt,
+                               const struct rule *rule, struct arena *arena)
 {
     if (rule == NULL)
-        return refuse(query, arena, NULL, REPLY(554, "5.7.1", "Relay access denied"));
+        return (struct decision){
+            .kind = DECIDE_REFUSE,
+            .refusal =
+                refusal_about(&query->rcpt, "", REPLY(554, "5.7.1", "Relay access denied"), arena)};
     switch (rule->verdict) {
-    case RULE_ACCEPT: return accept(query, arena, rule);
-    case RULE_REJECT: return reject(query, arena, rule);
-    case RULE_DISCARD: break;
+    case RULE_REJECT:
+        return (struct decision){
+            .kind = DECIDE_REFUSE, .refusal = rejection(query, rule, arena), .rule = rule};
+    case RULE_DISCARD: return (struct decision){.kind = DECIDE_DISCARD, .rule = rule};
+    case RULE_ACCEPT: break;
     }
-    return (struct decision){.kind = DECIDE_DISCARD, .rule = rule};
+    if (rule->action == ACTION_NONE || (rule->users != NULL && !accounts_have(rule->users, rcpt)))
+        return unknown_user(query, rule, arena);
+    return (struct decision){.kind = DECIDE_MAILDIR, .path = rule->path, .rule = rule};
 }
+
+/* ---- postmaster ---- */
 
 /* A domain of ours: local, or named by a rule that accepts. "to any" names none: behind it may
  * stand the whole Internet. */
@@ -188,45 +192,126 @@ static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
     return false;
 }
 
-static bool gives_postmaster_a_home(const struct rule *rule)
+static bool gives_postmaster_a_home(const struct rule *rule, const struct address *rcpt)
 {
-    return rule != NULL && rule->verdict == RULE_ACCEPT && rule->action != ACTION_NONE &&
-           rule->to.match == MATCH_ADDRESS && address_is_postmaster(&rule->to.address);
+    if (rule == NULL || rule->verdict != RULE_ACCEPT)
+        return false;
+    if (rule->aliases != NULL && aliases_find(rule->aliases, rcpt) != NULL)
+        return true;
+    if (rule->action == ACTION_NONE)
+        return false;
+    return (rule->users != NULL && accounts_have(rule->users, rcpt)) ||
+           (rule->to.match == MATCH_ADDRESS && address_is_postmaster(&rule->to.address));
 }
 
-static struct decision to_postmaster(const struct rules *rules, const struct rules_query *query,
-                                     struct arena *arena)
+static bool goes_to_postmaster(const struct rules *rules, const struct address *rcpt,
+                               const struct rule *rule, struct arena *arena)
 {
-    struct compared home = {.from_local = true,
-                            .rcpt = comparable(rules, &rules->postmaster, arena)};
-    struct decision d = by_rule(query, arena, first_match(rules, &home, arena));
+    return address_is_postmaster(rcpt) && rules->postmaster.kind != ADDRESS_NULL &&
+           is_our_domain(rules, rcpt, arena) && !gives_postmaster_a_home(rule, rcpt);
+}
 
-    d.final = complete(rules, &rules->postmaster);
-    return d;
+static bool is_abuse(const struct address *a)
+{
+    return slice_equal_nocase(without_detail(a->local), SLICE("abuse"));
+}
+
+/* ---- comparing ---- */
+
+struct rules_compared rules_compare(const struct rules *rules, const struct rules_query *query,
+                                    struct arena *arena)
+{
+    return (struct rules_compared){.from_local = query->from_local,
+                                   .sender = comparable(rules, &query->sender, arena),
+                                   .rcpt = comparable(rules, &query->rcpt, arena)};
+}
+
+struct rules_compared rules_compare_yielded(const struct rules *rules,
+                                            const struct rules_query *query,
+                                            const struct address *yielded, struct arena *arena)
+{
+    bool from_nobody = address_is_postmaster(&query->rcpt) || is_abuse(&query->rcpt);
+    struct rules_compared q = {.from_local = true, .rcpt = comparable(rules, yielded, arena)};
+
+    if (!from_nobody)
+        q.sender = comparable(rules, &query->sender, arena);
+    return q;
+}
+
+/* ---- one step ---- */
+
+static struct rules_step step_to_address(const struct rule *rule, const struct address *to)
+{
+    return (struct rules_step){.kind = STEP_ADDRESS, .rule = rule, .address = to, .origin = to};
+}
+
+/* Fills *out when the entry yields something; the one that yielded this very address is passed. */
+static bool step_to_alias(const struct rule *rule, const struct alias_entry *entry, bool by_name,
+                          const void *from, struct rules_step *out)
+{
+    if (entry == NULL || entry == from)
+        return false;
+    *out = (struct rules_step){.kind = STEP_ALIAS,
+                               .rule = rule,
+                               .entry = entry,
+                               .aliases = rule->aliases,
+                               .origin = entry,
+                               .by_name = by_name};
+    return true;
+}
+
+static struct rules_step step_home(struct decision d)
+{
+    return (struct rules_step){
+        .kind = d.kind == DECIDE_REFUSE ? STEP_REFUSE : STEP_HOME, .decision = d, .rule = d.rule};
+}
+
+struct rules_step rules_step(const struct rules *rules, const struct rules_query *query,
+                             const struct rules_compared *q, const void *from, struct arena *arena)
+{
+    bool depends;
+    const struct rule *rule = first_match(rules, q, arena, &depends);
+    const struct address *rcpt = &q->rcpt;
+    struct rules_step step;
+
+    if (depends)
+        return (struct rules_step){.kind = STEP_DEPENDS, .rule = rule};
+    if (from != &rules->postmaster && goes_to_postmaster(rules, rcpt, rule, arena))
+        return step_to_address(rule, &rules->postmaster);
+
+    struct decision d = home_of(query, rcpt, rule, arena);
+    if (rule == NULL || rule->verdict != RULE_ACCEPT)
+        return step_home(d);
+    if (rule->aliases != NULL &&
+        step_to_alias(rule, aliases_find(rule->aliases, rcpt), true, from, &step))
+        return step;
+    if (d.kind != DECIDE_REFUSE)
+        return step_home(d);
+    if (rule->aliases != NULL &&
+        step_to_alias(rule, aliases_find_domain(rule->aliases, rcpt), false, from, &step))
+        return step;
+    if (rule->catch_all.kind != ADDRESS_NULL && from != &rule->catch_all)
+        return step_to_address(rule, &rule->catch_all);
+    if (is_abuse(rcpt) && from != &rules->postmaster && rules->postmaster.kind != ADDRESS_NULL)
+        return step_to_address(rule, &rules->postmaster);
+    return step_home(d);
 }
 
 struct decision rules_decide(const struct rules *rules, const struct rules_query *query,
-                             struct arena *arena)
+                             const struct address *final, struct arena *arena)
 {
-    struct compared compared = {
-        .from_local = query->from_local,
-        .sender = comparable(rules, &query->sender, arena),
-        .rcpt = comparable(rules, &query->rcpt, arena),
-    };
+    struct address given = rules_complete(rules, &query->rcpt);
+    struct rules_compared q = address_equal(&given, final)
+                                  ? rules_compare(rules, query, arena)
+                                  : rules_compare_yielded(rules, query, final, arena);
+    bool depends;
+    const struct rule *rule = first_match(rules, &q, arena, &depends);
 
-    if (query->rcpt.kind == ADDRESS_NULL)
-        return (struct decision){.kind = DECIDE_REFUSE,
-                                 .refusal = REPLY(501, "5.1.3", "Bad recipient address syntax")};
-
-    const struct rule *rule = first_match(rules, &compared, arena);
-    bool is_postmaster = address_is_postmaster(&query->rcpt) &&
-                         rules->postmaster.kind != ADDRESS_NULL &&
-                         is_our_domain(rules, &compared.rcpt, arena);
-
-    if (is_postmaster && !gives_postmaster_a_home(rule))
-        return to_postmaster(rules, query, arena);
-
-    struct decision d = by_rule(query, arena, rule);
-    d.final = complete(rules, &query->rcpt);
+    if (goes_to_postmaster(rules, &q.rcpt, rule, arena)) { /* and lives under its own name */
+        q = rules_compare_yielded(rules, query, final, arena);
+        rule = first_match(rules, &q, arena, &depends);
+    }
+    struct decision d = home_of(query, &q.rcpt, rule, arena);
+    d.final = *final;
     return d;
 }

@@ -1,14 +1,23 @@
 /*
  * rules.h - who may send what to whom, as one pure function.
  *
- * config fills the structs; the receiver (at RCPT), the courier (at each attempt), the log and
- * later `explain` call rules_decide() with the same arguments and get the same decision and the
- * configuration line that made it. First matching rule wins; no match is 554 5.7.1 Relay access
- * denied. PRODUCT.md "Rules".
+ * config fills the structs. First matching rule wins; no match is 554 5.7.1 Relay access denied.
+ * At RCPT rules_expand() (mail/expand.h) says whom a recipient stands for; these final addresses
+ * are stored with the message. At each attempt rules_decide() says where one of them goes now, and
+ * the configuration line that made it so; so does the log, and later `explain`.
+ *
+ * One address is looked at in one order, whoever asks:
+ *     postmaster (RFC 5321 4.5.1); the rule's aliases by name; its users; its aliases for the whole
+ *     domain; its catch-all; abuse@ goes to postmaster; else 550 5.1.1 User unknown.
+ * A rule without users has a mailbox for everybody, if it delivers. Nothing falls through to a
+ * later rule. What an alias, a catch-all or postmaster yields is looked at again as local mail, but
+ * not in the very entry that yielded it: "bob: bob, ann" leaves bob his mailbox.
  */
 #ifndef MAIL_RULES_H
 #define MAIL_RULES_H
 
+#include "mail/accounts.h"
+#include "mail/alias.h"
 #include "wire/address.h"
 #include "wire/smtp_reply.h"
 
@@ -33,7 +42,7 @@ struct rule_target {
 };
 
 enum rule_action {
-    ACTION_NONE,    /* accept without an action: only its aliases answer, else 550 5.1.1 */
+    ACTION_NONE,    /* accept without an action: only its aliases and catch-all answer */
     ACTION_MAILDIR, /* template in `path` */
 };
 
@@ -43,9 +52,13 @@ struct rule {
     struct rule_target sender;
     struct rule_target to;
     enum rule_action action;
-    struct slice path;    /* ACTION_MAILDIR: absolute, with {domain} {user} {local} */
-    struct reply refusal; /* RULE_REJECT */
-    struct slice file;    /* where it stands */
+    struct slice path;             /* ACTION_MAILDIR: absolute, with {domain} {user} {local} */
+    const struct accounts *users;  /* who has a mailbox; NULL: whoever is asked for */
+    const struct aliases *aliases; /* or NULL */
+    struct address catch_all;      /* for unknown names; ADDRESS_NULL: none */
+    struct address copy;           /* gets everything as well; ADDRESS_NULL: none */
+    struct reply refusal;          /* RULE_REJECT */
+    struct slice file;             /* where it stands */
     unsigned line;
 };
 
@@ -60,27 +73,77 @@ struct rules {
 struct rules_query {
     bool from_local;
     struct address sender;
-    struct address rcpt;
+    struct address rcpt; /* as the client gave it */
 };
 
 enum decision_kind { DECIDE_MAILDIR, DECIDE_DISCARD, DECIDE_REFUSE };
 
 struct decision {
     enum decision_kind kind;
-    struct address final;    /* the recipient to store; postmaster may have been replaced */
+    struct address final;
     struct slice path;       /* DECIDE_MAILDIR: the template */
     struct reply refusal;    /* DECIDE_REFUSE */
     const struct rule *rule; /* NULL: no rule matched */
 };
 
-/* Pure. A bare recipient is completed with the origin; <postmaster> and postmaster@ every domain
- * that some rule accepts is never refused: it falls to rules->postmaster (RFC 5321 4.5.1), save
- * where a rule gives just that address a mailbox. So ask again with the original recipient, not
- * with decision.final, which may be reachable for local mail only.
+/* Where one of the addresses goes that rules_expand() once made of this recipient. Aliases are not
+ * followed again: who was a recipient when the mail was taken stays one. Pure; the decision borrows
+ * from rules, query and arena.
  *
- * Domains are compared as A-labels, local parts without case. The decision borrows from rules,
- * query and arena. */
+ * Domains are compared as A-labels, local parts without case. */
 struct decision rules_decide(const struct rules *rules, const struct rules_query *query,
+                             const struct address *final, struct arena *arena);
+
+/* ---- for who follows addresses: expand.c and alias_check.c ---- */
+
+/* A query in the form that rules are compared with. */
+struct rules_compared {
+    bool from_local;
+    bool sender_unknown;   /* asked before there is any mail */
+    struct address sender; /* bare names completed, domains as A-labels */
+    struct address rcpt;
+};
+
+struct rules_compared rules_compare(const struct rules *rules, const struct rules_query *query,
+                                    struct arena *arena);
+
+/* The same for an address that was yielded on the way of `query`. Mail for postmaster and abuse
+ * goes on as from nobody: no rule against some sender may close the door through which others
+ * report trouble. */
+struct rules_compared rules_compare_yielded(const struct rules *rules,
+                                            const struct rules_query *query,
+                                            const struct address *yielded, struct arena *arena);
+
+enum rules_step_kind {
+    STEP_HOME,    /* it has one: .decision, but for .final */
+    STEP_REFUSE,  /* .decision */
+    STEP_ALIAS,   /* it stands for the targets of .entry */
+    STEP_ADDRESS, /* it stands for *address: catch-all, postmaster */
+    STEP_DEPENDS, /* on the sender, which is unknown */
+};
+
+struct rules_step {
+    enum rules_step_kind kind;
+    struct decision decision;
+    const struct rule *rule; /* or NULL */
+    const struct address *address;
+    const struct alias_entry *entry;
+    const struct aliases *aliases; /* of the entry */
+    const void *origin; /* what yields: give it to the next step. Equal origins yield the same */
+    bool by_name;       /* STEP_ALIAS: not for a whole domain */
+};
+
+/* `from` is the origin that yielded the address, NULL for a recipient as given. Texts of a refusal
+ * speak of query->rcpt. */
+struct rules_step rules_step(const struct rules *rules, const struct rules_query *query,
+                             const struct rules_compared *compared, const void *from,
                              struct arena *arena);
+
+/* A bare name completed with the origin. */
+struct address rules_complete(const struct rules *rules, const struct address *a);
+
+/* A refusal of query->rcpt in the usual words. */
+struct reply rules_refusal(const struct rules_query *query, struct reply refusal,
+                           struct arena *arena);
 
 #endif

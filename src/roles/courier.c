@@ -358,10 +358,10 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
         SLICE_INIT("no rule accepts this recipient any more; kept in the queue")};
     const struct envelope *e = &p->message->envelope;
     struct arena scratch = {0};
-    /* As at RCPT: postmaster's home may be open to local mail only. */
     struct rules_query query = {came_from_local(e->client_address), e->sender,
                                 e->rcpts[rcpt].original};
-    struct decision d = rules_decide(&c->role.settings->rules, &query, &scratch);
+    struct decision d =
+        rules_decide(&c->role.settings->rules, &query, &e->rcpts[rcpt].final, &scratch);
 
     switch (d.kind) {
     case DECIDE_DISCARD: settle(c, p, rcpt, QUEUE_DISCARDED, &discarded); break;

@@ -216,7 +216,7 @@ static void wake_loop(void *ctx)
     loop_wake(((struct role *)ctx)->loop);
 }
 
-static int read_settings(struct role *r, struct slice name, struct disk_file *file)
+static int read_settings(struct role *r, struct disk_file *file)
 {
     struct settings_errors errors;
     uint64_t size;
@@ -224,13 +224,13 @@ static int read_settings(struct role *r, struct slice name, struct disk_file *fi
 
     if (code < 0)
         return code;
-    if (size > SETTINGS_TEXT_MAX)
+    if (size > BUNDLE_MAX)
         return -EFBIG;
     char *text = memory_new((size_t)size);
     int64_t got = disk_read(file, text, (size_t)size, 0);
     if (got == (int64_t)size) {
-        r->settings = settings_parse(name, (struct slice){text, (size_t)size}, &errors);
-        buf_done(&errors.text);
+        r->settings = settings_parse((struct slice){text, (size_t)size}, &errors);
+        settings_errors_done(&errors);
     }
     memory_free(text);
     return r->settings == NULL ? -EINVAL : 0;
@@ -239,13 +239,11 @@ static int read_settings(struct role *r, struct slice name, struct disk_file *fi
 static void take_settings(struct role *r, struct slice body, struct disk_file *file)
 {
     struct cursor c = {body};
-    struct slice name;
     uint32_t receivers;
     int code = -EBADMSG;
 
-    if (file != NULL && r->settings == NULL && get_u32(&c, &receivers) &&
-        get_bytes(&c, 4096, &name))
-        code = read_settings(r, name, file);
+    if (file != NULL && r->settings == NULL && get_u32(&c, &receivers))
+        code = read_settings(r, file);
     if (code == 0)
         r->receivers = receivers;
     disk_close(file);

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "loop/stream.h"
+#include "mail/expand.h"
 #include "mail/trace.h"
 #include "smtp/server.h"
 
@@ -261,15 +262,12 @@ static void answer_rcpt(struct session *s)
     struct arena scratch = {0};
     struct rules_query query = {s->local, server_envelope(s->server)->sender,
                                 *server_rcpt(s->server)};
-    struct decision d = rules_decide(&s->among->role->settings->rules, &query, &scratch);
+    struct expansion x = rules_expand(&s->among->role->settings->rules, &query, &scratch);
 
-    switch (d.kind) {
-    case DECIDE_MAILDIR:
-    case DECIDE_DISCARD:
-        server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), &d.final, 1);
-        break;
-    case DECIDE_REFUSE: server_answer_rcpt(s->server, &d.refusal, NULL, 0); break;
-    }
+    if (x.refusal.code != 0)
+        server_answer_rcpt(s->server, &x.refusal, NULL, 0);
+    else
+        server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), x.finals, x.count);
     arena_done(&scratch);
 }
 

@@ -227,9 +227,8 @@ static void send_settings(struct warden *w, struct child *c)
 {
     struct buf body;
 
-    buf_init(&body, CHANNEL_MESSAGE_MAX);
+    buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    put_bytes(&body, slice_head(w->options->file, 4096));
     channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body), w->settings_file, -1);
     buf_done(&body);
 }
@@ -515,7 +514,7 @@ static int open_everything(struct warden *w)
         return EX_UNAVAILABLE;
     if (make_spool(w) < 0 || make_mailbox_roots(w) < 0)
         return EX_CANTCREAT;
-    if (disk_sealed(disk_real(), w->options->text, &w->settings_file) < 0)
+    if (disk_sealed(disk_real(), w->options->bundle, &w->settings_file) < 0)
         return EX_OSERR;
     add_children(w);
     for (size_t i = 0; i < w->child_count; i++)

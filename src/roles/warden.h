@@ -1,9 +1,9 @@
 /*
  * warden.h - makes sockets and folders, starts the roles, starts them again, and ends them.
  *
- * The warden reads nothing that comes from the network. It hands the checked configuration text
- * to every role as a sealed file, listening sockets to the receivers, and both ends of a channel
- * to each pair of roles that may talk (ipc/messages.h).
+ * The warden reads nothing that comes from the network. It hands the checked configuration, with
+ * the tables that it names, to every role as a sealed file, listening sockets to the receivers, and
+ * both ends of a channel to each pair of roles that may talk (ipc/messages.h).
  */
 #ifndef ROLES_WARDEN_H
 #define ROLES_WARDEN_H
@@ -11,8 +11,8 @@
 #include "config/settings.h"
 
 struct warden_options {
-    struct slice file; /* name of the configuration, for messages */
-    struct slice text; /* it was parsed into `settings` without errors */
+    struct slice
+        bundle; /* the configuration and its tables: parsed into `settings` without errors */
     const struct settings *settings;
     unsigned receivers;
     void (*ready)(void *ctx); /* called once, when every role serves */

@@ -686,6 +686,13 @@ static int fake_flush(struct disk_file *file)
     return enter(file_of(file)->door, file_of(file)->life);
 }
 
+static int fake_mode(struct disk_file *file, unsigned *out)
+{
+    (void)file;
+    *out = 0600;
+    return 0;
+}
+
 static int fake_size(struct disk_file *file, uint64_t *out)
 {
     int rc = enter(file_of(file)->door, file_of(file)->life);
@@ -757,6 +764,7 @@ static const struct disk_ops ops = {
     .flush_start = fake_flush,
     .flush_wait = fake_flush,
     .size = fake_size,
+    .mode = fake_mode,
     .truncate = fake_truncate,
 };
 

@@ -207,13 +207,22 @@ static void wire_self(struct machine *m, struct process *scribe)
                        child_closed);
 }
 
+static void seal_settings(struct machine *m)
+{
+    struct buf bundle;
+
+    buf_init(&bundle, BUNDLE_MAX);
+    (void)bundle_add(&bundle, SLICE("sim.conf"), 0, m->o.settings);
+    (void)disk_sealed(fake_disk(m->o.disk), buf_slice(&bundle), &m->settings);
+    buf_done(&bundle);
+}
+
 static void send_settings(struct machine *m, struct process *p)
 {
     struct buf body;
 
     buf_init(&body, 64);
     (void)put_u32(&body, m->receivers);
-    (void)put_bytes(&body, SLICE("sim.conf"));
     (void)channel_send(&p->channel, MESSAGE_SETTINGS, buf_slice(&body), m->settings, -1);
     buf_clear(&body);
     (void)put_u32(&body, 0);
@@ -454,7 +463,7 @@ void machine_boot(struct machine *m, unsigned receivers)
     m->scribe.watch.handle = -1;
     m->listener = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
     assert(m->listener >= 0);
-    (void)disk_sealed(fake_disk(m->o.disk), m->o.settings, &m->settings);
+    seal_settings(m);
     add_process(m, ROLE_SCRIBE, 0);
     add_process(m, ROLE_POSTMAN, 0);
     add_process(m, ROLE_COURIER, 0);

@@ -1,0 +1,124 @@
+/*
+ * load_settings.c - parse, read what is wanted, parse again.
+ *
+ * A path that a person gave is followed through symbolic links, as cp and cat would; below the door
+ * to the disk nothing is.
+ */
+#include "cmd/load_settings.h"
+
+#include "cmd/open_path.h"
+
+#include "base/cursor.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { PATH_WANTED_MAX = 4096, FOR_ALL = 04 };
+
+static int read_open(struct disk_file *file, size_t max, struct buf *text)
+{
+    uint64_t size;
+    int code = disk_size(file, &size);
+
+    if (code < 0)
+        return code;
+    if (size > max)
+        return -EFBIG;
+    buf_init(text, max + 1);
+    /* One byte more than there is tells that it grew beyond all bounds meanwhile. */
+    int64_t got = disk_read(file, buf_reserve(text, (size_t)size + 1), (size_t)size + 1, 0);
+    if (got >= 0)
+        buf_commit(text, (size_t)got);
+    return got < 0 ? (int)got : 0;
+}
+
+static int read_file(const char *path, size_t max, struct buf *text, unsigned *flags)
+{
+    char real[PATH_MAX];
+    struct disk_file *file;
+    unsigned mode;
+
+    *flags = 0;
+    if (realpath(path, real) == NULL)
+        return -errno;
+    int code = open_path(real, DISK_READ, 0, &file);
+    if (code < 0)
+        return code;
+    code = disk_mode(file, &mode);
+    if (code == 0)
+        code = read_open(file, max, text);
+    disk_close(file);
+    if (code == 0 && (mode & FOR_ALL) != 0)
+        *flags = SOURCE_FOR_ALL;
+    return code;
+}
+
+/* False when the bundle is full. */
+static bool add_file(struct buf *bundle, struct slice path)
+{
+    char name[PATH_WANTED_MAX + 1] = "";
+    struct buf text = {0};
+    unsigned flags;
+    bool fits;
+
+    memcpy(name, path.data, path.len < PATH_WANTED_MAX ? path.len : PATH_WANTED_MAX);
+    int code = read_file(name, SOURCE_TEXT_MAX, &text, &flags);
+    if (code < 0)
+        fits = bundle_add(bundle, path, SOURCE_UNREADABLE, slice_of(strerrordesc_np(-code)));
+    else
+        fits =
+            bundle_add(bundle, path, flags, buf_slice(&text)) ||
+            bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("all files are larger than 1 GiB"));
+    buf_done(&text);
+    return fits;
+}
+
+static void say(const struct settings_errors *errors)
+{
+    struct slice said = buf_slice(&errors->text);
+
+    if (said.len > 0)
+        fwrite(said.data, 1, said.len, stderr);
+}
+
+struct settings *load_settings(struct buf *bundle)
+{
+    for (;;) {
+        struct settings_errors errors;
+        struct settings *settings = settings_parse(buf_slice(bundle), &errors);
+        struct cursor wanted = {buf_slice(&errors.wanted)};
+        bool again = !cursor_at_end(&wanted), fits = true;
+        struct slice path;
+
+        while (fits && get_bytes(&wanted, PATH_WANTED_MAX, &path))
+            fits = add_file(bundle, path);
+        if (!again || !fits)
+            say(&errors);
+        settings_errors_done(&errors);
+        if (!again || !fits)
+            return settings;
+    }
+}
+
+int load_settings_file(const char *file, struct buf *bundle, struct settings **out)
+{
+    struct buf text = {0};
+    unsigned flags;
+    int code = read_file(file, SETTINGS_TEXT_MAX + 1, &text, &flags);
+
+    buf_init(bundle, BUNDLE_MAX);
+    if (code < 0)
+        fprintf(stderr, "postroad: cannot read %s: %s\n", file, strerrordesc_np(-code));
+    else
+        bundle_add(bundle, slice_of(file), flags, buf_slice(&text));
+    buf_done(&text);
+    if (code < 0)
+        return EX_NOINPUT;
+    *out = load_settings(bundle);
+    return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
+}

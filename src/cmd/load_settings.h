@@ -1,0 +1,17 @@
+/*
+ * load_settings.h - a configuration and all the files that it names, from the disk.
+ */
+#ifndef CMD_LOAD_SETTINGS_H
+#define CMD_LOAD_SETTINGS_H
+
+#include "config/settings.h"
+
+/* Checks a bundle that holds only the configuration, and adds the files that it names. What is
+ * wrong, and warnings, go to stderr; NULL when something is wrong. */
+struct settings *load_settings(struct buf *bundle);
+
+/* The same for a file. Returns an exit status: EX_NOINPUT (it cannot be read), EX_CONFIG, or 0 with
+ * the settings in *out. The bundle is initialised here and must be released either way. */
+int load_settings_file(const char *file, struct buf *bundle, struct settings **out);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * settings_internal.h - what settings.c and settings_rules.c share: the parser, and the functions
+ * that its table names.
+ */
+#ifndef CONFIG_SETTINGS_INTERNAL_H
+#define CONFIG_SETTINGS_INTERNAL_H
+
+#include "config/tables.h"
+#include "config/whole.h"
+
+enum { PARSER_ROWS_MAX = 96 };
+
+struct parser {
+    struct settings *settings;
+    struct slice file; /* in the settings' arena */
+    struct sources sources;
+    struct tables tables;
+    struct desk desk;
+    struct settings_table **last_table;
+    bool tables_read;               /* those that stand outside of blocks */
+    unsigned seen[PARSER_ROWS_MAX]; /* line of each word of the file's own statements */
+    bool meant[PARSER_ROWS_MAX];    /* probably misspelt: not to be called missing as well */
+    struct settings_listener *listeners;
+    struct settings_listener *listener; /* whose block is read */
+    struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
+    struct rule *rules;
+    struct rule_places *rule_places;
+    struct rule *rule; /* whose clauses are read */
+    struct place postmaster_place;
+};
+
+/* Takes the checked values of a word; false: it was told what is wrong. */
+typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
+
+/* settings_rules.c */
+apply_fn parser_begin_accept, parser_begin_reject, parser_begin_discard;
+apply_fn parser_set_from, parser_set_sender, parser_set_to;
+apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;
+apply_fn parser_set_action, parser_set_refusal;
+
+/* The rule counts only from here on. */
+void parser_finish_rule(struct parser *p);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * tables.h - the tables of a configuration: read where they are declared, found by name.
+ */
+#ifndef CONFIG_TABLES_H
+#define CONFIG_TABLES_H
+
+#include "config/values.h"
+
+struct tables {
+    struct settings *settings; /* owns the tables */
+    struct desk *desk;
+    struct sources *sources;
+    struct settings_table **last;
+};
+
+void tables_init(struct tables *t, struct settings *settings, struct desk *desk,
+                 struct sources *sources);
+
+/* "table NAME TYPE PATH"; what is wrong, in its file too, is told. A file that is wanted yet leaves
+ * a table without content, so that its name is known. */
+bool tables_add(struct tables *t, struct place word, const struct value *name,
+                const struct value *type, const struct value *path);
+
+/* Only its name is known: the statement's fault was told, and is not to be told of each rule. */
+void tables_add_broken(struct tables *t, struct place word, struct slice name);
+
+/* The one of that name and type; NULL: it was told why not. */
+struct settings_table *tables_take(struct tables *t, const struct value *name,
+                                   enum table_type type);
+
+#endif
