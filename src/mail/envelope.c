@@ -68,7 +68,7 @@ static bool domain_sound(struct slice domain)
 {
     char before = '.';
 
-    if (domain.len == 0 || domain.len > DOMAIN_MAX || !utf8_valid(domain))
+    if (domain.len == 0 || domain.len > DOMAIN_MAX || !utf8_printable(domain))
         return false;
     for (size_t i = 0; i < domain.len; i++) {
         char c = domain.data[i];
@@ -89,7 +89,7 @@ static bool literal_sound(struct slice literal)
 static bool local_sound(struct slice local)
 {
     return local.len <= LOCAL_PART_MAX && all_of(local, CHAR_PRINT | CHAR_HIGH) &&
-           utf8_valid(local);
+           utf8_printable(local);
 }
 
 static bool address_sound(const struct address *a)
