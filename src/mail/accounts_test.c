@@ -107,6 +107,9 @@ static const struct {
      "     |                ^~~~~~~~~~~~~   known: postroad_send, postroad_console\n"                        },
     {"bob:x\x01y",                     "f:1:6: error: a control character\n   1 | bob:x?y\n"
                    "     |      ^   write plain UTF-8 text\n"                              },
+    {"\xef\xbb\xbf\xef\xbb\xbf"
+     "bob:x",                     "f:1:1: error: a control character\n   1 | \xef\xbb\xbf\xef\xbb\xbf"
+     "bob:x\n     | ^   write plain UTF-8 text\n"                                          },
     {"b\xc3\xb6"
      "b:\xff",                    "f:1:5: error: bytes that are not UTF-8\n   1 | b\xc3\xb6"
      "b:?\n     |     ^   write plain UTF-8 text\n"                                       },

@@ -22,6 +22,12 @@ static bool is_plain(struct slice text)
     return true;
 }
 
+/* A byte order mark in the middle would be a part of a name that nobody sees. */
+static bool is_clean(uint32_t code)
+{
+    return code == '\t' || (code >= 0x20 && code < 0x7f) || (code >= 0xa0 && code != 0xfeff);
+}
+
 /* The first character that is not clean text; false: all are. */
 static bool find_dirt(struct slice text, struct slice *out, bool *is_control)
 {
@@ -32,7 +38,7 @@ static bool find_dirt(struct slice text, struct slice *out, bool *is_control)
         struct slice before = c.rest;
         bool valid = take_utf8(&c, &code);
 
-        if (valid && (code == '\t' || (code >= 0x20 && code < 0x7f) || code >= 0xa0))
+        if (valid && is_clean(code))
             continue;
         *out = slice_head(before, 1);
         *is_control = valid;
