@@ -293,36 +293,49 @@ static void test_postmaster_of_last_resort(void **state)
     world_done(&w);
 }
 
-/* A chain of n aliases, the last for ann. */
-static char *chain(struct buf *text, unsigned n)
+/* A chain of n aliases, the last for ann; the first, or the last, stands at the top of the table.
+ */
+static char *chain(struct buf *text, unsigned n, bool backwards)
 {
     buf_init(text, 1024 * 1024);
-    for (unsigned i = 1; i < n; i++)
+    if (backwards)
+        buf_printf(text, "c%u: ann@example.org\n", n);
+    for (unsigned k = 1; k < n; k++) {
+        unsigned i = backwards ? n - k : k;
         buf_printf(text, "c%u: c%u@example.org\n", i, i + 1);
-    buf_printf(text, "c%u: ann@example.org\n%c", n, '\0');
+    }
+    if (!backwards)
+        buf_printf(text, "c%u: ann@example.org\n", n);
+    buf_append_char(text, '\0');
     return text->data;
 }
 
-static void test_depth(void **state)
+static void check_chains(bool backwards)
 {
     struct buf text;
     struct world w;
 
-    (void)state;
-    world_init(&w, chain(&text, ALIAS_DEPTH_MAX));
+    world_init(&w, chain(&text, ALIAS_DEPTH_MAX, backwards));
     check_int(expand_of(&w, "c1@example.org").refusal.code, 0);
     alias_check(&w.rules);
     check_int(sources_errors(&w.sources), 0);
     world_done(&w);
     buf_done(&text);
 
-    world_init(&w, chain(&text, ALIAS_DEPTH_MAX + 1));
+    world_init(&w, chain(&text, ALIAS_DEPTH_MAX + 1, backwards));
     check_int(expand_of(&w, "c2@example.org").refusal.code, 0);
     check_int(expand_of(&w, "c1@example.org").refusal.code, 451);
     alias_check(&w.rules);
     check_int(sources_errors(&w.sources), 1);
     world_done(&w);
     buf_done(&text);
+}
+
+static void test_depth(void **state)
+{
+    (void)state;
+    check_chains(false);
+    check_chains(true);
 }
 
 /* Each of 40 names two of the next: 2^40 ways, 40 steps. */

@@ -217,12 +217,33 @@ static void test_postmaster_at_home_for_local_mail(void **state)
     arena_done(&arena);
 }
 
+/* postmaster lives under its own name, and is found there whoever writes; later, too. */
+static void test_postmaster_under_its_own_name(void **state)
+{
+    const struct rule list[] = {
+        {.line = 1,                    .verdict = RULE_DISCARD,  .sender = DOMAIN("spam.example")},
+        { .line = 2, .to = DOMAIN("example.org"), .action = ACTION_MAILDIR,              .path = SLICE("/o")},
+    };
+    struct rules rules = rules_of(list, 2);
+    struct arena arena = {0};
+    struct rules_query query = {.sender = path_of("<a@spam.example>", &arena),
+                                .rcpt = path_of("<postmaster@example.org>", &arena)};
+
+    (void)state;
+    rules.postmaster.local = SLICE("postmaster");
+    struct decision d = decide(&rules, &query, &arena);
+    check_int(d.kind, DECIDE_MAILDIR);
+    check_int(d.rule->line, 2);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_postmaster_at_home_for_local_mail),
+        cmocka_unit_test(test_postmaster_under_its_own_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

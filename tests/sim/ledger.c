@@ -26,6 +26,8 @@ static void draw_rcpt(struct sent *s, struct random *chance)
 {
     struct sent_rcpt r = {.user = (unsigned)random_below(chance, SENT_USERS)};
 
+    r.by_alias = (s->number + r.user) % 3 == 0;
+
     switch (random_below(chance, 10)) {
     case 0: r.fate = FATE_DISCARD; break;
     case 1: r.fate = FATE_REJECT; break;
@@ -102,7 +104,9 @@ bool ledger_number(struct slice sender, unsigned *number)
 void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out)
 {
     switch (r->fate) {
-    case FATE_MAILDIR: (void)buf_printf(out, "u%u@sim.example", r->user); break;
+    case FATE_MAILDIR:
+        (void)buf_printf(out, "%c%u@sim.example", r->by_alias ? 'a' : 'u', r->user);
+        break;
     case FATE_DISCARD: (void)buf_printf(out, "void@sim.example"); break;
     case FATE_REJECT: (void)buf_printf(out, "nobody@sim.example"); break;
     }

@@ -17,6 +17,7 @@ enum sent_fate { FATE_MAILDIR, FATE_DISCARD, FATE_REJECT };
 struct sent_rcpt {
     unsigned user; /* of SENT_USERS, when the fate is a Maildir */
     enum sent_fate fate;
+    bool by_alias;   /* "a3", which stands for u3 */
     bool accepted;   /* 250 to RCPT was read */
     unsigned copies; /* found in the end: check.c */
 };

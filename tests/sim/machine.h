@@ -32,6 +32,7 @@ struct machine_options {
     uint64_t segment_size;         /* of the journals */
     uint64_t job_max_us;           /* a worker's job begins within this */
     struct slice settings;         /* the text of the configuration */
+    struct slice aliases;          /* its /etc/aliases */
     struct net_address listen;
     bool sync_late; /* a bug to plant: receivers' syncs are said first and done later */
 };

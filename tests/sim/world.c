@@ -81,7 +81,11 @@ static const char settings[] =
     "postmaster u0@sim.example\n"
     "discard to address void@sim.example\n"
     "reject to address nobody@sim.example \"5.1.1 No such user\"\n"
-    "accept to domain sim.example deliver maildir /mail/{domain}/{user}\n";
+    "table aliases aliases /etc/aliases\n"
+    "accept to domain sim.example aliases aliases deliver maildir /mail/{domain}/{user}\n";
+
+static const char aliases[] = "a0: u0@sim.example\na1: u1@sim.example\na2: u2@sim.example\n"
+                              "a3: u3@sim.example\na4: u4@sim.example\na5: u5@sim.example\n";
 
 static const struct net_address server_address = {
     .ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1},
@@ -187,6 +191,7 @@ static struct machine_options draw_machine(struct world *w)
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
         .job_max_us = jobs_us[draw(w, 3)],
         .settings = {settings, sizeof(settings) - 1},
+        .aliases = {aliases,  sizeof(aliases) - 1 },
         .listen = server_address,
         .sync_late = w->plan.plant == PLANT_REPLY_BEFORE_SYNC
     };
