@@ -4,8 +4,8 @@
  * Every file is reached by a name relative to a directory handle (cages need it); names are
  * single components except where said. Nothing is durable before its sync returned 0: the
  * bytes by disk_datasync(), a name by disk_sync_dir(). Syncs may be called from worker threads, and
- * so may writes to a part of a file that nobody else touches meanwhile; everything else only from
- * the owner's thread.
+ * so may reads and writes of a part of a file that nobody else touches meanwhile; all else only
+ * from the owner's thread.
  *
  * All functions return 0 or a count, or a negative errno; none logs (fail_errno does).
  * Short writes never happen: a write that could not be whole returns an error, and what it

@@ -15,6 +15,7 @@
 #include "mail/mailbox_path.h"
 #include "mail/trace.h"
 #include "queue/queue.h"
+#include "roles/conversion.h"
 #include "roles/delivery.h"
 
 #include <errno.h>
@@ -38,6 +39,12 @@ struct parcel {
     unsigned waiting; /* recipients without a result */
     uint64_t began_us;
     bool sending; /* its recipients are still being handed out */
+    struct courier *courier;
+    struct conversion *conversion; /* of a binary message */
+    /* What mailboxes get: the message, or what the conversion made of it. */
+    struct disk_file *file;
+    uint64_t offset;
+    uint64_t length;
 };
 
 /* One recipient of a parcel, found by the tag that travels. */
@@ -188,6 +195,7 @@ static void parcel_end_if_done(struct courier *c, struct parcel *p)
         tell_removed(c, id);
     list_remove(&p->link);
     c->parcel_count--;
+    conversion_free(p->conversion);
     memory_free(p);
 }
 
@@ -326,7 +334,7 @@ static void send_to_maildir(struct courier *c, struct parcel *p, unsigned rcpt,
     struct queue_message *m = p->message;
     struct arena arena = {0};
     struct slice rest;
-    struct delivery out = {.offset = m->offset, .length = m->length, .repeat = m->repeat};
+    struct delivery out = {.offset = p->offset, .length = p->length, .repeat = m->repeat};
 
     if (!mailbox_template_split(d->path, &out.root, &rest) ||
         !mailbox_path_expand(rest, &d->final, &arena, &out.path)) {
@@ -338,7 +346,7 @@ static void send_to_maildir(struct courier *c, struct parcel *p, unsigned rcpt,
     out.prefix = prefix(m, &arena);
     out.tag = flight_new(c, p, rcpt);
     p->waiting++;
-    add_to_batch(c, m->file, &out);
+    add_to_batch(c, p->file, &out);
     arena_done(&arena);
 }
 
@@ -371,20 +379,90 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
     arena_done(&scratch);
 }
 
+static void send_rcpts(struct courier *c, struct parcel *p)
+{
+    for (unsigned i = 0; i < p->message->envelope.rcpt_count; i++)
+        if (p->message->rcpts[i].due)
+            send_rcpt(c, p, i);
+    p->sending = false;
+    parcel_end_if_done(c, p);
+}
+
+static void defer_all(struct courier *c, struct parcel *p, int code)
+{
+    for (unsigned i = 0; i < p->message->envelope.rcpt_count; i++)
+        if (p->message->rcpts[i].due)
+            defer_failed(c, p, i, code);
+    p->sending = false;
+    parcel_end_if_done(c, p);
+}
+
+/* ---- binary messages ---- */
+
+static void warn_unconverted(struct courier *c, const struct parcel *p)
+{
+    char id[QUEUE_ID_LEN], text[160];
+
+    queue_id_write(p->message->envelope.id, id);
+    int len =
+        snprintf(text, sizeof(text),
+                 "%.*s: binary, and signed, encrypted or broken: delivered with its line ends "
+                 "changed, not converted",
+                 QUEUE_ID_LEN, id);
+    role_warn(&c->role, tag_local, (struct slice){text, (size_t)len});
+}
+
+static void converted(void *ctx)
+{
+    struct parcel *p = ctx;
+    struct disk_file *file;
+    uint64_t length;
+    int code = conversion_result(p->conversion, &file, &length);
+
+    if (code < 0 && code != -EILSEQ) {
+        defer_all(p->courier, p, code);
+        return;
+    }
+    if (code == 0) {
+        p->file = file;
+        p->offset = 0;
+        p->length = length;
+    } else {
+        warn_unconverted(p->courier, p);
+    }
+    send_rcpts(p->courier, p);
+}
+
+static void convert(struct courier *c, struct parcel *p)
+{
+    struct conversion_input input = {.spool = c->spool,
+                                     .worker = c->role.worker,
+                                     .file = p->file,
+                                     .offset = p->offset,
+                                     .length = p->length};
+    int code = conversion_start(&input, converted, p, &p->conversion);
+
+    if (code < 0)
+        defer_all(c, p, code);
+}
+
 static void send_message(struct courier *c, struct queue_message *m)
 {
     struct parcel *p = MEMORY_NEW(struct parcel);
 
     p->message = m;
+    p->courier = c;
+    p->file = m->file;
+    p->offset = m->offset;
+    p->length = m->length;
     p->began_us = clock_wall_us(c->role.doors->clock);
     p->sending = true;
     list_append(&c->parcels, &p->link);
     c->parcel_count++;
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            send_rcpt(c, p, i);
-    p->sending = false;
-    parcel_end_if_done(c, p);
+    if (m->envelope.body == BODY_BINARYMIME)
+        convert(c, p);
+    else
+        send_rcpts(c, p);
 }
 
 static void arm_due(struct courier *c)
@@ -570,6 +648,7 @@ static void courier_done(struct role *role)
     LIST_EACH (node, &c->parcels) {
         struct parcel *p = LIST_ENTRY(node, struct parcel, link);
 
+        conversion_free(p->conversion);
         queue_release(c->queue, p->message);
         list_remove(&p->link);
         memory_free(p);

@@ -221,3 +221,44 @@ def test_smtp_source(server, how):
                 bodies.add(as_sent(stored.read()).partition(b"\r\n\r\n")[2])
     assert len(bodies) == 1, "they are all the same"
     assert 19_000 < len(bodies.pop()) <= 20_100
+
+
+def bdat(port, content, chunk=1 << 20):
+    with smtplib.SMTP("127.0.0.1", port, "client.example") as connection:
+        connection.ehlo()
+        assert connection.has_extn("binarymime") and connection.has_extn("chunking")
+        assert connection.mail(SENDER, ["BODY=BINARYMIME"])[0] == 250
+        assert connection.rcpt(RCPT)[0] == 250
+        for at in range(0, len(content), chunk):
+            last = b" LAST" if at + chunk >= len(content) else b""
+            piece = content[at:at + chunk]
+            connection.sock.sendall(b"BDAT %d%s\r\n" % (len(piece), last) + piece)
+            assert connection.getreply()[0] == 250
+
+
+def test_binary(server):
+    """RFC 3030 3: what comes as binary lies in the mailbox as base64, each part the same."""
+    page = PAGE.encode()
+    content = b"".join([
+        b"From: Bob <bob@client.example>\r\nMIME-Version: 1.0\r\n",
+        b"Content-Transfer-Encoding: binary\r\n",
+        b"Content-Type: multipart/mixed; boundary=cut\r\n\r\n--cut\r\n",
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: binary\r\n\r\n",
+        page, b"\r\n--cut\r\n",
+        b"Content-Type: video/mp4\r\nContent-Transfer-Encoding: binary\r\n\r\n",
+        FILM, b"\r\n--cut--\r\n"])
+    bdat(server.port, content)
+    stored = server.wait_mail("ann", seconds=30)[0]
+    assert b"\0" not in stored and max(map(len, stored.split(b"\n"))) < 998
+    contents, _, _ = read_parts(stored)
+    assert contents == {"text/html": page, "video/mp4": FILM}
+
+
+def test_binary_that_is_sealed(server):
+    """A signature covers the bytes, so they stay."""
+    content = (b"Content-Type: multipart/signed; boundary=cut\r\n\r\n--cut\r\n"
+               b"Content-Transfer-Encoding: binary\r\n\r\n\0\xff\r\n--cut--\r\n")
+    bdat(server.port, content)
+    stored = server.wait_mail("ann", seconds=30)[0]
+    assert stored.replace(b"\n", b"\r\n").endswith(content)
+    assert "delivered with its line ends" in server.log()
