@@ -1,8 +1,10 @@
 """Messages that broke MIME parsers: taken, stored and read back byte by byte.
 
 Their line ends become CRLF first, as the suite wants. What an earlier delivery wrote into
-Return-Path goes, since ours takes its place (RFC 5321 4.4); nothing else may differ. Read back are the mailboxes of two users, so
-that a message that many refuse is stored twice as well as once."""
+Return-Path goes, since ours takes its place (RFC 5321 4.4). What starts with a blank has no header:
+an empty line keeps it from being folded into our Received, and all of it is body. Nothing else may
+differ. Read back are the mailboxes of two users, so that a message that many refuse is stored twice
+as well as once."""
 import os
 import re
 import sys
@@ -27,6 +29,8 @@ FIELD = re.compile(rb"([^:\n]*?)[ \t]*:.*\n(?:[ \t].*\n)*")
 
 def delivered(content):
     """Without the fields that are Return-Path; the header ends with a line that has no colon."""
+    if content[:1] in b" \t":
+        return b"\r\n" + content
     kept, at = b"", 0
     while field := FIELD.match(content, at):
         at = field.end()
