@@ -33,7 +33,7 @@ void *map_put(struct map *m, struct slice key, void *value);
 void *map_remove(struct map *m, struct slice key);
 
 /* SipHash-1-3, for tables of other kinds. */
-uint64_t map_hash(const uint64_t seed[2], struct slice key);
+uint64_t map_hash(const uint64_t seed[2], struct slice s);
 
 /* Walk all entries: start with *at = 0; false at the end. The map must not change meanwhile,
  * except that the entry just returned may be removed. */

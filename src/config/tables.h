@@ -25,7 +25,7 @@ bool tables_add(struct tables *t, struct place word, const struct value *name,
 void tables_add_broken(struct tables *t, struct place word, struct slice name);
 
 /* The one of that name and type; NULL: it was told why not. */
-struct settings_table *tables_take(struct tables *t, const struct value *name,
+struct settings_table *tables_take(struct tables *t, const struct value *value,
                                    enum table_type type);
 
 #endif

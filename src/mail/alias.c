@@ -118,7 +118,7 @@ static uint16_t source_number(struct aliases *a, struct source *source)
     while (i < a->source_count && a->sources[i] != source)
         i++;
     if (i == a->source_count) {
-        a->sources = memory_resize(a->sources, (i + 1) * sizeof(*a->sources));
+        a->sources = memory_resize(a->sources, (i + 1) * sizeof(struct source *));
         a->sources[a->source_count++] = source;
     }
     return (uint16_t)i; /* there are at most SOURCES_MAX */

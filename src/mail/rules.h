@@ -136,8 +136,7 @@ struct rules_step {
 /* `from` is the origin that yielded the address, NULL for a recipient as given. Texts of a refusal
  * speak of query->rcpt. */
 struct rules_step rules_step(const struct rules *rules, const struct rules_query *query,
-                             const struct rules_compared *compared, const void *from,
-                             struct arena *arena);
+                             const struct rules_compared *q, const void *from, struct arena *arena);
 
 /* A bare name completed with the origin. */
 struct address rules_complete(const struct rules *rules, const struct address *a);
