@@ -5,22 +5,34 @@
 
 #include "cmd/load_settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 enum { RECEIVERS_MAX = 64 };
 
-static int run(const struct buf *bundle, struct settings *settings, unsigned receivers,
+/* The bundle is used up: what was read with its passwords is not kept while the system runs. */
+static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
                void (*ready)(void *ctx), void *ctx)
 {
-    struct warden_options options = {.bundle = buf_slice(bundle),
+    int status = EX_CONFIG;
+    struct buf handed;
+
+    buf_init(&handed, BUNDLE_MAX);
+    bool fits = settings_bundle_without_passwords(settings, buf_slice(bundle), &handed);
+    buf_clear(bundle);
+    buf_release(bundle);
+    struct warden_options options = {.bundle = buf_slice(&handed),
                                      .settings = settings,
                                      .receivers = receivers,
                                      .ready = ready,
                                      .ctx = ctx};
-    int status = warden_run(&options);
-
+    if (fits)
+        status = warden_run(&options);
+    else
+        fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
+    buf_done(&handed);
     settings_free(settings);
     return status;
 }

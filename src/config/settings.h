@@ -38,7 +38,7 @@ enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES };
 /* A file that rules look recipients up in. */
 struct settings_table {
     struct settings_table *next;
-    struct slice name;
+    struct slice name, path;
     enum table_type type;
     bool broken;               /* never in settings that are returned */
     struct accounts *accounts; /* by its type */
@@ -73,6 +73,10 @@ enum { SETTINGS_TEXT_MAX = 1024 * 1024 };
  * there are any: what is told before that may be less than all. errors is initialised here and must
  * be released either way. Warnings are appended to the text too but are not counted. */
 struct settings *settings_parse(struct slice bundle, struct settings_errors *errors);
+/* The bundle without the passwords of its accounts, which gives the same settings: what roles are
+ * handed that talk to the world. `s` came of it. False when out is full. */
+bool settings_bundle_without_passwords(const struct settings *s, struct slice bundle,
+                                       struct buf *out);
 void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 

@@ -246,6 +246,39 @@ static void test_rules(void **state)
     arena_done(&arena);
 }
 
+/* No byte of a password leaves; and what leaves gives the same settings. */
+static void test_bundle_without_passwords(void **state)
+{
+    struct settings_errors errors;
+    struct buf bundle, handed;
+
+    (void)state;
+    buf_init(&bundle, BUNDLE_MAX);
+    buf_init(&handed, BUNDLE_MAX);
+    bundle_add(&bundle, SLICE("f"), 0,
+               SLICE("hostname h.example\nlisten mx *:25\nqueue /q\npostmaster ann@h.example\n"
+                     "table people accounts /people\ntable names aliases /names\n"
+                     "accept to any users people aliases names deliver maildir /m/{user}\n"));
+    bundle_add(&bundle, SLICE("/people"), 0, SLICE("ann:{PLAIN}secret:1:1\nbob:{PLAIN}secret\n"));
+    bundle_add(&bundle, SLICE("/names"), 0, SLICE("root: ann\n"));
+    struct settings *s = parse_bundle(&bundle, &errors);
+
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check(settings_bundle_without_passwords(s, buf_slice(&bundle), &handed));
+    assert_null(memmem(handed.data, handed.end, "secret", 6));
+    settings_free(s);
+    settings_errors_done(&errors);
+
+    s = parse_bundle(&handed, &errors);
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_int(accounts_count(s->tables->accounts), 2);
+    check_int(s->tables->next->type, TABLE_ALIASES);
+    settings_free(s);
+    settings_errors_done(&errors);
+    buf_done(&bundle);
+    buf_done(&handed);
+}
+
 static void test_defaults(void **state)
 {
     struct settings_errors errors;
@@ -423,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_bundle_without_passwords),
         cmocka_unit_test(test_resolvers),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_mutations_never_crash),

@@ -74,6 +74,7 @@ bool tables_add(struct tables *t, struct place word, const struct value *name,
                           SLICE("give one of them another name"));
     table = append(t, name->text, word.line);
     table->type = (enum table_type)type->number;
+    table->path = path->text;
     return read_table(t, table, path);
 }
 
@@ -111,4 +112,41 @@ struct settings_table *tables_take(struct tables *t, const struct value *value,
     else if (!table->broken)
         return table;
     return NULL;
+}
+
+/* ---- what leaves the warden ---- */
+
+static bool holds_accounts(const struct settings *s, struct slice path)
+{
+    for (const struct settings_table *one = s->tables; one != NULL; one = one->next)
+        if (one->type == TABLE_ACCOUNTS && slice_equal(one->path, path))
+            return true;
+    return false;
+}
+
+static bool copy_source(const struct settings *s, const struct source *source, struct buf *out)
+{
+    struct buf text;
+    bool fits;
+
+    if (!holds_accounts(s, source->path))
+        return bundle_add(out, source->path, source->flags, source->text);
+    buf_init(&text, source->text.len + 2);
+    fits = accounts_write_without_passwords(&text, source->text) &&
+           bundle_add(out, source->path, source->flags, buf_slice(&text));
+    buf_done(&text);
+    return fits;
+}
+
+bool settings_bundle_without_passwords(const struct settings *s, struct slice bundle,
+                                       struct buf *out)
+{
+    struct arena scratch = {0};
+    struct sources sources;
+    bool fits = sources_open(&sources, bundle, &scratch);
+
+    for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
+        fits = copy_source(s, one, out);
+    arena_done(&scratch);
+    return fits;
 }

@@ -90,6 +90,31 @@ struct accounts *accounts_parse(struct slice text, struct complaints *c)
     return a;
 }
 
+/* "name:password:rest" -> "name::rest" */
+static bool write_line(struct buf *out, struct slice line)
+{
+    struct slice name = slice_head(line, slice_find(line, ':'));
+    struct slice behind = slice_skip(line, name.len + 1);
+    struct slice rest = slice_skip(behind, slice_find(behind, ':'));
+
+    return buf_append(out, name) && buf_append(out, rest.len > 0 ? SLICE(":") : SLICE("")) &&
+           buf_append(out, rest) && buf_append_char(out, '\n');
+}
+
+bool accounts_write_without_passwords(struct buf *out, struct slice text)
+{
+    struct arena scratch = {0};
+    struct complaints ignored = {.arena = &scratch};
+    struct table_reader r = table_reader_of(text, &ignored);
+    struct table_line line;
+    bool fits = true;
+
+    while (fits && table_next_line(&r, &line))
+        fits = write_line(out, line.text);
+    arena_done(&scratch);
+    return fits;
+}
+
 void accounts_free(struct accounts *a)
 {
     if (a == NULL)

@@ -18,6 +18,9 @@ struct accounts;
 struct accounts *accounts_parse(struct slice text, struct complaints *c);
 void accounts_free(struct accounts *a); /* NULL is fine */
 
+/* The same accounts, their passwords left out: what most roles may know. False when out is full. */
+bool accounts_write_without_passwords(struct buf *out, struct slice text);
+
 size_t accounts_count(const struct accounts *a);
 
 /* bob+list@example.org has bob's account. `who` is completed, its domain in A-labels. */

@@ -161,12 +161,28 @@ static void test_many(void **state)
     buf_done(&text);
 }
 
+static void test_without_passwords(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 1024);
+    check(accounts_write_without_passwords(
+        &out, SLICE("# c\nann:{PLAIN}secret:1:1::/home::x=a:b\r\n\nbob\ncid:secret\ndan:s:\n")));
+    check_slice(buf_slice(&out), SLICE("ann::1:1::/home::x=a:b\nbob\ncid\ndan::\n"));
+    buf_done(&out);
+    buf_init(&out, 3);
+    check(!accounts_write_without_passwords(&out, SLICE("ann:x")));
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_without_passwords),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
