@@ -144,7 +144,7 @@ static void test_addresses(void **state)
 static void test_limits_of_addresses(void **state)
 {
     char local[LOCAL_PART_MAX + 1], domain[DOMAIN_MAX + 1];
-    struct envelope_rcpt rcpt;
+    struct envelope_rcpt rcpt = {0};
     struct buf out;
 
     (void)state;
