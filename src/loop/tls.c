@@ -154,16 +154,11 @@ static const char *use_chain(SSL_CTX *ssl, struct slice chain)
     return why;
 }
 
-static int no_password(char *out, int size, int writing, void *ctx)
-{
-    (void)out, (void)size, (void)writing, (void)ctx;
-    return -1;
-}
-
 static const char *use_key(SSL_CTX *ssl, struct slice key)
 {
     BIO *pem = BIO_new_mem_buf(key.data, (int)key.len);
-    EVP_PKEY *own = pem == NULL ? NULL : PEM_read_bio_PrivateKey(pem, NULL, no_password, NULL);
+    char no_password[] = ""; /* without one, OpenSSL would ask at the terminal */
+    EVP_PKEY *own = pem == NULL ? NULL : PEM_read_bio_PrivateKey(pem, NULL, NULL, no_password);
     const char *why = NULL;
 
     if (own == NULL)

@@ -94,12 +94,11 @@ static void give_up_without_tls(struct client *c)
 static void secure_or_go_on(struct client *c)
 {
     bool offered = ehlo_offers(&c->offers, EHLO_STARTTLS);
+    bool wanted = !c->secured && c->settings.tls != CLIENT_TLS_NEVER;
 
-    if (c->secured || c->settings.tls == CLIENT_TLS_NEVER)
-        on_greeted(c);
-    else if (offered)
+    if (wanted && offered)
         c->next = STEP_STARTTLS;
-    else if (c->settings.tls == CLIENT_TLS_ALWAYS)
+    else if (wanted && c->settings.tls == CLIENT_TLS_ALWAYS)
         give_up_without_tls(c);
     else
         on_greeted(c);

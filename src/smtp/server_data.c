@@ -94,6 +94,7 @@ const struct reply *server_content_fault(const struct server *s)
 void server_content_end(struct server *s, struct buf *out)
 {
     line_watch_end(&s->data->lines);
+    bool eight_bit = s->data->dots.eight_bit || s->data->lines.eight_bit;
     const struct reply *fault = server_content_fault(s);
 
     if (fault != NULL) {
@@ -102,7 +103,7 @@ void server_content_end(struct server *s, struct buf *out)
         return;
     }
     /* Many clients send 8-bit text without a word; the next hop must know. */
-    if ((s->data->dots.eight_bit || s->data->lines.eight_bit) && s->envelope->body == BODY_7BIT)
+    if (eight_bit && s->envelope->body == BODY_7BIT)
         s->envelope->body = BODY_8BITMIME;
     s->data->run = SLICE("");
     server_ask(s, SERVER_WANTS_COMMIT);

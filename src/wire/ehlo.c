@@ -84,7 +84,7 @@ static const struct {
 
 static void read_line(struct ehlo_offers *offers, struct slice line)
 {
-    struct slice word = line, params = {0};
+    struct slice word, params;
     size_t end = 0;
 
     while (end < line.len && line.data[end] != ' ' && line.data[end] != '=')

@@ -213,7 +213,7 @@ static const char *advice_for(struct slice status)
 /* How much of the text goes on this line: up to a blank before the margin, or a whole long word. */
 static size_t line_of(struct slice text)
 {
-    size_t end = text.len;
+    size_t end;
 
     if (text.len <= MARGIN)
         return text.len;
