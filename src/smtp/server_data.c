@@ -93,8 +93,10 @@ const struct reply *server_content_fault(const struct server *s)
 
 void server_content_end(struct server *s, struct buf *out)
 {
-    line_watch_end(&s->data->lines);
-    bool eight_bit = s->data->dots.eight_bit || s->data->lines.eight_bit;
+    struct server_data *data = s->data;
+
+    line_watch_end(&data->lines);
+    bool eight_bit = data->dots.eight_bit || data->lines.eight_bit;
     const struct reply *fault = server_content_fault(s);
 
     if (fault != NULL) {
@@ -105,7 +107,7 @@ void server_content_end(struct server *s, struct buf *out)
     /* Many clients send 8-bit text without a word; the next hop must know. */
     if (eight_bit && s->envelope->body == BODY_7BIT)
         s->envelope->body = BODY_8BITMIME;
-    s->data->run = SLICE("");
+    data->run = SLICE("");
     server_ask(s, SERVER_WANTS_COMMIT);
 }
 
