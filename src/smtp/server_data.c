@@ -2,9 +2,9 @@
  * server_data.c - the content of a message, and DATA: from 354 to the final dot.
  *
  * Bytes pass in borrowed runs: dots_read() unstuffs (chunks come as they are, server_bdat.c), the
- * header is watched, the role keeps. What
- * spoils a message never stops the reading, because everything up to the final dot is content
- * and must not be taken for commands. The spoiled rest is swallowed, the dot gets the refusal.
+ * header is watched, the role keeps. What spoils a message never stops the reading, because
+ * everything up to the final dot is content and must not be taken for commands. The spoiled rest is
+ * swallowed, the dot gets the refusal.
  *
  * Which refusal follows from the whole message, never from the order of discovery, which would
  * depend on how the network cut the bytes. Permanent faults come before the role's failure, so
