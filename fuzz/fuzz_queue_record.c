@@ -39,7 +39,7 @@ static void check_outcome(struct slice body)
 static void check_carried(struct slice body)
 {
     struct carried_record r;
-    struct carried_rcpt rcpt;
+    struct rcpt_rest rcpt;
     struct buf again;
 
     if (!carried_record_parse(body, &r))
@@ -47,14 +47,28 @@ static void check_carried(struct slice body)
     buf_init(&again, CARRIED_FRONT_MAX);
     must(carried_front_write(&again, r.receiver, r.segment, r.rcpt_count));
     for (uint32_t i = 0; i < r.rcpt_count; i++)
-        must(carried_rcpt_read(&r.rcpts, &rcpt) && carried_rcpt_write(&again, &rcpt));
+        must(rcpt_rest_read(&r.rcpts, &rcpt) && rcpt_rest_write(&again, &rcpt));
     must(buf_len(&again) == r.offset && r.offset + r.message.len == body.len);
     must(slice_starts(body, buf_slice(&again)));
     buf_done(&again);
 }
 
+static void check_deferred(struct slice body)
+{
+    struct deferred_record d;
+    struct buf again;
+
+    if (!deferred_record_parse(body, &d))
+        return;
+    buf_init(&again, DEFERRED_RECORD_MAX);
+    must(deferred_record_write(&again, &d));
+    must(slice_equal(buf_slice(&again), body));
+    buf_done(&again);
+}
+
 void fuzz_input(struct slice input)
 {
+    check_deferred(input);
     check_carried(input);
     check_message(input);
     check_outcome(input);

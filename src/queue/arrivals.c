@@ -322,6 +322,7 @@ static struct receiver_dir *find_receiver(struct arrivals *a, unsigned number)
     return NULL;
 }
 
+/* NULL: told why. */
 static struct receiver_dir *add_receiver(struct arrivals *a, unsigned number)
 {
     struct receiver_dir *r = find_receiver(a, number);
@@ -499,15 +500,6 @@ void arrivals_move(struct arrivals *a, struct queue_entry *e, const struct ticke
     place_entry(own_segment(a, to->segment, to->generation), e, to->offset, size);
 }
 
-/* A clock that stepped back makes nobody wait longer than was meant. */
-static uint64_t due_ms(struct arrivals *a, const struct carried_rcpt *r)
-{
-    uint64_t wall_us = clock_wall_us(a->clock), wait_ms = (uint64_t)r->wait_s * 1000;
-    uint64_t left_ms = r->due_wall_us > wall_us ? (r->due_wall_us - wall_us) / 1000 : 0;
-
-    return clock_monotonic_ms(a->clock) + (left_ms < wait_ms ? left_ms : wait_ms);
-}
-
 static void index_carried(struct arrivals *a, const struct carried *c)
 {
     struct mail_segment *s = own_segment(a, c->at_segment, c->at_generation);
@@ -516,8 +508,7 @@ static void index_carried(struct arrivals *a, const struct carried *c)
     for (uint32_t i = 0; i < c->rcpt_count; i++) {
         struct rcpt_entry *r = &entry_rcpts(e)[i];
 
-        r->attempts = c->rcpts[i].attempts;
-        r->due_ms = due_ms(a, &c->rcpts[i]);
+        rcpt_resume(r, &c->rcpts[i], a->clock);
         if (!c->rcpts[i].open)
             entry_close_rcpt(e, i);
     }
@@ -596,14 +587,32 @@ static int recover_receiver(struct arrivals *a, struct receiver_dir *r)
     return 0;
 }
 
+struct finding {
+    struct arrivals *arrivals;
+    bool failed;
+};
+
 static bool note_receiver(void *ctx, struct slice name)
 {
+    struct finding *f = ctx;
     struct cursor c = {name};
     uint64_t number;
 
     if (take_number(&c, &number) && cursor_at_end(&c) && number <= RECEIVER_MAX)
-        (void)add_receiver(ctx, (unsigned)number);
+        f->failed = add_receiver(f->arrivals, (unsigned)number) == NULL || f->failed;
     return true;
+}
+
+/* One that cannot be opened now must not be taken for gone: what is known of its messages would be
+ * forgotten. */
+static int find_receivers(struct arrivals *a)
+{
+    struct finding f = {a, false};
+    int rc = disk_dir_list(a->in, note_receiver, &f);
+
+    if (rc < 0)
+        return fail_code(rc, "list", SLICE("in"));
+    return f.failed ? -EIO : 0;
 }
 
 void arrivals_init(struct arrivals *a)
@@ -619,9 +628,10 @@ void arrivals_init(struct arrivals *a)
 
 int arrivals_open(struct arrivals *a)
 {
-    int rc = disk_dir_list(a->in, note_receiver, a);
+    int rc = find_receivers(a);
+
     if (rc < 0)
-        return fail_code(rc, "list", SLICE("in"));
+        return rc;
     LIST_EACH (node, &a->receivers) {
         rc = recover_receiver(a, receiver_of(node));
         if (rc < 0)

@@ -64,13 +64,14 @@ static struct mail_segment *segment_of(struct list *node)
     return LIST_ENTRY(node, struct mail_segment, link);
 }
 
-/* Its writer is done with it, and it could go if nothing lay in it. */
+/* Its writer is done with it, and it could go if nothing lay in it: what else is written there is
+ * needed by nobody. */
 static bool is_finished(const struct carrier *c, const struct mail_segment *s)
 {
     const struct arrivals *a = c->arrivals;
 
     if (s->from == &a->own)
-        return s->number < outcomes_segment(a->outcomes);
+        return outcomes_only_hold_mail(a->outcomes, s->number);
     return s->complete && s->link.next != &s->from->segments;
 }
 
@@ -121,17 +122,6 @@ static bool has_room(const struct carrier *c)
 
 /* --- one message --- */
 
-static struct carried_rcpt rest_of(struct arrivals *a, const struct rcpt_entry *r)
-{
-    uint64_t now_ms = clock_monotonic_ms(a->clock);
-    uint64_t wait_s = r->due_ms > now_ms ? (r->due_ms - now_ms + 999) / 1000 : 0;
-
-    return (struct carried_rcpt){.open = r->state != RCPT_WRITTEN,
-                                 .attempts = r->attempts,
-                                 .wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX,
-                                 .due_wall_us = clock_wall_us(a->clock) + wait_s * 1000000};
-}
-
 static void write_front(struct arrivals *a, struct carrying *k)
 {
     struct queue_entry *e = k->entry;
@@ -140,9 +130,9 @@ static void write_front(struct arrivals *a, struct carrying *k)
     (void)carried_front_write(&k->front, e->segment->from->number, e->segment->number,
                               e->rcpt_count);
     for (uint32_t i = 0; i < e->rcpt_count; i++) {
-        struct carried_rcpt rest = rest_of(a, &entry_rcpts(e)[i]);
+        struct rcpt_rest rest = rcpt_rest_of(&entry_rcpts(e)[i], a->clock);
 
-        (void)carried_rcpt_write(&k->front, &rest);
+        (void)rcpt_rest_write(&k->front, &rest);
     }
 }
 

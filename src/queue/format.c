@@ -91,42 +91,66 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out)
     return true;
 }
 
-bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count)
-{
-    return put_u32(out, receiver) && put_u64(out, segment) && put_u32(out, rcpt_count);
-}
+enum rest_flags { REST_OPEN = 1, REST_WARNED = 2 };
 
-bool carried_rcpt_write(struct buf *out, const struct carried_rcpt *r)
+bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r)
 {
-    return put_u8(out, r->open) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
+    unsigned flags = (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0);
+
+    return put_u8(out, (uint8_t)flags) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
            put_u64(out, r->due_wall_us);
 }
 
-bool carried_rcpt_read(struct cursor *c, struct carried_rcpt *out)
+bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out)
 {
-    struct carried_rcpt got;
-    uint8_t open;
+    struct rcpt_rest got;
+    uint8_t flags;
 
-    if (!get_u8(c, &open) || open > 1 || !get_u16(c, &got.attempts) || !get_u32(c, &got.wait_s) ||
-        !get_u64(c, &got.due_wall_us))
+    if (!get_u8(c, &flags) || flags > (REST_OPEN | REST_WARNED) || !get_u16(c, &got.attempts) ||
+        !get_u32(c, &got.wait_s) || !get_u64(c, &got.due_wall_us))
         return false;
-    got.open = open == 1;
+    got.open = (flags & REST_OPEN) != 0;
+    got.warned = (flags & REST_WARNED) != 0;
     *out = got;
     return true;
+}
+
+bool deferred_record_write(struct buf *out, const struct deferred_record *d)
+{
+    return put_u32(out, d->receiver) && put_u64(out, d->segment) && put_u32(out, d->rcpt) &&
+           rcpt_rest_write(out, &d->rest) && put_bytes(out, slice_head(d->reason, REASON_MAX));
+}
+
+bool deferred_record_parse(struct slice body, struct deferred_record *out)
+{
+    struct cursor c = {body};
+    struct deferred_record got = {0};
+
+    if (!get_u32(&c, &got.receiver) || !get_u64(&c, &got.segment) || !get_u32(&c, &got.rcpt) ||
+        !rcpt_rest_read(&c, &got.rest) || !get_bytes(&c, REASON_MAX, &got.reason) ||
+        !cursor_at_end(&c))
+        return false;
+    *out = got;
+    return true;
+}
+
+bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count)
+{
+    return put_u32(out, receiver) && put_u64(out, segment) && put_u32(out, rcpt_count);
 }
 
 bool carried_record_parse(struct slice body, struct carried_record *out)
 {
     struct cursor c = {body};
     struct carried_record got = {0};
-    struct carried_rcpt rcpt;
+    struct rcpt_rest rcpt;
 
     if (!get_u32(&c, &got.receiver) || got.receiver > PLACE_OUT || !get_u64(&c, &got.segment) ||
         !get_u32(&c, &got.rcpt_count) || got.rcpt_count == 0 || got.rcpt_count > ENVELOPE_RCPTS_MAX)
         return false;
     got.rcpts = c;
     for (uint32_t i = 0; i < got.rcpt_count; i++) {
-        if (!carried_rcpt_read(&c, &rcpt))
+        if (!rcpt_rest_read(&c, &rcpt))
             return false;
     }
     got.offset = body.len - c.rest.len;

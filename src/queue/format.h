@@ -62,31 +62,48 @@ enum { OUTCOME_TEXT_MAX = 1024, OUTCOME_RECORD_MAX = 21 + OUTCOME_TEXT_MAX };
 bool outcome_record_write(struct buf *out, const struct outcome_record *o);
 bool outcome_record_parse(struct slice body, struct outcome_record *out);
 
-/* RECORD_CARRIED: where the message lay, what is left of it, and the body of its RECORD_MESSAGE. */
-struct carried_rcpt {
+/* What is left to do for a recipient. */
+struct rcpt_rest {
     bool open;            /* else it has an outcome */
+    bool warned;          /* the sender was told of the delay */
     uint16_t attempts;    /* so far */
     uint32_t wait_s;      /* until the next one, when this was written ... */
     uint64_t due_wall_us; /* ... and by the clock on the wall, which may step */
 };
 
+bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r);
+bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out);
+
+/* RECORD_DEFERRED. */
+struct deferred_record {
+    uint32_t receiver; /* as in struct outcome_record */
+    uint64_t segment;
+    uint32_t rcpt;
+    struct rcpt_rest rest;
+    struct slice reason; /* for people; cut to REASON_MAX */
+};
+
+enum { REASON_MAX = 200, DEFERRED_RECORD_MAX = 35 + REASON_MAX };
+
+bool deferred_record_write(struct buf *out, const struct deferred_record *d);
+bool deferred_record_parse(struct slice body, struct deferred_record *out);
+
+/* RECORD_CARRIED: where the message lay, what is left of it, and the body of its RECORD_MESSAGE. */
 struct carried_record {
     uint32_t receiver; /* of the old place, or PLACE_OUT */
     uint64_t segment;
     uint32_t rcpt_count;
-    struct cursor rcpts;  /* rcpt_count times: carried_rcpt_read() */
+    struct cursor rcpts;  /* rcpt_count times: rcpt_rest_read() */
     struct slice message; /* the old record's body */
     uint64_t offset;      /* of `message` in the record's body */
 };
 
 enum { CARRIED_FRONT_MAX = 16 + 15 * ENVELOPE_RCPTS_MAX };
 
-/* What precedes the message: place and number of recipients, then each of them. */
+/* What precedes the message: place and number of recipients, then rcpt_rest_write() of each. */
 bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count);
-bool carried_rcpt_write(struct buf *out, const struct carried_rcpt *r);
 
 /* Slices point into body. Recipients are whole; the message is not looked into. */
 bool carried_record_parse(struct slice body, struct carried_record *out);
-bool carried_rcpt_read(struct cursor *c, struct carried_rcpt *out);
 
 #endif

@@ -27,6 +27,8 @@ struct queue_entry *entry_new(uint64_t id, uint32_t rcpt_count, uint64_t due_ms)
 
 void entry_free(struct queue_entry *e)
 {
+    for (uint32_t i = 0; i < e->rcpt_count; i++)
+        reason_drop(entry_rcpts(e)[i].reason);
     list_remove(&e->link);
     memory_free(e->many);
     memory_free(e);
@@ -43,6 +45,28 @@ void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt)
         return;
     entry_rcpts(e)[rcpt].state = RCPT_WRITTEN;
     e->open--;
+}
+
+struct rcpt_rest rcpt_rest_of(const struct rcpt_entry *r, struct clock *clock)
+{
+    uint64_t now_ms = clock_monotonic_ms(clock);
+    uint64_t wait_s = r->due_ms > now_ms ? (r->due_ms - now_ms + 999) / 1000 : 0;
+
+    return (struct rcpt_rest){.open = r->state != RCPT_WRITTEN,
+                              .warned = r->warned,
+                              .attempts = r->attempts,
+                              .wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX,
+                              .due_wall_us = clock_wall_us(clock) + wait_s * 1000000};
+}
+
+void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct clock *clock)
+{
+    uint64_t wall_us = clock_wall_us(clock), wait_ms = (uint64_t)rest->wait_s * 1000;
+    uint64_t left_ms = rest->due_wall_us > wall_us ? (rest->due_wall_us - wall_us) / 1000 : 0;
+
+    r->attempts = rest->attempts;
+    r->warned = rest->warned;
+    r->due_ms = clock_monotonic_ms(clock) + (left_ms < wait_ms ? left_ms : wait_ms);
 }
 
 bool entry_rests(const struct queue_entry *e)

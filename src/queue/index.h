@@ -7,7 +7,10 @@
 #ifndef QUEUE_INDEX_H
 #define QUEUE_INDEX_H
 
+#include "base/clock.h"
 #include "base/list.h"
+#include "queue/format.h"
+#include "queue/reasons.h"
 
 #include <stdint.h>
 
@@ -22,9 +25,11 @@ enum rcpt_state {
 
 struct rcpt_entry {
     uint64_t due_ms;
-    uint32_t lane; /* RCPT_PARKED: its number */
+    struct reason *reason; /* of the last deferral; NULL: none, or not known any more */
+    uint32_t lane;         /* RCPT_PARKED: its number */
     uint16_t attempts;
     uint8_t state; /* enum rcpt_state */
+    bool warned;   /* the sender was told of the delay */
 };
 
 struct queue_entry {
@@ -53,6 +58,11 @@ struct queue_entry *entry_new(uint64_t id, uint32_t rcpt_count, uint64_t due_ms)
 void entry_free(struct queue_entry *e);
 
 struct rcpt_entry *entry_rcpts(struct queue_entry *e);
+
+/* What is left of it, for the disk; and back. A clock on the wall that stepped back makes nobody
+ * wait longer than was meant. */
+struct rcpt_rest rcpt_rest_of(const struct rcpt_entry *r, struct clock *clock);
+void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct clock *clock);
 
 /* The recipient has an outcome. Harmless when it had one, or there is no such recipient. */
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);

@@ -41,15 +41,19 @@ struct outcome_ref {
     const struct out_segment *out;
 };
 
-/* An outcome of an earlier life. */
+/* An outcome or a deferral of an earlier life. */
 struct found {
-    struct found *next; /* of the same message */
+    struct found *next; /* of the same message, older */
     struct out_segment *out;
     uint64_t segment;
     uint32_t receiver;
     uint32_t rcpt;
-    uint8_t outcome;
+    uint8_t outcome; /* NOT_FINAL: a deferral, and the two below */
+    struct rcpt_rest rest;
+    struct reason *reason; /* or NULL */
 };
+
+enum { NOT_FINAL = 0 };
 
 struct outcome_write {
     struct ticket ticket;
@@ -65,6 +69,7 @@ struct outcomes {
     struct commit *commit;
     struct list segments; /* ascending */
     struct map found;     /* message id -> struct found */
+    struct reasons reasons;
     struct list carried;  /* struct carried, found and not yet taken */
     struct list finished; /* tickets */
     struct list moved;    /* tickets of RECORD_CARRIED, finished */
@@ -153,7 +158,7 @@ static void note_carried(struct outcomes *o, struct out_segment *out, uint64_t g
     c->rcpt_count = got.rcpt_count;
     c->rcpts = memory_new(got.rcpt_count * sizeof(*c->rcpts));
     for (uint32_t i = 0; i < got.rcpt_count; i++)
-        (void)carried_rcpt_read(&got.rcpts, &c->rcpts[i]);
+        (void)rcpt_rest_read(&got.rcpts, &c->rcpts[i]);
     list_append(&o->carried, &c->link);
 }
 
@@ -172,21 +177,42 @@ void outcomes_carried_free(struct carried *c)
     memory_free(c);
 }
 
-static void note_outcome(struct outcomes *o, struct out_segment *out, const struct record *r)
+/* False: nobody can read it. */
+static bool read_found(struct outcomes *o, const struct record *r, struct found *f)
 {
     struct outcome_record outcome;
+    struct deferred_record deferred;
+
+    if (r->head.kind == RECORD_OUTCOME) {
+        if (!outcome_record_parse(r->body, &outcome) || outcome.outcome == NOT_FINAL)
+            return false;
+        f->receiver = outcome.receiver;
+        f->segment = outcome.segment;
+        f->rcpt = outcome.rcpt;
+        f->outcome = outcome.outcome;
+        return true;
+    }
+    if (!deferred_record_parse(r->body, &deferred))
+        return false;
+    f->receiver = deferred.receiver;
+    f->segment = deferred.segment;
+    f->rcpt = deferred.rcpt;
+    f->rest = deferred.rest;
+    f->reason = reasons_take(&o->reasons, deferred.reason);
+    return true;
+}
+
+static void note_found(struct outcomes *o, struct out_segment *out, const struct record *r)
+{
+    struct found *f = MEMORY_NEW(struct found);
     uint64_t id = r->head.id;
 
-    if (!outcome_record_parse(r->body, &outcome)) {
+    if (!read_found(o, r, f)) {
         (void)fail_code(-EBADMSG, "understand record of", SLICE("outcome journal"));
+        memory_free(f);
         return;
     }
-    struct found *f = MEMORY_NEW(struct found);
     f->out = out;
-    f->receiver = outcome.receiver;
-    f->segment = outcome.segment;
-    f->rcpt = outcome.rcpt;
-    f->outcome = outcome.outcome;
     f->next = map_put(&o->found, id_key(&id), f);
     out->held++;
 }
@@ -195,8 +221,8 @@ static void note_outcome(struct outcomes *o, struct out_segment *out, const stru
 static void note_record(struct outcomes *o, struct out_segment *s, uint64_t generation,
                         const struct record *r)
 {
-    if (r->head.kind == RECORD_OUTCOME)
-        note_outcome(o, s, r);
+    if (r->head.kind == RECORD_OUTCOME || r->head.kind == RECORD_DEFERRED)
+        note_found(o, s, r);
     else if (r->head.kind == RECORD_CARRIED)
         note_carried(o, s, generation, r);
 }
@@ -295,6 +321,7 @@ int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
     list_init(&o->moved);
     list_init(&o->retry);
     map_init(&o->found, seed);
+    reasons_init(&o->reasons, seed);
     int rc = read_all(o);
     if (rc == 0)
         rc = commit_open(options, &o->commit);
@@ -312,25 +339,52 @@ static void free_found(struct found *f)
         struct found *next = f->next;
 
         f->out->held--;
+        reason_drop(f->reason);
         memory_free(f);
         f = next;
     }
 }
 
-static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list *refs,
-                          const struct outcome_record *record, struct found *originals)
+/* The caller writes the record's body. */
+static struct outcome_write *write_new(struct queue_entry *e, struct list *refs,
+                                       uint64_t own_segment, struct found *originals)
 {
     struct outcome_write *w = MEMORY_NEW(struct outcome_write);
 
     w->entry = e;
     w->refs = refs;
-    w->own_segment = record->receiver == PLACE_OUT ? record->segment : 0;
+    w->own_segment = own_segment;
     w->originals = originals;
     buf_init(&w->bytes, OUTCOME_RECORD_MAX);
-    (void)outcome_record_write(&w->bytes, record);
-    struct slice body = buf_slice(&w->bytes);
-    commit_append(o->commit, &w->ticket, RECORD_OUTCOME, e->id, &body, 1);
     e->unsynced++;
+    return w;
+}
+
+static void append(struct outcomes *o, struct outcome_write *w, enum record_kind kind)
+{
+    struct slice body = buf_slice(&w->bytes);
+
+    commit_append(o->commit, &w->ticket, (uint16_t)kind, w->entry->id, &body, 1);
+}
+
+static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list *refs,
+                          const struct outcome_record *record, struct found *originals)
+{
+    struct outcome_write *w =
+        write_new(e, refs, record->receiver == PLACE_OUT ? record->segment : 0, originals);
+
+    (void)outcome_record_write(&w->bytes, record);
+    append(o, w, RECORD_OUTCOME);
+}
+
+static void write_deferral(struct outcomes *o, struct queue_entry *e, struct list *refs,
+                           const struct deferred_record *record, struct found *originals)
+{
+    struct outcome_write *w =
+        write_new(e, refs, record->receiver == PLACE_OUT ? record->segment : 0, originals);
+
+    (void)deferred_record_write(&w->bytes, record);
+    append(o, w, RECORD_DEFERRED);
 }
 
 void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
@@ -339,7 +393,12 @@ void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
     write_outcome(o, e, refs, record, NULL);
 }
 
-/* Takes everything about one recipient off the list. */
+struct reason *outcomes_reason(struct outcomes *o, struct slice text)
+{
+    return reasons_take(&o->reasons, slice_head(text, REASON_MAX));
+}
+
+/* Takes everything about one recipient off the list; the newest comes last. */
 static struct found *take_rcpt(struct found **all, uint32_t rcpt)
 {
     struct found *taken = NULL;
@@ -358,23 +417,63 @@ static struct found *take_rcpt(struct found **all, uint32_t rcpt)
     return taken;
 }
 
+/* The final outcome, or else the newest deferral. */
+static const struct found *what_counts(const struct found *same)
+{
+    while (same->outcome == NOT_FINAL && same->next != NULL)
+        same = same->next;
+    return same;
+}
+
+/* `same` is all that was found of this recipient. */
+static void apply_rcpt(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
+                       uint64_t segment, struct list *refs, struct found *same)
+{
+    const struct found *f = what_counts(same);
+    struct rcpt_entry *r = f->rcpt < e->rcpt_count ? &entry_rcpts(e)[f->rcpt] : NULL;
+
+    if (r == NULL || r->state == RCPT_WRITTEN ||
+        (f->outcome == NOT_FINAL && f->rest.attempts < r->attempts)) {
+        free_found(same);
+    } else if (f->outcome != NOT_FINAL) {
+        struct outcome_record copy = {
+            .receiver = receiver, .segment = segment, .rcpt = f->rcpt, .outcome = f->outcome};
+
+        entry_close_rcpt(e, f->rcpt);
+        write_outcome(o, e, refs, &copy, same);
+    } else {
+        struct deferred_record copy = {.receiver = receiver,
+                                       .segment = segment,
+                                       .rcpt = f->rcpt,
+                                       .rest = f->rest,
+                                       .reason = reason_text(f->reason)};
+
+        rcpt_resume(r, &f->rest, o->o.clock);
+        r->reason = reasons_take(&o->reasons, copy.reason);
+        write_deferral(o, e, refs, &copy, same);
+    }
+}
+
 void outcomes_apply(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
                     struct list *refs)
 {
     struct found *all = map_remove(&o->found, id_key(&e->id));
 
-    while (all != NULL) {
-        struct outcome_record copy = {
-            .receiver = receiver, .segment = segment, .rcpt = all->rcpt, .outcome = all->outcome};
-        struct found *same = take_rcpt(&all, copy.rcpt);
+    while (all != NULL)
+        apply_rcpt(o, e, receiver, segment, refs, take_rcpt(&all, all->rcpt));
+}
 
-        if (copy.rcpt >= e->rcpt_count || entry_rcpts(e)[copy.rcpt].state == RCPT_WRITTEN) {
-            free_found(same);
-            continue;
-        }
-        entry_close_rcpt(e, copy.rcpt);
-        write_outcome(o, e, refs, &copy, same);
-    }
+void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
+                   struct list *refs, uint32_t rcpt)
+{
+    struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
+    struct deferred_record record = {.receiver = receiver,
+                                     .segment = segment,
+                                     .rcpt = rcpt,
+                                     .rest = rcpt_rest_of(r, o->o.clock),
+                                     .reason = reason_text(r->reason)};
+
+    write_deferral(o, e, refs, &record, NULL);
 }
 
 void outcomes_settle(struct outcomes *o,
@@ -413,10 +512,9 @@ static void retry_failed(struct outcomes *o)
 {
     LIST_EACH (node, &o->retry) {
         struct outcome_write *w = write_of(node);
-        struct slice body = buf_slice(&w->bytes);
 
         list_remove(node);
-        commit_append(o->commit, &w->ticket, RECORD_OUTCOME, w->entry->id, &body, 1);
+        append(o, w, w->ticket.kind);
     }
 }
 
@@ -453,6 +551,17 @@ void outcomes_release(struct outcomes *o, uint64_t segment)
 static bool says_nothing(const struct outcomes *o, const struct out_segment *s)
 {
     return s->number < outcomes_segment(o) && s->held == 0 && list_empty(&s->refs);
+}
+
+bool outcomes_only_hold_mail(const struct outcomes *o, uint64_t segment)
+{
+    LIST_EACH (node, &o->segments) {
+        const struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
+
+        if (s->number == segment)
+            return s->number < outcomes_segment(o) && list_empty(&s->refs);
+    }
+    return false;
 }
 
 bool outcomes_are_over(const struct outcomes *o, uint64_t segment)
@@ -587,12 +696,13 @@ void outcomes_close(struct outcomes *o)
         commit_close(o->commit, &o->finished);
     list_splice(&o->finished, &o->retry);
     LIST_EACH (node, &o->finished) {
-        if (write_of(node)->ticket.kind == RECORD_OUTCOME)
-            write_free(write_of(node)); /* the others are queue/carry's */
+        if (write_of(node)->ticket.kind != RECORD_CARRIED) /* those are queue/carry's */
+            write_free(write_of(node));
     }
     LIST_EACH (node, &o->carried)
         outcomes_carried_free(LIST_ENTRY(node, struct carried, link));
     free_all_found(o);
+    reasons_done(&o->reasons);
     LIST_EACH (node, &o->segments) {
         struct out_segment *s = LIST_ENTRY(node, struct out_segment, link);
 

@@ -19,7 +19,7 @@ struct outcomes;
  * -EPROTONOSUPPORT: written by a later version. */
 int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
                   struct outcomes **out);
-void outcomes_close(struct outcomes *o);
+void outcomes_close(struct outcomes *o); /* after every entry was freed */
 
 /* A message that an earlier life carried into this journal; in the order of the journal. */
 struct carried {
@@ -33,7 +33,7 @@ struct carried {
     uint64_t size;
     enum body_place place;
     uint32_t rcpt_count;
-    struct carried_rcpt *rcpts; /* owned */
+    struct rcpt_rest *rcpts; /* owned */
 };
 
 /* The first that was found, to be given to outcomes_carried_free(); NULL: no more. */
@@ -47,6 +47,9 @@ void outcomes_release(struct outcomes *o, uint64_t segment);
 bool outcomes_are_over(const struct outcomes *o, uint64_t segment);
 void outcomes_forget(struct outcomes *o, uint64_t segment);
 
+/* Nothing else keeps this finished own segment but the messages that live in it. */
+bool outcomes_only_hold_mail(const struct outcomes *o, uint64_t segment);
+
 /* The segment that is written to: older ones are finished. */
 uint64_t outcomes_segment(const struct outcomes *o);
 
@@ -58,8 +61,9 @@ struct ticket *outcomes_next_carried(struct outcomes *o); /* NULL: no more for n
 /* What the segment with these refs holds moved into that own segment, which must outlive it. */
 void outcomes_follow(struct outcomes *o, uint64_t segment, struct list *refs);
 
-/* Closes the recipients that have an outcome from an earlier life, and writes these outcomes anew,
- * as outcome_add() does, for the place where the message lies now. `refs` is the list of that
+/* Closes the recipients that have an outcome from an earlier life, gives the others back the time
+ * of their next attempt, and writes all that anew, as outcome_add() does, for the place where the
+ * message lies now. `refs` is the list of that
  * segment which remembers which outcome segments speak of it. */
 void outcomes_apply(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
                     struct list *refs);
@@ -75,6 +79,14 @@ void outcomes_unref(struct list *refs);
 /* e->unsynced counts it until outcomes_next_durable() returns e for it. */
 void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
                  const struct outcome_record *record);
+
+/* The same for a recipient whose attempt failed; its entry says the rest. */
+void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
+                   struct list *refs, uint32_t rcpt);
+
+/* The one that all deferrals share whose reason is this text; the caller's to drop. NULL: too many
+ * different ones. */
+struct reason *outcomes_reason(struct outcomes *o, struct slice text);
 
 void outcomes_flush(struct outcomes *o);
 bool outcomes_wants_sync(const struct outcomes *o);

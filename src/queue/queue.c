@@ -287,6 +287,7 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
     m->rcpts = ARENA_ARRAY(&m->arena, struct queue_rcpt, count);
     for (uint32_t i = 0; i < count; i++) {
         m->rcpts[i].attempts = rcpts[i].attempts;
+        m->rcpts[i].warned = rcpts[i].warned;
         m->rcpts[i].due = is_chosen(&rcpts[i], choice);
         if (m->rcpts[i].due)
             rcpts[i].state = RCPT_TAKEN;
@@ -459,17 +460,32 @@ void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
     outcome_add(q->outcomes, e, &e->segment->refs, &record);
 }
 
-void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t retry_at_ms)
+void queue_postpone(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t at_ms)
 {
     struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
 
     (void)q;
     assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
     r->state = RCPT_OPEN;
-    r->due_ms = retry_at_ms;
+    r->due_ms = at_ms;
+    m->rcpts[rcpt].due = false;
+}
+
+void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt,
+                 const struct queue_retry *retry)
+{
+    struct queue_entry *e = m->entry;
+    struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
+    struct reason *old = r->reason;
+
+    queue_postpone(q, m, rcpt, retry->at_ms);
     if (r->attempts < UINT16_MAX)
         r->attempts++;
-    m->rcpts[rcpt].due = false;
+    r->warned = r->warned || retry->warned;
+    r->reason = outcomes_reason(q->outcomes, retry->reason);
+    reason_drop(old);
+    outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,
+                  rcpt);
 }
 
 static void give_back_rcpts(struct queue_message *m)

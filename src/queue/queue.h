@@ -7,8 +7,8 @@
  * afterwards. Whatever has no durable outcome at a crash is queued again, with `repeat` set.
  * docs/formats/queue.md is the truth table.
  *
- * Times are monotonic milliseconds. Deferrals live in memory only: after a restart everything is
- * due at once.
+ * Times are monotonic milliseconds. Deferrals are as durable as outcomes: a restart changes
+ * nobody's time.
  *
  * Once per loop round, before sleep:      queue_flush(q); arm a timer of 100 ms when
  *                                         queue_wants_sync(q) and none is armed.
@@ -41,7 +41,8 @@ enum queue_outcome { QUEUE_DELIVERED = 1, QUEUE_DISCARDED, QUEUE_FAILED };
 
 struct queue_rcpt {
     bool due;          /* try this one now; in the order of envelope.rcpts */
-    unsigned attempts; /* since this courier started */
+    bool warned;       /* the sender was told that it takes long */
+    unsigned attempts; /* that failed so far */
 };
 
 /* One claimed message. Valid until queue_release(). */
@@ -116,9 +117,19 @@ void queue_lane_done(struct queue *q, struct queue_lane *lane);
 void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
                    enum queue_outcome outcome, struct slice text);
 
-/* Try this recipient again at retry_at_ms. A due recipient that was neither given an outcome nor
- * deferred before the release stays due. */
-void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t retry_at_ms);
+struct queue_retry {
+    uint64_t at_ms;
+    bool warned;         /* the sender was told that it takes long */
+    struct slice reason; /* copied; for people who ask why it waits */
+};
+
+/* An attempt at this recipient failed. A due recipient that was neither given an outcome nor
+ * deferred or postponed before the release stays due. */
+void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt,
+                 const struct queue_retry *retry);
+
+/* Nothing was tried; not before at_ms. A restart forgets it. */
+void queue_postpone(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t at_ms);
 
 /* Back into the index, or out of it when every recipient has an outcome. Frees m. True when the
  * message has no recipient left (EVENT_REMOVED). */

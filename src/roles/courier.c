@@ -210,7 +210,8 @@ static void defer(struct courier *c, struct parcel *p, unsigned rcpt, uint64_t i
                   const struct verdict *v)
 {
     tell_attempt(c, p, rcpt, v);
-    queue_defer(c->queue, p->message, rcpt, now_ms(c) + in_ms);
+    queue_defer(c->queue, p->message, rcpt,
+                &(struct queue_retry){.at_ms = now_ms(c) + in_ms, .reason = v->text});
 }
 
 /* RFC 3463: 4.3.1 mail system full, 4.2.0 other mailbox trouble. */
@@ -231,7 +232,7 @@ static void defer_failed(struct courier *c, struct parcel *p, unsigned rcpt, int
 static void defer_away(struct courier *c, struct parcel *p, unsigned rcpt)
 {
     p->message->repeat = true;
-    queue_defer(c->queue, p->message, rcpt, now_ms(c) + POSTMAN_AWAY_MS);
+    queue_postpone(c->queue, p->message, rcpt, now_ms(c) + POSTMAN_AWAY_MS);
 }
 
 static void landed(struct courier *c, const struct delivery_result *r)

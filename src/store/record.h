@@ -24,6 +24,7 @@ enum record_kind {
     RECORD_SEAL = 3,    /* the last record of a segment that was ended in good order: its table */
     RECORD_LOCATOR = 4, /* at the very end of a full-size segment: where the seal is */
     RECORD_CARRIED = 5, /* out: a message that was carried here from an older segment */
+    RECORD_DEFERRED = 6, /* out: an attempt at one recipient failed, the next one has a time */
 };
 
 enum {

@@ -488,7 +488,7 @@ static unsigned leave_a_few(struct place *p, struct queue *q)
 
     for (unsigned i = 0; (m = queue_claim(q, now_ms)) != NULL; i++) {
         if (i % EVERY == 0) {
-            queue_defer(q, m, 0, now_ms + HOUR_MS);
+            queue_defer(q, m, 0, &(struct queue_retry){.at_ms = now_ms + HOUR_MS});
             left++;
         } else {
             queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
@@ -554,6 +554,45 @@ static void test_a_few_messages_keep_no_segments(void **state)
     end(&p);
 }
 
+/* Whatever lives end in between, nobody is tried too early, and everybody is. */
+static void test_deferrals_survive(void **state)
+{
+    struct place p;
+    uint64_t at_ms;
+
+    (void)state;
+    begin(&p);
+    put_in(&p, SMALL);
+    struct queue *q = open_queue(&p);
+    uint64_t due_ms = clock_monotonic_ms(&p.clock.clock) + HOUR_MS;
+    struct queue_message *m = queue_claim(q, clock_monotonic_ms(&p.clock.clock));
+    queue_defer(q, m, 0, &(struct queue_retry){.at_ms = due_ms - 1000});
+    queue_release(q, m);
+    fake_clock_advance(&p.clock, (HOUR_MS - 1000) * UINT64_C(1000));
+    m = queue_claim(q, clock_monotonic_ms(&p.clock.clock));
+    due_ms = clock_monotonic_ms(&p.clock.clock) + HOUR_MS;
+    queue_defer(q, m, 0, &(struct queue_retry){.at_ms = due_ms, .warned = true});
+    queue_release(q, m);
+    run(&p, q);
+    queue_close(q);
+
+    for (unsigned life = 0; life < 3; life++) {
+        q = open_queue(&p);
+        run_for(&p, q, 5);
+        check(queue_claim(q, due_ms - 1000) == NULL);
+        check(queue_next_due(q, &at_ms) && at_ms >= due_ms && at_ms < due_ms + 2000);
+        queue_close(q);
+    }
+    q = open_queue(&p);
+    m = queue_claim(q, due_ms + 2000);
+    check(m != NULL);
+    check_int(m->rcpts[0].attempts, 2);
+    check(m->rcpts[0].warned);
+    queue_release(q, m);
+    queue_close(q);
+    end(&p);
+}
+
 /* The body file stays where it is as long as somebody needs it, whoever is asked to sweep. */
 static void test_a_carried_message_keeps_its_body_file(void **state)
 {
@@ -569,19 +608,19 @@ static void test_a_carried_message_keeps_its_body_file(void **state)
 
     while (m != NULL) {
         if (m->length == LARGE)
-            queue_defer(q, m, 0, now_ms + 1000);
+            queue_defer(q, m, 0, &(struct queue_retry){.at_ms = now_ms + 10000});
         else
             queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
         queue_release(q, m);
         m = queue_claim(q, now_ms);
     }
-    run(&p, q);
+    run_for(&p, q, 3);
     check_int(queue_carried(q), 1);
     queue_close(q);
 
     put_in(&p, SMALL); /* a new life of the receiver: drafts of the old ones are swept */
     q = open_queue(&p);
-    run_for(&p, q, 5);
+    run_for(&p, q, 10);
     check_int(draft_files(&p), 1);
     unsigned delivered = claim_all(&p, q);
     check_int(delivered, 2);
@@ -602,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_put_off),
         cmocka_unit_test(test_header_is_read_at_the_next_mark),
         cmocka_unit_test(test_a_few_messages_keep_no_segments),
+        cmocka_unit_test(test_deferrals_survive),
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
     };
 

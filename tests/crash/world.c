@@ -245,7 +245,10 @@ static void work_on(struct world *w, struct queue_message *got, struct message *
         if (!got->rcpts[i].due)
             continue;
         if (draw(w, 6) == 0) {
-            queue_defer(w->out, got, i, clock_monotonic_ms(&w->clock.clock) + draw(w, 2000));
+            queue_defer(
+                w->out, got, i,
+                &(struct queue_retry){.at_ms = clock_monotonic_ms(&w->clock.clock) + draw(w, 2000),
+                                      .reason = draw(w, 2) == 0 ? SLICE("busy") : SLICE("full")});
             continue;
         }
         if (w->plan.bug != BUG_OUTCOME_BEFORE_DELIVERY)
