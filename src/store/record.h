@@ -19,11 +19,11 @@
 #include <stdint.h>
 
 enum record_kind {
-    RECORD_MESSAGE = 1, /* in/N: a message that arrived */
-    RECORD_OUTCOME = 2, /* out: what became of one recipient */
-    RECORD_SEAL = 3,    /* the last record of a segment that was ended in good order: its table */
-    RECORD_LOCATOR = 4, /* at the very end of a full-size segment: where the seal is */
-    RECORD_CARRIED = 5, /* out: a message that was carried here from an older segment */
+    RECORD_MESSAGE = 1,  /* in/N: a message that arrived */
+    RECORD_OUTCOME = 2,  /* out: what became of one recipient */
+    RECORD_SEAL = 3,     /* the last record of a segment that was ended in good order: its table */
+    RECORD_LOCATOR = 4,  /* at the very end of a full-size segment: where the seal is */
+    RECORD_CARRIED = 5,  /* out: a message that was carried here from an older segment */
     RECORD_DEFERRED = 6, /* out: an attempt at one recipient failed, the next one has a time */
 };
 
