@@ -89,12 +89,14 @@ static void add_home(struct walk *w, const struct address *a, struct decision d)
     x->finals[x->count++] = *a;
 }
 
-/* bob+list, an alias for ann: ann+list, if that is delivered by the same rule. */
+/* bob+list, an alias for ann: ann+list, if that is delivered by the same rule. Elsewhere a '+' may
+ * mean nothing, or somebody else. */
 static struct address with_detail(struct walk *w, const struct address *a, const struct decision *d)
 {
     struct address longer = *a;
 
-    if (w->detail.len == 0 || without_detail(a->local).len < a->local.len ||
+    if (w->detail.len == 0 || d->kind == DECIDE_RELAY ||
+        without_detail(a->local).len < a->local.len ||
         a->local.len + w->detail.len > LOCAL_PART_MAX)
         return *a;
     longer.local =

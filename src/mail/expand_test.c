@@ -31,6 +31,7 @@ static const char aliases_text[] = "root: ann@example.org\n"
                                    "some: ann@example.org, gone@example.org\n"
                                    "none: gone@example.org\n"
                                    "outside: ann@example.org, x@elsewhere.example\n"
+                                   "far: x@far.example, ann@example.org\n"
                                    "closed: x@closed.example\n"
                                    "later: x@later.example\n"
                                    "sink: void@discard.example, ann@example.org\n"
@@ -50,6 +51,9 @@ static const char aliases_text[] = "root: ann@example.org\n"
                                    "mutual2: mutual1@example.org\n"
                                    "admin: mutual1@example.org\n";
 
+static const struct route_target lmtp_server = {.kind = TARGET_PATH};
+static const struct relay somewhere = {.line = 1};
+
 /* The tables, and rules that use them. */
 struct world {
     struct arena arena;
@@ -57,63 +61,80 @@ struct world {
     struct sources sources;
     struct accounts *accounts;
     struct aliases *aliases;
-    struct rule list[16];
+    struct rule list[20];
     struct rules rules;
 };
 
 static void world_rules(struct world *w)
 {
     const struct rule list[] = {
-        {.line = 1,                            .verdict = RULE_REJECT, .sender = DOMAIN("spam.example")},
-        {.line = 2,                            .verdict = RULE_REJECT, .to = DOMAIN("closed.example")  },
-        {.line = 3,
+        {.line = 1,                            .verdict = RULE_REJECT,        .sender = DOMAIN("spam.example")           },
+        {                                                                                 .line = 2,                                                      .verdict = RULE_REJECT,                                   .to = DOMAIN("closed.example")                                   },
+        {                                                                                                                                                                             .line = 3,
          .verdict = RULE_REJECT,
          .to = DOMAIN("later.example"),
          .refusal = {450, SLICE_INIT("4.2.1"), SLICE_INIT("on Monday")}},
-        {.line = 4,                                    .verdict = RULE_DISCARD,                                                  .to = DOMAIN("discard.example")                       },
-        {.line = 5,                                    .to = {.match = MATCH_LOCAL},                                                  .aliases = w->aliases},
-        {.line = 6,
+        {                                                                                                                       .line = 4,                                                              .verdict = RULE_DISCARD, .to = DOMAIN("discard.example")},
+        { .line = 5,                                                                                                                                                                                                                                        .to = {.match = MATCH_LOCAL},                                            .aliases = w->aliases                                                                        },
+        {                                                                                                                                                         .line = 6,
          .to = DOMAIN("example.org"),
          .users = w->accounts,
          .aliases = w->aliases,
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/v/{domain}/{user}")},
-        {.line = 7,
+        {                                                                                                                                                                         .line = 7,
          .to = DOMAIN("own.example"),
          .users = w->accounts,
          .aliases = w->aliases,
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/own")},
-        {.line = 8,
+        {                                                                                                                                                        .line = 8,
          .to = DOMAIN("catch.example"),
          .users = w->accounts,
          .catch_all = MAILBOX("team", "example.org"),
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/catch")},
-        {.line = 9,
+        {                                                                                                                                                                             .line = 9,
          .to = DOMAIN("copied.example"),
-         .copy = MAILBOX("root",                                                                   "mx.example.org"),
+         .copy = MAILBOX("root",                                                                "mx.example.org"),
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/copied/{user}")},
-        {.line = 10,
+        {                                                                                                                                                                       .line = 10,
          .to = DOMAIN("self.example"),
-         .copy = MAILBOX("archive",                                                                    "self.example"),
+         .copy = MAILBOX("archive",                                                                                    "self.example"),
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/self")},
-        {.line = 11,
+        {                                                                                                                                                           .line = 11,
          .sender = DOMAIN("partner.example"),
          .to = DOMAIN("partner.example"),
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/partner")},
-        {.line = 12,
+        {                                                                                                                                                        .line = 12,
          .to = {.match = MATCH_ADDRESS, .address = MAILBOX("caught", "self2.example")},
-         .catch_all = MAILBOX("caught","self2.example")},
-        {.line = 13,
+         .catch_all = MAILBOX("caught",                                                                                   "self2.example")},
+        {                                                                                                                                                                                 .line = 13,
          .from = FROM_LOCAL,
          .to = DOMAIN("any.example"),
          .action = ACTION_MAILDIR,
          .path = SLICE_INIT("/any")},
-        {.line = 14,            .to = DOMAIN("lists.example"),                   .aliases = w->aliases                                                                      },
+        {                                                                                                   .line = 14, .to = DOMAIN("lists.example"),                                         .aliases = w->aliases                                                                                            },
+        {                                                                                                                                                                              .line = 15,
+         .to = DOMAIN("hub.example"),
+         .users = w->accounts,
+         .aliases = w->aliases,
+         .action = ACTION_RELAY,
+         .relay = &somewhere},
+        {                                                                                                                                                                               .line = 16,
+         .to = DOMAIN("boxes.example"),
+         .users = w->accounts,
+         .copy = MAILBOX("x", "far.example"),
+         .action = ACTION_LMTP,
+         .lmtp = &lmtp_server},
+        {                                                                                                                                                                  .line = 17,
+         .from = FROM_LOCAL,
+         .to = DOMAIN("far.example"),
+         .action = ACTION_RELAY,
+         .relay = &somewhere},
     };
 
     memcpy(w->list, list, sizeof(list));
@@ -170,6 +191,8 @@ static void check_homes(struct world *w, const struct rules_query *query, const 
         check_int(later.kind, x->homes[i].kind);
         check(later.rule == x->homes[i].rule);
         check_slice(later.path, x->homes[i].path);
+        check(later.relay == x->homes[i].relay);
+        check(later.lmtp == x->homes[i].lmtp);
     }
 }
 
@@ -228,6 +251,15 @@ static const struct {
      "here"                                                                                                  },
     {"s@spam.example",    "team@example.org",
      "554 5.7.1 <s@spam.example>: Sender address rejected: Access denied"                                    },
+ /* other servers are homes as good as mailboxes, and have their own users; details go along */
+    {"s@x.example",       "bob@hub.example",          "bob@hub.example:15"                                   },
+    {"s@x.example",       "gone@hub.example",         UNKNOWN("gone@hub.example")                            },
+    {"s@x.example",       "postmaster@hub.example",   "cid@example.org:6"                                    },
+    {"s@x.example",       "bob+x@boxes.example",      "bob+x@boxes.example:16 x@far.example:17"              },
+    {"s@x.example",       "gone@boxes.example",       UNKNOWN("gone@boxes.example")                          },
+    {"s@x.example",       "far@example.org",          "x@far.example:17 ann@example.org:6"                   },
+    {"s@x.example",       "far+list@hub.example",     "x@far.example:17 ann+list@example.org:6"              },
+    {"s@x.example",       "x@far.example",            "554 5.7.1 <x@far.example>: Relay access denied"       },
  /* catch-all: after the users */
     {"s@x.example",       "bob@catch.example",        "bob@catch.example:8"                                  },
     {"s@x.example",       "who@catch.example",        "ann@example.org:6 bob@example.org:6"                  },

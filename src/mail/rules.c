@@ -165,15 +165,31 @@ static struct decision home_of(const struct rules_query *query, const struct add
     case RULE_DISCARD: return (struct decision){.kind = DECIDE_DISCARD, .rule = rule};
     case RULE_ACCEPT: break;
     }
-    if (rule->action == ACTION_NONE || (rule->users != NULL && !accounts_have(rule->users, rcpt)))
+    if (rule->users != NULL && !accounts_have(rule->users, rcpt))
         return unknown_user(query, rule, arena);
-    return (struct decision){.kind = DECIDE_MAILDIR, .path = rule->path, .rule = rule};
+    switch (rule->action) {
+    case ACTION_NONE: break;
+    case ACTION_MAILDIR:
+        return (struct decision){.kind = DECIDE_MAILDIR, .path = rule->path, .rule = rule};
+    case ACTION_LMTP:
+        return (struct decision){.kind = DECIDE_LMTP, .lmtp = rule->lmtp, .rule = rule};
+    case ACTION_RELAY:
+        return (struct decision){.kind = DECIDE_RELAY, .relay = rule->relay, .rule = rule};
+    }
+    return unknown_user(query, rule, arena);
 }
 
 /* ---- postmaster ---- */
 
-/* A domain of ours: local, or named by a rule that accepts. "to any" names none: behind it may
- * stand the whole Internet. */
+/* Whether the rule takes mail for a domain as its home. A relay that knows none of its users is a
+ * way to somebody else's domain, whose postmaster is asked for there. */
+static bool is_at_home(const struct rule *rule)
+{
+    return rule->verdict == RULE_ACCEPT && (rule->action != ACTION_RELAY || rule->users != NULL);
+}
+
+/* A domain of ours: local, or named by a rule where it is at home. "to any" names none: behind it
+ * may stand the whole Internet. */
 static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
                           struct arena *arena)
 {
@@ -181,7 +197,7 @@ static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
         return true;
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule_target *to = &rules->rules[i].to;
-        if (rules->rules[i].verdict != RULE_ACCEPT)
+        if (!is_at_home(&rules->rules[i]))
             continue;
         if (to->match == MATCH_DOMAIN && domain_matches(to->domain, rcpt, arena))
             return true;

@@ -9,15 +9,16 @@
  * One address is looked at in one order, whoever asks:
  *     postmaster (RFC 5321 4.5.1); the rule's aliases by name; its users; its aliases for the whole
  *     domain; its catch-all; abuse@ goes to postmaster; else 550 5.1.1 User unknown.
- * A rule without users has a mailbox for everybody, if it delivers. Nothing falls through to a
- * later rule. What an alias, a catch-all or postmaster yields is looked at again as local mail, but
- * not in the very entry that yielded it: "bob: bob, ann" leaves bob his mailbox.
+ * A rule without users has a place for everybody, if it delivers or relays. Nothing falls through
+ * to a later rule. What an alias, a catch-all or postmaster yields is looked at again as local
+ * mail, but not in the very entry that yielded it: "bob: bob, ann" leaves bob his mailbox.
  */
 #ifndef MAIL_RULES_H
 #define MAIL_RULES_H
 
 #include "mail/accounts.h"
 #include "mail/alias.h"
+#include "mail/relay.h"
 #include "wire/address.h"
 #include "wire/smtp_reply.h"
 
@@ -44,6 +45,8 @@ struct rule_target {
 enum rule_action {
     ACTION_NONE,    /* accept without an action: only its aliases and catch-all answer */
     ACTION_MAILDIR, /* template in `path` */
+    ACTION_LMTP,    /* to the server in `lmtp` */
+    ACTION_RELAY,   /* as `relay` says */
 };
 
 struct rule {
@@ -52,13 +55,15 @@ struct rule {
     struct rule_target sender;
     struct rule_target to;
     enum rule_action action;
-    struct slice path;             /* ACTION_MAILDIR: absolute, with {domain} {user} {local} */
-    const struct accounts *users;  /* who has a mailbox; NULL: whoever is asked for */
-    const struct aliases *aliases; /* or NULL */
-    struct address catch_all;      /* for unknown names; ADDRESS_NULL: none */
-    struct address copy;           /* gets everything as well; ADDRESS_NULL: none */
-    struct reply refusal;          /* RULE_REJECT */
-    struct slice file;             /* where it stands */
+    struct slice path;               /* ACTION_MAILDIR: absolute, with {domain} {user} {local} */
+    const struct route_target *lmtp; /* ACTION_LMTP */
+    const struct relay *relay;       /* ACTION_RELAY */
+    const struct accounts *users;    /* who there is; NULL: whoever is asked for */
+    const struct aliases *aliases;   /* or NULL */
+    struct address catch_all;        /* for unknown names; ADDRESS_NULL: none */
+    struct address copy;             /* gets everything as well; ADDRESS_NULL: none */
+    struct reply refusal;            /* RULE_REJECT */
+    struct slice file;               /* where it stands */
     unsigned line;
 };
 
@@ -76,14 +81,16 @@ struct rules_query {
     struct address rcpt; /* as the client gave it */
 };
 
-enum decision_kind { DECIDE_MAILDIR, DECIDE_DISCARD, DECIDE_REFUSE };
+enum decision_kind { DECIDE_MAILDIR, DECIDE_LMTP, DECIDE_RELAY, DECIDE_DISCARD, DECIDE_REFUSE };
 
 struct decision {
     enum decision_kind kind;
     struct address final;
-    struct slice path;       /* DECIDE_MAILDIR: the template */
-    struct reply refusal;    /* DECIDE_REFUSE */
-    const struct rule *rule; /* NULL: no rule matched */
+    struct slice path;               /* DECIDE_MAILDIR: the template */
+    const struct route_target *lmtp; /* DECIDE_LMTP */
+    const struct relay *relay;       /* DECIDE_RELAY */
+    struct reply refusal;            /* DECIDE_REFUSE */
+    const struct rule *rule;         /* NULL: no rule matched */
 };
 
 /* Where one of the addresses goes that rules_expand() once made of this recipient. Aliases are not

@@ -237,6 +237,56 @@ static void test_postmaster_under_its_own_name(void **state)
     arena_done(&arena);
 }
 
+/* Mail leaves for other servers; what an alias or postmaster yields, as local mail. */
+static const struct route_target lmtp_server = {.kind = TARGET_PATH};
+static const struct relay smart = {.line = 1}, direct = {.line = 2};
+
+static const struct rule ways_out[] = {
+    {.line = 1,           .to = DOMAIN("boxes.example"),  .action = ACTION_LMTP,         .lmtp = &lmtp_server},
+    {.line = 2,           .to = DOMAIN("backup.example"), .action = ACTION_RELAY,        .relay = &smart     },
+    {.line = 3,           .verdict = RULE_REJECT,         .to = DOMAIN("never.example")},
+    {.line = 4, .from = FROM_LOCAL,         .action = ACTION_RELAY,              .relay = &direct                    },
+};
+
+static const struct {
+    bool from_local;
+    const char *rcpt, *final;
+    enum decision_kind kind;
+    unsigned line;
+} ways[] = {
+    {false, "<bob@boxes.example>",         "bob@boxes.example",         DECIDE_LMTP,   1},
+    {true,  "<bob@boxes.example>",         "bob@boxes.example",         DECIDE_LMTP,   1},
+    {false, "<bob@backup.example>",        "bob@backup.example",        DECIDE_RELAY,  2},
+    {true,  "<bob@far.example>",           "bob@far.example",           DECIDE_RELAY,  4},
+    {false, "<bob@far.example>",           "",                          DECIDE_REFUSE, 0},
+    {true,  "<bob@never.example>",         "",                          DECIDE_REFUSE, 3},
+ /* what is delivered here is ours, what is only passed on has a postmaster of its own */
+    {false, "<postmaster@boxes.example>",  "admin@far.example",         DECIDE_RELAY,  4},
+    {false, "<postmaster@backup.example>", "postmaster@backup.example", DECIDE_RELAY,  2},
+    {false, "<postmaster>",                "admin@far.example",         DECIDE_RELAY,  4},
+};
+
+static void test_ways_out(void **state)
+{
+    struct rules rules = rules_of(ways_out, sizeof(ways_out) / sizeof(*ways_out));
+    struct arena arena = {0};
+
+    (void)state;
+    rules.postmaster.domain = SLICE("far.example");
+    CHECK_ROWS (i, ways) {
+        struct rules_query query = {.from_local = ways[i].from_local,
+                                    .rcpt = path_of(ways[i].rcpt, &arena)};
+        struct decision d = decide(&rules, &query, &arena);
+
+        check_int(d.kind, ways[i].kind);
+        check_int(d.rule == NULL ? 0 : d.rule->line, ways[i].line);
+        check_slice(address_text(&arena, &d.final), slice_of(ways[i].final));
+        check(d.lmtp == (d.kind == DECIDE_LMTP ? d.rule->lmtp : NULL));
+        check(d.relay == (d.kind == DECIDE_RELAY ? d.rule->relay : NULL));
+    }
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_postmaster_at_home_for_local_mail),
         cmocka_unit_test(test_postmaster_under_its_own_name),
+        cmocka_unit_test(test_ways_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,9 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
     static const struct verdict homeless = {
         SLICE_INIT("none"), SLICE_INIT("4.3.5"), SLICE_INIT("deferred"),
         SLICE_INIT("no rule accepts this recipient any more; kept in the queue")};
+    static const struct verdict not_yet = {SLICE_INIT("none"), SLICE_INIT("4.3.5"),
+                                           SLICE_INIT("deferred"),
+                                           SLICE_INIT("not in this version; kept in the queue")};
     const struct envelope *e = &p->message->envelope;
     struct arena scratch = {0};
     struct rules_query query = {came_from_local(e->client_address), e->sender,
@@ -376,6 +379,8 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
     case DECIDE_DISCARD: settle(c, p, rcpt, QUEUE_DISCARDED, &discarded); break;
     case DECIDE_REFUSE: defer(c, p, rcpt, RETRY_MS, &homeless); break;
     case DECIDE_MAILDIR: send_to_maildir(c, p, rcpt, &d); break;
+    case DECIDE_LMTP:
+    case DECIDE_RELAY: defer(c, p, rcpt, RETRY_MS, &not_yet); break;
     }
     arena_done(&scratch);
 }

@@ -1,0 +1,42 @@
+/*
+ * relay.h - how mail leaves for other servers: what `relay NAME { ... }` says.
+ *
+ * config fills these structs and owns them as long as the settings live; rules point at them, the
+ * courier asks them at every attempt. Who may relay is the rules' business alone.
+ */
+#ifndef MAIL_RELAY_H
+#define MAIL_RELAY_H
+
+#include "mail/route.h"
+#include "mail/schedule.h"
+
+enum relay_tls {
+    RELAY_TLS_OFF,
+    RELAY_TLS_OPTIONAL, /* STARTTLS where it is offered; any certificate will do */
+    RELAY_TLS_REQUIRED, /* no TLS, no mail */
+    RELAY_TLS_IMPLICIT, /* from the first byte: RFC 8314 */
+};
+
+/* An own address to connect from. */
+struct relay_source {
+    struct slice name;
+    unsigned char ip[16]; /* IPv6 or v4-mapped */
+    struct slice helo;    /* "": the relay's */
+};
+
+struct relay {
+    struct slice name;                /* as the rules call it */
+    const struct route_target *hosts; /* in the order to try; none: by MX */
+    size_t host_count;
+    const struct relay_source *sources; /* none: the system chooses the address */
+    size_t source_count;
+    struct slice helo; /* "": the hostname */
+    enum route_family family;
+    enum relay_tls tls;      /* default: optional */
+    struct retry_plan retry; /* default: retry_plan_default */
+    bool report;             /* of failures to the sender; default: yes */
+    bool loopback;           /* see route_options.loopback_allowed; no word sets it yet */
+    unsigned line;
+};
+
+#endif
