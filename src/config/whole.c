@@ -149,17 +149,23 @@ void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct
     struct expansion x = rules_expand(rules, &query, desk->scratch);
     struct address admin = rules_complete(rules, &rules->postmaster);
     struct slice home = address_text(desk->scratch, &admin);
+    bool relayed = false;
 
-    for (unsigned i = 0; i < x.count; i++)
+    for (unsigned i = 0; i < x.count; i++) {
         if (is_read_by_somebody(rules, &x.homes[i]))
             return;
-    desk_error(
-        desk, where,
-        arena_printf(desk->scratch, "postmaster's mail goes to %.*s, but no rule delivers that",
-                     SLICE_PRINTF(home)),
-        where.line > 0
-            ? SLICE("name an address that an 'accept ... deliver' rule takes")
-            : SLICE("write: postmaster ADDRESS, one that an 'accept ... deliver' rule takes"));
+        relayed = relayed || x.homes[i].kind == DECIDE_RELAY;
+    }
+    desk_error(desk, where,
+               relayed ? arena_printf(desk->scratch,
+                                      "postmaster's mail goes to %.*s, which by MX comes back here",
+                                      SLICE_PRINTF(home))
+                       : arena_printf(desk->scratch,
+                                      "postmaster's mail goes to %.*s, but no rule delivers that",
+                                      SLICE_PRINTF(home)),
+               where.line > 0
+                   ? SLICE("name an address that a rule delivers or relays")
+                   : SLICE("write: postmaster ADDRESS, one that a rule delivers or relays"));
 }
 
 /* ---- strangers ---- */
@@ -246,7 +252,7 @@ static void check_address(struct desk *desk, const struct rules *rules, const st
     desk_error(desk, at,
                arena_printf(desk->scratch, "%s %.*s, but no rule delivers that", what,
                             SLICE_PRINTF(address_text(desk->scratch, &whole))),
-               SLICE("name an address that an 'accept ... deliver' rule takes"));
+               SLICE("name an address that a rule delivers or relays"));
 }
 
 void whole_check_recipients(struct desk *desk, const struct rules *rules,
