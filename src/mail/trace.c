@@ -107,3 +107,40 @@ bool trace_return_path_write(struct buf *out, const struct address *sender)
     buf_done(&value);
     return fits;
 }
+
+static bool take_return_path(struct cursor *c)
+{
+    struct cursor ahead = *c;
+    struct header_field field;
+
+    if (!header_take_field(&ahead, &field) || !slice_equal_nocase(field.name, SLICE("Return-Path")))
+        return false;
+    *c = ahead;
+    return true;
+}
+
+/* *message always stands at a field: at the start, or at the Return-Path that ended the former
+ * run. The last run takes the body with it, so the body is never mistaken for a header. */
+bool trace_next_run(struct slice *message, struct slice *out)
+{
+    struct cursor c = {*message};
+    struct header_field field;
+    struct slice run;
+
+    while (take_return_path(&c))
+        continue;
+    run = c.rest;
+    while (header_take_field(&c, &field)) {
+        struct cursor ahead = c;
+        if (!take_return_path(&ahead))
+            continue;
+        *message = c.rest;
+        *out = slice_head(run, run.len - c.rest.len);
+        return true;
+    }
+    *message = slice_skip(run, run.len);
+    if (run.len == 0)
+        return false;
+    *out = run;
+    return true;
+}
