@@ -15,6 +15,7 @@
 #include "smtp/client_steps.h"
 
 #include "base/memory.h"
+#include "smtp/heard.h"
 
 #include <assert.h>
 
@@ -86,6 +87,14 @@ void client_secured(struct client *c)
     c->state = CLIENT_TALKING;
     c->next = c->settings.protocol == CLIENT_LMTP ? STEP_LHLO : STEP_EHLO;
     c->waits++;
+}
+
+void client_reset(struct client *c)
+{
+    assert(c->state == CLIENT_IDLE);
+    c->state = CLIENT_TALKING;
+    c->tx.forgotten = true;
+    c->next = STEP_RSET;
 }
 
 void client_quit(struct client *c)
@@ -264,6 +273,8 @@ static enum reply_progress read_reply(struct client *c, struct cursor *in)
             return seen.len == CLIENT_LINE_MAX ? REPLY_BROKEN : REPLY_MORE;
         if (c->settings.transcript != NULL)
             transcript_received(c->settings.transcript, line.rest);
+        if (c->settings.heard != NULL)
+            heard_line(c->settings.heard, line.rest);
         in->rest = slice_skip(in->rest, len);
         progress = reply_read(&c->reply, &line);
         if (progress != REPLY_MORE)
@@ -297,6 +308,8 @@ static void take_reply(struct client *c, struct buf *out)
     c->sent_first = (c->sent_first + 1) % SENT_MAX;
     c->sent_count--;
     c->waits++;
+    if (c->settings.heard != NULL)
+        heard_reply(c->settings.heard, step.step, c->secured, &c->reply);
     /* 421 may answer anything and means that the server is leaving, RFC 5321 3.8. */
     if (c->reply.code == 421 && step.step != STEP_QUIT) {
         client_settle_all(c, client_judge(c, step.step));

@@ -22,6 +22,8 @@
 
 #include <stdint.h>
 
+struct heard;
+
 /* What the server answers. Rows of the table in client_steps.c. */
 enum step {
     STEP_NONE,
@@ -76,6 +78,7 @@ struct client_settings {
     enum step quit_after;          /* GREETING, EHLO, MAIL or RCPT ends there; NONE: never */
     unsigned timeout_s;            /* for every wait; 0: those of RFC 5321 4.5.3.2 */
     struct transcript *transcript; /* NULL: none */
+    struct heard *heard;           /* NULL: nobody keeps the replies (smtp/heard.h) */
 };
 
 /* Addresses and their slices are borrowed until the next client_message() or client_free(). A body
@@ -144,6 +147,10 @@ void client_secured(struct client *c);
  * most CLIENT_PIECE_MAX bytes a call. */
 void client_body(struct client *c, struct slice piece, struct buf *out);
 void client_body_end(struct client *c, struct buf *out);
+
+/* At CLIENT_READY: RSET, so that the server forgets what quit_after left open. CLIENT_READY comes
+ * again; outcomes stay, but for a pending one when the server does not answer. */
+void client_reset(struct client *c);
 
 /* At CLIENT_READY: say goodbye. */
 void client_quit(struct client *c);

@@ -379,7 +379,9 @@ static void on_rset(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_RSET);
         return;
     }
-    client_begin_message(c);
+    c->tx.open = false;
+    if (!c->tx.forgotten)
+        client_begin_message(c);
 }
 
 static void send_quit(struct client *c, struct buf *out)

@@ -41,6 +41,7 @@ struct client_transaction {
     unsigned rcpt_next; /* to be sent next */
     unsigned rcpt_end;  /* the server takes none from here on */
     bool open;          /* the server accepted MAIL and waits for its end */
+    bool forgotten;     /* client_reset(): nothing follows RSET */
     struct dots_writer dots;
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "check.h"
+#include "smtp/heard.h"
 #include "smtp/server.h"
 
 struct row {
@@ -676,6 +677,72 @@ static void test_message_after_ehlo(void **state)
     buf_done(&out);
 }
 
+/* RCPT is asked, then forgotten; every reply is kept whole. */
+static void test_examining(void **state)
+{
+    struct heard heard;
+    struct client_settings settings = {
+        .ehlo = SLICE_INIT("me.example"), .quit_after = STEP_RCPT, .heard = &heard};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    struct client *c = client_new(&settings);
+    struct cursor in = {SLICE("220 mx \"a\"\r\n250-mx\r\n250-X-ODD one two\r\n250 PIPELINING\r\n")};
+    struct buf out;
+
+    (void)state;
+    heard_init(&heard);
+    buf_init(&out, CLIENT_OUT_MAX);
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    client_message(c, &message);
+    buf_clear(&out);
+    in = (struct cursor){SLICE("250 ok\r\n251 5.7.1 will forward\r\n")};
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    check_slice(buf_slice(&out), SLICE("MAIL FROM:<ann@a.example>\r\nRCPT TO:<r0@b.example>\r\n"));
+    client_reset(c);
+    buf_clear(&out);
+    in = (struct cursor){SLICE("250 ok\r\n")};
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    check_slice(buf_slice(&out), SLICE("RSET\r\n"));
+    check_int(client_outcome(c, 0)->code, 251);
+    client_quit(c);
+    buf_clear(&out);
+    in = (struct cursor){SLICE("221-bye\nHTTP\x1b\n")};
+    check_int(client_step(c, &in, &out), CLIENT_DONE);
+    check_slice(buf_slice(&out), SLICE("QUIT\r\n"));
+    client_free(c);
+
+    check_slice(heard_find(&heard, STEP_GREETING, false)->text, SLICE("mx \"a\""));
+    check_slice(heard_find(&heard, STEP_EHLO, false)->text, SLICE("mx\nX-ODD one two\nPIPELINING"));
+    check_int(heard_find(&heard, STEP_RCPT, false)->code, 251);
+    check(heard_find(&heard, STEP_EHLO, true) == NULL);
+    check(heard_find(&heard, STEP_QUIT, false) == NULL);
+    check_slice(heard_last_line(&heard), SLICE("HTTP\x1b"));
+    heard_done(&heard);
+    buf_done(&out);
+}
+
+/* What heard keeps is bounded, whatever the server says. */
+static void test_heard_is_bounded(void **state)
+{
+    struct heard heard;
+    struct reply_reader reply;
+    char line[HEARD_LINE_MAX + 3];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    heard_init(&heard);
+    reply_reader_init(&reply, 10);
+    for (unsigned i = 0; i < HEARD_MAX + 1; i++)
+        heard_reply(&heard, STEP_RSET, false, &reply);
+    check_int(heard.count, HEARD_MAX);
+    heard_line(&heard, (struct slice){line, sizeof(line)});
+    check_int(heard_last_line(&heard).len, HEARD_LINE_MAX);
+    heard_line(&heard, SLICE("\r\n"));
+    check_int(heard_last_line(&heard).len, 0);
+    reply_reader_done(&reply);
+    heard_done(&heard);
+}
+
 /* A server that does not greet has no recipients to decide over, but an answer. */
 static void test_refused_before_the_message(void **state)
 {
@@ -937,6 +1004,8 @@ int main(void)
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_second_message),
         cmocka_unit_test(test_message_after_ehlo),
+        cmocka_unit_test(test_examining),
+        cmocka_unit_test(test_heard_is_bounded),
         cmocka_unit_test(test_refused_before_the_message),
         cmocka_unit_test(test_injected_replies),
         cmocka_unit_test(test_chunks_in_flight),
