@@ -11,6 +11,7 @@
 #define LOOP_TLS_H
 
 #include "loop/net.h"
+#include "loop/tls_peer.h"
 
 struct tls_context; /* what many connections share: a listener's, or a relay's */
 struct tls;         /* one connection */
@@ -21,6 +22,10 @@ struct tls_context *tls_context_server(struct slice chain, struct slice key, con
 
 /* NULL only when OpenSSL cannot work at all (told by fail). */
 struct tls_context *tls_context_client(void);
+
+/* Chains are looked up among the certificate authorities of this machine, for tls_certificate() to
+ * tell; connections are made all the same. */
+void tls_context_trust_system(struct tls_context *context);
 
 /* After the last of its connections. NULL is fine. */
 void tls_context_free(struct tls_context *context);
@@ -55,5 +60,9 @@ struct slice tls_problem(const struct tls *t);
 /* "TLSv1.3" and "TLS_AES_256_GCM_SHA384", once the handshake is done; static text. */
 struct slice tls_version(const struct tls *t);
 struct slice tls_cipher(const struct tls *t);
+
+/* The other side's certificate: tls_peer_read(). */
+bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena,
+                     struct tls_peer *out);
 
 #endif

@@ -276,6 +276,43 @@ static void hanging_up_within_the_handshake_is_a_failure(void **state)
     }
 }
 
+static void the_certificate_is_shown(void **state)
+{
+    static const struct {
+        struct slice host;
+        bool matches;
+    } rows[] = {
+        {SLICE_INIT("mx.example"),    true },
+        {SLICE_INIT("MX.example"),    true },
+        {SLICE_INIT("other.example"), false},
+        {SLICE_INIT("127.0.0.1"),     false},
+        {SLICE_INIT(""),              false},
+    };
+    struct fixture *f = *state;
+    static struct world w;
+    struct arena arena = {0};
+    struct tls_peer peer;
+
+    world_init(&w, 0);
+    secure_both(&w, f);
+    CHECK_ROWS (i, rows) {
+        check(tls_certificate(stream_tls(&w.client.stream), rows[i].host, &arena, &peer));
+        check_slice(peer.subject, SLICE("CN=mx.example"));
+        check_slice(peer.issuer, SLICE("CN=mx.example"));
+        check_slice(peer.key, SLICE("EC 256"));
+        check_slice(peer.mistrust, SLICE("self-signed certificate"));
+        check_int(peer.name_count, 0);
+        check(peer.until_s - peer.from_s == 2 * 60 * 60);
+        check(peer.from_s > 1700000000 && peer.until_s < INT64_C(10000000000));
+        check(peer.name_matches == rows[i].matches);
+        check(peer.name_asked == (rows[i].host.len > 0));
+    }
+    /* A client shows none. */
+    check(!tls_certificate(stream_tls(&w.server.stream), SLICE("mx.example"), &arena, &peer));
+    world_done(&w);
+    arena_done(&arena);
+}
+
 static void bad_keys_are_told(void **state)
 {
     struct fixture *f = *state;
@@ -343,6 +380,7 @@ int main(void)
         cmocka_unit_test(clear_text_is_dropped),
         cmocka_unit_test(no_tls_there_is_a_failure),
         cmocka_unit_test(hanging_up_within_the_handshake_is_a_failure),
+        cmocka_unit_test(the_certificate_is_shown),
         cmocka_unit_test(bad_keys_are_told),
     };
 
