@@ -8,6 +8,7 @@
 #include "roles/remote.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { IN_MAX = 16 * 1024 };
 
@@ -127,8 +128,22 @@ static void talk(struct remote *r)
     }
 }
 
+/* Kept, since the stream and what it knows are closed before the owner hears of it. */
+static void note_tls_problem(struct remote *r, int code)
+{
+    struct slice why = slice_of(strerrordesc_np(-code));
+
+    if (code == -EPROTO && tls_problem(stream_tls(&r->stream)).len > 0)
+        why = tls_problem(stream_tls(&r->stream));
+    why = slice_head(why, REMOTE_PROBLEM_MAX);
+    memcpy(r->tls_problem, why.data, why.len);
+    r->tls_problem_len = why.len;
+}
+
 static void give_up(struct remote *r, enum client_failure why, int code)
 {
+    if (why == CLIENT_TLS_FAILED)
+        note_tls_problem(r, code);
     if (!r->connected)
         r->connect_error = code;
     else
@@ -210,6 +225,19 @@ void remote_quit(struct remote *r)
     r->idle = false;
     if (r->gone == NULL && r->connected && !r->over)
         talk(r);
+}
+
+void remote_reset(struct remote *r)
+{
+    client_reset(r->client);
+    r->idle = false;
+    if (r->gone == NULL && r->connected && !r->over)
+        talk(r);
+}
+
+struct slice remote_tls_problem(const struct remote *r)
+{
+    return (struct slice){r->tls_problem, r->tls_problem_len};
 }
 
 void remote_close(struct remote *r)

@@ -16,6 +16,8 @@ enum remote_event {
     REMOTE_OVER,  /* outcomes of the message, if there was one, are final; nothing follows */
 };
 
+enum { REMOTE_PROBLEM_MAX = 160 };
+
 enum remote_piece { REMOTE_PIECE, REMOTE_END, REMOTE_UNREADABLE };
 
 struct remote;
@@ -52,6 +54,8 @@ struct remote {
     bool idle; /* the server waits for us */
     bool over;
     bool *gone;
+    char tls_problem[REMOTE_PROBLEM_MAX];
+    size_t tls_problem_len;
 };
 
 /* Begins to connect; events follow, none from inside this call. The caller may look at client and
@@ -63,6 +67,11 @@ void remote_open(struct remote *r, struct loop *loop, const struct net_address *
  * at REMOTE_READY. */
 void remote_send(struct remote *r, const struct client_message *message);
 void remote_quit(struct remote *r);
+void remote_reset(struct remote *r); /* at REMOTE_READY, which comes again: client_reset() */
+
+/* After REMOTE_OVER: why there is no TLS, for people; may hold words of the server. "": there was
+ * no trouble with it. */
+struct slice remote_tls_problem(const struct remote *r);
 
 /* Safe inside on_event. What was not finished stays undecided. */
 void remote_close(struct remote *r);

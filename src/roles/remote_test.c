@@ -274,6 +274,7 @@ static void dialogs_end_as_they_should(void **state)
             uint64_t began = w.clock.now_us;
             run(&w, &options);
             check_slice(buf_slice(&w.story), slice_of(rows[i].story));
+            check((remote_tls_problem(&w.remote).len > 0) == rows[i].no_tls_at_server);
             check((w.clock.now_us - began) / 1000000 >= rows[i].least_s);
             world_done(&w);
         }
