@@ -245,7 +245,27 @@ static int real_accept(struct net *n, int h, struct net_address *peer, struct ne
     return got;
 }
 
-static int real_connect(struct net *n, const struct net_address *to)
+/* The port is chosen when it connects, so that as many connections as there are ports can leave
+ * from one address to each other one. */
+static int bind_to(int h, const struct net_address *from)
+{
+    struct net_address any_port = *from;
+    union socket_address address;
+
+    any_port.port = 0;
+    set_option(h, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    socklen_t len = address_to_socket(&any_port, &address);
+    return bind(h, &address.any, len) < 0 ? -errno : 0;
+}
+
+static int connect_socket(int h, const union socket_address *address, socklen_t len)
+{
+    /* A non-blocking connect that was interrupted goes on in the background as well. */
+    return connect(h, &address->any, len) < 0 && errno != EINPROGRESS && errno != EINTR ? -errno
+                                                                                        : 0;
+}
+
+static int real_connect(struct net *n, const struct net_address *to, const struct net_address *from)
 {
     union socket_address address;
     socklen_t len = address_to_socket(to, &address);
@@ -255,13 +275,18 @@ static int real_connect(struct net *n, const struct net_address *to)
     if (h < 0)
         return -errno;
     set_option(h, IPPROTO_TCP, TCP_NODELAY, 1);
-    /* A non-blocking connect that was interrupted goes on in the background as well. */
-    if (connect(h, &address.any, len) < 0 && errno != EINPROGRESS && errno != EINTR) {
-        int code = -errno;
+    int code = from == NULL ? 0 : bind_to(h, from);
+    if (code == 0)
+        code = connect_socket(h, &address, len);
+    if (code < 0)
         (void)close(h);
-        return code;
-    }
-    return h;
+    return code < 0 ? code : h;
+}
+
+static int real_connect_local(struct net *n, const char *path)
+{
+    (void)n;
+    return net_local_connect(path);
 }
 
 static int real_connect_result(struct net *n, int h)
@@ -480,6 +505,7 @@ static const struct net_ops real_ops = {
     .listen_local = real_listen_local,
     .accept = real_accept,
     .connect = real_connect,
+    .connect_local = real_connect_local,
     .connect_result = real_connect_result,
     .read = real_read,
     .write = real_write,

@@ -49,8 +49,12 @@ struct net_ops {
      * more is replaced; -EADDRINUSE: somebody does, or it is no socket. */
     int (*listen_local)(struct net *n, const char *path, unsigned mode, int backlog);
     int (*accept)(struct net *n, int h, struct net_address *peer, struct net_address *own);
-    int (*connect)(struct net *n, const struct net_address *to);
-    int (*connect_result)(struct net *n, int h); /* once writable: 0 or negative errno */
+    /* Begins to; from: the own address to use (its port is not looked at), NULL: the system's
+     * choice.
+     */
+    int (*connect)(struct net *n, const struct net_address *to, const struct net_address *from);
+    int (*connect_local)(struct net *n, const char *path); /* a socket in the file system */
+    int (*connect_result)(struct net *n, int h);           /* once writable: 0 or negative errno */
     int64_t (*read)(struct net *n, int h, void *out, size_t len);
     int64_t (*write)(struct net *n, int h, const struct iovec *iov, int count);
     int (*shutdown_write)(struct net *n, int h);

@@ -1,5 +1,5 @@
 /*
- * net_local.c - listening on a socket in the file system.
+ * net_local.c - sockets in the file system.
  *
  * The name of such a socket outlives its owner. A name that nobody answers at is what a killed
  * system left: it is taken over. Nothing else is ever removed.
@@ -69,4 +69,21 @@ int net_local_listen(const char *path, unsigned mode, int backlog)
         return h;
     (void)close(h);
     return code;
+}
+
+int net_local_connect(const char *path)
+{
+    struct sockaddr_un address;
+
+    if (!local_address(path, &address))
+        return -ENAMETOOLONG;
+    int h = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (h < 0)
+        return -errno;
+    if (connect(h, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        int code = errno == EAGAIN ? -ECONNREFUSED : -errno; /* its backlog is full */
+        (void)close(h);
+        return code;
+    }
+    return h;
 }

@@ -84,7 +84,7 @@ static void test_listen(void **state)
         check(listener >= 0);
         check_int(n->ops->own_address(n, listener, &own), 0);
         to.port = own.port;
-        int h = n->ops->connect(n, &to);
+        int h = n->ops->connect(n, &to, NULL);
         if (h == -EAFNOSUPPORT || h == -EADDRNOTAVAIL) {
             n->ops->close(n, listener);
             continue;
@@ -147,7 +147,7 @@ static void test_no_descriptors(void **state)
     assert_true(listener >= 0);
     assert_int_equal(listener_open(&c.listener, loop, listener, on_accept), 0);
     assert_int_equal(c.net->ops->own_address(c.net, listener, &own), 0);
-    int h = c.net->ops->connect(c.net, &own);
+    int h = c.net->ops->connect(c.net, &own, NULL);
     assert_true(h >= 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = (struct rlimit){(rlim_t)h + 1, before.rlim_max};

@@ -364,8 +364,15 @@ int stream_connect(struct stream *s, struct loop *loop, const struct net_address
                    size_t out_max, void (*on_event)(struct stream *, enum stream_event))
 {
     struct net *net = loop_net(loop);
-    int handle = net->ops->connect(net, to);
 
+    return stream_open_connecting(s, loop, net->ops->connect(net, to, NULL), to, in_max, out_max,
+                                  on_event);
+}
+
+int stream_open_connecting(struct stream *s, struct loop *loop, int handle,
+                           const struct net_address *to, size_t in_max, size_t out_max,
+                           void (*on_event)(struct stream *, enum stream_event))
+{
     stream_init(s, loop, handle, in_max, out_max, on_event);
     s->peer = *to;
     s->connecting = true;

@@ -61,6 +61,11 @@ int stream_open(struct stream *s, struct loop *loop, int handle, size_t in_max, 
 int stream_connect(struct stream *s, struct loop *loop, const struct net_address *to, size_t in_max,
                    size_t out_max, void (*on_event)(struct stream *, enum stream_event));
 
+/* The same for a handle that connects already, or the negative errno that came of it. */
+int stream_open_connecting(struct stream *s, struct loop *loop, int handle,
+                           const struct net_address *to, size_t in_max, size_t out_max,
+                           void (*on_event)(struct stream *, enum stream_event));
+
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 

@@ -201,13 +201,23 @@ static void on_timer(struct timer *timer)
         give_up(r, r->stream.securing ? CLIENT_TLS_FAILED : CLIENT_TIMED_OUT, -ETIMEDOUT);
 }
 
+static int connect_to(struct loop *loop, const struct net_address *to,
+                      const struct remote_options *options)
+{
+    struct net *net = loop_net(loop);
+
+    return options->path != NULL ? net->ops->connect_local(net, options->path)
+                                 : net->ops->connect(net, to, options->from);
+}
+
 void remote_open(struct remote *r, struct loop *loop, const struct net_address *to,
                  const struct remote_options *options, const struct remote_owner *owner)
 {
     *r = (struct remote){.loop = loop, .owner = owner, .options = options};
     timer_init(&r->timer, on_timer);
     r->client = client_new(&options->client);
-    r->connect_error = stream_connect(&r->stream, loop, to, IN_MAX, CLIENT_OUT_MAX, on_stream);
+    r->connect_error = stream_open_connecting(&r->stream, loop, connect_to(loop, to, options), to,
+                                              IN_MAX, CLIENT_OUT_MAX, on_stream);
     timer_set(loop, &r->timer, r->connect_error < 0 ? 0 : options->connect_timeout_ms);
 }
 

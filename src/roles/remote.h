@@ -35,10 +35,12 @@ struct remote_owner {
 /* All zero but for what the caller sets; borrowed until remote_close(). */
 struct remote_options {
     struct client_settings client;
-    struct tls_context *tls;     /* NULL: client.tls must be CLIENT_TLS_NEVER */
-    struct slice tls_name;       /* the host to ask for */
-    bool implicit_tls;           /* from the first byte on */
-    uint64_t connect_timeout_ms; /* until the connection stands */
+    struct tls_context *tls;        /* NULL: client.tls must be CLIENT_TLS_NEVER */
+    struct slice tls_name;          /* the host to ask for */
+    bool implicit_tls;              /* from the first byte on */
+    uint64_t connect_timeout_ms;    /* until the connection stands */
+    const struct net_address *from; /* NULL: the system chooses */
+    const char *path;               /* a socket in the file system instead of an address; or NULL */
 };
 
 struct remote {

@@ -411,7 +411,13 @@ static int fake_accept(struct net *n, int h, struct net_address *peer, struct ne
     return got;
 }
 
-static int fake_connect(struct net *n, const struct net_address *to)
+static int fake_connect_local(struct net *n, const char *path)
+{
+    (void)n, (void)path;
+    return -EAFNOSUPPORT;
+}
+
+static int fake_connect(struct net *n, const struct net_address *to, const struct net_address *from)
 {
     struct fake_network *w = fake(n)->world;
     struct socket *listener = listener_at(w, to), *near = socket_new(SOCKET_STREAM);
@@ -422,7 +428,7 @@ static int fake_connect(struct net *n, const struct net_address *to)
         return h;
     }
     near->far = *to;
-    near->own = fake(n)->host;
+    near->own = from == NULL ? fake(n)->host : *from;
     near->own.port = w->next_port++;
     near->ready_at_us = now_us(w) + 2 * chance_below(w, (uint64_t)w->options.delay_max_us + 1);
     if (listener == NULL) {
@@ -648,6 +654,7 @@ static const struct net_ops fake_ops = {
     .listen_local = fake_listen_local,
     .accept = fake_accept,
     .connect = fake_connect,
+    .connect_local = fake_connect_local,
     .connect_result = fake_connect_result,
     .read = fake_read,
     .write = fake_write,
