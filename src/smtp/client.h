@@ -57,8 +57,9 @@ enum client_need {
 enum {
     CLIENT_OUT_MAX = 64 * 1024,
     CLIENT_PIECE_MAX = 16 * 1024,
-    CLIENT_LINE_MAX = 4096, /* of a reply, CRLF included; RFC 5321 asks for 512 */
-    CLIENT_TEXT_MAX = 1024, /* of a reply kept as an outcome */
+    CLIENT_LINE_MAX = 4096,   /* of a reply, CRLF included; RFC 5321 asks for 512 */
+    CLIENT_TEXT_MAX = 1024,   /* of a reply kept as an outcome */
+    CLIENT_PARAMS_MAX = 1536, /* ORCPT alone may have 500 characters, each written as three */
 };
 
 enum client_protocol { CLIENT_SMTP, CLIENT_LMTP };
@@ -90,6 +91,10 @@ struct client_message {
     uint64_t size; /* for SIZE=; 0: unknown */
     enum body_type body;
     bool smtputf8; /* the header holds UTF-8; addresses are looked at besides */
+    /* Further parameters that the server offers, as they are sent: " RET=HDRS ENVID=x". Printable
+     * ASCII, at most CLIENT_PARAMS_MAX. mail/relay_params writes them. */
+    struct slice mail_params;
+    const struct slice *rcpt_params; /* one for each recipient; NULL: none */
 };
 
 enum client_verdict {

@@ -260,6 +260,7 @@ static void send_mail(struct client *c, struct buf *out)
     buf_append(out, body_words[m->body]);
     if (needs_smtputf8(m))
         buf_append(out, SLICE(" SMTPUTF8"));
+    buf_append(out, m->mail_params);
     stop_after(c, STEP_MAIL, m->rcpt_count > 0 ? STEP_RCPT : STEP_NONE);
 }
 
@@ -277,8 +278,11 @@ static void send_rcpt(struct client *c, struct buf *out)
     const struct client_message *m = &c->tx.message;
 
     buf_append(out, SLICE("RCPT TO:<"));
-    address_write(out, &m->rcpts[c->tx.rcpt_next++]);
+    address_write(out, &m->rcpts[c->tx.rcpt_next]);
     buf_append_char(out, '>');
+    if (m->rcpt_params != NULL)
+        buf_append(out, m->rcpt_params[c->tx.rcpt_next]);
+    c->tx.rcpt_next++;
     if (c->tx.rcpt_next == c->tx.rcpt_end)
         stop_after(c, STEP_RCPT, m->body == BODY_BINARYMIME ? STEP_BDAT : STEP_DATA);
 }

@@ -19,7 +19,7 @@ struct sent_step {
 };
 
 /* No command line is longer than half of STEP_ROOM, so a lone dot fits behind any batch. */
-enum { SENT_MAX = 64, STEP_ROOM = 1024 };
+enum { SENT_MAX = 64, STEP_ROOM = 4096 };
 
 enum client_state {
     CLIENT_TALKING,  /* commands and replies; with nothing to say or hear the message is over */
