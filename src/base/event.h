@@ -35,6 +35,7 @@ enum event_kind {
     EVENT_ROLE,        /* role, text: started, ended, restarted */
     EVENT_LOST,        /* count: events that were dropped before this one */
     EVENT_BROKEN,      /* client, stage, text: "timeout" or "lost connection" after the stage */
+    EVENT_REPORT,      /* queue_id, name: the queue id of our report about it */
 };
 
 enum event_field {

@@ -213,7 +213,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     e->receiver = r;
     e->server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
-                                 .offers = EHLO_CHUNKING | EHLO_BINARYMIME,
+                                 .offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN,
                                  .hostname = role->settings->hostname,
                                  .max_size = l->max_size,
                                  .line_ends = l->line_ends,

@@ -439,6 +439,16 @@ static struct worker *real_worker(const struct role_doors *doors, unsigned threa
     return worker_new(threads, wake, ctx);
 }
 
+static struct resolver *real_resolver(const struct role_doors *doors, struct loop *loop,
+                                      const struct settings *settings)
+{
+    struct resolver_options options = {.source = settings->dns_source,
+                                       .forwarder = settings->dns_forwarder};
+
+    (void)doors;
+    return resolver_new(loop, &options);
+}
+
 static void real_log(const struct role_doors *doors, struct slice lines)
 {
     (void)doors;
@@ -453,6 +463,7 @@ int role_main(enum role_kind kind, unsigned index, int warden_fd)
                                .disk = disk_real(),
                                .net = net_real_new(),
                                .worker_new = real_worker,
+                               .resolver_new = real_resolver,
                                .log = real_log};
 
     /* A terminal's Ctrl-C reaches the whole group; only the warden decides when we end. */

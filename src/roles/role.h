@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/worker.h"
 #include "config/settings.h"
+#include "dns/resolver.h"
 #include "ipc/channel.h"
 
 #include <stdatomic.h>
@@ -24,6 +25,9 @@ struct role_doors {
     struct net *net;
     struct worker *(*worker_new)(const struct role_doors *doors, unsigned threads,
                                  void (*wake)(void *ctx), void *ctx);
+    /* NULL when there can be none (told). */
+    struct resolver *(*resolver_new)(const struct role_doors *doors, struct loop *loop,
+                                     const struct settings *settings);
     void (*log)(const struct role_doors *doors, struct slice lines); /* where the scribe writes */
     uint64_t segment_size; /* of the queue's journals; 0: the usual */
 };

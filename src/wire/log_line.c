@@ -337,6 +337,11 @@ static void put_body(struct line *l)
         put(l, SLICE(" from "));
         put_client(l);
         return;
+    case EVENT_REPORT:
+        put_queue_id(l);
+        put(l, SLICE("sender notification: "));
+        put_text(l, FIELD_NAME);
+        return;
     case EVENT_LOST:
         put(l, SLICE("warning: events lost: "));
         put_number(l, l->e->number[FIELD_COUNT]);

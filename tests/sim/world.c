@@ -20,7 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCIDENTS_MAX = 64, STEPS_MAX = 200 * 1000, UNREAD_AFTER_BOOT_S = 60, RECEIVERS_MAX = 3 };
+enum {
+    INCIDENTS_MAX = 64,
+    STEPS_MAX = 200 * 1000,
+    UNREAD_AFTER_BOOT_S = 60,
+    RECEIVERS_MAX = 3,
+    CALM_S = 5 * 3600 /* the longest retry is due by then */
+};
 
 #define SECOND_US UINT64_C(1000000)
 #define DAY_US    (86400 * SECOND_US)
@@ -526,17 +532,17 @@ static void calm_down(struct world *w)
     w->full = false;
     give_homes_back(w);
     boot(w);
-    run_for(w, 1800 * SECOND_US);
+    run_for(w, CALM_S * SECOND_US);
     if (internet_clients(w->internet) > 0)
         broken(w, "a client waits for ever");
     if (draw(w, 2) == 0) {
         power_off(w);
         boot(w);
-        run_for(w, 1800 * SECOND_US);
+        run_for(w, CALM_S * SECOND_US);
     }
     drain(w);
     boot(w); /* what is left over by now is found by this start */
-    run_for(w, 1800 * SECOND_US);
+    run_for(w, CALM_S * SECOND_US);
     drain(w);
     broken(w, machine_complaint(w->machine));
 }

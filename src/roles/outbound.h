@@ -1,0 +1,34 @@
+/*
+ * outbound.h - mail for other servers, by SMTP and LMTP.
+ *
+ * Each destination (a domain by a relay, or an LMTP server) has a lane in which recipients wait
+ * for room, a route that is asked of DNS when it is needed, and a window of connections
+ * (mail/schedule) that grows while all goes well. So a destination that is slow or dead costs its
+ * own mail time, and no other's.
+ */
+#ifndef ROLES_OUTBOUND_H
+#define ROLES_OUTBOUND_H
+
+#include "mail/rules.h"
+#include "roles/parcel.h"
+
+struct outbound;
+
+struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels);
+
+/* Connections end as they are. Before parcels_done(). NULL is fine. */
+void outbound_free(struct outbound *all);
+
+/* A due recipient of a claimed message, decided as DECIDE_RELAY or DECIDE_LMTP: from now on it
+ * waits in the lane of its destination. */
+void outbound_take(struct outbound *all, struct queue_message *m, unsigned rcpt,
+                   const struct decision *d);
+
+/* Once per round of the loop, before it sleeps. */
+void outbound_pump(struct outbound *all);
+
+/* No new mail is taken on; what is under way ends. */
+void outbound_drain(struct outbound *all);
+bool outbound_is_idle(const struct outbound *all);
+
+#endif

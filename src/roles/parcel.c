@@ -1,0 +1,307 @@
+/*
+ * parcel.c - what becomes of the recipients of one claimed message.
+ *
+ * Everything that is said about recipients while a parcel is held comes into one report, written
+ * when the last holder lets go: a sender whose mail failed at ten recipients gets one.
+ */
+#include "roles/parcel.h"
+
+#include "base/codec.h"
+#include "base/memory.h"
+#include "roles/role.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { NO_REPORT_RETRY_MS = 5 * 60 * 1000 };
+
+/* To be told in the report. */
+struct parcel_event {
+    struct list link;
+    struct bounce_rcpt told;
+    enum bounce_fate fate;
+    bool final; /* its outcome waits for the report */
+    enum queue_outcome outcome;
+    struct slice text;
+};
+
+static const struct slice tag_qmgr = SLICE_INIT("qmgr");
+
+void parcels_init(struct parcels *all, struct role *role, struct queue *queue,
+                  struct reports *reports)
+{
+    *all = (struct parcels){.role = role, .queue = queue, .reports = reports};
+    list_init(&all->open);
+}
+
+static void parcel_free(struct parcel *p)
+{
+    list_remove(&p->link);
+    p->all->count--;
+    memory_free(p);
+}
+
+void parcels_done(struct parcels *all)
+{
+    LIST_EACH (node, &all->open) {
+        struct parcel *p = LIST_ENTRY(node, struct parcel, link);
+
+        queue_release(all->queue, p->message);
+        parcel_free(p);
+    }
+}
+
+struct parcel *parcel_new(struct parcels *all, struct queue_message *message)
+{
+    struct parcel *p = MEMORY_NEW(struct parcel);
+
+    p->all = all;
+    p->message = message;
+    p->began_us = clock_wall_us(all->role->doors->clock);
+    p->holds = 1;
+    list_init(&p->events);
+    list_append(&all->open, &p->link);
+    all->count++;
+    return p;
+}
+
+void parcel_hold(struct parcel *p)
+{
+    p->holds++;
+}
+
+/* ---- what the log is told ---- */
+
+static uint64_t since(uint64_t now, uint64_t then)
+{
+    return now > then ? now - then : 0;
+}
+
+static void tell_attempt(const struct parcel *p, unsigned rcpt, struct slice status,
+                         const struct verdict *v)
+{
+    struct role *role = p->all->role;
+    const struct envelope *e = &p->message->envelope;
+    uint64_t now = clock_wall_us(role->doors->clock);
+    struct event_writer w = role_event(role, EVENT_ATTEMPT, v->tag);
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(e->id, id);
+    event_text(&w, FIELD_QUEUE_ID, (struct slice){id, sizeof(id)});
+    role_event_address(&w, FIELD_RCPT, &e->rcpts[rcpt].final);
+    if (!address_equal(&e->rcpts[rcpt].original, &e->rcpts[rcpt].final))
+        role_event_address(&w, FIELD_ORIG_RCPT, &e->rcpts[rcpt].original);
+    event_text(&w, FIELD_RELAY, v->relay);
+    event_number(&w, FIELD_DELAY_US, since(now, e->arrival_us));
+    event_number(&w, FIELD_DELAY_QUEUE_US, since(p->began_us, e->arrival_us));
+    event_number(&w, FIELD_DELAY_SEND_US, since(now, p->began_us));
+    event_text(&w, FIELD_ENHANCED, v->dsn);
+    event_text(&w, FIELD_STATUS, status);
+    event_text(&w, FIELD_TEXT, v->text);
+    role_event_end(role, &w);
+}
+
+static void tell_removed(const struct parcels *all, uint64_t id)
+{
+    struct event_writer w = role_event(all->role, EVENT_REMOVED, tag_qmgr);
+    char text[QUEUE_ID_LEN];
+
+    queue_id_write(id, text);
+    event_text(&w, FIELD_QUEUE_ID, (struct slice){text, sizeof(text)});
+    role_event_end(all->role, &w);
+}
+
+static void warn_about(const struct parcel *p, const char *what)
+{
+    char id[QUEUE_ID_LEN], text[160];
+
+    queue_id_write(p->message->envelope.id, id);
+    int len = snprintf(text, sizeof(text), "%.*s: %s", QUEUE_ID_LEN, id, what);
+    role_warn(p->all->role, tag_qmgr, (struct slice){text, (size_t)len});
+}
+
+/* ---- reports ---- */
+
+static enum bounce_fate fate_of(const struct parcel *p, unsigned rcpt, enum bounce_event event)
+{
+    const struct envelope *e = &p->message->envelope;
+
+    return bounce_fate(e, rcpt, event, report_is_own(e->id),
+                       &p->all->role->settings->rules.postmaster);
+}
+
+static struct parcel_event *add_event(struct parcel *p, unsigned rcpt, enum bounce_event event,
+                                      enum bounce_fate fate, const struct verdict *v)
+{
+    struct arena *arena = &p->message->arena;
+    struct parcel_event *e = arena_alloc(arena, sizeof(*e));
+
+    *e = (struct parcel_event){
+        .told = {.rcpt = rcpt,
+                 .event = event,
+                 .status = arena_copy(arena, v->dsn),
+                 .remote_mta = arena_copy(arena, v->remote_mta),
+                 .reply = arena_copy(arena, v->text),
+                 .tried_us = clock_wall_us(p->all->role->doors->clock)},
+        .fate = fate,
+        .text = arena_copy(arena, v->text)
+    };
+    list_append(&p->events, &e->link);
+    p->event_count++;
+    return e;
+}
+
+static void end(struct parcel *p)
+{
+    struct parcels *all = p->all;
+    uint64_t id = p->message->envelope.id;
+
+    if (queue_release(all->queue, p->message))
+        tell_removed(all, id);
+    parcel_free(p);
+}
+
+/* Without its report a failure is none: the recipient is tried once more, and may fail again. */
+static void record_events(struct parcel *p, int result)
+{
+    LIST_EACH (node, &p->events) {
+        struct parcel_event *e = LIST_ENTRY(node, struct parcel_event, link);
+
+        list_remove(node);
+        if (!e->final)
+            continue;
+        if (result < 0 && e->told.event == BOUNCE_FAILED)
+            parcel_postponed(p, e->told.rcpt, NO_REPORT_RETRY_MS);
+        else
+            queue_outcome(p->all->queue, p->message, e->told.rcpt, e->outcome, e->text);
+    }
+    if (result < 0)
+        warn_about(p, "its report could not be written");
+    end(p);
+}
+
+static void report_done(struct report_request *r, int result)
+{
+    record_events(LIST_ENTRY(r, struct parcel, report), result);
+}
+
+/* All events of a message have the same fate: it has one sender. */
+static void send_report(struct parcel *p)
+{
+    struct parcel_event *first = LIST_ENTRY(p->events.next, struct parcel_event, link);
+    struct arena *arena = &p->message->arena;
+    struct bounce_rcpt *told = ARENA_ARRAY(arena, struct bounce_rcpt, p->event_count);
+    unsigned count = 0;
+
+    LIST_EACH (node, &p->events)
+        told[count++] = LIST_ENTRY(node, struct parcel_event, link)->told;
+    p->report.done = report_done;
+    int rc = reports_send(p->all->reports, &p->report, p->message, told, count, first->fate);
+    if (rc == -ENOENT) {
+        warn_about(p, "no report: no rule takes mail for its sender");
+        record_events(p, 0);
+    } else if (rc < 0) {
+        record_events(p, rc);
+    }
+}
+
+void parcel_drop(struct parcel *p)
+{
+    if (--p->holds > 0)
+        return;
+    if (p->event_count == 0)
+        end(p);
+    else
+        send_report(p);
+}
+
+/* ---- results ---- */
+
+static void settle(struct parcel *p, unsigned rcpt, enum queue_outcome outcome,
+                   enum bounce_event event, bool report, const struct verdict *v)
+{
+    enum bounce_fate fate = report ? fate_of(p, rcpt, event) : BOUNCE_SILENT;
+
+    if (fate == BOUNCE_SILENT) {
+        queue_outcome(p->all->queue, p->message, rcpt, outcome, v->text);
+        return;
+    }
+    struct parcel_event *e = add_event(p, rcpt, event, fate, v);
+    e->final = true;
+    e->outcome = outcome;
+}
+
+void parcel_sent(struct parcel *p, unsigned rcpt, enum sent how, const struct verdict *v)
+{
+    enum bounce_event event = how == SENT_HOME ? BOUNCE_DELIVERED : BOUNCE_RELAYED;
+
+    tell_attempt(p, rcpt, SLICE("sent"), v);
+    settle(p, rcpt, QUEUE_DELIVERED, event, how != SENT_ON_TOLD, v);
+}
+
+void parcel_discarded(struct parcel *p, unsigned rcpt, const struct verdict *v)
+{
+    tell_attempt(p, rcpt, SLICE("sent"), v);
+    queue_outcome(p->all->queue, p->message, rcpt, QUEUE_DISCARDED, v->text);
+}
+
+void parcel_failed(struct parcel *p, unsigned rcpt, bool report, const struct verdict *v)
+{
+    tell_attempt(p, rcpt, SLICE("bounced"), v);
+    settle(p, rcpt, QUEUE_FAILED, BOUNCE_FAILED, report, v);
+}
+
+void parcel_postponed(struct parcel *p, unsigned rcpt, uint64_t in_ms)
+{
+    queue_postpone(p->all->queue, p->message, rcpt, loop_now_ms(p->all->role->loop) + in_ms);
+}
+
+/* RFC 3463: 4.4.7 and 5.4.7, delivery time expired. */
+static void give_up(struct parcel *p, unsigned rcpt, const struct retry_plan *plan, bool report,
+                    const struct verdict *v)
+{
+    struct verdict last = *v;
+
+    last.dsn = SLICE("5.4.7");
+    last.text = arena_printf(&p->message->arena, "gave up after %u hours; the last attempt: %.*s",
+                             plan->give_up_s / 3600, SLICE_PRINTF(v->text));
+    parcel_failed(p, rcpt, report, &last);
+}
+
+/* The sender hears once that it takes long. */
+static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan *plan,
+                        uint64_t age_ms, const struct verdict *v)
+{
+    enum bounce_fate fate;
+
+    if (plan->delay_warning_s == 0 || age_ms < (uint64_t)plan->delay_warning_s * 1000 ||
+        p->message->rcpts[rcpt].warned)
+        return false;
+    fate = fate_of(p, rcpt, BOUNCE_DELAYED);
+    if (fate == BOUNCE_SILENT)
+        return false;
+    struct parcel_event *e = add_event(p, rcpt, BOUNCE_DELAYED, fate, v);
+    e->told.retry_until_us = p->message->envelope.arrival_us + (uint64_t)plan->give_up_s * 1000000;
+    return true;
+}
+
+void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *plan, bool report,
+                     const struct verdict *v)
+{
+    struct role *role = p->all->role;
+    unsigned attempts = p->message->rcpts[rcpt].attempts + 1;
+    uint64_t age_ms =
+        since(clock_wall_us(role->doors->clock), p->message->envelope.arrival_us) / 1000;
+    uint32_t chance = (uint32_t)random_u64(role->doors->random);
+
+    if (retry_is_over(plan, age_ms)) {
+        give_up(p, rcpt, plan, report, v);
+        return;
+    }
+    tell_attempt(p, rcpt, SLICE("deferred"), v);
+    struct queue_retry retry = {.at_ms = loop_now_ms(role->loop) +
+                                         retry_delay_ms(plan, attempts, chance),
+                                .warned = report && warn_sender(p, rcpt, plan, age_ms, v),
+                                .reason = v->text};
+    queue_defer(p->all->queue, p->message, rcpt, &retry);
+}

@@ -1,0 +1,427 @@
+/*
+ * trip.c - messages over one connection.
+ *
+ * The message is given to the client engine only when the server has greeted: until then another
+ * hop can take it. A server that breaks off later has perhaps taken it; then its recipients wait
+ * for their next time like those that were put off with a reply.
+ *
+ * TLS that fails must not stop mail that may go without (RFC 3207 4): the same hop is called again
+ * in the clear.
+ */
+#include "roles/trip.h"
+
+#include "base/memory.h"
+#include "roles/role.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CONNECT_TIMEOUT_MS = 30 * 1000, IDLE_MS = 2000, RELAY_TEXT_MAX = 350 };
+
+static struct trip *trip_of(struct remote *r)
+{
+    return LIST_ENTRY(r, struct trip, remote);
+}
+
+static const struct trip_hop *hop_of(const struct trip *t)
+{
+    return &t->hops[t->hop];
+}
+
+static struct slice hop_name(const struct trip *t)
+{
+    return (struct slice){hop_of(t)->name, hop_of(t)->name_len};
+}
+
+/* "mx1.example.net[192.0.2.1]:25" */
+static struct slice hop_text(const struct trip *t, char out[RELAY_TEXT_MAX])
+{
+    char ip[64];
+
+    net_address_text(&hop_of(t)->address, ip);
+    int len = snprintf(out, RELAY_TEXT_MAX, "%.*s[%s]:%u", SLICE_PRINTF(hop_name(t)), ip,
+                       hop_of(t)->address.port);
+    return (struct slice){out, len < 0 ? 0 : (size_t)len};
+}
+
+/* ---- what became of the message ---- */
+
+static struct slice default_status(enum client_verdict verdict)
+{
+    switch (verdict) {
+    case CLIENT_ACCEPTED: return SLICE("2.0.0");
+    case CLIENT_REFUSED: return SLICE("5.0.0");
+    case CLIENT_PENDING:
+    case CLIENT_LEFT_OUT:
+    case CLIENT_TRY_AGAIN: break;
+    }
+    return SLICE("4.0.0");
+}
+
+/* A refusal by 4yz words of a server that means 5, or the other way round, would confuse whoever
+ * reads the report. */
+static struct slice status_of(const struct client_outcome *o)
+{
+    struct slice usual = default_status(o->verdict);
+
+    return o->enhanced.len > 0 && o->enhanced.data[0] == usual.data[0] ? o->enhanced : usual;
+}
+
+/* A reply in one line, and to what. */
+static struct slice words_of(struct trip *t, const struct client_outcome *o, struct arena *arena)
+{
+    char relay[RELAY_TEXT_MAX];
+    struct slice text = arena_copy(arena, o->text), step = step_name(o->step);
+    char *bytes = arena_alloc(arena, text.len + 1);
+
+    for (size_t i = 0; i < text.len; i++)
+        bytes[i] = text.data[i] == '\n' ? ' ' : text.data[i];
+    text.data = bytes;
+    if (o->verdict == CLIENT_ACCEPTED)
+        return arena_printf(arena, "%u %.*s", o->code, SLICE_PRINTF(text));
+    if (o->code == 0)
+        return arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(hop_text(t, relay)),
+                            SLICE_PRINTF(text));
+    return arena_printf(arena, "host %.*s said: %u %.*s (in reply to %.*s)",
+                        SLICE_PRINTF(hop_text(t, relay)), o->code, SLICE_PRINTF(text),
+                        SLICE_PRINTF(step));
+}
+
+static enum sent how_far(const struct trip *t)
+{
+    if (t->manner->protocol == CLIENT_LMTP)
+        return SENT_HOME;
+    return ehlo_offers(client_offers(t->remote.client), EHLO_DSN) ? SENT_ON_TOLD : SENT_ON;
+}
+
+static void tell_rcpt(struct trip *t, unsigned rcpt, const struct client_outcome *o)
+{
+    char relay[RELAY_TEXT_MAX];
+    struct verdict v = {.tag = t->manner->tag,
+                        .relay = hop_text(t, relay),
+                        .dsn = status_of(o),
+                        .text = words_of(t, o, &t->parcel->message->arena),
+                        .remote_mta = o->code != 0 ? hop_name(t) : SLICE("")};
+
+    switch (o->verdict) {
+    case CLIENT_ACCEPTED: parcel_sent(t->parcel, rcpt, how_far(t), &v); break;
+    case CLIENT_REFUSED: parcel_failed(t->parcel, rcpt, t->manner->report, &v); break;
+    case CLIENT_TRY_AGAIN:
+        parcel_deferred(t->parcel, rcpt, t->manner->retry, t->manner->report, &v);
+        break;
+    case CLIENT_PENDING:
+    case CLIENT_LEFT_OUT: parcel_postponed(t->parcel, rcpt, 0); break;
+    }
+}
+
+static void let_go(struct trip *t)
+{
+    struct parcel *p = t->parcel;
+
+    t->parcel = NULL;
+    t->sent = false;
+    parcel_drop(p);
+}
+
+/* The connection is at an end with it, unless each recipient was answered. */
+static bool was_cut_off(const struct client_outcome *o)
+{
+    return o->verdict == CLIENT_TRY_AGAIN && (o->code == 0 || o->code == 421);
+}
+
+/* The parcel is done; was it a sane dialog? */
+static bool finish_message(struct trip *t)
+{
+    bool sane = true;
+
+    for (unsigned i = 0; i < t->message.rcpt_count; i++) {
+        const struct client_outcome *o = client_outcome(t->remote.client, i);
+
+        sane = sane && !was_cut_off(o);
+        tell_rcpt(t, t->places[i], o);
+    }
+    let_go(t);
+    return sane;
+}
+
+/* Nobody took it: all recipients get the same. */
+static void fail_message(struct trip *t, const struct client_outcome *o)
+{
+    for (unsigned i = 0; i < t->message.rcpt_count; i++)
+        tell_rcpt(t, t->places[i], o);
+    let_go(t);
+}
+
+/* ---- the content ---- */
+
+static enum remote_piece next_piece(struct remote *r, struct slice *piece)
+{
+    struct trip *t = trip_of(r);
+    const struct queue_message *m = t->parcel->message;
+    size_t front = m->header_block.len;
+    uint64_t left = front + m->length - t->at;
+
+    if (left == 0)
+        return REMOTE_END;
+    if (t->at < front) {
+        *piece = slice_head(slice_skip(m->header_block, (size_t)t->at), CLIENT_PIECE_MAX);
+    } else {
+        int64_t got =
+            disk_read(m->file, t->piece, left < sizeof(t->piece) ? left : sizeof(t->piece),
+                      m->offset + (t->at - front));
+        if (got <= 0)
+            return REMOTE_UNREADABLE;
+        *piece = (struct slice){t->piece, (size_t)got};
+    }
+    t->at += piece->len;
+    return REMOTE_PIECE;
+}
+
+static void take_rcpts(struct trip *t)
+{
+    const struct queue_message *m = t->parcel->message;
+    struct arena *arena = &t->parcel->message->arena;
+    unsigned count = 0;
+
+    t->rcpts = ARENA_ARRAY(arena, struct address, m->envelope.rcpt_count);
+    t->places = ARENA_ARRAY(arena, unsigned, m->envelope.rcpt_count);
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (!m->rcpts[i].due)
+            continue;
+        t->rcpts[count] = m->envelope.rcpts[i].final;
+        t->places[count++] = i;
+    }
+    t->message = (struct client_message){.sender = m->envelope.sender,
+                                         .rcpts = t->rcpts,
+                                         .rcpt_count = count,
+                                         .size = m->header_block.len + m->length,
+                                         .body = m->envelope.body,
+                                         .smtputf8 = m->envelope.smtputf8};
+}
+
+static void send_message(struct trip *t)
+{
+    t->sent = true;
+    t->at = 0;
+    remote_send(&t->remote, &t->message);
+}
+
+/* ---- hops ---- */
+
+static const struct remote_owner owner;
+
+static enum client_tls tls_mode(const struct trip *t)
+{
+    enum relay_tls wanted = t->manner->relay == NULL ? RELAY_TLS_OFF : t->manner->relay->tls;
+
+    switch (wanted) {
+    case RELAY_TLS_OPTIONAL: return t->plain ? CLIENT_TLS_NEVER : CLIENT_TLS_IF_OFFERED;
+    case RELAY_TLS_REQUIRED: return CLIENT_TLS_ALWAYS;
+    case RELAY_TLS_IMPLICIT:
+    case RELAY_TLS_OFF: break;
+    }
+    return CLIENT_TLS_NEVER;
+}
+
+static bool is_v4(const unsigned char ip[16])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, mapped, sizeof(mapped)) == 0;
+}
+
+/* A message leaves from the same address each time, because greylisting servers want to see the
+ * one that came before. NULL: the system chooses, as there is none of the hop's family. */
+static const struct relay_source *source_of(const struct trip *t)
+{
+    const struct relay *relay = t->manner->relay;
+    size_t count = relay == NULL ? 0 : relay->source_count;
+    uint64_t id = t->parcel->message->envelope.id;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct relay_source *s = &relay->sources[(id + i) % count];
+
+        if (is_v4(s->ip) == is_v4(hop_of(t)->address.ip))
+            return s;
+    }
+    return NULL;
+}
+
+static void call_hop(struct trip *t)
+{
+    const struct relay *relay = t->manner->relay;
+    const struct relay_source *source = source_of(t);
+
+    t->options = (struct remote_options){
+        .client = {.protocol = t->manner->protocol,
+                   .tls = tls_mode(t),
+                   .ehlo = source != NULL && source->helo.len > 0 ? source->helo : t->manner->ehlo},
+        .tls = t->manner->tls,
+        .tls_name = hop_name(t),
+        .implicit_tls = relay != NULL && relay->tls == RELAY_TLS_IMPLICIT,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .path = hop_of(t)->path
+    };
+    if (source != NULL) {
+        memcpy(t->from.ip, source->ip, sizeof(source->ip));
+        t->options.from = &t->from;
+    }
+    remote_open(&t->remote, t->manner->role->loop, &hop_of(t)->address, &t->options, &owner);
+}
+
+static void next_hop(struct trip *t)
+{
+    t->hop++;
+    t->plain = false;
+    call_hop(t);
+}
+
+/* Why this hop came to nothing, before it knew the mail. */
+static struct client_outcome hop_failure(struct trip *t, struct arena *arena)
+{
+    if (t->remote.connect_error != 0)
+        return (struct client_outcome){.verdict = CLIENT_TRY_AGAIN,
+                                       .enhanced = SLICE("4.4.1"),
+                                       .text =
+                                           arena_printf(arena, "cannot connect: %s",
+                                                        strerrordesc_np(-t->remote.connect_error))};
+
+    struct client_outcome o = *client_final(t->remote.client);
+    o.text = arena_copy(arena, o.text);
+    o.enhanced = arena_copy(arena, o.enhanced);
+    if (o.verdict == CLIENT_PENDING)
+        o = (struct client_outcome){.verdict = CLIENT_TRY_AGAIN,
+                                    .enhanced = SLICE("4.4.2"),
+                                    .text = SLICE("the server closed the connection")};
+    return o;
+}
+
+static bool tls_was_the_trouble(const struct trip *t, const struct client_outcome *o)
+{
+    return !t->plain && o->step == STEP_STARTTLS && tls_mode(t) == CLIENT_TLS_IF_OFFERED;
+}
+
+/* The message was not begun here. It is the next hop's, or nobody's. */
+static void hop_failed(struct trip *t)
+{
+    struct arena *arena = &t->parcel->message->arena;
+    struct client_outcome o = hop_failure(t, arena);
+
+    remote_close(&t->remote);
+    if (tls_was_the_trouble(t, &o)) {
+        t->plain = true;
+        call_hop(t);
+        return;
+    }
+    t->all_refused = t->all_refused && o.verdict == CLIENT_REFUSED;
+    if (t->hop + 1 < t->hop_count) {
+        next_hop(t);
+        return;
+    }
+    if (!t->all_refused)
+        o.verdict = CLIENT_TRY_AGAIN;
+    struct slice why = arena_copy(arena, words_of(t, &o, arena));
+    t->on_news(t, TRIP_BADLY, why);
+    fail_message(t, &o);
+    t->on_news(t, TRIP_ENDED, SLICE(""));
+}
+
+/* ---- events ---- */
+
+static void offer(struct trip *t)
+{
+    t->on_news(t, TRIP_FREE, SLICE(""));
+    if (t->parcel == NULL)
+        timer_set(t->manner->role->loop, &t->idle, IDLE_MS);
+}
+
+static void on_ready(struct trip *t)
+{
+    if (t->parcel != NULL && !t->sent) {
+        send_message(t);
+        return;
+    }
+    if (t->parcel != NULL && finish_message(t))
+        t->on_news(t, TRIP_WELL, SLICE(""));
+    t->used = true;
+    if (client_takes_more(t->remote.client))
+        offer(t);
+    else
+        remote_quit(&t->remote);
+}
+
+/* A server may close a connection that idled just when it is to be used again: that is no failure,
+ * and the message was not begun. */
+static bool came_too_late(const struct trip *t)
+{
+    const struct client_outcome *o = client_final(t->remote.client);
+
+    return t->used && o->code == 0 && (o->step == STEP_MAIL || o->step == STEP_RSET);
+}
+
+static void on_over(struct trip *t)
+{
+    timer_cancel(t->manner->role->loop, &t->idle);
+    if (t->parcel != NULL && !t->sent) {
+        hop_failed(t);
+        return;
+    }
+    if (t->parcel != NULL && !came_too_late(t)) {
+        if (finish_message(t))
+            t->on_news(t, TRIP_WELL, SLICE(""));
+        else
+            t->on_news(t, TRIP_BADLY, SLICE("the connection broke"));
+    }
+    t->on_news(t, TRIP_ENDED, SLICE(""));
+}
+
+static void on_event(struct remote *r, enum remote_event event)
+{
+    switch (event) {
+    case REMOTE_READY: on_ready(trip_of(r)); break;
+    case REMOTE_OVER: on_over(trip_of(r)); break;
+    }
+}
+
+static const struct remote_owner owner = {.on_event = on_event, .next_piece = next_piece};
+
+static void on_idle(struct timer *timer)
+{
+    trip_leave(LIST_ENTRY(timer, struct trip, idle));
+}
+
+void trip_begin(struct trip *t, struct parcel *parcel)
+{
+    timer_init(&t->idle, on_idle);
+    t->parcel = parcel;
+    t->all_refused = true;
+    take_rcpts(t);
+    call_hop(t);
+}
+
+void trip_take(struct trip *t, struct parcel *parcel)
+{
+    timer_cancel(t->manner->role->loop, &t->idle);
+    t->parcel = parcel;
+    take_rcpts(t);
+    send_message(t);
+}
+
+void trip_leave(struct trip *t)
+{
+    timer_cancel(t->manner->role->loop, &t->idle);
+    remote_quit(&t->remote);
+}
+
+void trip_free(struct trip *t)
+{
+    timer_cancel(t->manner->role->loop, &t->idle);
+    remote_close(&t->remote);
+    if (t->parcel != NULL) {
+        for (unsigned i = 0; i < t->message.rcpt_count; i++)
+            parcel_postponed(t->parcel, t->places[i], 0);
+        let_go(t);
+    }
+    memory_free(t);
+}

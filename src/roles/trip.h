@@ -1,0 +1,79 @@
+/*
+ * trip.h - one connection to a destination, for as many of its messages as it takes.
+ *
+ * Hops are tried in their order until one takes the mail (RFC 5321 5.1). The owner gives messages
+ * and is told when there is room for the next.
+ */
+#ifndef ROLES_TRIP_H
+#define ROLES_TRIP_H
+
+#include "roles/parcel.h"
+#include "roles/remote.h"
+
+/* Where a trip may go: copied, routes change. */
+struct trip_hop {
+    char name[256]; /* of the host */
+    uint8_t name_len;
+    struct net_address address;
+    const char *path; /* of a socket in the file system, the destination's; or NULL */
+};
+
+enum { TRIP_HOPS_MAX = 8 };
+
+/* Of a destination; borrowed, outlives its trips. */
+struct trip_manner {
+    struct role *role;
+    enum client_protocol protocol;
+    const struct relay *relay; /* NULL: LMTP */
+    struct slice ehlo;
+    const struct retry_plan *retry;
+    bool report;      /* to senders */
+    struct slice tag; /* in the log */
+    struct tls_context *tls;
+};
+
+enum trip_news {
+    TRIP_WELL,  /* a message was taken or refused in a sane dialog */
+    TRIP_BADLY, /* no hop answered, or the connection broke */
+    TRIP_FREE,  /* it waits: trip_take() another message, or leave it */
+    TRIP_ENDED, /* the owner frees it */
+};
+
+struct trip {
+    struct list link; /* the owner's */
+    const struct trip_manner *manner;
+    /* May give a message at TRIP_FREE, and must trip_free() at TRIP_ENDED. `why`, in the words of
+     * the log, at TRIP_BADLY. */
+    void (*on_news)(struct trip *t, enum trip_news news, struct slice why);
+    struct trip_hop hops[TRIP_HOPS_MAX];
+    unsigned hop_count, hop; /* hops[hop] is tried now */
+    bool all_refused;        /* every hop so far said 5yz before it knew the mail */
+    bool plain;              /* TLS failed here: once more without */
+    bool used;               /* a message went before */
+    struct remote remote;
+    struct remote_options options;
+    struct net_address from;
+    struct parcel *parcel; /* NULL: none */
+    bool sent;             /* the server knows of it */
+    struct client_message message;
+    struct address *rcpts;
+    unsigned *places; /* of rcpts in the envelope */
+    uint64_t at;      /* of the content that was read: header block, then body */
+    struct timer idle;
+    char piece[CLIENT_PIECE_MAX];
+};
+
+/* The caller filled in hops, hop_count, manner and on_news of a zeroed trip. The parcel is the
+ * trip's now, its due recipients are tried. */
+void trip_begin(struct trip *t, struct parcel *parcel);
+
+/* Inside or after TRIP_FREE. */
+void trip_take(struct trip *t, struct parcel *parcel);
+
+/* It is not needed any more; TRIP_ENDED follows. */
+void trip_leave(struct trip *t);
+
+/* At any time; what was under way is postponed, to be tried again with `repeat`. */
+void trip_free(struct trip *t);
+
+#endif

@@ -1,0 +1,207 @@
+"""Mail that goes on to other servers: to a second postroad by SMTP and LMTP, and to servers that
+misbehave. What each of them costs is one line of the log, never a mail."""
+import os
+import re
+import smtplib
+import time
+
+import pytest
+
+from conftest import CONTENT, EIGHT_BIT, SENDER
+from fake_mx import FakeMx
+from server import Server, as_sent, free_port, wait_until
+
+OUT = """
+hostname out.example
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+postmaster admin@out.example
+relay next { host %s; retry 1s 2s; tls off }
+accept to domain out.example deliver maildir {folder}/data/mail/{domain}/{user}
+%s
+accept from local to any relay next
+"""
+
+
+def relay_to(serve, *hosts, extra=""):
+    return serve(OUT % (" ".join(hosts), extra)).start()
+
+
+def hand_in(server, content=CONTENT, *rcpts, sender=SENDER):
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(sender, list(rcpts) or ["ann@b.example"], content,
+                        mail_options=["BODY=8BITMIME"] if any(b > 127 for b in content) else [])
+
+
+def one_log_line(server, pattern, seconds=15):
+    found = wait_until(lambda: re.findall(pattern, server.log()), seconds)
+    assert found, server.log()[-3000:]
+    return found[0]
+
+
+def without_trace(mail):
+    """Off with the one Received field that we put on top."""
+    match = re.match(rb"Received: (?:[^\n]*\n[ \t])*[^\n]*\n", mail)
+    assert match, mail[:300]
+    return mail[match.end():]
+
+
+@pytest.fixture
+def fake():
+    made = []
+
+    def make(says=lambda verb, line, session: None):
+        made.append(FakeMx(says))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("content", [CONTENT, EIGHT_BIT], ids=["traps", "8bit"])
+def test_two_hops_change_nothing(serve, tmp_path, content):
+    second = Server(tmp_path / "second")
+    (tmp_path / "second").mkdir()
+    second.start()
+    try:
+        first = relay_to(serve, f"127.0.0.1:{second.port}")
+        hand_in(first, content, "ann@example.org")
+        stored = second.wait_mail("ann")[0]
+        assert without_trace(as_sent(stored)) == content
+    finally:
+        assert second.stop() == 0
+
+
+@pytest.mark.parametrize("where", ["port", "socket"])
+def test_lmtp(serve, tmp_path, where):
+    port = free_port()
+    at = f"127.0.0.1:{port}" if where == "port" else f"unix:{tmp_path}/second/lmtp"
+    (tmp_path / "second").mkdir()
+    second = Server(tmp_path / "second", """
+hostname in.example
+listen mx 127.0.0.1:{port}
+listen lmtp %s
+queue {folder}/queue { min-free 10M }
+postmaster ann@b.example
+accept to address ann@b.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept to address zoe@b.example deliver maildir {folder}/data/mail/{domain}/{user}
+""" % at).start()
+    try:
+        first = relay_to(serve, "127.0.0.1:1",
+                         extra=f"accept to domain b.example deliver lmtp {at}")
+        hand_in(first, CONTENT, "ann@b.example", "nobody@b.example", "zoe@b.example")
+        for user in "ann", "zoe":
+            assert without_trace(as_sent(second.wait_mail(user, "b.example")[0])) == CONTENT
+        assert "nobody" in one_log_line(first, r"postroad/lmtp.*status=bounced.*")
+    finally:
+        assert second.stop() == 0
+
+
+def test_recipients_share_a_transaction_and_connections_are_kept(serve, fake):
+    mx = fake()
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first, CONTENT, "a@b.example", "b@b.example", "c@other.example")
+    assert wait_until(lambda: len(re.findall("status=sent", first.log())) == 3)
+    hand_in(first, CONTENT, "d@b.example")
+    assert wait_until(lambda: len(mx.mails) == 2)
+    assert [len(rcpts) for _, rcpts, _ in mx.mails] == [3, 1]
+    assert mx.connections == 1
+
+
+def test_the_next_host_takes_over(serve, fake):
+    refuses = fake(lambda verb, line, session: "554 no" if verb == "CONNECT" else None)
+    busy = fake(lambda verb, line, session: "421 too busy" if verb == "EHLO" else None)
+    takes = fake()
+    first = relay_to(serve, f"127.0.0.1:{free_port()}", f"127.0.0.1:{refuses.port}",
+                     f"127.0.0.1:{busy.port}", f"127.0.0.1:{takes.port}")
+    hand_in(first)
+    assert wait_until(lambda: len(takes.mails) == 1)
+    assert refuses.connections == busy.connections == 1
+    one_log_line(first, "status=sent")
+
+
+def test_greylisting(serve, fake):
+    seen = []
+
+    def says(verb, line, session):
+        if verb != "RCPT" or "bob" not in line:
+            return None
+        seen.append(line)
+        return "450 4.7.1 greylisted" if len(seen) == 1 else None
+    mx = fake(says)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first, CONTENT, "ann@b.example", "bob@b.example")
+    assert wait_until(lambda: len(mx.mails) == 2)
+    assert [len(rcpts) for _, rcpts, _ in mx.mails] == [1, 1]  # ann gets it once
+    assert "450 4.7.1 greylisted (in reply to RCPT)" in one_log_line(first, ".*status=deferred.*")
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "BODY", "DOT"])
+def test_a_lost_connection_costs_one_retry(serve, fake, step):
+    mx = fake(lambda verb, line, session:
+              "close" if verb == step and session["tries"] == 1 else None)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first)
+    assert wait_until(lambda: len(mx.mails) == 1)
+    assert without_trace(mx.mails[0][2]) == CONTENT
+    assert len(re.findall("status=deferred", first.log())) == 1
+
+
+@pytest.mark.parametrize("nonsense", ["HTTP/1.1 400 Bad Request", "2x0 hm", "250-" + "x" * 5000,
+                                      "\x00\x01\x02", "999 what"])
+def test_nonsense_costs_one_retry(serve, fake, nonsense):
+    mx = fake(lambda verb, line, session:
+              nonsense if verb == "MAIL" and session["tries"] == 1 else None)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first)
+    assert wait_until(lambda: len(mx.mails) == 1)
+    assert len(re.findall("status=deferred", first.log())) == 1
+
+
+def test_replies_out_of_nowhere_are_not_taken_for_others(serve, fake):
+    """A server that answers the message before it has seen its end says nothing about it."""
+    mx = fake(lambda verb, line, session: "354 go\r\n250 2.0.0 taken"
+              if verb == "DATA" and session["tries"] == 1 else None)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first)
+    one_log_line(first, "status=deferred")
+    assert wait_until(lambda: re.search("status=sent", first.log()))
+
+
+def test_hostile_replies_stay_in_their_line(serve, fake):
+    mx = fake(lambda verb, line, session:
+              "550 5.1.1 \x1b[31mred) status=sent\x07" if verb == "RCPT" else None)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    hand_in(first)
+    line = one_log_line(first, ".*status=bounced.*")
+    assert "\x1b" not in line and "\x07" not in line
+
+
+def test_a_deferral_survives_a_restart(serve, fake):
+    mx = fake(lambda verb, line, session: "450 4.2.0 later" if verb == "RCPT" else None)
+    first = serve(OUT.replace("retry 1s 2s", "retry 1h") % (f"127.0.0.1:{mx.port}", "")).start()
+    hand_in(first)
+    one_log_line(first, "status=deferred")
+    time.sleep(0.5)  # until its record is synced
+    first.kill_all()
+    first.start()
+    time.sleep(1.5)
+    assert mx.connections == 1
+
+
+def test_what_waits_for_a_dead_server_is_told_once(serve):
+    first = relay_to(serve, f"127.0.0.1:{free_port()}")
+    hand_in(first)
+    line = one_log_line(first, ".*status=deferred.*")
+    assert "dsn=4.4.1" in line and "cannot connect: Connection refused" in line, line
+
+
+def test_mail_that_waits_is_given_up_in_time(serve, fake):
+    mx = fake(lambda verb, line, session: "450 4.2.0 never" if verb == "RCPT" else None)
+    first = serve(OUT.replace("retry 1s 2s", "retry 1s; give-up 2s") %
+                  (f"127.0.0.1:{mx.port}", "")).start()
+    hand_in(first)
+    line = one_log_line(first, ".*status=bounced.*")
+    assert "dsn=5.4.7" in line and "450 4.2.0 never" in line, line
+    assert wait_until(lambda: "removed" in first.log())
+    assert os.path.isdir(os.path.join(first.folder, "queue"))

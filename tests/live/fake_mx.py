@@ -1,0 +1,76 @@
+"""A mail server with manners of its own, in a thread: what it says to each command is a function,
+and it keeps every message it took."""
+import socket
+import threading
+
+
+class FakeMx:
+    """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
+    "close" to hang up. Verbs: CONNECT, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT ..."""
+
+    USUAL = {"CONNECT": "220 fake.example ESMTP", "EHLO": "250-fake.example\r\n250-PIPELINING\r\n"
+             "250-8BITMIME\r\n250-SIZE 100000000\r\n250 ENHANCEDSTATUSCODES", "DATA": "354 go on",
+             "DOT": "250 2.0.0 taken", "QUIT": "221 bye"}
+
+    def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0):
+        self.says = says
+        self.mails, self.lines, self.connections = [], [], 0
+        self.listener = socket.create_server((address, port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        session = {"rcpts": [], "tries": self.connections}
+        try:
+            with connection, connection.makefile("rb") as lines:
+                if self.answer(connection, "CONNECT", "", session):
+                    while line := lines.readline():
+                        if not self.take(connection, lines, line, session):
+                            return
+        except OSError:
+            pass
+
+    def take(self, connection, lines, line, session):
+        text = line.decode(errors="replace").rstrip("\r\n")
+        verb = text.split(" ", 1)[0].upper()
+        self.lines.append(text)
+        if verb == "MAIL":
+            session["sender"], session["rcpts"] = text, []
+        go_on = self.answer(connection, verb, text, session)
+        if verb == "DATA" and session.get("last", "").startswith("354"):
+            body = b""
+            while (more := lines.readline()) not in (b".\r\n", b""):
+                body += more[1:] if more.startswith(b".") else more
+                if self.says("BODY", body, session) == "close":
+                    return False
+            go_on = self.answer(connection, "DOT", "", session)
+            if session.get("last", "").startswith("250"):
+                self.mails.append((session["sender"], session["rcpts"], body))
+        return go_on and verb != "QUIT"
+
+    def answer(self, connection, verb, text, session):
+        said = self.says(verb, text, session)
+        if said is None and verb == "DATA" and not session["rcpts"]:
+            said = "503 5.5.1 no recipients"
+        if said is None:
+            said = self.USUAL.get(verb, "250 2.0.0 Ok")
+        if verb == "RCPT" and said.startswith("250"):
+            session["rcpts"].append(text)
+        session["last"] = said
+        if said == "close":
+            return False
+        if said:
+            connection.sendall(said.encode() + b"\r\n")
+        return True
