@@ -197,16 +197,11 @@ static struct slice hostname(const struct sheet *s)
 static struct slice recipient_of_report(struct sheet *s)
 {
     const struct address *to = &s->report->to;
-    struct slice text = tame(s, address_text(&s->arena, to));
+    struct slice text =
+        to->kind == ADDRESS_NULL ? SLICE("postmaster") : tame(s, address_text(&s->arena, to));
 
-    switch (to->kind) {
-    case ADDRESS_MAILBOX:
-    case ADDRESS_LITERAL: break;
-    case ADDRESS_NULL: text = SLICE("postmaster"); /* fall through */
-    case ADDRESS_BARE:
+    if (to->kind == ADDRESS_NULL || to->kind == ADDRESS_BARE)
         text = arena_printf(&s->arena, "%.*s@%.*s", SLICE_PRINTF(text), SLICE_PRINTF(hostname(s)));
-        break;
-    }
     return arena_printf(&s->arena, "<%.*s>", SLICE_PRINTF(text));
 }
 
