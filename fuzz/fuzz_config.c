@@ -35,6 +35,28 @@ static void check_path(struct slice template, const struct address *rcpt, struct
     must(mailbox_path_expand(rest, rcpt, arena, &path) && path.len > 0);
 }
 
+static void check_server(const struct route_target *server)
+{
+    must(server->name.len > 0 && (server->port != 0) == (server->kind != TARGET_PATH));
+}
+
+/* A relay that the courier can follow, and that is not open to all. */
+static void check_relay(const struct relay *relay, const struct decision *d,
+                        const struct rules_query *query)
+{
+    const struct retry_plan *plan = &relay->retry;
+
+    must(plan->step_count >= 1 && plan->step_count <= RETRY_STEPS_MAX && plan->give_up_s > 0);
+    for (unsigned i = 0; i < plan->step_count; i++)
+        must(plan->steps_s[i] > 0);
+    must(relay->host_count <= RELAY_HOSTS_MAX && relay->source_count <= RELAY_SOURCES_MAX);
+    for (size_t i = 0; i < relay->host_count; i++)
+        check_server(&relay->hosts[i]);
+    must(relay->tls != RELAY_TLS_IMPLICIT || relay->host_count > 0);
+    must(query->from_local || d->rule->from == FROM_LOCAL || d->rule->users != NULL ||
+         d->rule->to.match != MATCH_ANY);
+}
+
 /* Somebody, or a refusal; and who was found has the same home when asked later. */
 static void check_expansion(const struct settings *s, const struct rules_query *query,
                             struct arena *arena)
@@ -48,8 +70,13 @@ static void check_expansion(const struct settings *s, const struct rules_query *
 
         must(d.kind == x.homes[i].kind && d.rule != NULL && d.rule == x.homes[i].rule);
         must(d.kind != DECIDE_REFUSE);
-        if (d.kind == DECIDE_MAILDIR)
-            check_path(d.path, &d.final, arena);
+        switch (d.kind) {
+        case DECIDE_MAILDIR: check_path(d.path, &d.final, arena); break;
+        case DECIDE_LMTP: check_server(d.lmtp); break;
+        case DECIDE_RELAY: check_relay(d.relay, &d, query); break;
+        case DECIDE_DISCARD:
+        case DECIDE_REFUSE: break;
+        }
     }
 }
 

@@ -9,26 +9,14 @@
 #include "cmd/bench.h"
 
 #include "cmd/commands.h"
+#include "cmd/options.h"
 
 #include "base/cursor.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sysexits.h>
-
-int bench_wrong(int status, const char *format, ...)
-{
-    va_list args;
-
-    fputs("postroad bench: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return status;
-}
 
 bool bench_number(const char *option, const char *text, uint64_t max, uint64_t *out)
 {
@@ -47,8 +35,8 @@ bool bench_number(const char *option, const char *text, uint64_t max, uint64_t *
             return true;
         }
     }
-    bench_wrong(EX_USAGE, "%s '%s' is no number from 1 to %llu", option, text,
-                (unsigned long long)max);
+    command_wrong("bench", EX_USAGE, "%s '%s' is no number from 1 to %llu", option, text,
+                  (unsigned long long)max);
     return false;
 }
 
@@ -102,7 +90,7 @@ int cmd_bench(int argc, char **argv)
         if (slice_equal(name, slice_of(modes[i].name)))
             return modes[i].run(argc - 1, argv + 1);
     if (argc >= 2)
-        bench_wrong(EX_USAGE, "there is no mode '%s'\n", argv[1]);
+        command_wrong("bench", EX_USAGE, "there is no mode '%s'\n", argv[1]);
     usage(stderr);
     return EX_USAGE;
 }

@@ -14,9 +14,6 @@ int bench_sink(int argc, char **argv);
 int bench_maildir(int argc, char **argv);
 int bench_check(int argc, char **argv);
 
-/* Tells "postroad bench: ..." on stderr; returns status. */
-int bench_wrong(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /* "64", "64K", "64M"; from 1 to max. False: told what is wrong with that option. NULL, an option
  * that was not given, leaves *out as it is. */
 bool bench_number(const char *option, const char *text, uint64_t max, uint64_t *out);

@@ -333,7 +333,8 @@ static int run_check(struct check *c, const struct option_list *ledgers)
     int status = 0;
 
     if (ledgers->count == 0)
-        return bench_wrong(EX_USAGE, "check what? Name the ledgers of the load and of what came");
+        return command_wrong("bench", EX_USAGE,
+                             "check what? Name the ledgers of the load and of what came");
     check_init(c);
     for (unsigned i = 0; status == 0 && i < ledgers->count; i++)
         status = ledger_read(ledgers->values[i], take_line, c);
@@ -355,6 +356,7 @@ int bench_check(int argc, char **argv)
 {
     struct check c = {0};
     struct option_list ledgers = {0};
+    int status;
     const struct option options[] = {
         {"LEDGER...",     NULL, OPTION_WORDS, &ledgers,       NULL,
          "what `load`, `sink` and `maildir` wrote, in any order",                                             NULL},
@@ -379,10 +381,7 @@ int bench_check(int argc, char **argv)
         options,
         sizeof(options) / sizeof(*options)};
 
-    switch (options_parse(&usage, argc, argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
     return run_check(&c, &ledgers);
 }

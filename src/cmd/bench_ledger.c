@@ -9,6 +9,7 @@
 
 #include "cmd/bench.h"
 #include "cmd/open_path.h"
+#include "cmd/options.h"
 
 #include "base/codec.h"
 
@@ -38,7 +39,8 @@ bool ledger_open(struct ledger *l, const char *path)
         code = disk_size(l->file, &l->offset);
     if (code == 0)
         return true;
-    bench_wrong(EX_CANTCREAT, "cannot open the ledger %s: %s", path, strerrordesc_np(-code));
+    command_wrong("bench", EX_CANTCREAT, "cannot open the ledger %s: %s", path,
+                  strerrordesc_np(-code));
     return false;
 }
 
@@ -98,7 +100,8 @@ bool ledger_write(struct ledger *l)
         return true;
     int code = disk_write(l->file, lines, l->offset);
     if (code < 0) {
-        bench_wrong(EX_IOERR, "cannot write the ledger %s: %s", l->path, strerrordesc_np(-code));
+        command_wrong("bench", EX_IOERR, "cannot write the ledger %s: %s", l->path,
+                      strerrordesc_np(-code));
         return false;
     }
     l->offset += lines.len;
@@ -183,8 +186,8 @@ static int read_lines(struct reading *r, struct buf *text,
 
         r->line++;
         if (!ledger_line_parse(line, &parsed))
-            return bench_wrong(EX_DATAERR, "%s:%llu: this is no line of a ledger", r->path,
-                               (unsigned long long)r->line);
+            return command_wrong("bench", EX_DATAERR, "%s:%llu: this is no line of a ledger",
+                                 r->path, (unsigned long long)r->line);
         r->stopped = !each(ctx, &parsed);
     }
     buf_consume(text, buf_len(text) - rest.len);
@@ -202,15 +205,16 @@ int ledger_read(const char *path, bool (*each)(void *ctx, const struct ledger_li
     int status = 0, code = open_path(path, DISK_READ, 0, &file);
 
     if (code < 0)
-        return bench_wrong(EX_NOINPUT, "cannot read %s: %s", path, strerrordesc_np(-code));
+        return command_wrong("bench", EX_NOINPUT, "cannot read %s: %s", path,
+                             strerrordesc_np(-code));
     buf_init(&text, LEDGER_LINE_MAX + READ_PIECE);
     while (status == 0 && !r.stopped && count > 0) {
         char *space = buf_reserve(&text, READ_PIECE);
 
         count = space == NULL ? -EFBIG : disk_read(file, space, READ_PIECE, offset);
         if (count < 0)
-            status =
-                bench_wrong(EX_NOINPUT, "cannot read %s: %s", path, strerrordesc_np((int)-count));
+            status = command_wrong("bench", EX_NOINPUT, "cannot read %s: %s", path,
+                                   strerrordesc_np((int)-count));
         if (count <= 0)
             break;
         buf_commit(&text, (size_t)count);

@@ -558,7 +558,7 @@ static int run_loop(struct load *l)
     int code = signals_open(&l->signals, l->loop, on_signal);
 
     if (code < 0)
-        return bench_wrong(EX_OSERR, "cannot watch signals: %s", strerrordesc_np(-code));
+        return command_wrong("bench", EX_OSERR, "cannot watch signals: %s", strerrordesc_np(-code));
     loop_before_sleep(l->loop, before_sleep, l);
     if (l->request->seconds > 0)
         timer_set(l->loop, &l->end, l->request->seconds * 1000);
@@ -570,7 +570,7 @@ static int run_loop(struct load *l)
     timer_cancel(l->loop, &l->end);
     timer_cancel(l->loop, &l->next_due);
     signals_close(&l->signals);
-    return code < 0 ? bench_wrong(EX_OSERR, "the loop: %s", strerrordesc_np(-code)) : 0;
+    return code < 0 ? command_wrong("bench", EX_OSERR, "the loop: %s", strerrordesc_np(-code)) : 0;
 }
 
 static int report(struct load *l)
@@ -582,8 +582,8 @@ static int report(struct load *l)
         status = EX_IOERR;
     bench_figures_print(&l->figures, l->ended_us - l->begun_us, l->request->options.json);
     if (status == EX_UNAVAILABLE)
-        bench_wrong(status, "no session comes through: %s; is the server running?",
-                    strerrordesc_np(-l->connect_error));
+        command_wrong("bench", status, "no session comes through: %s; is the server running?",
+                      strerrordesc_np(-l->connect_error));
     if (status == 0 && f->refused + f->unknown > 0)
         status = EX_TEMPFAIL;
     return status;
@@ -628,7 +628,7 @@ int bench_load(int argc, char **argv)
     struct bench_request *request = MEMORY_NEW(struct bench_request);
     int status;
 
-    if (bench_request_parse(request, argc, argv, &status) == OPTIONS_OK)
+    if (bench_request_parse(request, argc, argv, &status))
         status = load_run(request);
     bench_request_done(request);
     memory_free(request);

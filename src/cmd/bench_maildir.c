@@ -43,7 +43,8 @@ struct walk {
 
 static void cannot(struct walk *w, const char *path, int code)
 {
-    w->status = bench_wrong(EX_NOINPUT, "cannot read %s: %s", path, strerrordesc_np(-code));
+    w->status =
+        command_wrong("bench", EX_NOINPUT, "cannot read %s: %s", path, strerrordesc_np(-code));
 }
 
 static void add_place(struct walk *w, const char *path, size_t below_from, unsigned depth)
@@ -193,6 +194,7 @@ int bench_maildir(int argc, char **argv)
 {
     struct option_list dirs = {0};
     const char *ledger = NULL;
+    int status;
     const struct option options[] = {
         {"DIR",      NULL, OPTION_WORDS, &dirs,   NULL,   "where the Maildirs are; DIR may be one itself",
          NULL},
@@ -210,12 +212,9 @@ int bench_maildir(int argc, char **argv)
         options,
         sizeof(options) / sizeof(*options)};
 
-    switch (options_parse(&usage, argc, argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
     if (dirs.count != 1 || ledger == NULL)
-        return bench_wrong(EX_USAGE, "one folder and --ledger FILE are needed");
+        return command_wrong("bench", EX_USAGE, "one folder and --ledger FILE are needed");
     return run_maildir(dirs.values[0], ledger);
 }

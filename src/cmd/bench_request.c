@@ -18,7 +18,8 @@ static bool parse_server(struct bench_request *r)
 
     if (host_port_parse(slice_of(text), 25, &r->server) == HOST_PORT_OK)
         return true;
-    bench_wrong(EX_USAGE, "--server '%s' is no IP address with a port, as 127.0.0.1:1025", text);
+    command_wrong("bench", EX_USAGE,
+                  "--server '%s' is no IP address with a port, as 127.0.0.1:1025", text);
     return false;
 }
 
@@ -40,8 +41,8 @@ static bool parse_size(struct bench_request *r)
     }
     if (r->size_min >= BENCH_SIZE_MIN && r->size_max >= r->size_min)
         return true;
-    bench_wrong(EX_USAGE, "--size '%s': from %d bytes on, and the smaller one first", text,
-                BENCH_SIZE_MIN);
+    command_wrong("bench", EX_USAGE, "--size '%s': from %d bytes on, and the smaller one first",
+                  text, BENCH_SIZE_MIN);
     return false;
 }
 
@@ -54,7 +55,7 @@ static bool parse_address(struct bench_request *r, const char *option, const cha
     }
     if (address_parse(slice_of(text), &r->arena, out) && out->kind != ADDRESS_BARE)
         return true;
-    bench_wrong(EX_USAGE, "%s '%s' is no address; write user@domain", option, text);
+    command_wrong("bench", EX_USAGE, "%s '%s' is no address; write user@domain", option, text);
     return false;
 }
 
@@ -70,7 +71,7 @@ static bool parse_rcpts(struct bench_request *r)
         if (!parse_address(r, "--rcpt", given->values[i], &r->rcpts[i]))
             return false;
         if (r->rcpts[i].kind == ADDRESS_NULL) {
-            bench_wrong(EX_USAGE, "--rcpt '<>' is nobody; write user@domain");
+            command_wrong("bench", EX_USAGE, "--rcpt '<>' is nobody; write user@domain");
             return false;
         }
     }
@@ -99,11 +100,12 @@ static bool understand(struct bench_request *r)
         return false;
     if (r->each <= r->rcpt_count)
         return true;
-    bench_wrong(EX_USAGE, "--each %llu needs as many --rcpt", (unsigned long long)r->each);
+    command_wrong("bench", EX_USAGE, "--each %llu needs as many --rcpt",
+                  (unsigned long long)r->each);
     return false;
 }
 
-static enum options_result parse_options(struct bench_options *o, int argc, char **argv)
+static bool parse_options(struct bench_options *o, int argc, char **argv, int *status)
 {
     const struct option options[] = {
         {"--server",   NULL, OPTION_TEXT, &o->server,   "HOST:PORT",
@@ -148,18 +150,17 @@ static enum options_result parse_options(struct bench_options *o, int argc, char
         options,
         sizeof(options) / sizeof(*options)};
 
-    return options_parse(&usage, argc, argv);
+    return options_parse(&usage, argc, argv, status);
 }
 
-enum options_result bench_request_parse(struct bench_request *r, int argc, char **argv, int *status)
+bool bench_request_parse(struct bench_request *r, int argc, char **argv, int *status)
 {
-    enum options_result result = parse_options(&r->options, argc, argv);
-
-    *status = result == OPTIONS_WRONG ? EX_USAGE : EXIT_SUCCESS;
-    if (result != OPTIONS_OK || understand(r))
-        return result;
+    if (!parse_options(&r->options, argc, argv, status))
+        return false;
+    if (understand(r))
+        return true;
     *status = EX_USAGE;
-    return OPTIONS_WRONG;
+    return false;
 }
 
 void bench_request_done(struct bench_request *r)

@@ -35,9 +35,8 @@ struct bench_request {
 
 enum { BENCH_SESSIONS_MAX = 100000, BENCH_EACH_MAX = 100 };
 
-/* OPTIONS_WRONG: told on stderr, *status is the exit status. The request is zeroed before. */
-enum options_result bench_request_parse(struct bench_request *r, int argc, char **argv,
-                                        int *status);
+/* False as options_parse(), or told what is wrong with a value. The request is zeroed before. */
+bool bench_request_parse(struct bench_request *r, int argc, char **argv, int *status);
 void bench_request_done(struct bench_request *r);
 
 #endif

@@ -215,12 +215,13 @@ static int listen_there(struct sink *sink, struct net *net)
     int handle = net->ops->listen(net, &sink->address, false, LISTENER_BACKLOG);
 
     if (handle < 0)
-        return bench_wrong(EX_UNAVAILABLE, "cannot listen there: %s", strerrordesc_np(-handle));
+        return command_wrong("bench", EX_UNAVAILABLE, "cannot listen there: %s",
+                             strerrordesc_np(-handle));
     int code = net->ops->own_address(net, handle, &own);
     if (code == 0)
         code = listener_open(&sink->listener, sink->loop, handle, on_accept);
     if (code < 0)
-        return bench_wrong(EX_OSERR, "cannot listen there: %s", strerrordesc_np(-code));
+        return command_wrong("bench", EX_OSERR, "cannot listen there: %s", strerrordesc_np(-code));
     size_t len = net_address_text(&own, text);
     printf("bench sink: listening on %.*s port %u; Ctrl-C ends it\n", (int)len, text, own.port);
     fflush(stdout);
@@ -277,7 +278,8 @@ static bool parse_listen(const char *text, struct net_address *out)
     }
     if (host_port_parse(slice_of(text), 0, out) == HOST_PORT_OK && out->port != 0)
         return true;
-    bench_wrong(EX_USAGE, "--listen '%s' is no IP address with a port, as 127.0.0.1:2525", text);
+    command_wrong("bench", EX_USAGE,
+                  "--listen '%s' is no IP address with a port, as 127.0.0.1:2525", text);
     return false;
 }
 
@@ -293,6 +295,7 @@ int bench_sink(int argc, char **argv)
     };
     const char *listen = "127.0.0.1:2525", *ledger = NULL, *refuse = NULL, *defer = NULL,
                *hang_up = NULL;
+    int status;
     const struct option options[] = {
         {"--listen",  NULL, OPTION_TEXT, &listen,  "HOST:PORT",
          "where (default 127.0.0.1:2525; port 0 on 127.0.0.1: any that is free)",                     NULL},
@@ -313,11 +316,8 @@ int bench_sink(int argc, char **argv)
         options,
         sizeof(options) / sizeof(*options)};
 
-    switch (options_parse(&usage, argc, argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
     if (!parse_listen(listen, &sink.address) ||
         !bench_number("--refuse", refuse, 100, &sink.refuse) ||
         !bench_number("--defer", defer, 100, &sink.defer) ||

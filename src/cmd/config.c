@@ -26,6 +26,7 @@ static int check(const char *file)
 int cmd_config(int argc, char **argv)
 {
     const char *file = NULL;
+    int status;
     const struct option options[] = {
         {"--config", "-c", OPTION_TEXT, &file, "FILE", "the configuration", NULL},
     };
@@ -39,13 +40,9 @@ int cmd_config(int argc, char **argv)
         1};
     bool named = argc >= 2 && slice_equal(slice_of(argv[1]), SLICE("check"));
 
-    switch (options_parse(&usage, named ? argc - 1 : argc, named ? argv + 1 : argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
+    if (!options_parse(&usage, named ? argc - 1 : argc, named ? argv + 1 : argv, &status))
+        return status;
     if (named && file != NULL)
         return check(file);
-    fputs("postroad config: write: postroad config check -c FILE\n", stderr);
-    return EX_USAGE;
+    return command_wrong("config", EX_USAGE, "write: postroad config check -c FILE");
 }

@@ -92,18 +92,16 @@ static int choose_dir(struct dev *d)
     struct disk_dir *dir;
     int len = wanted_dir(d, path);
 
-    if (len < 0 || len >= PATH_MAX || strpbrk(path, "{}\n") != NULL) {
-        fputs("postroad dev: the folder's name is too long, or has one of { } or a line end in "
-              "it; choose another with --dir\n",
-              stderr);
-        return EX_USAGE;
-    }
+    if (len < 0 || len >= PATH_MAX || strpbrk(path, "{}\n") != NULL)
+        return command_wrong(
+            "dev", EX_USAGE,
+            "the folder's name is too long, or has one of { } or a line end in it; "
+            "choose another with --dir");
     int code = disk_dir_make_path(disk_real(), slice_of(path), 0700, &dir);
-    if (code < 0) {
-        fprintf(stderr, "postroad dev: cannot make the folder %s: %s; choose another with --dir\n",
-                path, strerrordesc_np(-code));
-        return EX_CANTCREAT;
-    }
+    if (code < 0)
+        return command_wrong("dev", EX_CANTCREAT,
+                             "cannot make the folder %s: %s; choose another with --dir", path,
+                             strerrordesc_np(-code));
     disk_dir_close(dir);
     return realpath(path, d->dir_path) == NULL ? EX_OSERR : EXIT_SUCCESS;
 }
@@ -133,10 +131,9 @@ static int choose_address(struct dev *d)
     const char *host = d->listen == NULL ? "127.0.0.1" : d->listen;
     bool bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
 
-    if (d->smtp != NULL && d->listen != NULL) {
-        fputs("postroad dev: --smtp and --listen both say where; give one of them\n", stderr);
-        return EX_USAGE;
-    }
+    if (d->smtp != NULL && d->listen != NULL)
+        return command_wrong("dev", EX_USAGE,
+                             "--smtp and --listen both say where; give one of them");
     if (d->smtp != NULL)
         snprintf(d->smtp_address, sizeof(d->smtp_address), "%s", d->smtp);
     else
@@ -144,11 +141,10 @@ static int choose_address(struct dev *d)
                  host, bare_ipv6 ? "]" : "");
     if (is_address_and_port(slice_of(d->smtp_address)))
         return EXIT_SUCCESS;
-    fprintf(stderr,
-            "postroad dev: '%s' is not an IP address and a port, as 127.0.0.1:2525, [::1]:2525 or "
-            "*:2525\n",
-            d->smtp_address);
-    return EX_USAGE;
+    return command_wrong(
+        "dev", EX_USAGE,
+        "'%s' is not an IP address and a port, as 127.0.0.1:2525, [::1]:2525 or *:2525",
+        d->smtp_address);
 }
 
 /* What to do about a system that did not start. */
@@ -185,13 +181,11 @@ int cmd_dev(int argc, char **argv)
         options,
         sizeof(options) / sizeof(*options)};
     struct buf text;
+    int status;
 
-    switch (options_parse(&usage, argc, argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
-    int status = choose_address(&d);
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
+    status = choose_address(&d);
     if (status == EXIT_SUCCESS)
         status = choose_dir(&d);
     if (status != EXIT_SUCCESS)

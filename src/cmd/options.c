@@ -3,8 +3,10 @@
  */
 #include "cmd/options.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 static void help(const struct usage *u)
 {
@@ -24,11 +26,22 @@ static void help(const struct usage *u)
         printf("\nExamples:\n%s", u->examples);
 }
 
-static enum options_result wrong(const struct usage *u, const char *what, const char *which)
+int command_wrong(const char *command, int status, const char *format, ...)
 {
-    fprintf(stderr, "postroad %s: %s '%s'; see: postroad %s --help\n", u->command, what, which,
-            u->command);
-    return OPTIONS_WRONG;
+    va_list args;
+
+    fprintf(stderr, "postroad %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return status;
+}
+
+static int wrong(const struct usage *u, const char *what, const char *which)
+{
+    return command_wrong(u->command, EX_USAGE, "%s '%s'; see: postroad %s --help", what, which,
+                         u->command);
 }
 
 static bool set(const struct option *o, const char *value)
@@ -76,33 +89,43 @@ static void set_from_environment(const struct usage *u)
     }
 }
 
-enum options_result options_parse(const struct usage *u, int argc, char **argv)
+/* Takes argv[*i], and its value if that is the next word; 0 or an exit status. */
+static int take_option(const struct usage *u, char **argv, int *i)
+{
+    struct slice word = slice_of(argv[*i]), rest;
+    const char *given = argv[*i], *value = NULL;
+
+    if (slice_starts(word, SLICE("--")) && slice_cut(word, '=', &word, &rest))
+        value = rest.data; /* it ends where argv[*i] ends */
+    const struct option *o = find(u, word);
+    if (o == NULL)
+        return wrong(u, "there is no option", given);
+    if (o->kind == OPTION_FLAG && value != NULL)
+        return wrong(u, "no value belongs to", o->name);
+    if (o->kind == OPTION_WORDS)
+        value = given;
+    if (o->kind != OPTION_FLAG && value == NULL) {
+        if (argv[*i + 1] == NULL)
+            return wrong(u, "a value is missing after", given);
+        value = argv[++*i];
+    }
+    return set(o, value) ? EXIT_SUCCESS : wrong(u, "too many of", o->name);
+}
+
+bool options_parse(const struct usage *u, int argc, char **argv, int *status)
 {
     set_from_environment(u);
+    *status = EXIT_SUCCESS;
     for (int i = 1; i < argc; i++) {
-        struct slice word = slice_of(argv[i]), rest;
-        const char *value = NULL;
+        struct slice word = slice_of(argv[i]);
 
         if (slice_equal(word, SLICE("--help")) || slice_equal(word, SLICE("-h"))) {
             help(u);
-            return OPTIONS_HELP;
+            return false;
         }
-        if (slice_starts(word, SLICE("--")) && slice_cut(word, '=', &word, &rest))
-            value = rest.data; /* it ends where argv[i] ends */
-        const struct option *o = find(u, word);
-        if (o == NULL)
-            return wrong(u, "there is no option", argv[i]);
-        if (o->kind == OPTION_FLAG && value != NULL)
-            return wrong(u, "no value belongs to", o->name);
-        if (o->kind == OPTION_WORDS)
-            value = argv[i];
-        if (o->kind != OPTION_FLAG && value == NULL) {
-            if (i + 1 == argc)
-                return wrong(u, "a value is missing after", argv[i]);
-            value = argv[++i];
-        }
-        if (!set(o, value))
-            return wrong(u, "too many of", o->name);
+        *status = take_option(u, argv, &i);
+        if (*status != EXIT_SUCCESS)
+            return false;
     }
-    return OPTIONS_OK;
+    return true;
 }

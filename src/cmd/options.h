@@ -40,14 +40,14 @@ struct usage {
     size_t option_count;
 };
 
-enum options_result {
-    OPTIONS_OK,
-    OPTIONS_HELP,  /* --help was given and answered: exit 0 */
-    OPTIONS_WRONG, /* told on stderr: exit EX_USAGE */
-};
-
 /* "--name value", "--name=value", "-c value". "--" and anything that is no option end with an
- * error, bare words too unless the table has a row for them. Values point into argv. */
-enum options_result options_parse(const struct usage *usage, int argc, char **argv);
+ * error, bare words too unless the table has a row for them. Values point into argv.
+ * True: go on, *status is 0. False: --help was answered, or what is wrong was told on stderr; the
+ * command ends with *status. */
+bool options_parse(const struct usage *usage, int argc, char **argv, int *status);
+
+/* Tells "postroad COMMAND: ..." on stderr; returns status. */
+int command_wrong(const char *command, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -134,7 +134,7 @@ int cmd_send(int argc, char **argv)
     int status;
 
     send_content_init(&s->content);
-    if (send_request_parse(&s->request, argc, argv, &status) == OPTIONS_OK)
+    if (send_request_parse(&s->request, argc, argv, &status))
         status = send_mail(s);
     hang_up(s);
     transcript_done(&s->transcript);

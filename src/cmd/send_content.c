@@ -43,8 +43,7 @@ void send_content_done(struct send_content *c)
 
 static int cannot_read(const char *path, int code)
 {
-    fprintf(stderr, "postroad send: cannot read %s: %s\n", path, strerrordesc_np(-code));
-    return EX_NOINPUT;
+    return command_wrong("send", EX_NOINPUT, "cannot read %s: %s", path, strerrordesc_np(-code));
 }
 
 /* The disk follows no links; a person's file may well be one. */
@@ -164,12 +163,10 @@ static int check(struct send_content *c)
     c->offset = 0;
     c->at_end = false;
     line_repair_init(&c->repair);
-    if (nul || bare_cr) {
-        fprintf(stderr,
-                "postroad send: the message holds %s, which no mail may; send it with --attach\n",
-                nul ? "a NUL byte" : "a CR without LF");
-        return EX_DATAERR;
-    }
+    if (nul || bare_cr)
+        return command_wrong("send", EX_DATAERR,
+                             "the message holds %s, which no mail may; send it with --attach",
+                             nul ? "a NUL byte" : "a CR without LF");
     return 0;
 }
 
@@ -275,8 +272,9 @@ static int compose(struct send_content *c, struct send_request *r)
     if (status != 0)
         return status;
     if (!compose_write(&c->memory, &r->arena, &m))
-        return send_wrong(EX_DATAERR, "the message is larger than %d MiB; send the files apart",
-                          SEND_MEMORY_MAX / 1024 / 1024);
+        return command_wrong("send", EX_DATAERR,
+                             "the message is larger than %d MiB; send the files apart",
+                             SEND_MEMORY_MAX / 1024 / 1024);
     return 0;
 }
 

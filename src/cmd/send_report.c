@@ -26,8 +26,8 @@ int send_report_no_connection(const struct send_request *r, int error)
         advice = "is a mail server running there?";
     else if (code == ETIMEDOUT)
         advice = "is the port blocked on the way?";
-    return send_wrong(EX_UNAVAILABLE, "nothing sent: cannot connect to %.*s: %s; %s",
-                      SLICE_PRINTF(r->server_text), strerrordesc_np(code), advice);
+    return command_wrong("send", EX_UNAVAILABLE, "nothing sent: cannot connect to %.*s: %s; %s",
+                         SLICE_PRINTF(r->server_text), strerrordesc_np(code), advice);
 }
 
 /* What a refusal means for the exit status, and what to do about it. */
@@ -105,9 +105,10 @@ static int report_failure(struct send_request *r, const struct client_outcome *o
     struct slice reply = shown_reply(r, o), name = step_name(o->step);
     const char *what = o->verdict == CLIENT_REFUSED ? "refused" : "not taken now";
 
-    return send_wrong(row->status, "mail to %.*s %s%s%.*s by %.*s: %.*s; %s", SLICE_PRINTF(rcpts),
-                      what, o->code == 0 ? "" : " at ", o->code == 0 ? 0 : (int)name.len, name.data,
-                      SLICE_PRINTF(r->server_text), SLICE_PRINTF(reply), row->advice);
+    return command_wrong("send", row->status, "mail to %.*s %s%s%.*s by %.*s: %.*s; %s",
+                         SLICE_PRINTF(rcpts), what, o->code == 0 ? "" : " at ",
+                         o->code == 0 ? 0 : (int)name.len, name.data, SLICE_PRINTF(r->server_text),
+                         SLICE_PRINTF(reply), row->advice);
 }
 
 static bool is_failure(const struct client_outcome *o)

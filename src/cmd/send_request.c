@@ -11,23 +11,10 @@
 #include "wire/chars.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-int send_wrong(int status, const char *format, ...)
-{
-    va_list args;
-
-    fputs("postroad send: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return status;
-}
 
 /* "ann@a.example", "Ann Lee <ann@a.example>", "<>". */
 static bool parse_mailbox(struct slice text, struct arena *arena, struct compose_mailbox *out)
@@ -98,14 +85,16 @@ static int parse_rcpts(struct send_request *r, const char *option, const struct 
             if (item.len == 0)
                 continue;
             if (*count == ENVELOPE_RCPTS_MAX)
-                return send_wrong(EX_USAGE, "more than %d recipients; send several mails",
-                                  ENVELOPE_RCPTS_MAX);
+                return command_wrong("send", EX_USAGE,
+                                     "more than %d recipients; send several mails",
+                                     ENVELOPE_RCPTS_MAX);
             if (!parse_mailbox(item, &r->arena, m) || m->address.kind == ADDRESS_NULL)
-                return send_wrong(EX_USAGE, "%s '%.*s' is no address; write user@domain", option,
-                                  SLICE_PRINTF(item));
+                return command_wrong("send", EX_USAGE, "%s '%.*s' is no address; write user@domain",
+                                     option, SLICE_PRINTF(item));
             if (!add_rcpt(r, &m->address))
-                return send_wrong(EX_USAGE, "more than %d recipients; send several mails",
-                                  ENVELOPE_RCPTS_MAX);
+                return command_wrong("send", EX_USAGE,
+                                     "more than %d recipients; send several mails",
+                                     ENVELOPE_RCPTS_MAX);
             ++*count;
         }
     }
@@ -125,7 +114,7 @@ static int parse_all_rcpts(struct send_request *r)
         status = parse_rcpts(r, "--bcc", &o->bcc, &r->bcc, &r->bcc_count);
     if (status == 0 && r->rcpt_count == 0 &&
         (r->quit_after == STEP_NONE || r->quit_after == STEP_RCPT))
-        return send_wrong(EX_USAGE, "to whom? Add --to user@domain");
+        return command_wrong("send", EX_USAGE, "to whom? Add --to user@domain");
     return status;
 }
 
@@ -134,12 +123,14 @@ static int parse_server(struct send_request *r)
     switch (host_port_parse(r->server_text, 25, &r->server)) {
     case HOST_PORT_OK: return 0;
     case HOST_PORT_NO_PORT:
-        return send_wrong(EX_USAGE, "--server '%s' has no port from 1 to 65535", r->options.server);
+        return command_wrong("send", EX_USAGE, "--server '%s' has no port from 1 to 65535",
+                             r->options.server);
     case HOST_PORT_NO_ADDRESS: break;
     }
-    return send_wrong(EX_NOHOST,
-                      "cannot look up '%s': this version connects to localhost and to IP addresses",
-                      r->options.server);
+    return command_wrong(
+        "send", EX_NOHOST,
+        "cannot look up '%s': this version connects to localhost and to IP addresses",
+        r->options.server);
 }
 
 /* This machine's name, if it is one that may follow EHLO. */
@@ -149,8 +140,9 @@ static int choose_ehlo(struct send_request *r)
 
     if (r->options.ehlo != NULL) {
         if (!ehlo_name_parse(slice_of(r->options.ehlo), &r->arena, &r->ehlo))
-            return send_wrong(EX_USAGE, "--ehlo '%s' is neither a domain nor an [address]",
-                              r->options.ehlo);
+            return command_wrong("send", EX_USAGE,
+                                 "--ehlo '%s' is neither a domain nor an [address]",
+                                 r->options.ehlo);
         return 0;
     }
     gethostname(name, sizeof(name) - 1);
@@ -166,15 +158,17 @@ static int choose_from(struct send_request *r)
 
     if (r->options.from != NULL) {
         if (!parse_mailbox(slice_trim(slice_of(r->options.from)), &r->arena, &r->from))
-            return send_wrong(EX_USAGE, "--from '%s' is no address; write user@domain or <>",
-                              r->options.from);
+            return command_wrong("send", EX_USAGE,
+                                 "--from '%s' is no address; write user@domain or <>",
+                                 r->options.from);
         return 0;
     }
     own =
         arena_printf(&r->arena, "%s@%.*s", user == NULL ? "postroad" : user, SLICE_PRINTF(r->ehlo));
     if (!parse_mailbox(own, &r->arena, &r->from))
-        return send_wrong(EX_USAGE, "'%.*s' is no address to send from; add --from user@domain",
-                          SLICE_PRINTF(own));
+        return command_wrong("send", EX_USAGE,
+                             "'%.*s' is no address to send from; add --from user@domain",
+                             SLICE_PRINTF(own));
     return 0;
 }
 
@@ -197,8 +191,8 @@ static int parse_quit_after(struct send_request *r)
             r->quit_after = words[i].step;
             return 0;
         }
-    return send_wrong(EX_USAGE, "--quit-after '%s' is none of connect, ehlo, mail, rcpt",
-                      r->options.quit_after);
+    return command_wrong("send", EX_USAGE, "--quit-after '%s' is none of connect, ehlo, mail, rcpt",
+                         r->options.quit_after);
 }
 
 static int parse_timeout(struct send_request *r)
@@ -210,8 +204,9 @@ static int parse_timeout(struct send_request *r)
         return 0;
     c = (struct cursor){slice_of(r->options.timeout)};
     if (!take_number(&c, &seconds) || !cursor_at_end(&c) || seconds == 0 || seconds > 3600)
-        return send_wrong(EX_USAGE, "--timeout '%s' is no number of seconds from 1 to 3600",
-                          r->options.timeout);
+        return command_wrong("send", EX_USAGE,
+                             "--timeout '%s' is no number of seconds from 1 to 3600",
+                             r->options.timeout);
     r->timeout_s = (unsigned)seconds;
     return 0;
 }
@@ -233,11 +228,12 @@ static int parse_fields(struct send_request *r)
         struct slice text = slice_of(list->values[i]), name, value;
 
         if (!slice_cut(text, ':', &name, &value) || !may_be_given(name))
-            return send_wrong(EX_USAGE, "--header '%s' is not 'Name: value'", list->values[i]);
+            return command_wrong("send", EX_USAGE, "--header '%s' is not 'Name: value'",
+                                 list->values[i]);
         if (slice_starts_nocase(name, SLICE("Content-")) ||
             slice_equal_nocase(name, SLICE("MIME-Version")))
-            return send_wrong(
-                EX_USAGE,
+            return command_wrong(
+                "send", EX_USAGE,
                 "--header '%s': the parts decide that; use --data for a message of your "
                 "own making",
                 list->values[i]);
@@ -255,18 +251,19 @@ static int check_combination(const struct send_request *r)
 
     if (o->data != NULL && (o->subject != NULL || o->body != NULL || o->html != NULL ||
                             o->headers.count + o->attachments.count + o->inlines.count > 0))
-        return send_wrong(EX_USAGE,
-                          "--data is a whole message; --subject, --body, --html, --header, "
-                          "--attach and --inline have no place in it");
+        return command_wrong("send", EX_USAGE,
+                             "--data is a whole message; --subject, --body, --html, --header, "
+                             "--attach and --inline have no place in it");
     if (o->inlines.count > 0 && o->html == NULL)
-        return send_wrong(EX_USAGE, "--inline needs --html that shows it: <img src=\"cid:NAME\">");
+        return command_wrong("send", EX_USAGE,
+                             "--inline needs --html that shows it: <img src=\"cid:NAME\">");
     stdins += o->body != NULL && slice_equal(slice_of(o->body), SLICE("-"));
     stdins += o->html != NULL && slice_equal(slice_of(o->html), SLICE("-"));
     for (unsigned i = 0; i < o->attachments.count; i++)
         stdins += slice_equal(slice_of(o->attachments.values[i]), SLICE("-"));
     if (stdins > 1)
-        return send_wrong(EX_USAGE,
-                          "standard input can be only one of --body, --html and --attach");
+        return command_wrong("send", EX_USAGE,
+                             "standard input can be only one of --body, --html and --attach");
     return 0;
 }
 
@@ -283,7 +280,7 @@ static int understand(struct send_request *r)
     return status;
 }
 
-static enum options_result parse_options(struct send_options *o, int argc, char **argv)
+static bool parse_options(struct send_options *o, int argc, char **argv, int *status)
 {
     const struct option options[] = {
         {"--to",         NULL, OPTION_LIST, &o->to,          "ADDRESS",   "recipient; several, or a,b",       NULL},
@@ -324,20 +321,16 @@ static enum options_result parse_options(struct send_options *o, int argc, char 
         options,
         sizeof(options) / sizeof(*options)};
 
-    return options_parse(&usage, argc, argv);
+    return options_parse(&usage, argc, argv, status);
 }
 
-enum options_result send_request_parse(struct send_request *r, int argc, char **argv, int *status)
+bool send_request_parse(struct send_request *r, int argc, char **argv, int *status)
 {
-    enum options_result result;
-
     r->options.server = "127.0.0.1:1025";
-    result = parse_options(&r->options, argc, argv);
-    *status = result == OPTIONS_WRONG ? EX_USAGE : EXIT_SUCCESS;
-    if (result != OPTIONS_OK)
-        return result;
+    if (!parse_options(&r->options, argc, argv, status))
+        return false;
     *status = understand(r);
-    return *status == 0 ? OPTIONS_OK : OPTIONS_WRONG;
+    return *status == 0;
 }
 
 void send_request_done(struct send_request *r)

@@ -34,11 +34,8 @@ struct send_request {
     unsigned field_count;
 };
 
-/* OPTIONS_WRONG: told on stderr, *status is the exit status. The request is zeroed before. */
-enum options_result send_request_parse(struct send_request *r, int argc, char **argv, int *status);
+/* False as options_parse(), or told what is wrong with a value. The request is zeroed before. */
+bool send_request_parse(struct send_request *r, int argc, char **argv, int *status);
 void send_request_done(struct send_request *r);
-
-/* Tells "postroad send: ..." on stderr; returns status. */
-int send_wrong(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

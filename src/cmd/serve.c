@@ -25,6 +25,7 @@ static void no_file(void)
 int cmd_serve(int argc, char **argv)
 {
     const char *file = NULL;
+    int status;
     const struct option options[] = {
         {"--config", "-c", OPTION_TEXT, &file, "FILE", "the configuration", NULL},
     };
@@ -39,11 +40,8 @@ int cmd_serve(int argc, char **argv)
         options,
         1};
 
-    switch (options_parse(&usage, argc, argv)) {
-    case OPTIONS_OK: break;
-    case OPTIONS_HELP: return EXIT_SUCCESS;
-    case OPTIONS_WRONG: return EX_USAGE;
-    }
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
     if (file == NULL) {
         no_file();
         return EX_CONFIG;

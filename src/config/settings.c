@@ -4,6 +4,7 @@
  * One table says everything: `rows` names each word, where it may stand, the shapes of its values
  * (values.c), whose words may follow it in the line or in its block, and the function that takes
  * the checked values. A row without a function belongs to a later version and is answered as such.
+ * What rules name, they may name before it stands there: such statements are read first.
  * The table also answers what to write instead: the nearest word, or the list of those known.
  *
  * Checking never stops at the first error, so that one run tells everything; what concerns the
@@ -35,7 +36,9 @@ enum context {
     IN_FILE = 1 << 0,
     IN_LISTEN = 1 << 1,
     IN_QUEUE = 1 << 2,
-    IN_RULE = 1 << 3, /* behind accept, reject, discard in the same line */
+    IN_RELAY = 1 << 3,
+    IN_SOURCE = 1 << 4,
+    IN_RULE = 1 << 5, /* behind accept, reject, discard in the same line */
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
@@ -73,8 +76,12 @@ static const struct row rows[] = {
      "resolver system|recursive|ADDRESS"},
     {SLICE_INIT("table"), IN_FILE, add_table, {SHAPE_NAME, SHAPE_TABLE_TYPE}, 0, 0, true,
      "table NAME accounts|aliases PATH"},
+    {SLICE_INIT("source"), IN_FILE, parser_begin_source, {SHAPE_NAME, SHAPE_IP}, 0, IN_SOURCE, true,
+     "source NAME IP"},
+    {SLICE_INIT("relay"), IN_FILE, parser_begin_relay, {SHAPE_NAME}, 0, IN_RELAY, true,
+     "relay NAME { ... }"},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
-     "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver maildir PATH"},
+     "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
      "reject [from ...] [sender ...] [to ...] \"5.7.1 text\""},
     {SLICE_INIT("discard"), IN_FILE, parser_begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -86,6 +93,27 @@ static const struct row rows[] = {
      "line-ends strict|repair"},
     {SLICE_INIT("min-free"), IN_QUEUE, set_min_free, {SHAPE_SIZE}, 0, 0, false,
      "min-free SIZE"},
+
+    {SLICE_INIT("host"), IN_RELAY, parser_add_host, {SHAPE_SERVER, SHAPE_MORE}, 0, 0, true,
+     "host NAME:PORT ..."},
+    {SLICE_INIT("source"), IN_RELAY, parser_add_source, {SHAPE_SOURCE, SHAPE_MORE}, 0, 0, true,
+     "source NAME ..."},
+    {SLICE_INIT("helo"), IN_RELAY, parser_set_relay_helo, {SHAPE_HOST}, 0, 0, false,
+     "helo NAME"},
+    {SLICE_INIT("tls"), IN_RELAY, parser_set_relay_tls, {SHAPE_RELAY_TLS}, 0, 0, false,
+     "tls off|optional|required|implicit"},
+    {SLICE_INIT("family"), IN_RELAY, parser_set_family, {SHAPE_FAMILY}, 0, 0, false,
+     "family any|ipv4-first|ipv6-first|ipv4|ipv6"},
+    {SLICE_INIT("retry"), IN_RELAY, parser_add_retry, {SHAPE_DURATION, SHAPE_MORE}, 0, 0, false,
+     "retry 5m 15m 1h 4h"},
+    {SLICE_INIT("give-up"), IN_RELAY, parser_set_give_up, {SHAPE_DURATION}, 0, 0, false,
+     "give-up 5d"},
+    {SLICE_INIT("delay-warning"), IN_RELAY, parser_set_delay_warning, {SHAPE_DELAY}, 0, 0, false,
+     "delay-warning 4h"},
+    {SLICE_INIT("report"), IN_RELAY, parser_set_report, {SHAPE_YES_NO}, 0, 0, false,
+     "report yes|no"},
+    {SLICE_INIT("helo"), IN_SOURCE, parser_set_source_helo, {SHAPE_HOST}, 0, 0, false,
+     "helo NAME"},
 
     {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM}, 0, 0, false,
      "from any|local"},
@@ -102,7 +130,9 @@ static const struct row rows[] = {
     {SLICE_INIT("copy"), IN_RULE, parser_set_copy, {SHAPE_MAILBOX}, 0, 0, false,
      "copy ADDRESS"},
     {SLICE_INIT("deliver"), IN_RULE, parser_set_action, {SHAPE_DELIVER}, 0, 0, false,
-     "deliver maildir PATH"},
+     "deliver maildir PATH|lmtp ADDRESS"},
+    {SLICE_INIT("relay"), IN_RULE, parser_set_relay, {SHAPE_RELAY}, 0, 0, false,
+     "relay NAME"},
     {SLICE_INIT("\"text\""), IN_RULE, parser_set_refusal, {SHAPE_REFUSAL}, 0, 0, false,
      "\"5.7.1 text\""},
 
@@ -118,10 +148,8 @@ static const struct row rows[] = {
     NOT_YET("limit", IN_FILE),
     NOT_YET("log", IN_FILE),
     NOT_YET("lua", IN_FILE),
-    NOT_YET("relay", IN_FILE | IN_RULE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
-    NOT_YET("source", IN_FILE),
     NOT_YET("tls", IN_FILE | IN_LISTEN),
     NOT_YET("verify", IN_FILE),
     NOT_YET("auth", IN_LISTEN),
@@ -132,6 +160,12 @@ static const struct row rows[] = {
     NOT_YET("greet-delay", IN_LISTEN),
     NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
+    NOT_YET("dane", IN_RELAY),
+    NOT_YET("hide-client", IN_RELAY),
+    NOT_YET("mta-sts", IN_RELAY),
+    NOT_YET("oauth2", IN_RELAY),
+    NOT_YET("srs", IN_RELAY),
+    NOT_YET("user", IN_RELAY),
 };
 
 /* clang-format on */
@@ -232,11 +266,13 @@ static bool read_clauses(struct parser *p, const struct row *row, const struct s
 static bool read_line(struct parser *p, const struct row *row, const struct syntax_statement *s)
 {
     const struct syntax_word *words = s->values;
-    struct value values[VALUES_MAX] = {0};
 
-    if (!values_take(&p->desk, row->shapes, row->form, &s->word, &words, values) ||
-        !row->apply(p, s->word.place, values))
-        return false;
+    do {
+        struct value values[VALUES_MAX] = {0};
+        if (!values_take(&p->desk, row->shapes, row->form, &s->word, &words, values) ||
+            !row->apply(p, s->word.place, values))
+            return false;
+    } while (words != NULL && row->shapes[1] == SHAPE_MORE);
     if (row->clauses != 0)
         return read_clauses(p, row, &words);
     if (words != NULL)
@@ -251,22 +287,9 @@ static void read_block(struct parser *p, const struct syntax_statement *first, u
                        unsigned *seen);
 
 /* NOLINTNEXTLINE(misc-no-recursion): at most SYNTAX_DEPTH_MAX deep */
-static void read_statement(struct parser *p, const struct syntax_statement *s, unsigned where,
-                           unsigned *seen)
+static void read_own_block(struct parser *p, const struct row *row,
+                           const struct syntax_statement *s)
 {
-    const struct row *row = find_row(p, &s->word, where);
-    bool usable;
-
-    if (row != NULL && row->apply == add_table && where == IN_FILE && p->tables_read)
-        return;
-
-    if (row == NULL || !check_first(p, row, &s->word, seen))
-        return;
-    if ((row->where & IN_FILE) != 0)
-        p->listener = &p->nowhere;
-    usable = !s->broken && read_line(p, row, s);
-    if (usable && row->clauses != 0)
-        parser_finish_rule(p);
     if (s->brace.line == 0 || (s->broken && row->opens == 0))
         return;
     if (row->opens == 0)
@@ -278,6 +301,42 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
         read_block(p, s->block, row->opens | IN_FILE, p->seen);
     else
         read_block(p, s->block, row->opens, ARENA_ARRAY(p->desk.scratch, unsigned, ROW_COUNT));
+}
+
+static bool is_named(const struct row *row)
+{
+    return row->apply == add_table || row->apply == parser_begin_source ||
+           row->apply == parser_begin_relay;
+}
+
+/* A statement of the file itself: what follows in blocks is no longer about the one before. */
+static void forget_blocks(struct parser *p)
+{
+    p->listener = &p->nowhere;
+    p->source = &p->no_source;
+    p->no_relay = (struct relay){0};
+    p->draft = (struct relay_draft){.relay = &p->no_relay};
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
+static void read_statement(struct parser *p, const struct syntax_statement *s, unsigned where,
+                           unsigned *seen)
+{
+    const struct row *row = find_row(p, &s->word, where);
+    bool usable;
+
+    if (row != NULL && is_named(row) && where == IN_FILE && p->named_read)
+        return;
+    if (row == NULL || !check_first(p, row, &s->word, seen))
+        return;
+    if ((row->where & IN_FILE) != 0)
+        forget_blocks(p);
+    usable = !s->broken && read_line(p, row, s);
+    if (usable && row->clauses != 0)
+        parser_finish_rule(p);
+    read_own_block(p, row, s);
+    if (usable && row->apply == parser_begin_relay && !s->unclosed)
+        parser_finish_relay(p);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as above */
@@ -462,16 +521,24 @@ static void set_defaults(struct parser *p)
     }
 }
 
-/* A rule may stand before the tables that it names. */
-static void read_tables(struct parser *p, const struct syntax_statement *first)
+static void read_named(struct parser *p, const struct syntax_statement *first, struct slice word,
+                       struct named_list *names)
 {
     for (const struct syntax_statement *s = first; s != NULL; s = s->next)
-        if (slice_equal(s->word.text, SLICE("table"))) {
+        if (slice_equal(s->word.text, word)) {
             read_statement(p, s, IN_FILE, p->seen);
             if (s->values != NULL)
-                tables_add_broken(&p->tables, s->word.place, s->values->text);
+                named_add_broken(names, s->word.place, s->values->text);
         }
-    p->tables_read = true;
+}
+
+/* A rule may stand before the tables and relays that it names, a relay before its sources. */
+static void read_all_named(struct parser *p, const struct syntax_statement *first)
+{
+    read_named(p, first, SLICE("table"), &p->tables.names);
+    read_named(p, first, SLICE("source"), &p->relay_sources);
+    read_named(p, first, SLICE("relay"), &p->relays);
+    p->named_read = true;
 }
 
 static void parse(struct parser *p, struct slice text)
@@ -483,7 +550,7 @@ static void parse(struct parser *p, struct slice text)
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
-    read_tables(p, tree.first);
+    read_all_named(p, tree.first);
     read_block(p, tree.first, IN_FILE, p->seen);
     if (readable)
         check_required(p);
@@ -493,6 +560,7 @@ static void parse(struct parser *p, struct slice text)
     whole_check_postmaster(&p->desk, &p->settings->rules, p->postmaster_place);
     whole_check_queue(&p->desk, &p->settings->rules, p->settings->queue_path, p->rule_places);
     whole_check_dead_rules(&p->desk, &p->settings->rules, p->rule_places);
+    whole_check_strangers(&p->desk, &p->settings->rules, p->rule_places);
     whole_check_recipients(&p->desk, &p->settings->rules, p->rule_places);
     alias_check(&p->settings->rules);
 }
@@ -504,6 +572,8 @@ static void parse_sources(struct parser *p)
     p->file = arena_copy(&p->settings->arena, first->path);
     p->desk.complaints = &first->complaints;
     tables_init(&p->tables, p->settings, &p->desk, &p->sources);
+    named_init(&p->relay_sources, &p->desk, "source", "source NAME IP");
+    named_init(&p->relays, &p->desk, "relay", "relay NAME { ... }");
     if (first->text.len > SETTINGS_TEXT_MAX)
         desk_error(&p->desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
     else

@@ -40,7 +40,6 @@ struct settings_table {
     struct settings_table *next;
     struct slice name, path;
     enum table_type type;
-    bool broken;               /* never in settings that are returned */
     struct accounts *accounts; /* by its type */
     struct aliases *aliases;
     unsigned line;

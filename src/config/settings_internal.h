@@ -1,6 +1,6 @@
 /*
- * settings_internal.h - what settings.c and settings_rules.c share: the parser, and the functions
- * that its table names.
+ * settings_internal.h - what settings.c, settings_rules.c and settings_relays.c share: the parser,
+ * and the functions that its table names.
  */
 #ifndef CONFIG_SETTINGS_INTERNAL_H
 #define CONFIG_SETTINGS_INTERNAL_H
@@ -10,6 +10,15 @@
 
 enum { PARSER_ROWS_MAX = 96 };
 
+/* A relay whose block is read. */
+struct relay_draft {
+    struct relay *relay;
+    struct route_target *hosts;   /* relay->hosts, to be added to */
+    struct relay_source *sources; /* relay->sources */
+    unsigned retries;
+    struct place family, tls, delay_warning; /* line 0: not given */
+};
+
 struct parser {
     struct settings *settings;
     struct slice file; /* in the settings' arena */
@@ -17,12 +26,17 @@ struct parser {
     struct tables tables;
     struct desk desk;
     struct settings_table **last_table;
-    bool tables_read;               /* those that stand outside of blocks */
+    bool named_read;                /* tables, sources and relays that stand outside of blocks */
     unsigned seen[PARSER_ROWS_MAX]; /* line of each word of the file's own statements */
     bool meant[PARSER_ROWS_MAX];    /* probably misspelt: not to be called missing as well */
     struct settings_listener *listeners;
     struct settings_listener *listener; /* whose block is read */
     struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
+    struct named_list relay_sources, relays;
+    struct relay_source *source; /* whose block is read */
+    struct relay_draft draft;
+    struct relay_source no_source; /* these, too, take blocks of broken lines */
+    struct relay no_relay;
     struct rule *rules;
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
@@ -36,7 +50,16 @@ typedef bool apply_fn(struct parser *p, struct place word, const struct value *v
 apply_fn parser_begin_accept, parser_begin_reject, parser_begin_discard;
 apply_fn parser_set_from, parser_set_sender, parser_set_to;
 apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;
-apply_fn parser_set_action, parser_set_refusal;
+apply_fn parser_set_action, parser_set_relay, parser_set_refusal;
+
+/* settings_relays.c */
+apply_fn parser_begin_source, parser_set_source_helo;
+apply_fn parser_begin_relay, parser_add_host, parser_add_source, parser_set_relay_helo;
+apply_fn parser_set_family, parser_set_relay_tls;
+apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_set_report;
+
+/* Its block, if it has one, was read. */
+void parser_finish_relay(struct parser *p);
 
 /* The rule counts only from here on. */
 void parser_finish_rule(struct parser *p);

@@ -5,6 +5,8 @@
  */
 #include "config/settings_internal.h"
 
+enum { SMTP_PORT = 25 };
+
 /* The rule counts only from finish_rule() on. */
 static bool begin_rule(struct parser *p, struct place word, enum rule_verdict verdict)
 {
@@ -67,13 +69,55 @@ bool parser_set_to(struct parser *p, struct place word, const struct value *valu
     return true;
 }
 
-bool parser_set_action(struct parser *p, struct place word, const struct value *values)
+static struct rule_places *places_of_rule(struct parser *p)
+{
+    return &p->rule_places[p->settings->rules.count];
+}
+
+static bool begin_action(struct parser *p, struct place word, enum rule_action action)
 {
     if (p->rule->verdict != RULE_ACCEPT)
-        return desk_error(&p->desk, word, SLICE("only 'accept' delivers"),
+        return desk_error(&p->desk, word,
+                          action == ACTION_RELAY ? SLICE("only 'accept' relays")
+                                                 : SLICE("only 'accept' delivers"),
                           SLICE("remove it, or make the rule an 'accept'"));
-    p->rule->action = (enum rule_action)values[0].number;
+    if (p->rule->action != ACTION_NONE)
+        return desk_error(&p->desk, word, SLICE("a rule sends its mail to one place only"),
+                          SLICE("keep one of 'deliver' and 'relay'"));
+    p->rule->action = action;
+    places_of_rule(p)->action = word;
+    return true;
+}
+
+bool parser_set_action(struct parser *p, struct place word, const struct value *values)
+{
+    enum rule_action action = (enum rule_action)values[0].number;
+    struct route_target *server;
+
+    if (!begin_action(p, word, action))
+        return false;
     p->rule->path = values[1].text;
+    if (action != ACTION_LMTP)
+        return true;
+    if (values[1].server.port == SMTP_PORT)
+        return desk_error(&p->desk, values[1].place, SLICE("LMTP must not be spoken on port 25"),
+                          SLICE("take another port, or unix:/PATH (RFC 2033 5)"));
+    server = ARENA_NEW(&p->settings->arena, struct route_target);
+    *server = values[1].server;
+    p->rule->lmtp = server;
+    return true;
+}
+
+bool parser_set_relay(struct parser *p, struct place word, const struct value *values)
+{
+    const struct named *named;
+
+    if (!begin_action(p, word, ACTION_RELAY))
+        return false;
+    named = named_take(&p->relays, &values[0]);
+    if (named == NULL)
+        return false;
+    p->rule->relay = named->thing;
     return true;
 }
 
@@ -83,11 +127,6 @@ static bool check_accepts(struct parser *p, struct place word, const char *claus
            desk_error(&p->desk, word,
                       arena_printf(p->desk.scratch, "only 'accept' takes '%s'", clause),
                       SLICE("remove it, or make the rule an 'accept'"));
-}
-
-static struct rule_places *places_of_rule(struct parser *p)
-{
-    return &p->rule_places[p->settings->rules.count];
 }
 
 bool parser_set_users(struct parser *p, struct place word, const struct value *values)

@@ -246,6 +246,99 @@ static void test_rules(void **state)
     arena_done(&arena);
 }
 
+static struct settings *parse_relays(struct arena *arena)
+{
+    struct settings_errors errors;
+    struct slice text = read_whole(arena, SOURCE_ROOT "/tests/config/relays-good.conf");
+    struct settings *s =
+        parse_with_files(arena, SLICE("relays-good.conf"), text, SLICE(""), &errors);
+
+    settings_errors_done(&errors);
+    assert_non_null(s);
+    return s;
+}
+
+static void check_target(const struct route_target *t, enum route_target_kind kind,
+                         struct slice name, unsigned port)
+{
+    check_int(t->kind, kind);
+    check_slice(t->name, name);
+    check_int(t->port, port);
+}
+
+static void test_ways_out(void **state)
+{
+    struct arena arena = {0};
+    struct settings *s = parse_relays(&arena);
+    const struct rule *r = s->rules.rules;
+
+    (void)state;
+    check_int(s->rules.count, 6);
+    check_int(r[0].action, ACTION_LMTP);
+    check_target(r[0].lmtp, TARGET_PATH, SLICE("/run/dovecot/lmtp"), 0);
+    check_int(r[1].action, ACTION_RELAY);
+    check_slice(r[1].relay->name, SLICE("inside"));
+    check(r[1].users != NULL && r[2].relay == r[1].relay);
+    check_target(r[3].lmtp, TARGET_NAME, SLICE("lmtp.example.com"), 2424);
+    check_slice(r[4].relay->name, SLICE("direct"));
+    check_int(r[4].from, FROM_LOCAL);
+    settings_free(s);
+    arena_done(&arena);
+}
+
+static void test_relay_defaults(void **state)
+{
+    struct arena arena = {0};
+    struct settings *s = parse_relays(&arena);
+    const struct relay *direct = s->rules.rules[4].relay;
+
+    (void)state;
+    check_int(direct->host_count + direct->source_count, 0);
+    check_int(direct->family, FAMILY_BOTH);
+    check_int(direct->tls, RELAY_TLS_OPTIONAL);
+    check(memcmp(&direct->retry, &retry_plan_default, sizeof(retry_plan_default)) == 0);
+    check(direct->report && !direct->loopback);
+    check_slice(direct->helo, SLICE(""));
+    check_int(direct->line, 14);
+    settings_free(s);
+    arena_done(&arena);
+}
+
+static void test_relay(void **state)
+{
+    static const unsigned char six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7},
+                               four[16] = {[10] = 0xff, 0xff, 198, 51, 100, 7};
+    struct arena arena = {0};
+    struct settings *s = parse_relays(&arena);
+    const struct relay *inside = s->rules.rules[1].relay, *smart = s->rules.rules[5].relay;
+
+    (void)state;
+    check_int(inside->host_count, 3);
+    check_target(&inside->hosts[0], TARGET_IP, SLICE("2001:db8::25"), 2525);
+    check_target(&inside->hosts[1], TARGET_NAME, SLICE("xn--bcher-kva.example"), 25);
+    check_target(&inside->hosts[2], TARGET_IP, SLICE("192.0.2.1"), 26);
+    check_int(inside->tls, RELAY_TLS_OFF);
+    check_int(inside->family, FAMILY_IPV6_FIRST);
+    check(!inside->report);
+    check_int(inside->retry.step_count, 2);
+    check_int(inside->retry.steps_s[0], 90);
+    check_int(inside->retry.steps_s[1], 60 * 60);
+    check_int(inside->retry.give_up_s, 2 * 24 * 60 * 60);
+    check_int(inside->retry.delay_warning_s, 0);
+    check_slice(inside->helo, SLICE("relay.example.org"));
+    check_int(inside->source_count, 2);
+    check_slice(inside->sources[0].name, SLICE("six"));
+    check_slice(inside->sources[0].helo, SLICE(""));
+    check(memcmp(inside->sources[0].ip, six, 16) == 0);
+    check_slice(inside->sources[1].helo, SLICE("four.example.org"));
+    check(memcmp(inside->sources[1].ip, four, 16) == 0);
+    check_target(&smart->hosts[0], TARGET_NAME, SLICE("smtp.example.net"), 465);
+    check_int(smart->retry.delay_warning_s, 0);
+    check_slice(smart->sources[0].name, SLICE("later"));
+    settings_free(s);
+    arena_done(&arena);
+}
+
 /* No byte of a password leaves; and what leaves gives the same settings. */
 static void test_bundle_without_passwords(void **state)
 {
@@ -455,6 +548,9 @@ int main(void)
         cmocka_unit_test(test_golden_files),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_ways_out),
+        cmocka_unit_test(test_relay_defaults),
+        cmocka_unit_test(test_relay),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_bundle_without_passwords),
         cmocka_unit_test(test_resolvers),

@@ -3,38 +3,12 @@
  */
 #include "config/tables.h"
 
-#include "config/advice.h"
-
 void tables_init(struct tables *t, struct settings *settings, struct desk *desk,
                  struct sources *sources)
 {
-    *t = (struct tables){settings, desk, sources, &settings->tables};
-}
-
-static struct settings_table *find(const struct tables *t, struct slice name)
-{
-    struct settings_table *one = t->settings->tables;
-
-    while (one != NULL && !slice_equal(one->name, name))
-        one = one->next;
-    return one;
-}
-
-static struct settings_table *append(struct tables *t, struct slice name, unsigned line)
-{
-    struct settings_table *table = ARENA_NEW(&t->settings->arena, struct settings_table);
-
-    table->name = arena_copy(&t->settings->arena, name);
-    table->line = line;
-    *t->last = table;
-    t->last = &table->next;
-    return table;
-}
-
-void tables_add_broken(struct tables *t, struct place word, struct slice name)
-{
-    if (find(t, name) == NULL)
-        append(t, name, word.line)->broken = true;
+    *t = (struct tables){
+        .settings = settings, .desk = desk, .sources = sources, .last = &settings->tables};
+    named_init(&t->names, desk, "table", "table NAME accounts|aliases PATH");
 }
 
 static bool read_table(struct tables *t, struct settings_table *table, const struct value *path)
@@ -64,53 +38,35 @@ static bool read_table(struct tables *t, struct settings_table *table, const str
 bool tables_add(struct tables *t, struct place word, const struct value *name,
                 const struct value *type, const struct value *path)
 {
-    struct settings_table *table = find(t, name->text);
+    struct named *named = named_add(&t->names, word, name);
+    struct settings_table *table;
 
-    if (table != NULL)
-        return desk_error(t->desk, name->place,
-                          arena_printf(t->desk->scratch,
-                                       "table '%.*s' given twice, first at line %u",
-                                       SLICE_PRINTF(name->text), table->line),
-                          SLICE("give one of them another name"));
-    table = append(t, name->text, word.line);
-    table->type = (enum table_type)type->number;
-    table->path = path->text;
+    if (named == NULL)
+        return false;
+    table = ARENA_NEW(&t->settings->arena, struct settings_table);
+    *table = (struct settings_table){.name = name->text,
+                                     .path = path->text,
+                                     .type = (enum table_type)type->number,
+                                     .line = word.line};
+    named->thing = table;
+    *t->last = table;
+    t->last = &table->next;
     return read_table(t, table, path);
-}
-
-static struct slice advise(struct tables *t, const struct value *value)
-{
-    struct guess guess = {.written = value->text};
-
-    for (const struct settings_table *one = t->settings->tables; one != NULL; one = one->next)
-        guess_consider(&guess, one->name, t->desk->scratch);
-    if (guess.nearest.len == 0)
-        return SLICE("write in a line of its own: table NAME accounts|aliases PATH");
-    const struct settings_table *near = find(t, guess.nearest);
-    if (near != NULL && guess_is_typo(&guess))
-        return arena_printf(t->desk->scratch, "did you mean '%.*s' (line %u)?",
-                            SLICE_PRINTF(near->name), near->line);
-    return guess_advice(&guess, t->desk->scratch);
 }
 
 struct settings_table *tables_take(struct tables *t, const struct value *value,
                                    enum table_type type)
 {
-    static const char *const names[] = {[TABLE_ACCOUNTS] = "accounts", [TABLE_ALIASES] = "aliases"};
-    struct settings_table *table = find(t, value->text);
+    static const char *const types[] = {[TABLE_ACCOUNTS] = "accounts", [TABLE_ALIASES] = "aliases"};
+    const struct named *named = named_take(&t->names, value);
+    struct settings_table *table = named == NULL ? NULL : named->thing;
 
-    if (table == NULL)
-        desk_error(
-            t->desk, value->place,
-            arena_printf(t->desk->scratch, "no table named '%.*s'", SLICE_PRINTF(value->text)),
-            advise(t, value));
-    else if (!table->broken && table->type != type)
-        desk_error(t->desk, value->place,
-                   arena_printf(t->desk->scratch, "'%.*s' is a table of %s, not of %s",
-                                SLICE_PRINTF(value->text), names[table->type], names[type]),
-                   arena_printf(t->desk->scratch, "it stands in line %u", table->line));
-    else if (!table->broken)
+    if (table == NULL || table->type == type)
         return table;
+    desk_error(t->desk, value->place,
+               arena_printf(t->desk->scratch, "'%.*s' is a table of %s, not of %s",
+                            SLICE_PRINTF(value->text), types[table->type], types[type]),
+               arena_printf(t->desk->scratch, "it stands in line %u", table->line));
     return NULL;
 }
 

@@ -4,12 +4,13 @@
 #ifndef CONFIG_TABLES_H
 #define CONFIG_TABLES_H
 
-#include "config/values.h"
+#include "config/named.h"
 
 struct tables {
     struct settings *settings; /* owns the tables */
     struct desk *desk;
     struct sources *sources;
+    struct named_list names;
     struct settings_table **last;
 };
 
@@ -20,9 +21,6 @@ void tables_init(struct tables *t, struct settings *settings, struct desk *desk,
  * a table without content, so that its name is known. */
 bool tables_add(struct tables *t, struct place word, const struct value *name,
                 const struct value *type, const struct value *path);
-
-/* Only its name is known: the statement's fault was told, and is not to be told of each rule. */
-void tables_add_broken(struct tables *t, struct place word, struct slice name);
 
 /* The one of that name and type; NULL: it was told why not. */
 struct settings_table *tables_take(struct tables *t, const struct value *value,

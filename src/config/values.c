@@ -74,9 +74,10 @@ static bool read_mailbox(struct desk *desk, const struct syntax_word *word, stru
            out->address.kind != ADDRESS_NULL;
 }
 
+static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 static bool take_ip(struct cursor *c, struct settings_listener *out)
 {
-    static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
     struct slice text;
 
     if (take_char(c, '*')) {
@@ -87,10 +88,22 @@ static bool take_ip(struct cursor *c, struct settings_listener *out)
         return take_until(c, ']', &text) && take_char(c, ']') && ipv6_parse(text, out->ip);
     if (!take_until(c, ':', &text) || !ipv4_parse(text, out->ip + 12))
         return false;
-    for (size_t i = 0; i < sizeof(v4_mapped); i++)
-        out->ip[i] = v4_mapped[i];
+    memcpy(out->ip, v4_mapped, sizeof(v4_mapped));
     out->ipv4 = true;
     return true;
+}
+
+static bool read_ip(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    static const unsigned char zero[16], none[16] = {[10] = 0xff, [11] = 0xff};
+    unsigned char *ip = out->server.ip;
+
+    (void)desk;
+    if (ipv4_parse(word->text, ip + 12))
+        memcpy(ip, v4_mapped, sizeof(v4_mapped));
+    else if (!ipv6_parse(word->text, ip))
+        return false;
+    return memcmp(ip, zero, sizeof(zero)) != 0 && memcmp(ip, none, sizeof(none)) != 0;
 }
 
 /* sun_path, less its NUL. */
@@ -186,6 +199,58 @@ static bool read_size(struct desk *desk, const struct syntax_word *word, struct 
     return cursor_at_end(&c) && out->number > 0;
 }
 
+static const struct {
+    char letter;
+    unsigned seconds;
+} time_units[] = {
+    {'s', 1           },
+    {'m', 60          },
+    {'h', 60 * 60     },
+    {'d', 24 * 60 * 60}
+};
+
+static bool read_duration(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    static const uint64_t longest = 365ull * 24 * 60 * 60;
+    struct cursor c = {word->text};
+
+    (void)desk;
+    if (!take_number(&c, &out->number))
+        return false;
+    for (size_t i = 0; i < sizeof(time_units) / sizeof(*time_units); i++) {
+        if (!take_char(&c, time_units[i].letter))
+            continue;
+        return cursor_at_end(&c) && out->number > 0 &&
+               !__builtin_mul_overflow(out->number, time_units[i].seconds, &out->number) &&
+               out->number <= longest;
+    }
+    return false;
+}
+
+static bool read_delay(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    if (!slice_equal(word->text, SLICE("never")) && !slice_equal(word->text, SLICE("0")))
+        return read_duration(desk, word, out);
+    out->number = 0;
+    return true;
+}
+
+static bool read_server(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    if (route_target_parse(word->text, 0, desk->keep, &out->server))
+        return true;
+    if (!route_target_parse(word->text, UINT16_MAX, desk->keep, &out->server))
+        return false;
+    out->server.port = 0;
+    return true;
+}
+
+/* RFC 2033 5 gives LMTP no port of its own. */
+static bool read_lmtp_server(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    return route_target_parse(word->text, 0, desk->keep, &out->server);
+}
+
 /* "5.7.1 text", or text alone. A 4.x.x asks the client to come again: 450. */
 static bool read_refusal(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
@@ -217,8 +282,8 @@ static bool read_name(struct desk *desk, const struct syntax_word *word, struct 
     return word->text.len > 0;
 }
 
-/* Whether there is one is settings.c's business. */
-static bool read_table(struct desk *desk, const struct syntax_word *word, struct value *out)
+/* Whether there is one of that name is settings.c's business. */
+static bool read_reference(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     (void)desk;
     out->text = word->text;
@@ -256,7 +321,22 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_NAME] = {SLICE_INIT("a name"),
         SLICE_INIT("write letters, digits, '-' and '_'"), read_name},
     [SHAPE_TABLE] = {SLICE_INIT("a table"),
-        SLICE_INIT("write the name of one: table NAME ..."), read_table},
+        SLICE_INIT("write the name of one: table NAME ..."), read_reference},
+    [SHAPE_RELAY] = {SLICE_INIT("a relay"),
+        SLICE_INIT("write the name of one: relay NAME ..."), read_reference},
+    [SHAPE_SOURCE] = {SLICE_INIT("a source"),
+        SLICE_INIT("write the name of one: source NAME ..."), read_reference},
+    [SHAPE_SERVER] = {SLICE_INIT("a mail server"),
+        SLICE_INIT("write smtp.example.net, smtp.example.net:587, 192.0.2.1:25 or [2001:db8::1]:25"),
+        read_server},
+    [SHAPE_LMTP_SERVER] = {SLICE_INIT("an LMTP server"),
+        SLICE_INIT("write unix:/PATH, 127.0.0.1:24, [::1]:24 or NAME:PORT"), read_lmtp_server},
+    [SHAPE_IP] = {SLICE_INIT("an address to send from"),
+        SLICE_INIT("write 192.0.2.1 or 2001:db8::1, without a port"), read_ip},
+    [SHAPE_DURATION] = {SLICE_INIT("a time"),
+        SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m"), read_duration},
+    [SHAPE_DELAY] = {SLICE_INIT("a time"),
+        SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m; or: never"), read_delay},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_FROM] = {.what = SLICE_INIT("a kind of client")},
@@ -264,6 +344,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_TO] = {.what = SLICE_INIT("a kind of recipient")},
     [SHAPE_DELIVER] = {.what = SLICE_INIT("a way to deliver")},
     [SHAPE_TABLE_TYPE] = {.what = SLICE_INIT("a type of table")},
+    [SHAPE_FAMILY] = {.what = SLICE_INIT("a family of addresses")},
+    [SHAPE_RELAY_TLS] = {.what = SLICE_INIT("a way to use TLS")},
+    [SHAPE_YES_NO] = {.what = SLICE_INIT("yes or no")},
 };
 
 /* clang-format on */
@@ -277,33 +360,45 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-    {SHAPE_LISTENER,   SLICE_INIT("mx"),            true,  LISTENER_MX,      SHAPE_NONE    },
-    {SHAPE_LISTENER,   SLICE_INIT("submission"),    false, 0,                SHAPE_NONE    },
-    {SHAPE_LISTENER,   SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,    SHAPE_NONE    },
-    {SHAPE_LINE_ENDS,  SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT, SHAPE_NONE    },
-    {SHAPE_LINE_ENDS,  SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR, SHAPE_NONE    },
-    {SHAPE_FROM,       SLICE_INIT("any"),           true,  FROM_ANY,         SHAPE_NONE    },
-    {SHAPE_FROM,       SLICE_INIT("local"),         true,  FROM_LOCAL,       SHAPE_NONE    },
-    {SHAPE_FROM,       SLICE_INIT("authenticated"), false, 0,                SHAPE_NONE    },
-    {SHAPE_FROM,       SLICE_INIT("network"),       false, 0,                SHAPE_NONE    },
-    {SHAPE_FROM,       SLICE_INIT("user"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_SENDER,     SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
-    {SHAPE_SENDER,     SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
-    {SHAPE_TO,         SLICE_INIT("any"),           true,  MATCH_ANY,        SHAPE_NONE    },
-    {SHAPE_TO,         SLICE_INIT("local"),         true,  MATCH_LOCAL,      SHAPE_NONE    },
-    {SHAPE_TO,         SLICE_INIT("domain"),        true,  MATCH_DOMAIN,     SHAPE_DOMAINS },
-    {SHAPE_TO,         SLICE_INIT("address"),       true,  MATCH_ADDRESS,    SHAPE_MAILBOX },
-    {SHAPE_DELIVER,    SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,   SHAPE_TEMPLATE},
-    {SHAPE_DELIVER,    SLICE_INIT("lmtp"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,   SHAPE_PATH    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("aliases"),       true,  TABLE_ALIASES,    SHAPE_PATH    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("list"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("map"),           false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("cidr"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("regex"),         false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("sql"),           false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("ldap"),          false, 0,                SHAPE_NONE    },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("redis"),         false, 0,                SHAPE_NONE    },
+    {SHAPE_LISTENER,   SLICE_INIT("mx"),            true,  LISTENER_MX,        SHAPE_NONE       },
+    {SHAPE_LISTENER,   SLICE_INIT("submission"),    false, 0,                  SHAPE_NONE       },
+    {SHAPE_LISTENER,   SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,      SHAPE_NONE       },
+    {SHAPE_LINE_ENDS,  SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT,   SHAPE_NONE       },
+    {SHAPE_LINE_ENDS,  SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR,   SHAPE_NONE       },
+    {SHAPE_FROM,       SLICE_INIT("any"),           true,  FROM_ANY,           SHAPE_NONE       },
+    {SHAPE_FROM,       SLICE_INIT("local"),         true,  FROM_LOCAL,         SHAPE_NONE       },
+    {SHAPE_FROM,       SLICE_INIT("authenticated"), false, 0,                  SHAPE_NONE       },
+    {SHAPE_FROM,       SLICE_INIT("network"),       false, 0,                  SHAPE_NONE       },
+    {SHAPE_FROM,       SLICE_INIT("user"),          false, 0,                  SHAPE_NONE       },
+    {SHAPE_SENDER,     SLICE_INIT("domain"),        true,  MATCH_DOMAIN,       SHAPE_DOMAINS    },
+    {SHAPE_SENDER,     SLICE_INIT("address"),       true,  MATCH_ADDRESS,      SHAPE_MAILBOX    },
+    {SHAPE_TO,         SLICE_INIT("any"),           true,  MATCH_ANY,          SHAPE_NONE       },
+    {SHAPE_TO,         SLICE_INIT("local"),         true,  MATCH_LOCAL,        SHAPE_NONE       },
+    {SHAPE_TO,         SLICE_INIT("domain"),        true,  MATCH_DOMAIN,       SHAPE_DOMAINS    },
+    {SHAPE_TO,         SLICE_INIT("address"),       true,  MATCH_ADDRESS,      SHAPE_MAILBOX    },
+    {SHAPE_DELIVER,    SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,     SHAPE_TEMPLATE   },
+    {SHAPE_DELIVER,    SLICE_INIT("lmtp"),          true,  ACTION_LMTP,        SHAPE_LMTP_SERVER},
+    {SHAPE_TABLE_TYPE, SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,     SHAPE_PATH       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("aliases"),       true,  TABLE_ALIASES,      SHAPE_PATH       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("list"),          false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("map"),           false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("cidr"),          false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("regex"),         false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("sql"),           false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("ldap"),          false, 0,                  SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE, SLICE_INIT("redis"),         false, 0,                  SHAPE_NONE       },
+    {SHAPE_FAMILY,     SLICE_INIT("any"),           true,  FAMILY_BOTH,        SHAPE_NONE       },
+    {SHAPE_FAMILY,     SLICE_INIT("ipv4-first"),    true,  FAMILY_IPV4_FIRST,  SHAPE_NONE       },
+    {SHAPE_FAMILY,     SLICE_INIT("ipv6-first"),    true,  FAMILY_IPV6_FIRST,  SHAPE_NONE       },
+    {SHAPE_FAMILY,     SLICE_INIT("ipv4"),          true,  FAMILY_IPV4_ONLY,   SHAPE_NONE       },
+    {SHAPE_FAMILY,     SLICE_INIT("ipv6"),          true,  FAMILY_IPV6_ONLY,   SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,  SLICE_INIT("off"),           true,  RELAY_TLS_OFF,      SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,  SLICE_INIT("optional"),      true,  RELAY_TLS_OPTIONAL, SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,  SLICE_INIT("required"),      true,  RELAY_TLS_REQUIRED, SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,  SLICE_INIT("verified"),      false, 0,                  SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,  SLICE_INIT("implicit"),      true,  RELAY_TLS_IMPLICIT, SHAPE_NONE       },
+    {SHAPE_YES_NO,     SLICE_INIT("yes"),           true,  true,               SHAPE_NONE       },
+    {SHAPE_YES_NO,     SLICE_INIT("no"),            true,  false,              SHAPE_NONE       },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };
@@ -405,7 +500,7 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
     struct taking t = {form, before, *words};
     enum shape then;
 
-    for (size_t i = 0; i < 2 && wanted[i] != SHAPE_NONE; i++) {
+    for (size_t i = 0; i < 2 && wanted[i] != SHAPE_NONE && wanted[i] != SHAPE_MORE; i++) {
         if (!take_one(desk, &t, wanted[i], values++, &then))
             return false;
         if (then != SHAPE_NONE && !take_one(desk, &t, then, values++, &then))

@@ -13,6 +13,7 @@
 
 enum shape {
     SHAPE_NONE,
+    SHAPE_MORE, /* as many as there are of the shape before it */
     SHAPE_HOST,
     SHAPE_DOMAINS,
     SHAPE_MAILBOX,
@@ -24,6 +25,13 @@ enum shape {
     SHAPE_REFUSAL,
     SHAPE_NAME,
     SHAPE_TABLE,
+    SHAPE_RELAY,
+    SHAPE_SOURCE,
+    SHAPE_SERVER,
+    SHAPE_LMTP_SERVER,
+    SHAPE_IP,
+    SHAPE_DURATION,
+    SHAPE_DELAY,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
     SHAPE_FROM,
@@ -31,6 +39,9 @@ enum shape {
     SHAPE_TO,
     SHAPE_DELIVER,
     SHAPE_TABLE_TYPE,
+    SHAPE_FAMILY,
+    SHAPE_RELAY_TLS,
+    SHAPE_YES_NO,
     SHAPE_COUNT,
 };
 
@@ -38,10 +49,11 @@ enum shape {
 struct value {
     struct place place;
     struct slice text; /* in canonical form */
-    uint64_t number;   /* a size, an enum, or what the choice stands for */
+    uint64_t number;   /* a size, seconds, an enum, or what the choice stands for */
     struct address address;
     struct reply refusal;
     struct settings_listener socket;
+    struct route_target server; /* port 0: none was given; of an IP alone only .ip */
 };
 
 enum { VALUES_MAX = 4 }; /* two, each a choice with a further value */
@@ -54,8 +66,8 @@ struct desk {
 };
 
 /* Takes the values of up to two shapes from *words, which moves behind them; a choice may take a
- * further one. `before` is the word they stand behind, `form` how the whole is written. False:
- * it was told what is wrong. */
+ * further one. Of SHAPE_MORE only the first is taken: come again for each other one. `before` is
+ * the word they stand behind, `form` how the whole is written. False: it was told what is wrong. */
 bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
                  const struct syntax_word *before, const struct syntax_word **words,
                  struct value values[VALUES_MAX]);

@@ -122,6 +122,25 @@ void whole_check_queue(struct desk *desk, const struct rules *rules, struct slic
     }
 }
 
+/* By MX, mail for this very machine would come back to it. */
+static bool comes_back(const struct rules *rules, const struct decision *d)
+{
+    return d->relay->host_count == 0 && (slice_equal_nocase(d->final.domain, rules->hostname) ||
+                                         slice_equal_nocase(d->final.domain, SLICE("localhost")));
+}
+
+static bool is_read_by_somebody(const struct rules *rules, const struct decision *d)
+{
+    switch (d->kind) {
+    case DECIDE_MAILDIR:
+    case DECIDE_LMTP: return true;
+    case DECIDE_RELAY: return !comes_back(rules, d);
+    case DECIDE_DISCARD:
+    case DECIDE_REFUSE: break;
+    }
+    return false;
+}
+
 void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct place where)
 {
     struct rules_query query = {
@@ -130,17 +149,71 @@ void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct
     struct expansion x = rules_expand(rules, &query, desk->scratch);
     struct address admin = rules_complete(rules, &rules->postmaster);
     struct slice home = address_text(desk->scratch, &admin);
+    bool relayed = false;
 
-    for (unsigned i = 0; i < x.count; i++)
-        if (x.homes[i].kind == DECIDE_MAILDIR)
+    for (unsigned i = 0; i < x.count; i++) {
+        if (is_read_by_somebody(rules, &x.homes[i]))
             return;
-    desk_error(
-        desk, where,
-        arena_printf(desk->scratch, "postmaster's mail goes to %.*s, but no rule delivers that",
-                     SLICE_PRINTF(home)),
-        where.line > 0
-            ? SLICE("name an address that an 'accept ... deliver' rule takes")
-            : SLICE("write: postmaster ADDRESS, one that an 'accept ... deliver' rule takes"));
+        relayed = relayed || x.homes[i].kind == DECIDE_RELAY;
+    }
+    desk_error(desk, where,
+               relayed ? arena_printf(desk->scratch,
+                                      "postmaster's mail goes to %.*s, which by MX comes back here",
+                                      SLICE_PRINTF(home))
+                       : arena_printf(desk->scratch,
+                                      "postmaster's mail goes to %.*s, but no rule delivers that",
+                                      SLICE_PRINTF(home)),
+               where.line > 0
+                   ? SLICE("name an address that a rule delivers or relays")
+                   : SLICE("write: postmaster ADDRESS, one that a rule delivers or relays"));
+}
+
+/* ---- strangers ---- */
+
+/* Mail for others than those whom somebody here knows: it leaves this machine, and what is wrong
+ * with its recipients shows later, when only a bounce can tell. */
+static bool takes_any_name(const struct rule *rule)
+{
+    bool leaves = rule->action == ACTION_LMTP || rule->action == ACTION_RELAY;
+
+    return rule->verdict == RULE_ACCEPT && rule->from == FROM_ANY && leaves &&
+           rule->users == NULL && rule->to.match != MATCH_ADDRESS;
+}
+
+/* To the whole world, for whoever comes. A sender keeps nobody out: it is whatever the client
+ * says. */
+static bool is_open_relay(const struct rule *rule)
+{
+    return rule->verdict == RULE_ACCEPT && rule->from == FROM_ANY && rule->to.match == MATCH_ANY &&
+           rule->action == ACTION_RELAY &&
+           (rule->users == NULL || accounts_have_bare_names(rule->users));
+}
+
+static struct slice how_to_close(const struct rule *rule)
+{
+    if (rule->users != NULL)
+        return SLICE("accounts without '@' hold in every domain: add 'to domain NAME'");
+    if (rule->sender.match != MATCH_ANY)
+        return SLICE("a sender is easily forged: add 'from local', or 'to domain NAME'");
+    return SLICE("add 'from local', or 'to domain NAME'");
+}
+
+void whole_check_strangers(struct desk *desk, const struct rules *rules,
+                           const struct rule_places *places)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *rule = &rules->rules[i];
+
+        if (is_open_relay(rule))
+            desk_error(desk, places[i].action,
+                       SLICE("an open relay: whoever comes may send to the whole world"),
+                       how_to_close(rule));
+        else if (takes_any_name(rule))
+            desk_warning(
+                desk, places[i].action,
+                SLICE("every address is accepted; unknown ones bounce to innocent senders"),
+                SLICE("add 'users TABLE', with everybody whom the other server knows"));
+    }
 }
 
 /* ---- recipients ---- */
@@ -150,7 +223,7 @@ static void check_users(struct desk *desk, const struct rule *rule, const struct
     if (rule->users != NULL && rule->action == ACTION_NONE)
         desk_error(desk, at->users,
                    SLICE("'users' says who has a mailbox, but this rule delivers to none"),
-                   SLICE("add 'deliver maildir PATH', or remove it"));
+                   SLICE("add 'deliver' or 'relay', or remove it"));
     if (rule->catch_all.kind != ADDRESS_NULL && rule->action != ACTION_NONE && rule->users == NULL)
         desk_error(desk, at->catch_all,
                    SLICE("nothing is left to catch: this rule delivers for every address"),
@@ -179,7 +252,7 @@ static void check_address(struct desk *desk, const struct rules *rules, const st
     desk_error(desk, at,
                arena_printf(desk->scratch, "%s %.*s, but no rule delivers that", what,
                             SLICE_PRINTF(address_text(desk->scratch, &whole))),
-               SLICE("name an address that an 'accept ... deliver' rule takes"));
+               SLICE("name an address that a rule delivers or relays"));
 }
 
 void whole_check_recipients(struct desk *desk, const struct rules *rules,

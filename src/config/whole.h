@@ -8,7 +8,7 @@
 
 /* Where the parts of a rule stand; line 0: it has none. */
 struct rule_places {
-    struct place rule, users, catch_all, copy;
+    struct place rule, users, catch_all, copy, action;
 };
 
 /* postmaster's mail needs a mailbox, RFC 5321 4.5.1. `where` is its statement, or line 0. */
@@ -22,6 +22,11 @@ void whole_check_queue(struct desk *desk, const struct rules *rules, struct slic
 /* Warns of rules that can never match, because an earlier one takes all of their mail. */
 void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
                             const struct rule_places *places);
+
+/* No rule may let strangers send to the whole world. Warns of rules that take mail from them for
+ * whomever they name, where another server will know better. */
+void whole_check_strangers(struct desk *desk, const struct rules *rules,
+                           const struct rule_places *places);
 
 /* 'users', 'catch-all' and 'copy' of each rule make sense with the rest of it, and the addresses
  * lead to somebody. */

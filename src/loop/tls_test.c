@@ -6,183 +6,48 @@
 
 #include "check.h"
 #include "fakes/certificate.h"
-#include "fakes/net.h"
-#include "loop/listener.h"
+#include "fakes/connection.h"
 
 #include <errno.h>
 
-enum { SEEDS = 30, GUARD_MS = 20000, BUFFER = 64 * 1024 };
-
-static const unsigned char loopback_ip[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
-
-struct end {
-    struct stream stream;
-    unsigned events[STREAM_FAILED + 1];
-    struct buf got;
-    bool echoes;
-    size_t to_send, sent;
-};
-
-struct world {
-    struct fake_clock clock;
-    struct fake_network *network;
-    struct net *net;
-    struct loop *loop;
-    struct listener listener;
-    struct timer guard;
-    struct end server, client;
-    bool late;
-};
+enum { SEEDS = 30 };
 
 struct fixture {
     struct tls_context *server, *client;
     struct buf chain, key;
 };
 
-static void guard_due(struct timer *t)
+static void secure_both(struct connection *c, struct fixture *f)
 {
-    LIST_ENTRY(t, struct world, guard)->late = true;
-}
-
-static char pattern(size_t at)
-{
-    return (char)('a' + at * at % 23);
-}
-
-static void feed(struct end *e)
-{
-    do {
-        while (e->sent < e->to_send && buf_append_char(&e->stream.out, pattern(e->sent)))
-            e->sent++;
-        stream_flush(&e->stream);
-    } while (e->sent < e->to_send && buf_len(&e->stream.out) == 0);
-}
-
-static void take_input(struct end *e)
-{
-    struct slice in = buf_slice(&e->stream.in);
-
-    if (e->echoes)
-        in = slice_head(in, buf_room(&e->stream.out));
-    assert_true(buf_append(e->echoes ? &e->stream.out : &e->got, in));
-    buf_consume(&e->stream.in, in.len);
-    if (e->echoes)
-        stream_flush(&e->stream);
-}
-
-static void on_event(struct stream *s, enum stream_event event)
-{
-    struct end *e = LIST_ENTRY(s, struct end, stream);
-
-    e->events[event]++;
-    switch (event) {
-    case STREAM_READABLE: take_input(e); break;
-    case STREAM_DRAINED:
-        take_input(e);
-        stream_resume(s);
-        feed(e);
-        break;
-    case STREAM_EOF:
-        if (e->echoes)
-            stream_finish(s);
-        break;
-    case STREAM_SECURED: feed(e); break;
-    case STREAM_CONNECTED:
-    case STREAM_FAILED: break;
-    }
-}
-
-static void on_accept(struct listener *l, int handle, const struct net_address *peer,
-                      const struct net_address *own)
-{
-    struct world *w = LIST_ENTRY(l, struct world, listener);
-
-    (void)peer, (void)own;
-    assert_int_equal(stream_open(&w->server.stream, w->loop, handle, BUFFER, BUFFER, on_event), 0);
-}
-
-#define RUN_UNTIL(w, condition)                                                                    \
-    do {                                                                                           \
-        while (!(condition) && !(w)->late)                                                         \
-            assert_int_equal(loop_round((w)->loop, true), 0);                                      \
-        check(condition);                                                                          \
-    } while (0)
-
-#define EVERY_NET for (uint64_t seed = check_row = 0; seed <= SEEDS; check_row = ++seed)
-
-static void world_init(struct world *w, uint64_t seed)
-{
-    struct net_address at = {.port = 0};
-    struct fake_network_options options = {
-        .seed = seed, .splits = seed % 2, .delay_max_us = seed % 3 ? 5000 : 0};
-
-    *w = (struct world){0};
-    memcpy(at.ip, loopback_ip, sizeof(at.ip));
-    if (seed > 0) {
-        fake_clock_init(&w->clock);
-        w->network = fake_network_new(&w->clock, &options);
-        w->net = fake_net_new(w->network, &at);
-    } else {
-        w->net = net_real_new();
-    }
-    w->loop = loop_new(w->net, seed > 0 ? &w->clock.clock : clock_real());
-    buf_init(&w->server.got, 8 << 20);
-    buf_init(&w->client.got, 8 << 20);
-    timer_init(&w->guard, guard_due);
-    timer_set(w->loop, &w->guard, GUARD_MS);
-    int handle = w->net->ops->listen(w->net, &at, false, 16);
-    assert_true(handle >= 0);
-    assert_int_equal(listener_open(&w->listener, w->loop, handle, on_accept), 0);
-    assert_int_equal(w->net->ops->own_address(w->net, handle, &at), 0);
-    assert_int_equal(stream_connect(&w->client.stream, w->loop, &at, BUFFER, BUFFER, on_event), 0);
-    RUN_UNTIL(w, w->client.events[STREAM_CONNECTED] == 1 && stream_is_open(&w->server.stream));
-}
-
-static void world_done(struct world *w)
-{
-    stream_close(&w->client.stream);
-    stream_close(&w->server.stream);
-    listener_close(&w->listener);
-    buf_done(&w->client.got);
-    buf_done(&w->server.got);
-    timer_cancel(w->loop, &w->guard);
-    loop_free(w->loop);
-    w->net->ops->free(w->net);
-    if (w->network != NULL) {
-        assert_int_equal(fake_network_open(w->network), 0);
-        fake_network_free(w->network);
-    }
-}
-
-static void secure_both(struct world *w, struct fixture *f)
-{
-    stream_start_tls(&w->server.stream, f->server, SLICE(""));
-    stream_start_tls(&w->client.stream, f->client, SLICE("mx.example"));
-    RUN_UNTIL(w, w->client.events[STREAM_SECURED] == 1 && w->server.events[STREAM_SECURED] == 1);
+    stream_start_tls(&c->server.stream, f->server, SLICE(""));
+    stream_start_tls(&c->client.stream, f->client, SLICE("mx.example"));
+    CONNECTION_RUN_UNTIL(c, c->client.events[STREAM_SECURED] == 1 &&
+                                c->server.events[STREAM_SECURED] == 1);
 }
 
 static void what_is_sent_arrives(void **state)
 {
     static const size_t lens[] = {1, 100, 4096, 4097, 17000, 300000};
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
+    CONNECTION_EVERY_NET (SEEDS) {
         size_t len = seed == 0 ? 3000000 : lens[seed % 6];
 
-        world_init(&w, seed);
-        w.server.echoes = true;
-        w.client.to_send = len;
-        secure_both(&w, *state);
-        check_slice(tls_version(stream_tls(&w.client.stream)), SLICE("TLSv1.3"));
-        check(tls_cipher(stream_tls(&w.server.stream)).len > 0);
-        RUN_UNTIL(&w, buf_len(&w.client.got) == len);
+        connection_init(&c, seed);
+        connection_open(&c);
+        c.server.echoes = true;
+        c.client.to_send = len;
+        secure_both(&c, *state);
+        check_slice(tls_version(stream_tls(&c.client.stream)), SLICE("TLSv1.3"));
+        check(tls_cipher(stream_tls(&c.server.stream)).len > 0);
+        CONNECTION_RUN_UNTIL(&c, buf_len(&c.client.got) == len);
         for (size_t i = 0; i < len; i++)
-            check_int(buf_slice(&w.client.got).data[i], pattern(i));
-        stream_finish(&w.client.stream);
-        RUN_UNTIL(&w, w.client.events[STREAM_EOF] == 1 && w.server.events[STREAM_EOF] >= 1);
-        check_int(w.client.events[STREAM_FAILED] + w.server.events[STREAM_FAILED], 0);
-        world_done(&w);
+            check_int(buf_slice(&c.client.got).data[i], connection_pattern(i));
+        stream_finish(&c.client.stream);
+        CONNECTION_RUN_UNTIL(&c,
+                             c.client.events[STREAM_EOF] == 1 && c.server.events[STREAM_EOF] >= 1);
+        check_int(c.client.events[STREAM_FAILED] + c.server.events[STREAM_FAILED], 0);
+        connection_done(&c);
     }
 }
 
@@ -190,36 +55,36 @@ static void what_is_sent_arrives(void **state)
  * does not come. */
 static void a_paused_reader_gets_the_rest(void **state)
 {
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
-        world_init(&w, seed);
-        secure_both(&w, *state);
-        stream_pause(&w.server.stream);
-        w.client.to_send = 40000;
-        feed(&w.client);
+    CONNECTION_EVERY_NET (SEEDS) {
+        connection_init(&c, seed);
+        connection_open(&c);
+        secure_both(&c, *state);
+        stream_pause(&c.server.stream);
+        c.client.to_send = 40000;
+        connection_feed(&c.client);
         for (int i = 0; i < 20; i++)
-            assert_int_equal(loop_round(w.loop, false), 0);
-        stream_resume(&w.server.stream);
-        RUN_UNTIL(&w, buf_len(&w.server.got) == 40000);
-        world_done(&w);
+            assert_int_equal(loop_round(c.loop, false), 0);
+        stream_resume(&c.server.stream);
+        CONNECTION_RUN_UNTIL(&c, buf_len(&c.server.got) == 40000);
+        connection_done(&c);
     }
 }
 
 static void the_last_reply_is_not_lost(void **state)
 {
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
-        world_init(&w, seed);
-        secure_both(&w, *state);
-        check(buf_append(&w.server.stream.out, SLICE("421 bye\r\n")));
-        stream_finish(&w.server.stream);
-        RUN_UNTIL(&w, w.client.events[STREAM_EOF] == 1);
-        check_slice(buf_slice(&w.client.got), SLICE("421 bye\r\n"));
-        world_done(&w);
+    CONNECTION_EVERY_NET (SEEDS) {
+        connection_init(&c, seed);
+        connection_open(&c);
+        secure_both(&c, *state);
+        check(buf_append(&c.server.stream.out, SLICE("421 bye\r\n")));
+        stream_finish(&c.server.stream);
+        CONNECTION_RUN_UNTIL(&c, c.client.events[STREAM_EOF] == 1);
+        check_slice(buf_slice(&c.client.got), SLICE("421 bye\r\n"));
+        connection_done(&c);
     }
 }
 
@@ -228,51 +93,51 @@ static void the_last_reply_is_not_lost(void **state)
 static void clear_text_is_dropped(void **state)
 {
     struct fixture *f = *state;
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
-        world_init(&w, seed);
-        w.server.echoes = true;
-        buf_append(&w.client.stream.in, SLICE("250 injected\r\n"));
-        secure_both(&w, f);
-        check_int(buf_len(&w.client.stream.in), 0);
-        check_int(buf_len(&w.client.got), 0);
-        world_done(&w);
+    CONNECTION_EVERY_NET (SEEDS) {
+        connection_init(&c, seed);
+        connection_open(&c);
+        c.server.echoes = true;
+        buf_append(&c.client.stream.in, SLICE("250 injected\r\n"));
+        secure_both(&c, f);
+        check_int(buf_len(&c.client.stream.in), 0);
+        check_int(buf_len(&c.client.got), 0);
+        connection_done(&c);
     }
 }
 
 static void no_tls_there_is_a_failure(void **state)
 {
     struct fixture *f = *state;
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
-        world_init(&w, seed);
-        check(buf_append(&w.server.stream.out, SLICE("454 4.7.0 no TLS today\r\n")));
-        stream_flush(&w.server.stream);
-        stream_start_tls(&w.client.stream, f->client, SLICE("mx.example"));
-        RUN_UNTIL(&w, w.client.events[STREAM_FAILED] == 1);
-        check_int(w.client.stream.error, EPROTO);
-        check(tls_problem(stream_tls(&w.client.stream)).len > 0);
-        world_done(&w);
+    CONNECTION_EVERY_NET (SEEDS) {
+        connection_init(&c, seed);
+        connection_open(&c);
+        check(buf_append(&c.server.stream.out, SLICE("454 4.7.0 no TLS today\r\n")));
+        stream_flush(&c.server.stream);
+        stream_start_tls(&c.client.stream, f->client, SLICE("mx.example"));
+        CONNECTION_RUN_UNTIL(&c, c.client.events[STREAM_FAILED] == 1);
+        check_int(c.client.stream.error, EPROTO);
+        check(tls_problem(stream_tls(&c.client.stream)).len > 0);
+        connection_done(&c);
     }
 }
 
 static void hanging_up_within_the_handshake_is_a_failure(void **state)
 {
     struct fixture *f = *state;
-    static struct world w;
+    static struct connection c;
 
-    EVERY_NET
-    {
-        world_init(&w, seed);
-        stream_start_tls(&w.client.stream, f->client, SLICE("mx.example"));
-        stream_close(&w.server.stream);
-        RUN_UNTIL(&w, w.client.events[STREAM_FAILED] == 1);
-        check_int(w.client.events[STREAM_SECURED], 0);
-        world_done(&w);
+    CONNECTION_EVERY_NET (SEEDS) {
+        connection_init(&c, seed);
+        connection_open(&c);
+        stream_start_tls(&c.client.stream, f->client, SLICE("mx.example"));
+        stream_close(&c.server.stream);
+        CONNECTION_RUN_UNTIL(&c, c.client.events[STREAM_FAILED] == 1);
+        check_int(c.client.events[STREAM_SECURED], 0);
+        connection_done(&c);
     }
 }
 
@@ -289,14 +154,15 @@ static void the_certificate_is_shown(void **state)
         {SLICE_INIT(""),              false},
     };
     struct fixture *f = *state;
-    static struct world w;
+    static struct connection c;
     struct arena arena = {0};
     struct tls_peer peer;
 
-    world_init(&w, 0);
-    secure_both(&w, f);
+    connection_init(&c, 0);
+    connection_open(&c);
+    secure_both(&c, f);
     CHECK_ROWS (i, rows) {
-        check(tls_certificate(stream_tls(&w.client.stream), rows[i].host, &arena, &peer));
+        check(tls_certificate(stream_tls(&c.client.stream), rows[i].host, &arena, &peer));
         check_slice(peer.subject, SLICE("CN=mx.example"));
         check_slice(peer.issuer, SLICE("CN=mx.example"));
         check_slice(peer.key, SLICE("EC 256"));
@@ -308,8 +174,8 @@ static void the_certificate_is_shown(void **state)
         check(peer.name_asked == (rows[i].host.len > 0));
     }
     /* A client shows none. */
-    check(!tls_certificate(stream_tls(&w.server.stream), SLICE("mx.example"), &arena, &peer));
-    world_done(&w);
+    check(!tls_certificate(stream_tls(&c.server.stream), SLICE("mx.example"), &arena, &peer));
+    connection_done(&c);
     arena_done(&arena);
 }
 

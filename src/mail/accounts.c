@@ -11,6 +11,7 @@
 
 struct accounts {
     struct names names; /* number: the line */
+    bool bare_names;
 };
 
 enum { FIELDS_BEFORE_EXTRA = 6 }; /* password, uid, gid, gecos, home, shell */
@@ -65,6 +66,7 @@ static void add_name(struct accounts *a, struct table_reader *r, const struct ta
                         "'%.*s' is no address and no name", SLICE_PRINTF(name));
         return;
     }
+    a->bare_names = a->bare_names || who.kind == ADDRESS_BARE;
     if (!names_add(&a->names, table_key_slice(&key), &number))
         complain_printf(r->complaints, SEVERITY_ERROR, table_place(line, name),
                         SLICE("keep one of them"), "'%.*s' has an account already, in line %u",
@@ -126,6 +128,11 @@ void accounts_free(struct accounts *a)
 size_t accounts_count(const struct accounts *a)
 {
     return a->names.used;
+}
+
+bool accounts_have_bare_names(const struct accounts *a)
+{
+    return a->bare_names;
 }
 
 bool accounts_have(const struct accounts *a, const struct address *who)

@@ -23,6 +23,9 @@ bool accounts_write_without_passwords(struct buf *out, struct slice text);
 
 size_t accounts_count(const struct accounts *a);
 
+/* Some name among them holds in every domain. */
+bool accounts_have_bare_names(const struct accounts *a);
+
 /* bob+list@example.org has bob's account. `who` is completed, its domain in A-labels. */
 bool accounts_have(const struct accounts *a, const struct address *who);
 

@@ -176,10 +176,34 @@ static void test_without_passwords(void **state)
     buf_done(&out);
 }
 
+static void test_bare_names(void **state)
+{
+    static const struct {
+        const char *text;
+        bool have;
+    } bare[] = {
+        {"",                                                false},
+        {"ann@example.org:x\n# bob:x\nann@[192.0.2.1]:x\n", false},
+        {"ann@example.org:x\nbob:x\neve@example.org:x\n",   true },
+        {"\"bob@example.org\":x\n",                         true },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, bare) {
+        struct told t;
+        struct accounts *a = parse(&t, slice_of(bare[i].text));
+
+        check_int(accounts_have_bare_names(a), bare[i].have);
+        accounts_free(a);
+        told_done(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_bare_names),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_without_passwords),

@@ -10,6 +10,8 @@
 #include "mail/route.h"
 #include "mail/schedule.h"
 
+enum { RELAY_HOSTS_MAX = ROUTE_HOSTS_MAX, RELAY_SOURCES_MAX = 64 };
+
 enum relay_tls {
     RELAY_TLS_OFF,
     RELAY_TLS_OPTIONAL, /* STARTTLS where it is offered; any certificate will do */

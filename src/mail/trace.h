@@ -19,8 +19,4 @@ bool trace_received_write(struct buf *out, const struct envelope *e, struct slic
 /* "Return-Path: <...>" with CRLF, added at final delivery only. */
 bool trace_return_path_write(struct buf *out, const struct address *sender);
 
-/* The header without Return-Path fields of former deliveries: *out is a run to write, call until
- * false. `message` begins with the header. Only its header is looked at. */
-bool trace_next_run(struct slice *message, struct slice *out);
-
 #endif

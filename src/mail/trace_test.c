@@ -1,5 +1,5 @@
 /*
- * trace_test.c - the exact bytes of Received and Return-Path, and their removal.
+ * trace_test.c - the exact bytes of Received and Return-Path.
  */
 #include "mail/trace.h"
 
@@ -162,42 +162,6 @@ static void test_return_path(void **state)
     arena_done(&arena);
 }
 
-static const struct {
-    const char *message, *without;
-    unsigned runs;
-} removals[] = {
-    {"",                                                                         "",                                  0},
-    {"A: 1\r\n\r\nbody",                                                         "A: 1\r\n\r\nbody",                  1},
-    {"Return-Path: <x>\r\nA: 1\r\n\r\nbody",                                     "A: 1\r\n\r\nbody",                  1},
-    {"A: 1\r\nRETURN-PATH: <x>\r\n folded\r\nB: 2\r\n\r\nbody",                  "A: 1\r\nB: 2\r\n\r\nbody",          2},
-    {"A: 1\r\nReturn-Path : <x>\r\nReturn-Path: y\r\n\r\nReturn-Path: body\r\n",
-     "A: 1\r\n\r\nReturn-Path: body\r\n",                                                                             2},
-    {"Return-Path: <x>\r\n",                                                     "",                                  0},
-    {"A: 1\r\nReturn-Path: <x>\r\n",                                             "A: 1\r\n",                          1},
-    {"Return-Path: <x>\r\n\r\nReturn-Path: body\r\n",                            "\r\nReturn-Path: body\r\n",         1},
-    {"no header\r\nReturn-Path: <x>\r\n",                                        "no header\r\nReturn-Path: <x>\r\n", 1},
-    {"\r\nReturn-Path: body\r\n",                                                "\r\nReturn-Path: body\r\n",         1},
-    {"Return-Path-2: <x>\r\n\r\n",                                               "Return-Path-2: <x>\r\n\r\n",        1},
-};
-
-static void test_old_return_paths_go(void **state)
-{
-    (void)state;
-    CHECK_ROWS (i, removals) {
-        struct slice copy = guarded(slice_of(removals[i].message)), message = copy, run;
-        unsigned runs = 0;
-        struct buf out;
-
-        buf_init(&out, 4096);
-        for (; trace_next_run(&message, &run); runs++)
-            check(buf_append(&out, run));
-        check_slice(buf_slice(&out), slice_of(removals[i].without));
-        check_int(runs, removals[i].runs);
-        buf_done(&out);
-        guarded_free(copy);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,7 +169,6 @@ int main(void)
         cmocka_unit_test(test_received_when_full),
         cmocka_unit_test(test_received_at_the_limits),
         cmocka_unit_test(test_return_path),
-        cmocka_unit_test(test_old_return_paths_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
