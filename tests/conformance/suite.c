@@ -3,12 +3,15 @@
  */
 #include "suite.h"
 
+#include "base/buf.h"
 #include "base/cursor.h"
 #include "wire/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { FILE_MAX = 64 << 20 };
 
 json_t *suite_load(const char *folder, const char *name)
 {
@@ -24,11 +27,61 @@ json_t *suite_load(const char *folder, const char *name)
     return tree;
 }
 
+/* Exits when it cannot be read. */
+static void read_file(const char *folder, const char *name, struct buf *out)
+{
+    char path[4096], piece[4096];
+    size_t len;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    while ((len = fread(piece, 1, sizeof(piece), file)) > 0)
+        buf_append(out, (struct slice){piece, len});
+    fclose(file);
+}
+
+struct slice suite_message(struct arena *arena, const char *folder, const char *name)
+{
+    struct buf bytes, strict;
+
+    buf_init(&bytes, FILE_MAX);
+    buf_init(&strict, 2 * FILE_MAX);
+    read_file(folder, name, &bytes);
+    struct slice raw = buf_slice(&bytes);
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.data[i] == '\n' && (i == 0 || raw.data[i - 1] != '\r'))
+            buf_append_char(&strict, '\r');
+        buf_append_char(&strict, raw.data[i]);
+    }
+    struct slice message = arena_copy(arena, buf_slice(&strict));
+    buf_done(&bytes);
+    buf_done(&strict);
+    return message;
+}
+
 struct slice suite_text(const json_t *object, const char *member)
 {
     const json_t *value = json_object_get(object, member);
 
     return (struct slice){json_string_value(value), json_string_length(value)};
+}
+
+struct slice suite_marked(struct arena *arena, struct slice text)
+{
+    char *out = arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+
+    while (text.len > 0) {
+        bool marked = slice_starts(text, SLICE("\xef\xbf\xbd"));
+
+        out[len++] = marked ? '?' : text.data[0];
+        text = slice_skip(text, marked ? 3 : 1);
+    }
+    return (struct slice){out, len};
 }
 
 struct slice suite_bytes(struct arena *arena, const json_t *object, const char *member)

@@ -15,12 +15,18 @@
 /* FOLDER/NAME; the program ends with a message when it cannot be read. */
 json_t *suite_load(const char *folder, const char *name);
 
+/* The bytes of FOLDER/NAME, with CRLF where a line ends with LF alone. */
+struct slice suite_message(struct arena *arena, const char *folder, const char *name);
+
 /* A member that is a string: every code point 0-255 is a byte. When a string has others, it stays
  * the UTF-8 that it is. Empty when there is no such member. */
 struct slice suite_bytes(struct arena *arena, const json_t *object, const char *member);
 
 /* A member that is a string, as UTF-8. Empty when there is no such member. */
 struct slice suite_text(const json_t *object, const char *member);
+
+/* What is no character: U+FFFD, as others mark it, and "?", as we do. */
+struct slice suite_marked(struct arena *arena, struct slice text);
 
 /* A member that is an array of strings holds this one. */
 bool suite_has(const json_t *object, const char *member, const char *word);
