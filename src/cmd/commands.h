@@ -8,6 +8,7 @@ int cmd_dev(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_send(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 

@@ -19,6 +19,7 @@ static const struct command {
     {"serve",  cmd_serve,  "the mail system: serve -c FILE"                              },
     {"config", cmd_config, "config check -c FILE: what is wrong with a configuration"    },
     {"send",   cmd_send,   "compose and send a mail, or send a file"                     },
+    {"probe",  cmd_probe,  "look at any mail server: probe NAME, HOST:PORT or address"   },
     {"bench",  cmd_bench,  "load for any mail server, and a ledger of what became of it" },
     {"role",   cmd_role,   NULL                                                          },
 };

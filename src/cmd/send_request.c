@@ -7,14 +7,13 @@
 #include "cmd/send_request.h"
 
 #include "cmd/host_port.h"
+#include "cmd/own_name.h"
 
 #include "wire/chars.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 /* "ann@a.example", "Ann Lee <ann@a.example>", "<>". */
 static bool parse_mailbox(struct slice text, struct arena *arena, struct compose_mailbox *out)
@@ -133,11 +132,8 @@ static int parse_server(struct send_request *r)
         r->options.server);
 }
 
-/* This machine's name, if it is one that may follow EHLO. */
 static int choose_ehlo(struct send_request *r)
 {
-    char name[HOST_NAME_MAX + 1] = "";
-
     if (r->options.ehlo != NULL) {
         if (!ehlo_name_parse(slice_of(r->options.ehlo), &r->arena, &r->ehlo))
             return command_wrong("send", EX_USAGE,
@@ -145,9 +141,7 @@ static int choose_ehlo(struct send_request *r)
                                  r->options.ehlo);
         return 0;
     }
-    gethostname(name, sizeof(name) - 1);
-    if (!ehlo_name_parse(slice_of(name), &r->arena, &r->ehlo))
-        r->ehlo = SLICE("localhost");
+    r->ehlo = own_name(&r->arena);
     return 0;
 }
 
