@@ -701,6 +701,11 @@ unsigned fake_network_open(const struct fake_network *w)
     return count;
 }
 
+void fake_network_lose_nothing(struct fake_network *w)
+{
+    w->options.loss_per_million = 0;
+}
+
 void fake_network_free(struct fake_network *w)
 {
     for (int h = 0; h < w->top; h++)

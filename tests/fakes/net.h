@@ -29,6 +29,9 @@ struct fake_network *fake_network_new(struct fake_clock *clock,
                                       const struct fake_network_options *options);
 void fake_network_free(struct fake_network *w); /* after all of its nets */
 
+/* From now on no connection breaks by itself. */
+void fake_network_lose_nothing(struct fake_network *w);
+
 /* When the next thing in flight arrives; false when nothing is. For who runs several loops. */
 bool fake_network_next_us(const struct fake_network *w, uint64_t *at_us);
 

@@ -4,6 +4,8 @@
  *   acknowledged     in each Maildir it was accepted for, once, as it was sent
  *   not acknowledged there or not there; never if its end was never sent
  *   discarded        nowhere
+ *   for elsewhere    at the other server (servers.c counts); refused there, a report at the
+ * sender's
  *
  * A file names its message by Return-Path; its content must be our header block and then every
  * byte of the body, with LF for CRLF.
@@ -165,11 +167,19 @@ static void read_folder(struct check *k, const char *name)
 
 static void judge_rcpt(struct check *k, const struct sent *s, const struct sent_rcpt *r)
 {
-    if (s->acked && r->accepted && r->fate == FATE_MAILDIR && r->copies == 0) {
+    bool arrives = r->fate != FATE_DISCARD && r->fate != FATE_REJECT;
+
+    if (s->acked && r->accepted && arrives && r->copies == 0) {
         k->v->lost++;
         blame(k->v, s->number);
-        NOTE(k, "LOST: message %u (%s) for user %u", s->number, s->id, r->user);
+        NOTE(k, "LOST: message %u (%s) for %s user %u", s->number, s->id,
+             r->fate == FATE_MAILDIR ? "our"
+             : r->fate == FATE_RELAY ? "far"
+                                     : "refused",
+             r->user);
     }
+    if (r->fate != FATE_MAILDIR)
+        return;
     if (r->copies > 1 && k->may_be_twice) {
         k->v->explained++;
     } else if (r->copies > 1) {

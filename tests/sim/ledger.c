@@ -31,10 +31,17 @@ static void draw_rcpt(struct sent *s, struct random *chance)
     switch (random_below(chance, 10)) {
     case 0: r.fate = FATE_DISCARD; break;
     case 1: r.fate = FATE_REJECT; break;
+    case 2:
+    case 3:
+    case 4: r.fate = FATE_RELAY; break;
+    case 5: r.fate = FATE_BOUNCE; break;
     default: r.fate = FATE_MAILDIR;
     }
+    if (r.fate == FATE_RELAY || r.fate == FATE_BOUNCE)
+        r.user %= SENT_DOMAINS;
     for (unsigned i = 0; i < s->rcpt_count; i++)
-        if (s->rcpts[i].fate == r.fate && (r.fate != FATE_MAILDIR || s->rcpts[i].user == r.user))
+        if (s->rcpts[i].fate == r.fate &&
+            (r.fate == FATE_DISCARD || r.fate == FATE_REJECT || s->rcpts[i].user == r.user))
             return; /* each once: what a server does with the same twice is not asked here */
     s->rcpts[s->rcpt_count++] = r;
 }
@@ -109,7 +116,17 @@ void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out)
         break;
     case FATE_DISCARD: (void)buf_printf(out, "void@sim.example"); break;
     case FATE_REJECT: (void)buf_printf(out, "nobody@sim.example"); break;
+    case FATE_RELAY: (void)buf_printf(out, "good@far%u.example", r->user); break;
+    case FATE_BOUNCE: (void)buf_printf(out, "bad@far%u.example", r->user); break;
     }
+}
+
+void ledger_domain(unsigned number, char *out, size_t size)
+{
+    if (number == SENT_DOMAINS)
+        (void)snprintf(out, size, "client.example");
+    else
+        (void)snprintf(out, size, "far%u.example", number);
 }
 
 void ledger_maildir(unsigned user, char *out, size_t size)

@@ -10,16 +10,31 @@
 #include "base/buf.h"
 #include "base/random.h"
 
-enum { SENT_MAX = 512, SENT_RCPTS_MAX = 3, SENT_USERS = 6, BODY_MAX = 300 * 1024 };
+enum {
+    SENT_MAX = 512,
+    SENT_RCPTS_MAX = 3,
+    SENT_USERS = 6,
+    SENT_DOMAINS = 3,
+    BODY_MAX = 300 * 1024
+};
 
-enum sent_fate { FATE_MAILDIR, FATE_DISCARD, FATE_REJECT };
+enum sent_fate {
+    FATE_MAILDIR,
+    FATE_DISCARD,
+    FATE_REJECT,
+    FATE_RELAY,  /* to another server */
+    FATE_BOUNCE, /* that server refuses it: the sender gets a report */
+};
 
 struct sent_rcpt {
-    unsigned user; /* of SENT_USERS, when the fate is a Maildir */
+    unsigned user; /* of SENT_USERS; when it is elsewhere, of SENT_DOMAINS */
     enum sent_fate fate;
-    bool by_alias;   /* "a3", which stands for u3 */
-    bool accepted;   /* 250 to RCPT was read */
-    unsigned copies; /* found in the end: check.c */
+    bool by_alias;     /* "a3", which stands for u3 */
+    bool accepted;     /* 250 to RCPT was read */
+    unsigned copies;   /* found in the end (check.c), or that came there (servers.c); of reports */
+    uint64_t taken_us; /* elsewhere: the last copy */
+    uint64_t refused_us; /* the same, where it is refused */
+    bool unanswered;     /* it was perhaps not heard, or not kept, that a copy was taken */
 };
 
 struct sent {
@@ -49,6 +64,9 @@ void sent_sender(const struct sent *s, struct buf *out);
 bool ledger_number(struct slice sender, unsigned *number);
 
 void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out);
+
+/* "far1.example"; SENT_DOMAINS: that of the senders. */
+void ledger_domain(unsigned number, char *out, size_t size);
 
 /* The Maildir of a user, below the root: "/mail/sim.example/u3". */
 void ledger_maildir(unsigned user, char *out, size_t size);

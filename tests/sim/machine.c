@@ -11,6 +11,8 @@
  */
 #include "sim/machine.h"
 
+#include "sim/servers.h"
+
 #include "base/fail.h"
 #include "base/memory.h"
 #include "fakes/random.h"
@@ -108,6 +110,13 @@ static struct worker *new_worker(const struct role_doors *doors, unsigned thread
     (void)threads;
     p->worker = fake_worker_new(p->machine->o.chance, wake, ctx);
     return &p->worker->worker;
+}
+
+static struct resolver *new_resolver(const struct role_doors *doors, struct loop *loop,
+                                     const struct settings *s)
+{
+    (void)s;
+    return servers_resolver(process_of(doors)->machine->o.servers, loop);
 }
 
 /* "Jan  1 00:00:00 mx postroad/qmgr[42]: text": the time and the number say nothing here. */
@@ -260,6 +269,7 @@ static void process_start(struct process *p)
                                    .disk = fake_disk_process(m->o.disk, &p->dead),
                                    .net = fake_net_new(m->o.network, &m->o.listen),
                                    .worker_new = new_worker,
+                                   .resolver_new = new_resolver,
                                    .log = write_log,
                                    .segment_size = m->o.segment_size};
     fake_net_dies_with(p->doors.net, &p->dead);

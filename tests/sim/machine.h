@@ -34,7 +34,8 @@ struct machine_options {
     struct slice settings;         /* the text of the configuration */
     struct slice aliases;          /* its /etc/aliases */
     struct net_address listen;
-    bool sync_late; /* a bug to plant: receivers' syncs are said first and done later */
+    struct servers *servers; /* where DNS leads to */
+    bool sync_late;          /* a bug to plant: receivers' syncs are said first and done later */
 };
 
 struct machine *machine_new(const struct machine_options *options);

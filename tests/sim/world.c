@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 #include "sim/client.h"
 #include "sim/machine.h"
+#include "sim/servers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ enum incident_kind {
     INCIDENT_HOME_LOST,
     INCIDENT_HOMES_BACK,
     INCIDENT_POWER_OFF_AT_COURIER, /* while it carries what was left, perhaps */
+    INCIDENT_SERVER,               /* elsewhere: another mood */
 };
 
 struct incident {
@@ -65,6 +67,7 @@ struct world {
     struct fake_network *network;
     struct machine *machine;
     struct internet *internet;
+    struct servers *servers;
     struct ledger ledger;
     struct deliveries deliveries;
     struct incident incidents[INCIDENTS_MAX]; /* by time */
@@ -88,6 +91,11 @@ static const char settings[] =
     "discard to address void@sim.example\n"
     "reject to address nobody@sim.example \"5.1.1 No such user\"\n"
     "table aliases aliases /etc/aliases\n"
+    "relay out { tls off }\n"
+    "accept from any to domain far0.example relay out\n"
+    "accept from any to domain far1.example relay out\n"
+    "accept from any to domain far2.example relay out\n"
+    "accept from local to domain client.example relay out\n"
     "accept to domain sim.example aliases aliases deliver maildir /mail/{domain}/{user}\n";
 
 static const char aliases[] = "a0: u0@sim.example\na1: u1@sim.example\na2: u2@sim.example\n"
@@ -160,6 +168,8 @@ static void draw_plan(struct world *w)
         bursts[i] = w->clock.now_us + 2 * SECOND_US + draw(w, DAY_US);
         add_incident(w, bursts[i], INCIDENT_BURST);
     }
+    for (uint64_t moods = draw(w, 12); moods > 0; moods--)
+        add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_SERVER);
     for (uint64_t homes = draw(w, 4); homes > 0; homes--)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_HOME_LOST);
     for (uint64_t i = 0; i < fault_count; i++) {
@@ -199,6 +209,7 @@ static struct machine_options draw_machine(struct world *w)
         .settings = {settings, sizeof(settings) - 1},
         .aliases = {aliases,  sizeof(aliases) - 1 },
         .listen = server_address,
+        .servers = w->servers,
         .sync_late = w->plan.plant == PLANT_REPLY_BEFORE_SYNC
     };
 }
@@ -412,6 +423,7 @@ static void happen(struct world *w, enum incident_kind kind)
         NOTE(w, "the power will go at the %u. acknowledgement", w->power_at_ack);
         return;
     case INCIDENT_POWER_ON: boot(w); return;
+    case INCIDENT_SERVER: servers_change(w->servers); return;
     case INCIDENT_DISK_FULL:
         fake_disk_set_space(w->disk, fake_disk_used(w->disk) + draw(w, 400 * 1024));
         w->full = w->deliveries.disk_errors = true;
@@ -467,8 +479,8 @@ static bool step(struct world *w)
         return true;
     }
     if (draw(w, 3) == 0)
-        return internet_step(w->internet) || machine_step(w->machine);
-    return machine_step(w->machine) || internet_step(w->internet);
+        return internet_step(w->internet) || servers_step(w->servers) || machine_step(w->machine);
+    return machine_step(w->machine) || servers_step(w->servers) || internet_step(w->internet);
 }
 
 static void earlier(uint64_t *at_us, bool exists, uint64_t candidate)
@@ -484,6 +496,8 @@ static uint64_t next_us(struct world *w)
 
     earlier(&at_us, exists, found);
     exists = internet_next_us(w->internet, &found);
+    earlier(&at_us, exists, found);
+    exists = servers_next_us(w->servers, &found);
     earlier(&at_us, exists, found);
     exists = fake_network_next_us(w->network, &found);
     earlier(&at_us, exists, found);
@@ -531,6 +545,8 @@ static void calm_down(struct world *w)
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     give_homes_back(w);
+    servers_calm(w->servers);
+    fake_network_lose_nothing(w->network);
     boot(w);
     run_for(w, CALM_S * SECOND_US);
     if (internet_clients(w->internet) > 0)
@@ -582,6 +598,14 @@ static void check_queue(struct world *w)
     disk_dir_close(spool);
 }
 
+static void add_servers_count(struct world *w, struct servers_count count)
+{
+    w->v->twice += count.twice;
+    w->v->explained += count.explained;
+    w->v->torn += count.torn;
+    w->v->strangers += count.strangers;
+}
+
 void world_run(const struct world_plan *plan, struct verdict *v)
 {
     struct world *w = MEMORY_NEW(struct world);
@@ -596,6 +620,13 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     fake_disk_ignore_dir_sync(w->disk, plan->plant == PLANT_DIRECTORY_NOT_SYNCED);
     struct fake_network_options network = draw_network(w);
     w->network = fake_network_new(&w->clock, &network);
+    w->servers = servers_new(&(struct servers_options){.clock = &w->clock,
+                                                       .network = w->network,
+                                                       .chance = &w->chance.random,
+                                                       .history = &w->history,
+                                                       .ledger = &w->ledger,
+                                                       .deliveries = &w->deliveries,
+                                                       .lossy = network.loss_per_million > 0});
     struct machine_options machine = draw_machine(w);
     w->segment_size = machine.segment_size;
     w->machine = machine_new(&machine);
@@ -619,8 +650,10 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     v->explained += w->deliveries.explained;
     if (v->other == NULL)
         check_mailboxes(fake_disk(w->disk), &w->ledger, w->read && w->power_went, &w->history, v);
+    add_servers_count(w, servers_count(w->servers));
     machine_free(w->machine);
     internet_free(w->internet);
+    servers_free(w->servers);
     if (fake_network_open(w->network) != 0)
         broken(w, "a connection is still open after its process ended");
     fake_network_free(w->network);
