@@ -141,7 +141,7 @@ static struct parcel_event *add_event(struct parcel *p, unsigned rcpt, enum boun
                  .event = event,
                  .status = arena_copy(arena, v->dsn),
                  .remote_mta = arena_copy(arena, v->remote_mta),
-                 .reply = arena_copy(arena, v->text),
+                 .reply = arena_copy(arena, v->reply.len > 0 ? v->reply : v->text),
                  .tried_us = clock_wall_us(p->all->role->doors->clock)},
         .fate = fate,
         .text = arena_copy(arena, v->text)
@@ -263,6 +263,7 @@ static void give_up(struct parcel *p, unsigned rcpt, const struct retry_plan *pl
     struct verdict last = *v;
 
     last.dsn = SLICE("5.4.7");
+    last.reply = SLICE("");
     last.text = arena_printf(&p->message->arena, "gave up after %u hours; the last attempt: %.*s",
                              plan->give_up_s / 3600, SLICE_PRINTF(v->text));
     parcel_failed(p, rcpt, report, &last);

@@ -104,6 +104,10 @@ static void tell_rcpt(struct trip *t, unsigned rcpt, const struct client_outcome
                         .text = words_of(t, o, &t->parcel->message->arena),
                         .remote_mta = o->code != 0 ? hop_name(t) : SLICE("")};
 
+    if (o->code != 0)
+        v.reply =
+            arena_printf(&t->parcel->message->arena, "%u %.*s", o->code, SLICE_PRINTF(o->text));
+
     switch (o->verdict) {
     case CLIENT_ACCEPTED: parcel_sent(t->parcel, rcpt, how_far(t), &v); break;
     case CLIENT_REFUSED: parcel_failed(t->parcel, rcpt, t->manner->report, &v); break;

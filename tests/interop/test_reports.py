@@ -74,7 +74,8 @@ def test_a_refusal_is_reported(relaying):
                                                      "rfc822; max@c.example"}
     for rcpt in rcpts:
         assert rcpt["Action"] == "failed" and rcpt["Status"] == "5.1.1"
-        assert REFUSED in rcpt["Diagnostic-Code"]
+        assert rcpt["Diagnostic-Code"] == f"smtp; {REFUSED}"
+        assert rcpt["Remote-MTA"] == "dns; 127.0.0.1"
     text = " ".join(next(report.iter_parts()).get_content().split())
     assert "zoe@b.example" in text and "nobody here by that name" in text
     assert "Message-ID: <1234@client.example>" in list(report.iter_parts())[2].as_string()
