@@ -16,11 +16,11 @@
 
 /* How an attempt went. Texts are borrowed. */
 struct verdict {
-    struct slice tag;        /* the syslog name: local, lmtp, smtp */
-    struct slice relay;      /* where it went: "mx1.example.net[192.0.2.1]:25", "local", "none" */
-    struct slice dsn;        /* "2.0.0", RFC 3463 */
-    struct slice text;       /* for the log and for who asks: the reply and whose, or our own words */
-    struct slice reply;      /* the reply alone, raw, with its code; "": there was none */
+    struct slice tag;   /* the syslog name: local, lmtp, smtp */
+    struct slice relay; /* where it went: "mx1.example.net[192.0.2.1]:25", "local", "none" */
+    struct slice dsn;   /* "2.0.0", RFC 3463 */
+    struct slice text;  /* for the log and for who asks: the reply and whose, or our own words */
+    struct slice reply; /* the reply alone, raw, with its code; "": there was none */
     struct slice remote_mta; /* who replied; "": nobody did */
 };
 
