@@ -23,13 +23,20 @@ enum choice {
     DISK_FULL = 8,
     SHUT_DOWN = 16,
     FEW_ERRORS = 32,
-    OFFERS = 128, /* all there is */
+    OFFERS = 128, /* all there is; with EARLY STARTTLS, too */
 };
 
 enum {
     ALL_OFFERS = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_MT_PRIORITY | EHLO_DELIVERBY |
                  EHLO_NO_SOLICITING | EHLO_FUTURERELEASE | EHLO_REQUIRETLS | EHLO_AUTH,
 };
+
+static unsigned offers_of(unsigned choice)
+{
+    if ((choice & OFFERS) == 0)
+        return 0;
+    return choice & EARLY ? (unsigned)ALL_OFFERS | EHLO_STARTTLS : (unsigned)ALL_OFFERS;
+}
 
 struct session {
     struct server *server;
@@ -56,7 +63,8 @@ static void start(struct session *s, unsigned choice)
         .hostname = SLICE("mx.example.org"),
         .max_size = choice & SMALL ? 100 : 100000,
         .protocol = is_lmtp(choice) ? SERVER_LMTP : SERVER_SMTP,
-        .offers = choice & OFFERS ? ALL_OFFERS : 0,
+        .offers = offers_of(choice),
+        .requires_tls = (choice & EARLY) && (choice & SMALL),
         .line_ends = (choice & REPAIR) && !is_lmtp(choice) ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT,
         .rcpt_max = 100,
         .error_max = choice & FEW_ERRORS ? 3 : 1000,
@@ -193,6 +201,15 @@ static void answer_rcpt(struct session *s)
     server_answer_rcpt(s->server, &reply, others, fuzz_draw(&s->chance, 3));
 }
 
+static void start_tls(struct session *s)
+{
+    static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"), SLICE_INIT("X"), 1, 1};
+
+    server_secured(s->server, &tls);
+    must(server_helo(s->server).len == 0 && server_envelope(s->server) == NULL);
+    tell(s, SLICE("secured"), SLICE(""));
+}
+
 static void take_refusal(struct session *s)
 {
     const struct server_refusal *r = server_refusal(s->server);
@@ -211,7 +228,8 @@ static void flush(struct session *s)
 static void fulfil(struct session *s, enum server_need need)
 {
     switch (need) {
-    case SERVER_WANTS_CONNECT: {
+    case SERVER_WANTS_CONNECT:
+    case SERVER_WANTS_TLS: {
         struct reply reply = draw_reply(s);
 
         server_answer(s->server, &reply);
@@ -227,6 +245,7 @@ static void fulfil(struct session *s, enum server_need need)
         buf_clear(&s->body);
         tell(s, SLICE("reset"), SLICE(""));
         break;
+    case SERVER_START_TLS: start_tls(s); break;
     case SERVER_REFUSED: take_refusal(s); break;
     case SERVER_WANTS_ROOM:
     case SERVER_WANTS_INPUT:
@@ -317,7 +336,7 @@ void fuzz_input(struct slice input)
 
     play(&whole, c.rest, choice, NULL);
     play(&pieces, c.rest, choice, &chunks);
-    /* How much came too early is a matter of chunks. */
+    /* How much came too early, before the greeting or TLS, is a matter of chunks. */
     if (!(choice & EARLY)) {
         must(slice_equal(buf_slice(&whole.said), buf_slice(&pieces.said)));
         must(slice_equal(buf_slice(&whole.told), buf_slice(&pieces.told)));

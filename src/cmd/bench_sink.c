@@ -135,6 +135,8 @@ static bool run_engine(struct sink_session *s, struct cursor *in, enum server_ne
             if (buf_len(&s->stream.out) > 0)
                 return true; /* STREAM_DRAINED brings us back */
             break;
+        case SERVER_WANTS_TLS: /* not offered */
+        case SERVER_START_TLS:
         case SERVER_REFUSED:
         case SERVER_WANTS_INPUT:
         case SERVER_DONE: break;

@@ -55,6 +55,12 @@ struct envelope_wishes {
     bool require_tls;
 };
 
+/* What protected the message on its way here, for its Received field; version "": nothing. */
+struct envelope_tls {
+    struct slice version, cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
+    unsigned bits, cipher_bits;   /* of the key that are secret, of all */
+};
+
 /* Slices live in the arena that the builder or envelope_decode() was given. */
 struct envelope {
     uint64_t id;         /* queue id, never 0 */
@@ -65,7 +71,8 @@ struct envelope {
     struct envelope_wishes wishes;
     struct slice helo;           /* as the client said it, validated */
     struct slice client_address; /* "192.0.2.1", "2001:db8::1", "local" */
-    struct slice proto;          /* "SMTP", "ESMTP", "UTF8SMTP", ... RFC 3848, RFC 6531 */
+    struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
+    struct envelope_tls tls;     /* not stored */
     struct envelope_rcpt *rcpts;
     unsigned rcpt_count;
 };

@@ -355,6 +355,8 @@ static void session_run(struct session *s)
             break;
         case SERVER_WANTS_COMMIT: commit_message(s); break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
+        case SERVER_WANTS_TLS: /* not offered yet */
+        case SERVER_START_TLS:
         case SERVER_WANTS_INPUT:
         case SERVER_DONE: break;
         }

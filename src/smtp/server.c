@@ -56,8 +56,8 @@ void server_free(struct server *s)
 static const unsigned next_phases[] = {
     [PHASE_CONNECT] = IN(PHASE_GREETED) | IN(PHASE_REFUSED) | IN(PHASE_DONE),
     [PHASE_REFUSED] = IN(PHASE_DONE),
-    [PHASE_GREETED] = IN(PHASE_READY) | IN(PHASE_DONE),
-    [PHASE_READY] = IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_DONE),
+    [PHASE_GREETED] = IN(PHASE_READY) | IN(PHASE_GREETED) | IN(PHASE_DONE),
+    [PHASE_READY] = IN(PHASE_READY) | IN(PHASE_MAIL) | IN(PHASE_GREETED) | IN(PHASE_DONE),
     [PHASE_MAIL] = IN(PHASE_RCPT) | IN(PHASE_READY),
     [PHASE_RCPT] = IN(PHASE_RCPT) | IN(PHASE_BODY) | IN(PHASE_CHUNKS) | IN(PHASE_READY),
     [PHASE_BODY] = IN(PHASE_READY),
@@ -325,6 +325,42 @@ static void commit_answered(struct server *s, struct buf *out)
     server_transaction_reset(s);
 }
 
+/* What waits now came in the clear, behind a command that nothing may follow: perhaps from who
+ * wants it to be taken for the client's first words (CVE-2011-0411). */
+static void tls_answered(struct server *s, const struct cursor *in, struct buf *out)
+{
+    if (!accepted(s)) {
+        server_say_excused(s, out, &s->answer);
+        return;
+    }
+    if (!cursor_at_end(in)) {
+        server_say(s, out, &REPLY(554, "5.5.1", "Error: you spoke before TLS began"));
+        session_end(s);
+        return;
+    }
+    server_say(s, out, answer_or(s, &REPLY(220, "2.0.0", "Ready to start TLS")));
+    server_ask(s, SERVER_START_TLS);
+}
+
+void server_secured(struct server *s, const struct envelope_tls *tls)
+{
+    bool asked = s->ask == ASK_WAITING && s->asked == SERVER_START_TLS;
+
+    assert(!server_is_secure(s) && tls->version.len > 0);
+    assert(asked || (s->phase == PHASE_CONNECT && s->ask == ASK_NOTHING));
+    s->tls = *tls;
+    if (!asked)
+        return;
+    s->ask = ASK_NOTHING;
+    server_transaction_reset(s);
+    memory_free(s->helo);
+    s->helo = NULL;
+    s->helo_len = 0;
+    s->esmtp = false;
+    s->mail_refused = false;
+    server_phase_set(s, PHASE_GREETED);
+}
+
 static void need_answered(struct server *s, const struct cursor *in, struct buf *out)
 {
     s->ask = ASK_NOTHING;
@@ -334,6 +370,8 @@ static void need_answered(struct server *s, const struct cursor *in, struct buf 
         mail_answered(s, out);
     else if (s->asked == SERVER_WANTS_RCPT)
         rcpt_answered(s, out);
+    else if (s->asked == SERVER_WANTS_TLS)
+        tls_answered(s, in, out);
     else
         commit_answered(s, out);
 }
@@ -370,6 +408,11 @@ void server_body_failed(struct server *s, const struct reply *reply)
 
 static void close_from_outside(struct server *s, struct buf *out)
 {
+    /* The client waits for the handshake: a 421 would be none. */
+    if (s->ask == ASK_WAITING && s->asked == SERVER_START_TLS) {
+        session_end(s);
+        return;
+    }
     /* No command is to blame; the log gets the stage from the phase. */
     s->verb = VERB_UNKNOWN;
     s->line = SLICE("");
@@ -495,6 +538,8 @@ unsigned server_timeout_s(const struct server *s)
         return TIMEOUT_BODY_S;
     if (s->phase == PHASE_REFUSED)
         return TIMEOUT_REFUSED_S;
+    if (s->ask == ASK_WAITING && s->asked == SERVER_START_TLS)
+        return SERVER_HANDSHAKE_S;
     return TIMEOUT_COMMAND_S;
 }
 
@@ -543,9 +588,24 @@ struct slice server_helo(const struct server *s)
     return (struct slice){s->helo, s->helo_len};
 }
 
+bool server_is_secure(const struct server *s)
+{
+    return s->tls.version.len > 0;
+}
+
+const struct envelope_tls *server_tls(const struct server *s)
+{
+    return &s->tls;
+}
+
+/* RFC 3848; it knows no word for HELO under TLS. */
 struct slice server_proto(const struct server *s)
 {
+    bool secure = server_is_secure(s);
+
     if (s->settings->protocol == SERVER_LMTP)
-        return SLICE("LMTP");
-    return s->esmtp ? SLICE("ESMTP") : SLICE("SMTP");
+        return secure ? SLICE("LMTPS") : SLICE("LMTP");
+    if (!s->esmtp)
+        return SLICE("SMTP");
+    return secure ? SLICE("ESMTPS") : SLICE("ESMTP");
 }

@@ -8,8 +8,9 @@
  *     while ((need = server_step(s, &in, out)) != SERVER_WANTS_INPUT) { fulfil it }
  *
  * RFC 5321, 1870 SIZE, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030 CHUNKING and
- * BINARYMIME, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept for the next hop: 2852
- * DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710 MT-PRIORITY, 8689 REQUIRETLS.
+ * BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept for the next
+ * hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710 MT-PRIORITY, 8689
+ * REQUIRETLS.
  * Memory: one arena per session, one per transaction; a session that idles between mails holds
  * little more than its struct.
  */
@@ -32,6 +33,10 @@ enum server_need {
     SERVER_WANTS_MAIL,    /* server_envelope()->sender -> server_answer() */
     SERVER_WANTS_RCPT,    /* server_rcpt() -> server_answer_rcpt() */
     SERVER_BODY,          /* server_body(): keep these bytes (borrowed until the next step) */
+    SERVER_WANTS_TLS,     /* STARTTLS: can there be TLS? -> server_answer(220 or 454); what waits
+                             in `in` at the step behind a 220 was said by nobody knows whom: 554 */
+    SERVER_START_TLS,     /* the 220 was said: write out, shake hands -> server_secured(). No step
+                             meanwhile; when it fails there is nobody to talk to any more */
     SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
     SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it;
                              once per transaction whose MAIL was accepted */
@@ -45,9 +50,10 @@ enum server_protocol { SERVER_SMTP, SERVER_LMTP };
 /* Limits of RFC 5321 4.5.3; what a listener offers. Immutable, outlives the sessions. */
 struct server_settings {
     enum server_protocol protocol;
-    unsigned offers; /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
-                        CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                        FUTURERELEASE, REQUIRETLS. What is not offered is not accepted. */
+    unsigned offers;   /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
+                          CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
+                          FUTURERELEASE, REQUIRETLS, STARTTLS. What is not offered is not accepted. */
+    bool requires_tls; /* no mail without: 530 5.7.0 */
     struct slice hostname;
     uint64_t max_size; /* bytes of one message; announced by SIZE */
     enum line_ends line_ends;
@@ -56,7 +62,11 @@ struct server_settings {
     unsigned received_max; /* Received fields before 554 5.4.6 */
 };
 
-enum { SERVER_COMMAND_MAX = 2048, SERVER_OUT_MAX = 64 * 1024 };
+enum {
+    SERVER_COMMAND_MAX = 2048,
+    SERVER_OUT_MAX = 64 * 1024,
+    SERVER_HANDSHAKE_S = 30, /* for all of it: what the role lets TLS take */
+};
 
 struct server;
 
@@ -73,9 +83,9 @@ struct server_refusal {
 
 /* Counts for the disconnect line: accepted / tried, in Postfix's form. */
 struct server_counts {
-    unsigned ehlo, helo, mail, rcpt, data, bdat, rset, noop, quit, unknown, commands;
-    unsigned ehlo_tried, helo_tried, mail_tried, rcpt_tried, data_tried, bdat_tried, rset_tried,
-        noop_tried, quit_tried, unknown_tried, commands_tried;
+    unsigned ehlo, helo, starttls, mail, rcpt, data, bdat, rset, noop, quit, unknown, commands;
+    unsigned ehlo_tried, helo_tried, starttls_tried, mail_tried, rcpt_tried, data_tried, bdat_tried,
+        rset_tried, noop_tried, quit_tried, unknown_tried, commands_tried;
     unsigned other, other_tried; /* known verbs without a count of their own; in commands, too */
 };
 
@@ -93,11 +103,16 @@ void server_free(struct server *s);
  * nothing and returns SERVER_WANTS_INPUT. */
 enum server_need server_step(struct server *s, struct cursor *in, struct buf *out);
 
-/* Fulfil CONNECT, MAIL, COMMIT (in LMTP for every recipient); the reply is copied. 2xx accepts, all
- * else refuses; 421 and 521 also end the session. To accept with our usual words ("2.1.0 Ok") leave
- * the text empty; the greeting always has them. For COMMIT the 250's text names the id. A client
- * refused at CONNECT by another code than 421 or 521 may still say QUIT (RFC 5321 3.1). */
+/* Fulfil CONNECT, MAIL, TLS, COMMIT (in LMTP for every recipient); the reply is copied. 2xx
+ * accepts, all else refuses; 421 and 521 also end the session. To accept with our usual words
+ * ("2.1.0 Ok") leave the text empty; the greeting always has them. For COMMIT the 250's text names
+ * the id. A client refused at CONNECT by another code than 421 or 521 may still say QUIT (RFC
+ * 5321 3.1). */
 void server_answer(struct server *s, const struct reply *reply);
+
+/* The handshake is done: behind START_TLS, where all that was learned before is forgotten (RFC 3207
+ * 4.2), or before the first step, where TLS comes first. The texts outlive the session. */
+void server_secured(struct server *s, const struct envelope_tls *tls);
 
 /* Fulfil RCPT; `finals` (copied) are the recipients to store when the reply is 2xx; count 0: the
  * one that the client gave. Whom the transaction has already is stored once. More than
@@ -132,7 +147,10 @@ const struct server_counts *server_counts(const struct server *s);
 struct slice server_last_stage(const struct server *s);
 
 struct slice server_helo(const struct server *s);  /* "" before EHLO */
-struct slice server_proto(const struct server *s); /* SMTP, ESMTP, LMTP */
+struct slice server_proto(const struct server *s); /* SMTP, ESMTP, ESMTPS, LMTP, LMTPS */
+
+/* Its version is "" in the clear. */
+const struct envelope_tls *server_tls(const struct server *s);
 
 /* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
 unsigned server_timeout_s(const struct server *s);

@@ -38,6 +38,7 @@ static const struct reply wants_smtputf8 =
     TEXT(553, "5.6.7", "Error: this address needs MAIL with SMTPUTF8");
 static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fixed limit");
 static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
+static const struct reply wants_tls = TEXT(530, "5.7.0", "Must issue a STARTTLS command first");
 
 struct command {
     unsigned phases; /* where it may stand */
@@ -102,6 +103,11 @@ static const struct {
 
 enum { OFFERS_TEXT_MAX = 1024 };
 
+static bool offers_tls(const struct server *s)
+{
+    return (s->settings->offers & EHLO_STARTTLS) != 0 && !server_is_secure(s);
+}
+
 /* Announced is only what works; RFC 5321 4.1.1.1: the name first. */
 static void say_offers(struct server *s, struct buf *out)
 {
@@ -115,6 +121,8 @@ static void say_offers(struct server *s, struct buf *out)
     for (size_t i = 0; i < sizeof(offered) / sizeof(*offered); i++)
         if ((s->settings->offers & offered[i].keyword) != 0)
             buf_append(&text, slice_of(offered[i].line));
+    if (offers_tls(s))
+        buf_append(&text, SLICE("\nSTARTTLS"));
     buf_printf(&text, "\nLIMITS RCPTMAX=%u", rcpt_max(s)); /* RFC 9422 */
     server_say(s, out, &(struct reply){250, SLICE(""), buf_slice(&text)});
     buf_done(&text);
@@ -166,7 +174,11 @@ static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct bu
 /* RFC 6531 4.3. */
 static struct slice utf8_proto(const struct server *s)
 {
-    return s->settings->protocol == SERVER_LMTP ? SLICE("UTF8LMTP") : SLICE("UTF8SMTP");
+    bool secure = server_is_secure(s);
+
+    if (s->settings->protocol == SERVER_LMTP)
+        return secure ? SLICE("UTF8LMTPS") : SLICE("UTF8LMTP");
+    return secure ? SLICE("UTF8SMTPS") : SLICE("UTF8SMTP");
 }
 
 static void transaction_begin(struct server *s, const struct mail_params *params)
@@ -182,6 +194,7 @@ static void transaction_begin(struct server *s, const struct mail_params *params
     e->helo = (struct slice){s->helo, s->helo_len};
     e->client_address = (struct slice){s->client_address, s->client_address_len};
     e->proto = params->smtputf8 ? utf8_proto(s) : server_proto(s);
+    e->tls = s->tls;
     s->envelope = e;
 }
 
@@ -250,6 +263,21 @@ static void cmd_bdat(struct server *s, const struct smtp_command *cmd, struct bu
         cmd_not_here(s, cmd, out);
     else
         server_bdat_begin(s, cmd, out);
+}
+
+/* RFC 3207 4. Not within a transaction: nobody would know what became of it. */
+static void cmd_starttls(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if ((s->settings->offers & EHLO_STARTTLS) == 0)
+        cmd_not_here(s, cmd, out);
+    else if (cmd->argument.len > 0)
+        server_say_wrong(s, out, &REPLY(501, "5.5.4", "Syntax: STARTTLS"));
+    else if (server_is_secure(s))
+        server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: TLS has begun already"));
+    else if (s->envelope != NULL)
+        server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: a mail is under way; RSET first"));
+    else
+        server_ask(s, SERVER_WANTS_TLS);
 }
 
 static void cmd_rset(struct server *s, const struct smtp_command *cmd, struct buf *out)
@@ -345,7 +373,7 @@ static const struct command commands[VERB_COUNT] = {
     [VERB_HTTP] = {LAST, cmd_http, COMMAND, COUNTED(unknown), NO_SYNTAX},
     [VERB_LHLO] = {ANY, cmd_lhlo, SLICE_INIT("LHLO"), COUNTED(ehlo), PLAIN_SYNTAX("LHLO hostname")},
     [VERB_BDAT] = {ANY, cmd_bdat, SLICE_INIT("BDAT"), COUNTED(bdat), SYNTAX("BDAT length [LAST]")},
-    [VERB_STARTTLS] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_STARTTLS] = {ANY, cmd_starttls, COMMAND, COUNTED(starttls), NO_SYNTAX},
     [VERB_AUTH] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
     [VERB_ETRN] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
     [VERB_UNKNOWN] = {ANY, cmd_unknown, COMMAND, COUNTED(unknown), NO_SYNTAX},
@@ -426,12 +454,32 @@ static void say_out_of_order(struct server *s, struct buf *out)
         server_transaction_reset(s); /* RFC 3030 4.2: never mixed */
 }
 
+static bool lacks_tls(const struct server *s)
+{
+    return s->settings->requires_tls && !server_is_secure(s);
+}
+
+/* RFC 3207 4. What is no command of ours gets its usual answer; BDAT is refused elsewhere, since
+ * its bytes must be swallowed. */
+static bool needs_no_tls(enum smtp_verb verb)
+{
+    static const unsigned verbs = 1u << VERB_NOOP | 1u << VERB_EHLO | 1u << VERB_LHLO |
+                                  1u << VERB_STARTTLS | 1u << VERB_QUIT | 1u << VERB_UNKNOWN |
+                                  1u << VERB_HTTP | 1u << VERB_BDAT;
+
+    return (verbs & 1u << verb) != 0;
+}
+
 const struct reply *server_bdat_misplaced(struct server *s, bool *excused)
 {
     struct reply *r = ARENA_NEW(&s->scratch, struct reply);
 
     if (s->phase == PHASE_RCPT || s->phase == PHASE_CHUNKS)
         return NULL;
+    if (lacks_tls(s)) {
+        *excused = true;
+        return &wants_tls;
+    }
     *excused = (s->phase == PHASE_MAIL && s->rcpts_refused > 0) ||
                (s->phase == PHASE_READY && s->mail_refused);
     *r = out_of_order(s);
@@ -459,6 +507,10 @@ static void command_run(struct server *s, const struct smtp_command *cmd,
 {
     const struct command *row = &commands[s->verb];
 
+    if (lacks_tls(s) && !needs_no_tls(s->verb) && s->phase != PHASE_REFUSED) {
+        server_say_excused(s, out, &wants_tls);
+        return;
+    }
     if ((row->phases & IN(s->phase)) == 0) {
         say_out_of_order(s, out);
         return;

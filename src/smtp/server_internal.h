@@ -69,6 +69,7 @@ struct server {
     enum server_ask ask;
     enum server_closing closing;
     bool esmtp;
+    struct envelope_tls tls;
     bool swallowing;   /* within a command line that is too long */
     bool partial_line; /* input was left over at the last step */
     bool mail_refused; /* what follows a refused MAIL is not the client's fault */
@@ -131,6 +132,8 @@ void server_say_goodbye(struct server *s, struct buf *out, struct slice enhanced
 
 void server_ask(struct server *s, enum server_need need);
 
+bool server_is_secure(const struct server *s);
+
 extern const struct reply server_too_many_rcpts;
 
 /* The one function that changes the phase. */
@@ -151,7 +154,7 @@ struct slice server_stage(const struct server *s);
 void server_count_tried(struct server *s);
 void server_count_accepted(struct server *s);
 
-/* Why BDAT has no place here; NULL: it has. *excused: an earlier refusal is the reason. */
+/* Why BDAT has no place here; NULL: it has. *excused: it is not the client's mistake. */
 const struct reply *server_bdat_misplaced(struct server *s, bool *excused);
 
 /* server_data.c */

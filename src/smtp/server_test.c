@@ -29,12 +29,17 @@ struct role {
     enum server_need stop_at; /* this need is left unanswered */
 };
 
-static void role_init(struct role *r)
+static void role_init_with(struct role *r, const struct server_settings *with)
 {
     *r = (struct role){.stop_at = SERVER_WANTS_INPUT};
-    r->server = server_new(&settings, SLICE("192.0.2.7"));
+    r->server = server_new(with, SLICE("192.0.2.7"));
     buf_init(&r->out, SERVER_OUT_MAX);
     buf_init(&r->said, 64 * 1024 * 1024);
+}
+
+static void role_init(struct role *r)
+{
+    role_init_with(r, &settings);
 }
 
 static void role_done(struct role *r)
@@ -63,7 +68,8 @@ static void role_fulfil(struct role *r, enum server_need need)
 {
     switch (need) {
     case SERVER_WANTS_CONNECT:
-    case SERVER_WANTS_MAIL: server_answer(r->server, &REPLY(250, "", "")); break;
+    case SERVER_WANTS_MAIL:
+    case SERVER_WANTS_TLS: server_answer(r->server, &REPLY(250, "", "")); break;
     case SERVER_WANTS_COMMIT:
         r->commits++;
         server_answer(r->server, &REPLY(250, "", ""));
@@ -76,6 +82,7 @@ static void role_fulfil(struct role *r, enum server_need need)
     case SERVER_RESET: r->resets++; break;
     case SERVER_REFUSED: r->refusals++; break;
     case SERVER_BODY:
+    case SERVER_START_TLS:
     case SERVER_WANTS_INPUT:
     case SERVER_DONE: break;
     }
@@ -664,6 +671,96 @@ static void test_refusal_keeps_the_line(void **state)
     buf_done(&line);
 }
 
+/* --- STARTTLS ------------------------------------------------------------------------------ */
+
+static const struct envelope_tls tls = {SLICE_INIT("TLSv1.2"),
+                                        SLICE_INIT("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128};
+
+static struct server_settings with_tls(void)
+{
+    struct server_settings s = settings;
+
+    s.offers |= EHLO_STARTTLS;
+    return s;
+}
+
+/* CVE-2011-0411: whatever follows STARTTLS before the handshake is neither a command nor kept. */
+static void test_nothing_may_follow_starttls(void **state)
+{
+    static const char *const rows[] = {
+        "STARTTLS\r\nEHLO injected\r\n", "STARTTLS\r\nMAIL FR",
+        "STARTTLS\r\n\x16\x03\x01",      "STARTTLS\r\n\n",
+        "STARTTLS\r\nSTARTTLS\r\n",
+    };
+    struct server_settings s = with_tls();
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct role r;
+
+        role_init_with(&r, &s);
+        role_greet(&r);
+        check_int(role_feed(&r, rows[i]), SERVER_DONE);
+        check_slice(buf_slice(&r.said), SLICE("554 5.5.1 Error: you spoke before TLS began\r\n"));
+        check_int(server_counts(r.server)->starttls, 0);
+        check_int(server_counts(r.server)->commands_tried, 2);
+        check(server_tls(r.server)->version.len == 0);
+        role_done(&r);
+    }
+}
+
+/* Between the 220 and the end of the handshake nothing is read and nothing said. */
+static void test_handshake_is_silent(void **state)
+{
+    struct server_settings s = with_tls();
+    struct role r;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        role_init_with(&r, &s);
+        role_greet(&r);
+        r.stop_at = SERVER_START_TLS;
+        check_int(role_feed(&r, "STARTTLS\r\n"), SERVER_START_TLS);
+        check_slice(buf_slice(&r.said), SLICE("220 2.0.0 Ready to start TLS\r\n"));
+        buf_clear(&r.said);
+        check_int(server_timeout_s(r.server), SERVER_HANDSHAKE_S);
+        check(!server_is_idle(r.server));
+        struct cursor in = {SLICE("NOOP\r\n")};
+        check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+        check_int(in.rest.len, 6);
+        if (i == 1)
+            server_shut_down(r.server);
+        if (i == 2)
+            server_time_out(r.server);
+        check_int(role_run(&r, &in), i == 0 ? SERVER_WANTS_INPUT : SERVER_DONE);
+        check_int(buf_len(&r.said), 0);
+        role_done(&r);
+    }
+}
+
+static void test_all_is_forgotten(void **state)
+{
+    struct server_settings s = with_tls();
+    struct role r;
+
+    (void)state;
+    role_init_with(&r, &s);
+    role_greet(&r);
+    check_int(role_feed(&r, "STARTTLS\r\n"), SERVER_WANTS_INPUT);
+    server_secured(r.server, &tls);
+    check_slice(server_helo(r.server), SLICE(""));
+    check_slice(server_proto(r.server), SLICE("SMTP"));
+    check(server_is_idle(r.server));
+    check_int(server_timeout_s(r.server), 300);
+    buf_clear(&r.said);
+    role_feed(&r, "MAIL FROM:<a@b.example>\r\n");
+    check_slice(buf_slice(&r.said), SLICE("503 5.5.1 Error: send EHLO/HELO first\r\n"));
+    role_feed(&r, "EHLO again\r\nMAIL FROM:<a@b.example>\r\n");
+    check_slice(server_envelope(r.server)->tls.cipher, tls.cipher);
+    check_slice(server_envelope(r.server)->proto, SLICE("ESMTPS"));
+    role_done(&r);
+}
+
 /* The engine reads no byte behind its input. */
 static void test_guard_page(void **state)
 {
@@ -699,6 +796,9 @@ int main(void)
         cmocka_unit_test(test_idle_and_timeout),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_refusal_keeps_the_line),
+        cmocka_unit_test(test_nothing_may_follow_starttls),
+        cmocka_unit_test(test_handshake_is_silent),
+        cmocka_unit_test(test_all_is_forgotten),
         cmocka_unit_test(test_guard_page),
     };
 

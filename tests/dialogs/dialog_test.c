@@ -73,9 +73,9 @@ struct play {
 
     struct rule rules[RULES_MAX];
     size_t rule_count;
-    struct reply connect, commit, body_fails;
+    struct reply connect, tls, commit, body_fails;
     size_t body_fails_after;
-    bool early, shut_down_at_commit;
+    bool early, shut_down_at_commit, implicit_tls, starting_tls;
 
     size_t said_checked;
     bool mail_accepted;
@@ -348,6 +348,24 @@ static bool event(struct play *p, struct slice what)
     return true;
 }
 
+static void secure(struct play *p)
+{
+    static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"),
+                                            SLICE_INIT("TLS_AES_256_GCM_SHA384"), 256, 256};
+
+    server_secured(p->server, &tls);
+    buf_append(&p->events, SLICE("secured\n"));
+    p->starting_tls = false;
+}
+
+static bool shake_hands(struct play *p)
+{
+    if (!p->starting_tls)
+        return false;
+    secure(p);
+    return true;
+}
+
 static bool obey(struct play *p, struct slice directive)
 {
     struct cursor c = {directive};
@@ -372,6 +390,14 @@ static bool obey(struct play *p, struct slice directive)
         p->settings.line_ends = LINE_ENDS_REPAIR;
         return slice_equal(c.rest, SLICE("repair"));
     }
+    if (slice_equal(name, SLICE("require-tls")))
+        return p->settings.requires_tls = true;
+    if (slice_equal(name, SLICE("implicit-tls")))
+        return p->implicit_tls = true;
+    if (slice_equal(name, SLICE("tls")))
+        return shake_hands(p);
+    if (slice_equal(name, SLICE("refuse-tls")))
+        return take_reply(&c, &p->tls);
     if (slice_equal(name, SLICE("refuse-connect")))
         return take_reply(&c, &p->connect);
     if (slice_equal(name, SLICE("commit")))
@@ -555,6 +581,8 @@ static void fulfil(struct play *p, enum server_need need)
     case SERVER_WANTS_MAIL: answer_mail(p); break;
     case SERVER_WANTS_RCPT: answer_rcpt(p); break;
     case SERVER_BODY: keep_body(p); break;
+    case SERVER_WANTS_TLS: server_answer(p->server, &p->tls); break;
+    case SERVER_START_TLS: p->starting_tls = true; break;
     case SERVER_WANTS_COMMIT: commit(p); break;
     case SERVER_RESET: reset(p); break;
     case SERVER_REFUSED: note_refusal(p); break;
@@ -593,7 +621,7 @@ static void play_init(struct play *p, const struct dialog *d, enum chunking chun
         .error_max = 20,
         .received_max = 100,
     };
-    p->connect = REPLY(220, "", "");
+    p->connect = p->tls = REPLY(220, "", "");
     p->commit = REPLY(250, "2.0.0", "Ok: queued as ID");
     buf_init(&p->in, TEXT_MAX);
     buf_init(&p->out, SERVER_OUT_MAX);
@@ -621,6 +649,8 @@ static void start(struct play *p)
     if (p->server != NULL)
         return;
     p->server = server_new(&p->settings, SLICE("192.0.2.7"));
+    if (p->implicit_tls)
+        secure(p);
     if (!p->early)
         pump(p);
 }
