@@ -223,6 +223,52 @@ bool header_write(struct buf *out, struct slice name, struct slice value)
     return f.fits;
 }
 
+/* The last blank within LINE_MAX that stands between words and not before `from`; 0: none. */
+static size_t fold_place(struct slice line, size_t from)
+{
+    size_t last = line.len;
+
+    while (last > 0 && char_is(line.data[last - 1], CHAR_BLANK | CHAR_CTL))
+        last--;
+    for (size_t i = LINE_MAX < last ? LINE_MAX : last; i > from; i--)
+        if (i < last && is_blank(line.data[i]) && !is_blank(line.data[i - 1]))
+            return i;
+    return 0;
+}
+
+static bool fold_line(struct buf *out, struct slice line)
+{
+    /* A name is not torn from its colon. */
+    size_t from = line.len > 0 && is_blank(line.data[0]) ? 0 : slice_find(line, ':');
+
+    while (without_line_end(line).len > LINE_MAX) {
+        size_t place = fold_place(line, from);
+
+        if (place == 0 || !buf_append(out, slice_head(line, place)) ||
+            !buf_append(out, SLICE("\r\n")))
+            return false;
+        line = slice_skip(line, place);
+        from = 0;
+    }
+    return buf_append(out, line);
+}
+
+bool header_fold_long(struct buf *out, struct slice header)
+{
+    size_t before = buf_len(out);
+
+    while (header.len > 0) {
+        size_t len = slice_find(header, '\n') + 1;
+
+        if (!fold_line(out, slice_head(header, len))) {
+            buf_truncate(out, before);
+            return false;
+        }
+        header = slice_skip(header, len);
+    }
+    return true;
+}
+
 static bool has_high(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)

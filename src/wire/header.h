@@ -35,6 +35,13 @@ struct slice header_unfold(struct arena *arena, struct slice raw_value);
  * out unchanged, when it does not fit or the name is none (RFC 5322 2.2; 1 to 76 characters). */
 bool header_write(struct buf *out, struct slice name, struct slice value);
 
+/* The header as it came, but for lines of more than 998 bytes: these are folded at blanks. False,
+ * and out unchanged, when one has no blank where it is needed, or it does not fit into
+ * HEADER_FOLDED_MAX bytes. */
+#define HEADER_FOLDED_MAX(len) ((len) + (len) / 499 * 2 + 2)
+
+bool header_fold_long(struct buf *out, struct slice header);
+
 /* The value for an unstructured or display-name position with bytes outside ASCII: RFC 2047
  * encoded words (UTF-8, base64). Pure ASCII comes back unchanged; otherwise controls and broken
  * UTF-8 become "?". */

@@ -193,6 +193,49 @@ static void writes(void **state)
     }
 }
 
+/* '@' stands for 498 letters. */
+static void folds_long_lines(void **state)
+{
+    static const struct {
+        const char *header;
+        const char *folded; /* NULL: it cannot be */
+    } rows[] = {
+        {"S: x\r\n y\r\n\r\n",           "S: x\r\n y\r\n\r\n"              },
+        {"S: @ @\r\n\r\n",               "S: @\r\n @\r\n\r\n"              },
+        {"S: @ @ @ @\r\nT: u",           "S: @\r\n @ @\r\n @\r\nT: u"      },
+        {"S: x\r\n\t@\t@ab\r\nT: u\r\n", "S: x\r\n\t@\r\n\t@ab\r\nT: u\r\n"},
+        {"S: @@\r\n",                    "S:\r\n @@\r\n"                   },
+        {"S:@@ab\r\n",                   NULL                              },
+        {"S: @@ab\r\n",                  NULL                              },
+        {"S: @@  \r\n",                  NULL                              },
+        {"S: @@ \r\n",                   "S:\r\n @@ \r\n"                  },
+        {"S : @@\r\n",                   "S :\r\n @@\r\n"                  },
+        {"no field, @@\r\n",             NULL                              },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct buf in, out, want;
+
+        buf_init(&in, 4096);
+        buf_init(&want, 4096);
+        for (const char *c = rows[i].header; *c != '\0'; c++)
+            for (unsigned n = 0; n < (*c == '@' ? 498 : 1); n++)
+                buf_append_char(&in, *c == '@' ? 'a' : *c);
+        for (const char *c = rows[i].folded; c != NULL && *c != '\0'; c++)
+            for (unsigned n = 0; n < (*c == '@' ? 498 : 1); n++)
+                buf_append_char(&want, *c == '@' ? 'a' : *c);
+        struct slice header = guarded(buf_slice(&in));
+        buf_init(&out, HEADER_FOLDED_MAX(header.len));
+        check_int(header_fold_long(&out, header), rows[i].folded != NULL);
+        check_slice(buf_slice(&out), buf_slice(&want));
+        guarded_free(header);
+        buf_done(&in);
+        buf_done(&out);
+        buf_done(&want);
+    }
+}
+
 static uint32_t next_random(uint32_t *seed)
 {
     *seed = *seed * 1664525 + 1013904223;
@@ -353,6 +396,7 @@ int main(void)
         cmocka_unit_test(finds),
         cmocka_unit_test(unfolds),
         cmocka_unit_test(writes),
+        cmocka_unit_test(folds_long_lines),
         cmocka_unit_test(written_is_read_back),
         cmocka_unit_test(encodes_text),
         cmocka_unit_test(watches),

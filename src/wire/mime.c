@@ -68,6 +68,19 @@ static bool is_identity(enum mime_encoding e)
     return e == MIME_7BIT || e == MIME_8BIT || e == MIME_BINARY;
 }
 
+/* Of the types made of parts or messages only those of RFC 6532 3.7 may be encoded. */
+static bool is_encodable(const struct content_type *type)
+{
+    if (slice_equal(type->type, SLICE("message")))
+        return slice_starts(type->subtype, SLICE("global"));
+    return !slice_equal(type->type, SLICE("multipart"));
+}
+
+static bool is_message(const struct mime *m)
+{
+    return m->depth == 0 || m->levels[m->depth - 1].boundary_len == 0;
+}
+
 static bool is_inside_sealed(const struct mime *m)
 {
     return m->depth > 0 && m->levels[m->depth - 1].sealed;
@@ -116,6 +129,8 @@ static void enter_part(struct mime *m, struct slice header)
         (void)content_type_parse(field.value, &arena, &type);
     m->part = (struct mime_part){
         .leaf = true,
+        .message = is_message(m),
+        .encodable = is_encodable(&type),
         .text = slice_equal(type.type, SLICE("text")),
         .encoding = encoding_of(header, &arena),
         .depth = m->depth,

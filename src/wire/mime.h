@@ -34,9 +34,11 @@ enum mime_encoding { MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_QUOTED, MIME_BASE64
 
 /* The part whose header was just read. */
 struct mime_part {
-    bool leaf;   /* else parts or a message follow */
-    bool text;   /* text/..., or nothing said */
-    bool sealed; /* it is, or lies in, multipart/signed or multipart/encrypted */
+    bool leaf;      /* else parts or a message follow */
+    bool message;   /* its header is a message's own */
+    bool text;      /* text/..., or nothing said */
+    bool encodable; /* its type may be quoted-printable or base64: RFC 2045 6.4, RFC 2046 5.2 */
+    bool sealed;    /* it is, or lies in, multipart/signed or multipart/encrypted */
     enum mime_encoding encoding;
     unsigned depth; /* 0: the message itself */
 };
