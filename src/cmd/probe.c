@@ -12,6 +12,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -119,6 +120,18 @@ static int status_of(const struct probe *p)
                : EX_UNAVAILABLE;
 }
 
+static void tell(struct probe *p)
+{
+    struct buf out;
+
+    buf_init(&out, PROBE_OUTPUT_MAX);
+    if ((p->request.options.json ? probe_json : probe_report)(p, &out))
+        fwrite(buf_slice(&out).data, 1, buf_len(&out), stdout);
+    else
+        fputs("postroad probe: too much was found to be told\n", stderr);
+    buf_done(&out);
+}
+
 static int look(struct probe *p, struct loop *loop)
 {
     struct tls_context *tls = NULL;
@@ -135,7 +148,7 @@ static int look(struct probe *p, struct loop *loop)
         tls_context_trust_system(tls);
         try_hops(p, loop, tls);
     }
-    (p->request.options.json ? probe_json : probe_report)(p);
+    tell(p);
     probe_session_done(&p->session);
     probe_session_done(&p->in_clear);
     tls_context_free(tls);

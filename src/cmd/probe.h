@@ -40,9 +40,12 @@ const struct probe_session *probe_asker(const struct probe *p);
 /* probe_route.c: where to. False: the resolver cannot be opened, told on stderr. */
 bool probe_find_route(struct probe *p, struct loop *loop);
 
-/* probe_report.c, probe_json.c: write it all to stdout. */
-void probe_report(struct probe *p);
-void probe_json(struct probe *p);
+enum { PROBE_OUTPUT_MAX = 4 * 1024 * 1024 };
+
+/* probe_report.c, probe_json.c: all of it, as text that is safe for a terminal, into a buf with
+ * room for PROBE_OUTPUT_MAX. False: it did not fit. */
+bool probe_report(struct probe *p, struct buf *out);
+bool probe_json(struct probe *p, struct buf *out);
 
 /* "mx1.example.org 192.0.2.1 port 25" */
 struct slice probe_hop_text(const struct route_hop *hop, struct arena *arena);

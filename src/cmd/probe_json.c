@@ -8,10 +8,6 @@
 
 #include "wire/json.h"
 
-#include <stdio.h>
-
-enum { JSON_MAX = 4 * 1024 * 1024 };
-
 static void put_hop(struct json *j, const struct route_hop *hop, struct arena *arena)
 {
     json_text(j, "name", hop->host->name);
@@ -179,12 +175,10 @@ static void put_dialog(struct json *j, struct probe *p)
     put_relay(j, p);
 }
 
-void probe_json(struct probe *p)
+bool probe_json(struct probe *p, struct buf *out)
 {
-    struct buf out;
-    struct json j = {.out = &out};
+    struct json j = {.out = out};
 
-    buf_init(&out, JSON_MAX);
     json_open(&j, NULL, '{');
     json_text(&j, "probed", p->request.what);
     if (p->speaks == PROBE_UNKNOWN)
@@ -197,9 +191,5 @@ void probe_json(struct probe *p)
     put_tries(&j, p);
     put_dialog(&j, p);
     json_close(&j, '}');
-    if (j.full)
-        fputs("postroad probe: what was found does not fit into the output\n", stderr);
-    else
-        printf("%.*s\n", SLICE_PRINTF(buf_slice(&out)));
-    buf_done(&out);
+    return !j.full && buf_append_char(out, '\n');
 }

@@ -10,9 +10,8 @@
 #include "wire/log_line.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
-enum { REPORT_MAX = 1024 * 1024, VALUE_MAX = 600, HOSTS_SHOWN = 30, DAY_S = 24 * 60 * 60 };
+enum { VALUE_MAX = 600, HOSTS_SHOWN = 30, DAY_S = 24 * 60 * 60 };
 
 static void row(struct buf *out, const char *label, struct slice value)
 {
@@ -41,9 +40,20 @@ static void tell_server(struct probe *p, struct buf *out)
         row(out, "says hello", probe_hello_name(&p->session));
 }
 
+static bool is_loopback(const unsigned char ip[16])
+{
+    struct net_address address = {0};
+
+    for (size_t i = 0; i < sizeof(address.ip); i++)
+        address.ip[i] = ip[i];
+    return net_address_is_loopback(&address);
+}
+
+/* A server at a loopback address is here, whoever asks: a frequent slip in a zone. */
 static struct slice addresses_of(struct probe *p, const struct route_host *host)
 {
     struct slice text = SLICE("");
+    bool home = false;
 
     for (size_t i = 0; i < p->route.hop_count; i++) {
         if (p->route.hops[i].host != host)
@@ -51,7 +61,10 @@ static struct slice addresses_of(struct probe *p, const struct route_host *host)
         struct slice ip = probe_ip_text(p->route.hops[i].ip, &p->arena);
         text = arena_printf(&p->arena, "%.*s%s%.*s", SLICE_PRINTF(text), text.len > 0 ? ", " : "",
                             SLICE_PRINTF(ip));
+        home = home || is_loopback(p->route.hops[i].ip);
     }
+    if (home)
+        text = arena_printf(&p->arena, "%.*s (leads back to whoever asks)", SLICE_PRINTF(text));
     return text;
 }
 
@@ -89,6 +102,8 @@ static void tell_mx(struct probe *p, struct buf *out)
 /* All but the one that the first line speaks of. */
 static void tell_tries(struct probe *p, struct buf *out)
 {
+    if (p->speaks == PROBE_UNKNOWN) /* whose name servers know nothing of DNSSEC, for one */
+        row(out, "try", SLICE("--resolver recursive, or --resolver ADDR"));
     for (unsigned i = 0; i < p->try_count; i++) {
         const struct probe_try *try = &p->tries[i];
 
@@ -242,20 +257,16 @@ static void tell_relay(struct probe *p, struct buf *out)
                      SLICE_PRINTF(why)));
 }
 
-void probe_report(struct probe *p)
+bool probe_report(struct probe *p, struct buf *out)
 {
-    struct buf out;
-
-    buf_init(&out, REPORT_MAX);
-    tell_answer(p, &out);
-    tell_server(p, &out);
-    tell_mx(p, &out);
-    tell_tries(p, &out);
+    tell_answer(p, out);
+    tell_server(p, out);
+    tell_mx(p, out);
+    tell_tries(p, out);
     if (p->speaks == PROBE_YES) {
-        tell_extensions(p, &out);
-        tell_tls(p, &out);
-        tell_relay(p, &out);
+        tell_extensions(p, out);
+        tell_tls(p, out);
+        tell_relay(p, out);
     }
-    fwrite(buf_slice(&out).data, 1, buf_len(&out), stdout);
-    buf_done(&out);
+    return buf_room(out) > 0;
 }

@@ -413,12 +413,18 @@ gone MX 10 nowhere
 empty TXT "no server"
 alias CNAME @
 mx A 127.0.0.1
+dead A 127.0.0.2
+two MX 10 dead
+two MX 20 mx
 """,
     "bogus.test": """
 @ MX 10 mx
 mx A 127.0.0.1
 """,
 }
+
+
+HOME = " (leads back to whoever asks)"
 
 
 @pytest.fixture(scope="module")
@@ -446,8 +452,8 @@ def test_mx(names, fake):
     assert said.startswith("speaks SMTP: yes (220 fake.example ESMTP)\n")
     assert table["server"] == [f"mx.signed.test 127.0.0.1 port {server.port}"]
     assert table["domain"] == ["signed.test, by MX, proved by DNSSEC",
-                               "   10 dead.signed.test: 127.0.0.2",
-                               "   20 mx.signed.test: 127.0.0.1",
+                               f"   10 dead.signed.test: 127.0.0.2{HOME}",
+                               f"   20 mx.signed.test: 127.0.0.1{HOME}",
                                "   30 third.signed.test: 192.0.2.3"]
     assert table["tried"] == [f"dead.signed.test 127.0.0.2 port {server.port}: nobody listens on "
                               f"port {server.port}: Connection refused"]
@@ -461,12 +467,21 @@ def test_mx(names, fake):
     assert [t["speaks_smtp"] for t in found["tried"]] == [False, True]
 
 
+def test_the_reason_of_the_one_that_was_reached(names, fake):
+    server = fake({"CONNECT": "554 5.7.1 not you"})
+    status, said, _ = by_name(names, "two.plain.test", "--port", server.port)
+    assert status == 69
+    assert said.splitlines()[0] == "speaks SMTP: no: it refuses to talk: 554 5.7.1 not you"
+    assert rows(said)["server"] == [f"mx.plain.test 127.0.0.1 port {server.port}"]
+    assert rows(said)["tried"][0].startswith("dead.plain.test 127.0.0.2")
+
+
 def test_no_mx(names, fake):
     server = fake()
     status, said, _ = by_name(names, "plain.test", "--port", server.port)
     assert status == 0
     assert rows(said)["domain"] == ["plain.test, no MX: the domain's own address",
-                                    "    0 plain.test: 127.0.0.1"]
+                                    f"    0 plain.test: 127.0.0.1{HOME}"]
     status, said, _ = by_name(names, "alias.plain.test", "--port", server.port)
     assert status == 0
     assert rows(said)["domain"][0] == \
