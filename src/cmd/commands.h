@@ -9,6 +9,9 @@ int cmd_serve(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
+int cmd_queue(int argc, char **argv);
+int cmd_mailq(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 

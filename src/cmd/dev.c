@@ -5,6 +5,7 @@
  * address has an inbox below one folder.
  */
 #include "cmd/commands.h"
+#include "cmd/dev_dir.h"
 #include "cmd/options.h"
 #include "cmd/system.h"
 
@@ -70,29 +71,13 @@ static bool write_settings(const struct dev *d, struct buf *out)
            buf_printf(out, "\npostmaster postmaster@localhost\n");
 }
 
-/* Where the person wants it; may be relative. */
-static int wanted_dir(const struct dev *d, char out[PATH_MAX])
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    char cwd[PATH_MAX] = "";
-
-    if (d->dir != NULL && d->dir[0] != '/' && getcwd(cwd, sizeof(cwd)) != NULL)
-        return snprintf(out, PATH_MAX, "%s/%s", cwd, d->dir);
-    if (d->dir != NULL)
-        return snprintf(out, PATH_MAX, "%s", d->dir);
-    if (state != NULL && state[0] == '/')
-        return snprintf(out, PATH_MAX, "%s/postroad/dev", state);
-    return snprintf(out, PATH_MAX, "%s/.local/state/postroad/dev", home == NULL ? "/tmp" : home);
-}
-
 /* Makes the folder and finds its plain name, since a configuration wants one without "..". */
 static int choose_dir(struct dev *d)
 {
     char path[PATH_MAX];
     struct disk_dir *dir;
-    int len = wanted_dir(d, path);
 
-    if (len < 0 || len >= PATH_MAX || strpbrk(path, "{}\n") != NULL)
+    if (!dev_dir(d->dir, path, sizeof(path)) || strpbrk(path, "{}\n") != NULL)
         return command_wrong(
             "dev", EX_USAGE,
             "the folder's name is too long, or has one of { } or a line end in it; "

@@ -20,6 +20,9 @@ static const struct command {
     {"config", cmd_config, "config check -c FILE: what is wrong with a configuration"    },
     {"send",   cmd_send,   "compose and send a mail, or send a file"                     },
     {"probe",  cmd_probe,  "look at any mail server: probe NAME, HOST:PORT or address"   },
+    {"queue",  cmd_queue,  "what waits in the queue, and what to do with it"             },
+    {"mailq",  cmd_mailq,  "the same as queue list"                                      },
+    {"status", cmd_status, "does the server run, and how much is there to do?"           },
     {"bench",  cmd_bench,  "load for any mail server, and a ledger of what became of it" },
     {"role",   cmd_role,   NULL                                                          },
 };
@@ -48,8 +51,11 @@ static void keep_standard_files_open(void)
 int main(int argc, char **argv)
 {
     struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
+    struct slice called = argc < 1 ? SLICE("") : slice_of(argv[0]);
 
     keep_standard_files_open();
+    if (slice_equal(called, SLICE("mailq")) || slice_ends(called, SLICE("/mailq")))
+        return cmd_mailq(argc, argv);
     if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("-h")) ||
         slice_equal(name, SLICE("help"))) {
         usage(stdout);

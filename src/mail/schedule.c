@@ -59,6 +59,13 @@ bool window_is_down(const struct window *w, uint64_t now_ms, uint64_t *until_ms)
     return true;
 }
 
+void window_hope(struct window *w)
+{
+    if (w->failures >= WINDOW_DOWN_AFTER)
+        w->failures = WINDOW_DOWN_AFTER - 1;
+    w->down_until_ms = 0;
+}
+
 void window_opened(struct window *w)
 {
     w->open++;

@@ -55,6 +55,9 @@ bool window_has_room(const struct window *w, uint64_t now_ms);
 /* Is it no use to wait for room: down, and the pause lasts until *until_ms? */
 bool window_is_down(const struct window *w, uint64_t now_ms, uint64_t *until_ms);
 
+/* Not down any more, until the next failure. */
+void window_hope(struct window *w);
+
 void window_opened(struct window *w);
 void window_closed(struct window *w);
 

@@ -91,11 +91,12 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out)
     return true;
 }
 
-enum rest_flags { REST_OPEN = 1, REST_WARNED = 2 };
+enum rest_flags { REST_OPEN = 1, REST_WARNED = 2, REST_HELD = 4, REST_ALL = 7 };
 
 bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r)
 {
-    unsigned flags = (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0);
+    unsigned flags =
+        (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0) | (r->held ? REST_HELD : 0);
 
     return put_u8(out, (uint8_t)flags) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
            put_u64(out, r->due_wall_us);
@@ -106,11 +107,12 @@ bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out)
     struct rcpt_rest got;
     uint8_t flags;
 
-    if (!get_u8(c, &flags) || flags > (REST_OPEN | REST_WARNED) || !get_u16(c, &got.attempts) ||
+    if (!get_u8(c, &flags) || flags > REST_ALL || !get_u16(c, &got.attempts) ||
         !get_u32(c, &got.wait_s) || !get_u64(c, &got.due_wall_us))
         return false;
     got.open = (flags & REST_OPEN) != 0;
     got.warned = (flags & REST_WARNED) != 0;
+    got.held = (flags & REST_HELD) != 0;
     *out = got;
     return true;
 }

@@ -54,6 +54,7 @@ struct rcpt_rest rcpt_rest_of(const struct rcpt_entry *r, struct clock *clock)
 
     return (struct rcpt_rest){.open = r->state != RCPT_WRITTEN,
                               .warned = r->warned,
+                              .held = r->held,
                               .attempts = r->attempts,
                               .wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX,
                               .due_wall_us = clock_wall_us(clock) + wait_s * 1000000};
@@ -66,7 +67,9 @@ void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct cloc
 
     r->attempts = rest->attempts;
     r->warned = rest->warned;
-    r->due_ms = clock_monotonic_ms(clock) + (left_ms < wait_ms ? left_ms : wait_ms);
+    r->held = rest->held;
+    r->due_ms = rest->held ? UINT64_MAX
+                           : clock_monotonic_ms(clock) + (left_ms < wait_ms ? left_ms : wait_ms);
 }
 
 bool entry_rests(const struct queue_entry *e)
@@ -76,7 +79,7 @@ bool entry_rests(const struct queue_entry *e)
     if (e->claims > 0 || e->parks > 0 || e->unsynced > 0 || e->open == 0)
         return false;
     for (uint32_t i = 0; i < e->rcpt_count; i++) {
-        if (rcpts[i].state == RCPT_OPEN && rcpts[i].attempts == 0)
+        if (rcpts[i].state == RCPT_OPEN && rcpts[i].attempts == 0 && !rcpts[i].held)
             return false;
     }
     return true;

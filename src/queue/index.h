@@ -30,6 +30,7 @@ struct rcpt_entry {
     uint16_t attempts;
     uint8_t state; /* enum rcpt_state */
     bool warned;   /* the sender was told of the delay */
+    bool held;     /* by a person: due_ms is UINT64_MAX */
 };
 
 struct queue_entry {

@@ -9,34 +9,18 @@
  * A claim reads the record again instead of keeping envelopes in memory: a million deferred
  * messages have to fit, and the record's checksum is checked once more on the way.
  */
-#include "queue/queue.h"
+#include "queue/queue_internal.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "queue/arrivals.h"
-#include "queue/carry.h"
 #include "queue/clearing.h"
 #include "queue/format.h"
-#include "queue/index.h"
-#include "queue/outcomes.h"
 #include "store/draft.h"
 
 #include <assert.h>
 #include <errno.h>
 
 enum { UNREADABLE_RETRY_MS = 5 * 60 * 1000, SCARCE_RETRY_MS = 1000, CLAIM_AHEAD = 8 * 1024 };
-
-struct queue {
-    struct queue_options o;
-    struct disk_dir *in;
-    struct disk_dir *out;
-    struct queue_index index;
-    struct arrivals arrivals;
-    struct carrier carrier;
-    struct outcomes *outcomes;
-    struct segment_reader reader;
-    size_t removed; /* messages that lost their last recipient */
-};
 
 int queue_make_dirs(struct disk_dir *spool, unsigned mode)
 {
@@ -266,17 +250,26 @@ static enum load open_message(struct queue *q, struct queue_message *m)
     return result;
 }
 
-/* The recipients that a claim is about: those of a lane, or those that are due. */
-struct choice {
-    const struct queue_lane *lane; /* NULL: by time */
-    uint64_t now_ms;
-};
-
 static bool is_chosen(const struct rcpt_entry *r, const struct choice *choice)
 {
-    if (choice->lane != NULL)
-        return r->state == RCPT_PARKED && r->lane == choice->lane->number;
-    return r->state == RCPT_OPEN && r->due_ms <= choice->now_ms;
+    switch (choice->who) {
+    case CHOOSE_DUE: return r->state == RCPT_OPEN && r->due_ms <= choice->now_ms;
+    case CHOOSE_LANE: return r->state == RCPT_PARKED && r->lane == choice->lane->number;
+    case CHOOSE_WAITING: return r->state == RCPT_OPEN || r->state == RCPT_PARKED;
+    case CHOOSE_NOBODY: break;
+    }
+    return false;
+}
+
+static enum queue_rcpt_state state_of(const struct rcpt_entry *r)
+{
+    switch ((enum rcpt_state)r->state) {
+    case RCPT_OPEN: return r->held ? QUEUE_HELD : QUEUE_WAITING;
+    case RCPT_PARKED:
+    case RCPT_TAKEN: return QUEUE_ACTIVE;
+    case RCPT_WRITTEN: break;
+    }
+    return QUEUE_DONE;
 }
 
 static void take_rcpts(struct queue_message *m, const struct choice *choice)
@@ -288,6 +281,9 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
     for (uint32_t i = 0; i < count; i++) {
         m->rcpts[i].attempts = rcpts[i].attempts;
         m->rcpts[i].warned = rcpts[i].warned;
+        m->rcpts[i].state = state_of(&rcpts[i]);
+        m->rcpts[i].due_ms = rcpts[i].due_ms;
+        m->rcpts[i].reason = arena_copy(&m->arena, reason_text(rcpts[i].reason));
         m->rcpts[i].due = is_chosen(&rcpts[i], choice);
         if (m->rcpts[i].due)
             rcpts[i].state = RCPT_TAKEN;
@@ -323,8 +319,8 @@ static void lose(struct queue *q, struct queue_entry *e)
 }
 
 /* Reads the message; NULL when that cannot be: then it was put off, or is lost. */
-static struct queue_message *claim(struct queue *q, struct queue_entry *e,
-                                   const struct choice *choice)
+struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
+                                        const struct choice *choice)
 {
     struct queue_message *m = MEMORY_NEW(struct queue_message);
 
@@ -336,7 +332,7 @@ static struct queue_message *claim(struct queue *q, struct queue_entry *e,
         return m;
     }
     message_free(m);
-    if (choice->lane != NULL)
+    if (choice->who == CHOOSE_LANE)
         unpark(e, choice->lane);
     switch (result) {
     case LOADED: break;
@@ -349,12 +345,12 @@ static struct queue_message *claim(struct queue *q, struct queue_entry *e,
 
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
 {
-    struct choice choice = {.now_ms = now_ms};
+    struct choice choice = {.who = CHOOSE_DUE, .now_ms = now_ms};
     struct queue_message *m = NULL;
     struct queue_entry *e;
 
     while (m == NULL && (e = index_take(&q->index, now_ms)) != NULL)
-        m = claim(q, e, &choice);
+        m = queue_claim_entry(q, e, &choice);
     return m;
 }
 
@@ -417,14 +413,14 @@ static bool waits_in(struct queue_entry *e, const struct choice *choice)
 
 struct queue_message *queue_claim_lane(struct queue *q, struct queue_lane *lane, uint64_t now_ms)
 {
-    struct choice choice = {lane, now_ms};
+    struct choice choice = {CHOOSE_LANE, lane, now_ms};
     struct queue_message *m = NULL;
 
     while (m == NULL && !list_empty(&lane->parked)) {
         struct queue_entry *e = take_first(lane);
 
         if (waits_in(e, &choice))
-            m = claim(q, e, &choice);
+            m = queue_claim_entry(q, e, &choice);
         else
             drop_if_over(q, e);
     }
@@ -467,6 +463,7 @@ void queue_postpone(struct queue *q, struct queue_message *m, unsigned rcpt, uin
     (void)q;
     assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
     r->state = RCPT_OPEN;
+    r->held = false;
     r->due_ms = at_ms;
     m->rcpts[rcpt].due = false;
 }
@@ -482,6 +479,7 @@ void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt,
     if (r->attempts < UINT16_MAX)
         r->attempts++;
     r->warned = r->warned || retry->warned;
+    r->held = false;
     r->reason = outcomes_reason(q->outcomes, retry->reason);
     reason_drop(old);
     outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,

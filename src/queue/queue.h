@@ -39,10 +39,21 @@ struct queue_options {
 
 enum queue_outcome { QUEUE_DELIVERED = 1, QUEUE_DISCARDED, QUEUE_FAILED };
 
+enum queue_rcpt_state {
+    QUEUE_WAITING, /* for its time */
+    QUEUE_ACTIVE,  /* claimed, or for room at its destination */
+    QUEUE_HELD,    /* by a person */
+    QUEUE_DONE,    /* it has an outcome */
+};
+
 struct queue_rcpt {
     bool due;          /* try this one now; in the order of envelope.rcpts */
     bool warned;       /* the sender was told that it takes long */
     unsigned attempts; /* that failed so far */
+    /* For people; as it was before this claim. */
+    enum queue_rcpt_state state;
+    uint64_t due_ms;
+    struct slice reason; /* of the last deferral, cut; "": none, or not known any more */
 };
 
 /* One claimed message. Valid until queue_release(). */
@@ -156,6 +167,33 @@ void queue_collect(struct queue *q);
 /* 0, or negative errno: a sync of the own journal failed; end the role. A full disk does not break
  * it: outcomes wait, and are written again at every queue_sync(). */
 int queue_broken(const struct queue *q);
+
+/* ---- for people ---- */
+
+/* Where a walk through the queue stands; begins all zero. Messages that come and go meanwhile are
+ * seen or not, the others once, unless they are carried. */
+struct queue_cursor {
+    size_t dir;
+    uint64_t segment;
+    uint64_t offset;
+};
+
+/* Visits up to `max` messages with a recipient left. False: that was the last. */
+bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
+                void (*visit)(void *ctx, struct queue_entry *e), void *ctx);
+
+/* NULL: there is none. Good until the queue is touched. */
+struct queue_entry *queue_find(struct queue *q, uint64_t id);
+
+/* Reads it without claiming anybody; to be released. NULL: it cannot be read. */
+struct queue_message *queue_look(struct queue *q, struct queue_entry *e);
+
+/* Claims every recipient that nobody has claimed, whatever it waits for. */
+struct queue_message *queue_take(struct queue *q, struct queue_entry *e);
+
+/* This due recipient is not tried until queue_unhold(), restarts or not. */
+void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt);
+void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt); /* due now */
 
 /* Outcomes that are not yet durable. */
 bool queue_busy(const struct queue *q);

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "queue/queue.h"
+#include "roles/control.h"
 #include "roles/local.h"
 #include "roles/outbound.h"
 #include "roles/parcel.h"
@@ -38,6 +39,7 @@ struct courier {
     struct parcels parcels;
     struct local *local;
     struct outbound *outbound;
+    struct control *control;
     struct timer due;
     struct timer sync;
 };
@@ -145,6 +147,7 @@ static void courier_before_sleep(struct role *role)
     struct courier *c = courier_of(role);
 
     reports_collect(&c->reports);
+    control_pump(c->control);
     claim_some(c);
     outbound_pump(c->outbound);
     local_flush(c->local);
@@ -245,6 +248,7 @@ static int courier_start(struct role *role)
     parcels_init(&c->parcels, role, c->queue, &c->reports);
     c->local = local_new(role, c->spool);
     c->outbound = outbound_new(role, c->queue, &c->parcels);
+    c->control = control_new(role, c->queue, &c->parcels, c->outbound);
     return 0;
 }
 
@@ -261,6 +265,7 @@ static void courier_drain(struct role *role)
 
 static void close_queue(struct courier *c)
 {
+    control_free(c->control);
     outbound_free(c->outbound);
     local_free(c->local);
     reports_done(&c->reports);

@@ -516,6 +516,21 @@ void outbound_pump(struct outbound *all)
         loop_wake(all->role->loop);
 }
 
+void outbound_hope(struct outbound *all)
+{
+    LIST_EACH (node, &all->all) {
+        struct destination *d = LIST_ENTRY(node, struct destination, link);
+
+        window_hope(&d->window);
+        d->good_until_ms = 0; /* a route that failed is asked for again */
+    }
+}
+
+unsigned outbound_connections(const struct outbound *all)
+{
+    return all->trips;
+}
+
 void outbound_drain(struct outbound *all)
 {
     all->draining = true;

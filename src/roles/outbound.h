@@ -27,6 +27,11 @@ void outbound_take(struct outbound *all, struct queue_message *m, unsigned rcpt,
 /* Once per round of the loop, before it sleeps. */
 void outbound_pump(struct outbound *all);
 
+/* A person asks for another try: no destination counts as down. */
+void outbound_hope(struct outbound *all);
+
+unsigned outbound_connections(const struct outbound *all);
+
 /* No new mail is taken on; what is under way ends. */
 void outbound_drain(struct outbound *all);
 bool outbound_is_idle(const struct outbound *all);

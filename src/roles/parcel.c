@@ -245,6 +245,12 @@ void parcel_discarded(struct parcel *p, unsigned rcpt, const struct verdict *v)
     queue_outcome(p->all->queue, p->message, rcpt, QUEUE_DISCARDED, v->text);
 }
 
+void parcel_deleted(struct parcel *p, unsigned rcpt, const struct verdict *v)
+{
+    tell_attempt(p, rcpt, SLICE("deleted"), v);
+    queue_outcome(p->all->queue, p->message, rcpt, QUEUE_DISCARDED, v->text);
+}
+
 void parcel_failed(struct parcel *p, unsigned rcpt, bool report, const struct verdict *v)
 {
     tell_attempt(p, rcpt, SLICE("bounced"), v);

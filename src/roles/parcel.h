@@ -64,6 +64,7 @@ void parcel_drop(struct parcel *p);
 /* One of them for each due recipient. */
 void parcel_sent(struct parcel *p, unsigned rcpt, enum sent how, const struct verdict *v);
 void parcel_discarded(struct parcel *p, unsigned rcpt, const struct verdict *v);
+void parcel_deleted(struct parcel *p, unsigned rcpt, const struct verdict *v); /* nobody hears */
 void parcel_failed(struct parcel *p, unsigned rcpt, bool report, const struct verdict *v);
 
 /* Later again, unless that was the last time. */

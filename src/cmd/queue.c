@@ -1,0 +1,411 @@
+/*
+ * queue.c - what waits in the queue, and what to do with it.
+ *
+ * The list has Postfix's columns, because fingers and scripts know them. An act on messages chosen
+ * by a filter tells first how many they are and asks; named ones are taken at their word.
+ */
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/running.h"
+
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "wire/date.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { FLUSH_AT = 8 * 1024, TEXT_MAX = 4 * 1024 * 1024 };
+
+struct queue_options {
+    struct running_options running;
+    const char *from, *to, *domain, *status, *reason, *older, *limit;
+    struct option_list words;
+    bool json, yes;
+};
+
+struct listing {
+    bool json;
+    struct json j;
+    struct buf text;
+    uint64_t messages, bytes;
+    bool in_message;
+};
+
+/* ---- the list ---- */
+
+/* Whatever a sender wrote: nothing of it reaches the terminal's ear. */
+static void put_safe(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        (void)buf_append_char(out, c < ' ' || c == 127 ? '?' : text.data[i]);
+    }
+}
+
+static void flush(struct listing *l)
+{
+    struct slice text = buf_slice(&l->text);
+
+    fwrite(text.data, 1, text.len, stdout);
+    buf_clear(&l->text);
+}
+
+static void put_message(struct listing *l, const struct control_line *line)
+{
+    struct clock *clock = clock_real();
+    uint64_t size = 0, arrived = 0;
+    struct slice from = control_value(line, SLICE("from"));
+
+    (void)control_number(line, SLICE("size"), &size);
+    (void)control_number(line, SLICE("arrived"), &arrived);
+    l->messages++;
+    l->bytes += size;
+    (void)buf_printf(&l->text, "%s%-12.*s %9llu ", l->messages > 1 ? "\n" : "",
+                     SLICE_PRINTF(control_value(line, SLICE("id"))), (unsigned long long)size);
+    (void)date_write_syslog(&l->text, arrived * 1000000,
+                            clock->utc_offset_min(clock, arrived * 1000000));
+    (void)buf_append(&l->text, SLICE("  "));
+    put_safe(&l->text, from.len == 0 ? SLICE("MAILER-DAEMON") : from);
+    (void)buf_append_char(&l->text, '\n');
+}
+
+static void put_rcpt(struct listing *l, const struct control_line *line)
+{
+    struct slice reason = control_value(line, SLICE("reason"));
+    struct slice status = control_value(line, SLICE("status"));
+    uint64_t next;
+
+    if (reason.len > 0) {
+        (void)buf_printf(&l->text, "%*s(", 24, "");
+        put_safe(&l->text, reason);
+        (void)buf_append(&l->text, SLICE(")\n"));
+    }
+    (void)buf_printf(&l->text, "%*s", 40, "");
+    put_safe(&l->text, control_value(line, SLICE("to")));
+    (void)buf_printf(&l->text, "  [%.*s", SLICE_PRINTF(status));
+    if (control_number(line, SLICE("next"), &next))
+        (void)buf_printf(&l->text, ", next try in %llu s", (unsigned long long)next);
+    (void)buf_append(&l->text, SLICE("]\n"));
+}
+
+static void close_message(struct listing *l)
+{
+    if (!l->in_message)
+        return;
+    json_close(&l->j, ']');
+    json_close(&l->j, '}');
+    (void)buf_append_char(&l->text, '\n');
+    l->j.follows = false;
+    l->in_message = false;
+}
+
+static void put_json_field(struct listing *l, const struct control_line *line, const char *name)
+{
+    uint64_t number;
+
+    if (control_number(line, slice_of(name), &number))
+        json_number(&l->j, name, (int64_t)number);
+}
+
+/* One object a line. */
+static void put_json(struct listing *l, const struct control_line *line)
+{
+    if (slice_equal(line->word, SLICE("message"))) {
+        close_message(l);
+        json_open(&l->j, NULL, '{');
+        json_text(&l->j, "id", control_value(line, SLICE("id")));
+        put_json_field(l, line, "size");
+        put_json_field(l, line, "arrived");
+        json_text(&l->j, "from", control_value(line, SLICE("from")));
+        json_text(&l->j, "client", control_value(line, SLICE("client")));
+        json_open(&l->j, "rcpts", '[');
+        l->in_message = true;
+        l->messages++;
+        return;
+    }
+    json_open(&l->j, NULL, '{');
+    json_text(&l->j, "to", control_value(line, SLICE("to")));
+    json_text(&l->j, "status", control_value(line, SLICE("status")));
+    put_json_field(l, line, "attempts");
+    put_json_field(l, line, "next");
+    json_text(&l->j, "reason", control_value(line, SLICE("reason")));
+    json_close(&l->j, '}');
+}
+
+static void on_line(void *ctx, const struct control_line *line)
+{
+    struct listing *l = ctx;
+
+    if (l->json)
+        put_json(l, line);
+    else if (slice_equal(line->word, SLICE("message")))
+        put_message(l, line);
+    else
+        put_rcpt(l, line);
+    if (!l->in_message || buf_len(&l->text) > FLUSH_AT)
+        flush(l);
+}
+
+static void on_content(void *ctx, struct slice bytes)
+{
+    (void)ctx;
+    fwrite(bytes.data, 1, bytes.len, stdout);
+}
+
+/* ---- requests ---- */
+
+static bool seconds_of(const char *text, uint64_t *out)
+{
+    static const char units[] = "smhd";
+    static const uint64_t factors[] = {1, 60, 3600, 86400};
+    struct cursor c = {slice_of(text)};
+    uint64_t factor = 1;
+
+    if (!take_number(&c, out))
+        return false;
+    for (size_t i = 0; i < sizeof(factors) / sizeof(*factors); i++)
+        if (take_char(&c, units[i]))
+            factor = factors[i];
+    return cursor_at_end(&c) && !__builtin_mul_overflow(*out, factor, out);
+}
+
+static void put_option(struct buf *out, const char *name, const char *value)
+{
+    if (value != NULL)
+        control_text(out, name, slice_of(value));
+}
+
+static int put_ids(struct buf *out, const struct queue_options *o)
+{
+    struct buf ids;
+
+    buf_init(&ids, CONTROL_LINE_MAX);
+    for (unsigned i = 0; i < o->words.count; i++)
+        (void)buf_printf(&ids, "%s%s", i > 0 ? "," : "", o->words.values[i]);
+    if (o->words.count > 0)
+        control_text(out, "id", buf_slice(&ids));
+    buf_done(&ids);
+    return 0;
+}
+
+/* False: it was told what is wrong. */
+static bool write_request(const char *verb, const struct queue_options *o, uint64_t limit,
+                          struct buf *out)
+{
+    uint64_t older;
+
+    control_begin(out, slice_of(verb));
+    put_ids(out, o);
+    put_option(out, "from", o->from);
+    put_option(out, "to", o->to);
+    put_option(out, "domain", o->domain);
+    put_option(out, "status", o->status);
+    put_option(out, "reason", o->reason);
+    if (o->older != NULL && !seconds_of(o->older, &older)) {
+        (void)command_wrong("queue", EX_USAGE, "--older '%s' is no time, as 90s, 15m, 4h or 2d",
+                            o->older);
+        return false;
+    }
+    if (o->older != NULL)
+        control_uint(out, "older", older);
+    if (limit > 0)
+        control_uint(out, "limit", limit);
+    control_end(out);
+    return true;
+}
+
+static int ask(const char *verb, const struct queue_options *o, uint64_t limit, struct listing *l,
+               uint64_t *count)
+{
+    const struct running_calls calls = {l == NULL ? NULL : on_line, on_content};
+    struct buf request;
+    char path[RUNNING_PATH_MAX];
+    int status;
+
+    buf_init(&request, CONTROL_LINE_MAX);
+    status = running_find("queue", &o->running, path);
+    if (status == 0 && !write_request(verb, o, limit, &request))
+        status = EX_USAGE;
+    if (status == 0)
+        status = running_ask("queue", path, buf_slice(&request), &calls, l, count);
+    buf_done(&request);
+    return status;
+}
+
+static int limit_of(const struct queue_options *o, uint64_t *limit)
+{
+    struct cursor c = {slice_of(o->limit == NULL ? "1000" : o->limit)};
+
+    if (take_number(&c, limit) && cursor_at_end(&c) && *limit > 0)
+        return 0;
+    return command_wrong("queue", EX_USAGE, "--limit '%s' is no number", o->limit);
+}
+
+static int list(const struct queue_options *o)
+{
+    struct listing l = {.json = o->json};
+    uint64_t limit;
+    int status = limit_of(o, &limit);
+
+    if (status != 0)
+        return status;
+    buf_init(&l.text, TEXT_MAX);
+    l.j.out = &l.text;
+    if (!o->json)
+        printf("-Queue ID-  --Size--- --Arrival Time-  -Sender/Recipient-------\n");
+    status = ask("list", o, limit, &l, NULL);
+    close_message(&l);
+    if (status == 0 && !o->json && l.messages == 0)
+        (void)buf_printf(&l.text, "Mail queue is empty\n");
+    else if (status == 0 && !o->json)
+        (void)buf_printf(&l.text, "\n-- %llu Kbytes in %llu Request%s.%s\n",
+                         (unsigned long long)(l.bytes + 1023) / 1024,
+                         (unsigned long long)l.messages, l.messages == 1 ? "" : "s",
+                         l.messages == limit ? " There may be more: --limit N." : "");
+    flush(&l);
+    buf_done(&l.text);
+    return status;
+}
+
+/* ---- acts ---- */
+
+static bool is_filtered(const struct queue_options *o)
+{
+    return o->from != NULL || o->to != NULL || o->domain != NULL || o->status != NULL ||
+           o->reason != NULL || o->older != NULL;
+}
+
+static bool says_yes(void)
+{
+    char answer[16] = "";
+
+    fflush(stdout);
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* By filter: how many, and is that meant? */
+static int confirm(const char *verb, const struct queue_options *o)
+{
+    uint64_t count = 0;
+    int status;
+
+    if (o->words.count > 0 || o->yes)
+        return 0;
+    status = ask("count", o, 0, NULL, &count);
+    if (status != 0)
+        return status;
+    if (!isatty(STDIN_FILENO))
+        return command_wrong("queue", EX_USAGE,
+                             "this would %s %llu messages; without a terminal say --yes", verb,
+                             (unsigned long long)count);
+    printf("%s %llu message%s? [y/N] ", verb, (unsigned long long)count, count == 1 ? "" : "s");
+    return says_yes() ? 0 : command_wrong("queue", EX_USAGE, "nothing was done");
+}
+
+static int act(const char *verb, const struct queue_options *o)
+{
+    uint64_t count = 0;
+    int status;
+
+    if (o->words.count == 0 && !is_filtered(o))
+        return command_wrong("queue", EX_USAGE,
+                             "%s which messages? Name queue ids, or choose with --from, --to, "
+                             "--domain, --status, --reason, --older",
+                             verb);
+    status = confirm(verb, o);
+    if (status == 0)
+        status = ask(verb, o, 0, NULL, &count);
+    if (status != 0)
+        return status;
+    printf("%s: %llu message%s\n", verb, (unsigned long long)count, count == 1 ? "" : "s");
+    return count == 0 && o->words.count > 0 ? EX_DATAERR : EXIT_SUCCESS;
+}
+
+static int cat(const struct queue_options *o)
+{
+    if (o->words.count != 1)
+        return command_wrong("queue", EX_USAGE, "write: postroad queue cat ID");
+    return ask("cat", o, 0, NULL, NULL);
+}
+
+static int run(const char *verb, const struct queue_options *o)
+{
+    static const char *const acts[] = {"hold", "release", "retry", "bounce", "delete"};
+
+    if (strcmp(verb, "list") == 0 || strcmp(verb, "show") == 0)
+        return list(o);
+    if (strcmp(verb, "cat") == 0)
+        return cat(o);
+    for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++)
+        if (strcmp(verb, acts[i]) == 0)
+            return act(verb, o);
+    return command_wrong("queue", EX_USAGE,
+                         "'%s' is none of list, show, cat, hold, release, retry, bounce, delete",
+                         verb);
+}
+
+static int queue(int argc, char **argv, const char *verb)
+{
+    struct queue_options o = {0};
+    int status;
+    const struct option options[] = {
+        {"--config", "-c", OPTION_TEXT,  &o.running.config, "FILE",
+         "the server of this configuration",                                                                   NULL},
+        {"--dir",    NULL, OPTION_TEXT,  &o.running.dir,    "DIR",     "the `postroad dev` of this folder",
+         "POSTROAD_DEV_DIR"                                                                                        },
+        {"--from",   NULL, OPTION_TEXT,  &o.from,           "ADDRESS",
+         "of this sender; @domain: of any there; <>: reports",                                                 NULL},
+        {"--to",     NULL, OPTION_TEXT,  &o.to,             "ADDRESS", "for this recipient, or @domain",       NULL},
+        {"--domain", NULL, OPTION_TEXT,  &o.domain,         "DOMAIN",  "for recipients in this domain",        NULL},
+        {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",  "active, deferred or held",             NULL},
+        {"--reason", NULL, OPTION_TEXT,  &o.reason,         "TEXT",    "deferred for a reason with this text",
+         NULL                                                                                                      },
+        {"--older",  NULL, OPTION_TEXT,  &o.older,          "TIME",
+         "arrived at least so long ago: 90s, 15m, 4h, 2d",                                                     NULL},
+        {"--limit",  NULL, OPTION_TEXT,  &o.limit,          "N",       "list at most so many (default 1000)",  NULL},
+        {"--json",   NULL, OPTION_FLAG,  &o.json,           NULL,      "one JSON object a line",               NULL},
+        {"--yes",    NULL, OPTION_FLAG,  &o.yes,            NULL,      "do not ask",                           NULL},
+        {"ID...",    NULL, OPTION_WORDS, &o.words,          NULL,      "queue ids",                            NULL},
+    };
+    const struct usage usage = {
+        "queue",
+        "list|show|cat|hold|release|retry|bounce|delete [OPTION...] [ID...]",
+        "What waits in the queue of a running server, and what to do with it.\n\n"
+        "  list     what waits, for whom, why, and when it is tried again; show ID for one "
+        "message\n"
+        "  cat      the message itself\n"
+        "  hold     do not try it until it is released\n"
+        "  release  try it again, now\n"
+        "  retry    try now what waits for its time\n"
+        "  bounce   give it up: the sender gets a report\n"
+        "  delete   give it up: nobody hears of it\n\n"
+        "Exit status: 0 done; 64 wrong usage; 65 there is no such message; 69 no server answers;\n"
+        "78 the configuration is wrong. An act concerns a message as a whole, all its recipients.",
+        "  postroad queue list -c /etc/postroad/postroad.conf --domain example.net\n"
+        "  postroad queue retry --reason 'Connection refused' --yes\n"
+        "  postroad queue bounce 0FKd6ycwdPSK\n",
+        options,
+        sizeof(options) / sizeof(*options)};
+
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
+    return run(verb, &o);
+}
+
+int cmd_mailq(int argc, char **argv)
+{
+    return queue(argc, argv, "list");
+}
+
+int cmd_queue(int argc, char **argv)
+{
+    bool named = argc >= 2 && argv[1][0] != '-';
+
+    return queue(named ? argc - 1 : argc, named ? argv + 1 : argv, named ? argv[1] : "list");
+}

@@ -1,0 +1,134 @@
+/*
+ * queue_people.c - what a person does with the queue: look at it, and take single messages in hand.
+ */
+#include "queue/queue_internal.h"
+
+#include "queue/format.h"
+
+/* ---- walking: receivers in the order in which they were found, then the own journal ---- */
+
+static struct receiver_dir *dir_at(struct queue *q, size_t number)
+{
+    size_t n = 0;
+
+    LIST_EACH (node, &q->arrivals.receivers)
+        if (n++ == number)
+            return LIST_ENTRY(node, struct receiver_dir, link);
+    return n == number ? &q->arrivals.own : NULL;
+}
+
+struct walk {
+    struct queue_cursor *at;
+    unsigned left;
+    void (*visit)(void *ctx, struct queue_entry *e);
+    void *ctx;
+};
+
+static void walk_segment(struct mail_segment *s, struct walk *w)
+{
+    LIST_EACH (node, &s->entries) {
+        struct queue_entry *e = LIST_ENTRY(node, struct queue_entry, link);
+
+        if (w->left == 0)
+            return;
+        if (s->number == w->at->segment && e->offset <= w->at->offset)
+            continue;
+        w->at->segment = s->number;
+        w->at->offset = e->offset;
+        w->left--;
+        if (e->open > 0)
+            w->visit(w->ctx, e);
+    }
+}
+
+static void walk_dir(struct receiver_dir *r, struct walk *w)
+{
+    LIST_EACH (node, &r->segments) {
+        struct mail_segment *s = LIST_ENTRY(node, struct mail_segment, link);
+
+        if (w->left > 0 && s->number >= w->at->segment)
+            walk_segment(s, w);
+    }
+}
+
+bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
+                void (*visit)(void *ctx, struct queue_entry *e), void *ctx)
+{
+    struct walk w = {at, max, visit, ctx};
+    struct receiver_dir *r;
+
+    while (w.left > 0 && (r = dir_at(q, at->dir)) != NULL) {
+        walk_dir(r, &w);
+        if (w.left > 0)
+            *at = (struct queue_cursor){.dir = at->dir + 1};
+    }
+    return w.left == 0;
+}
+
+/* ---- single messages ---- */
+
+static struct queue_entry *entry_in(struct receiver_dir *r, uint64_t id)
+{
+    LIST_EACH (node, &r->segments) {
+        struct mail_segment *s = LIST_ENTRY(node, struct mail_segment, link);
+
+        LIST_EACH (at, &s->entries) {
+            struct queue_entry *e = LIST_ENTRY(at, struct queue_entry, link);
+
+            if (e->id == id && e->open > 0)
+                return e;
+        }
+    }
+    return NULL;
+}
+
+struct queue_entry *queue_find(struct queue *q, uint64_t id)
+{
+    LIST_EACH (node, &q->arrivals.receivers) {
+        struct receiver_dir *r = LIST_ENTRY(node, struct receiver_dir, link);
+
+        if (r->number == id_receiver(id)) {
+            struct queue_entry *e = entry_in(r, id);
+            if (e != NULL)
+                return e;
+        }
+    }
+    return entry_in(&q->arrivals.own, id);
+}
+
+struct queue_message *queue_look(struct queue *q, struct queue_entry *e)
+{
+    struct choice nobody = {.who = CHOOSE_NOBODY, .now_ms = clock_monotonic_ms(q->o.clock)};
+
+    return queue_claim_entry(q, e, &nobody);
+}
+
+struct queue_message *queue_take(struct queue *q, struct queue_entry *e)
+{
+    struct choice waiting = {.who = CHOOSE_WAITING, .now_ms = clock_monotonic_ms(q->o.clock)};
+    struct queue_message *m = queue_claim_entry(q, e, &waiting);
+
+    index_set(&q->index, e);
+    return m;
+}
+
+/* In the journal it is a deferral without an end. */
+void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt)
+{
+    struct queue_entry *e = m->entry;
+    struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
+
+    queue_postpone(q, m, rcpt, UINT64_MAX);
+    r->held = true;
+    outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,
+                  rcpt);
+}
+
+void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt)
+{
+    struct queue_entry *e = m->entry;
+
+    queue_postpone(q, m, rcpt, clock_monotonic_ms(q->o.clock));
+    outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,
+                  rcpt);
+}

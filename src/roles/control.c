@@ -1,0 +1,607 @@
+/*
+ * control.c - people at the queue.
+ *
+ * A request is a walk through the queue, or the messages that it names; each message is looked at,
+ * compared with the filters, and then told of or acted upon. A walk goes on in steps, and only
+ * while the caller reads: neither a million messages nor a stopped terminal holds up the mail.
+ */
+#include "roles/control.h"
+
+#include "ipc/control.h"
+#include "loop/listener.h"
+#include "loop/stream.h"
+#include "roles/role.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CALLERS_MAX = 32,
+    STEP_MAX = 50,             /* messages in one round */
+    OUT_MAX = 2 * 1024 * 1024, /* a message with a thousand recipients fits several times */
+    OUT_FULL = 512 * 1024,     /* enough for now */
+    PATH_MAX_LEN = 108,
+    SOCKET_MODE = 0600,
+};
+
+struct caller;
+
+/* What happens to a message that was asked for. */
+typedef void act_fn(struct caller *c, struct queue_message *m);
+
+struct filter {
+    struct slice ids; /* "A,B,C"; "": a walk */
+    struct slice from, to, domain, status, reason;
+    uint64_t older_us;
+    uint64_t limit;
+};
+
+struct caller {
+    struct list link;
+    struct control *control;
+    struct stream stream;
+    struct arena arena;   /* of the request */
+    struct arena scratch; /* of one message */
+    act_fn *act;          /* NULL: no walk is under way */
+    bool takes;           /* act wants what waits, claimed */
+    struct filter filter;
+    struct queue_cursor at;
+    uint64_t count;
+    struct queue_message *content; /* that is shown whole; NULL: none */
+    uint64_t content_at;
+};
+
+struct control {
+    struct role *role;
+    struct queue *queue;
+    struct parcels *parcels;
+    struct outbound *outbound;
+    struct listener listener;
+    struct list callers;
+    unsigned caller_count;
+};
+
+static const struct slice tag_qmgr = SLICE_INIT("qmgr");
+
+static uint64_t wall_us(const struct control *c)
+{
+    return clock_wall_us(c->role->doors->clock);
+}
+
+/* ---- answers ---- */
+
+static void caller_free(struct caller *c)
+{
+    if (c->content != NULL)
+        queue_release(c->control->queue, c->content);
+    stream_close(&c->stream);
+    arena_done(&c->arena);
+    arena_done(&c->scratch);
+    list_remove(&c->link);
+    c->control->caller_count--;
+    memory_free(c);
+}
+
+static void answer_error(struct caller *c, struct slice text)
+{
+    control_begin(&c->stream.out, SLICE("error"));
+    control_text(&c->stream.out, "text", text);
+    control_end(&c->stream.out);
+}
+
+static void answer_ok(struct caller *c)
+{
+    control_begin(&c->stream.out, SLICE("ok"));
+    control_uint(&c->stream.out, "count", c->count);
+    control_end(&c->stream.out);
+}
+
+static void put_id(struct buf *out, uint64_t id)
+{
+    char text[QUEUE_ID_LEN];
+
+    queue_id_write(id, text);
+    control_text(out, "id", (struct slice){text, sizeof(text)});
+}
+
+static struct slice status_of(const struct queue_rcpt *r)
+{
+    switch (r->state) {
+    case QUEUE_WAITING: return r->attempts > 0 ? SLICE("deferred") : SLICE("active");
+    case QUEUE_ACTIVE: return SLICE("active");
+    case QUEUE_HELD: return SLICE("held");
+    case QUEUE_DONE: break;
+    }
+    return SLICE("done");
+}
+
+static void tell_rcpt(struct caller *c, const struct queue_message *m, unsigned i)
+{
+    struct buf *out = &c->stream.out;
+    const struct queue_rcpt *r = &m->rcpts[i];
+    uint64_t now = loop_now_ms(c->control->role->loop);
+
+    if (r->state == QUEUE_DONE)
+        return;
+    control_begin(out, SLICE("rcpt"));
+    control_text(out, "to", address_text(&c->scratch, &m->envelope.rcpts[i].final));
+    control_text(out, "status", status_of(r));
+    control_uint(out, "attempts", r->attempts);
+    if (r->state == QUEUE_WAITING && r->due_ms > now)
+        control_uint(out, "next", (r->due_ms - now + 999) / 1000);
+    if (r->reason.len > 0)
+        control_text(out, "reason", r->reason);
+    control_end(out);
+}
+
+static void tell_message(struct caller *c, struct queue_message *m)
+{
+    struct buf *out = &c->stream.out;
+    const struct envelope *e = &m->envelope;
+
+    control_begin(out, SLICE("message"));
+    put_id(out, e->id);
+    control_uint(out, "size", m->header_block.len + m->length);
+    control_uint(out, "arrived", e->arrival_us / 1000000);
+    control_text(out, "from", address_text(&c->scratch, &e->sender));
+    control_text(out, "client", e->client_address);
+    control_end(out);
+    for (unsigned i = 0; i < e->rcpt_count; i++)
+        tell_rcpt(c, m, i);
+}
+
+/* ---- acts ---- */
+
+static void act_list(struct caller *c, struct queue_message *m)
+{
+    tell_message(c, m);
+}
+
+static void act_count(struct caller *c, struct queue_message *m)
+{
+    (void)c, (void)m; /* act_on() counts */
+}
+
+static void act_hold(struct caller *c, struct queue_message *m)
+{
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
+        if (m->rcpts[i].due)
+            queue_hold(c->control->queue, m, i);
+}
+
+static void act_release(struct caller *c, struct queue_message *m)
+{
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (!m->rcpts[i].due)
+            continue;
+        if (m->rcpts[i].state == QUEUE_HELD)
+            queue_unhold(c->control->queue, m, i);
+        else
+            queue_postpone(c->control->queue, m, i, m->rcpts[i].due_ms);
+    }
+}
+
+/* Held ones stay so. */
+static void act_retry(struct caller *c, struct queue_message *m)
+{
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (!m->rcpts[i].due)
+            continue;
+        if (m->rcpts[i].state == QUEUE_HELD)
+            queue_hold(c->control->queue, m, i);
+        else
+            queue_postpone(c->control->queue, m, i, 0);
+    }
+}
+
+typedef void finish_fn(struct parcel *p, unsigned rcpt);
+
+static void fail_rcpt(struct parcel *p, unsigned rcpt)
+{
+    static const struct verdict v = {
+        .tag = SLICE_INIT("qmgr"),
+        .relay = SLICE_INIT("none"),
+        .dsn = SLICE_INIT("5.7.0"),
+        .text = SLICE_INIT("the administrator returned this message to its sender")};
+
+    parcel_failed(p, rcpt, true, &v);
+}
+
+static void delete_rcpt(struct parcel *p, unsigned rcpt)
+{
+    static const struct verdict v = {.tag = SLICE_INIT("qmgr"),
+                                     .relay = SLICE_INIT("none"),
+                                     .dsn = SLICE_INIT("2.0.0"),
+                                     .text = SLICE_INIT("deleted by the administrator")};
+
+    parcel_deleted(p, rcpt, &v);
+}
+
+/* Takes the message over. */
+static void finish_rcpts(struct caller *c, struct queue_message *m, finish_fn *finish)
+{
+    struct parcel *p = parcel_new(c->control->parcels, m);
+
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
+        if (m->rcpts[i].due)
+            finish(p, i);
+    parcel_drop(p);
+}
+
+static void act_bounce(struct caller *c, struct queue_message *m)
+{
+    finish_rcpts(c, m, fail_rcpt);
+}
+
+static void act_delete(struct caller *c, struct queue_message *m)
+{
+    finish_rcpts(c, m, delete_rcpt);
+}
+
+/* ---- which messages ---- */
+
+static bool address_fits(struct caller *c, const struct address *a, struct slice wanted)
+{
+    struct slice text = address_text(&c->scratch, a);
+
+    if (slice_starts(wanted, SLICE("@")))
+        return slice_ends_nocase(text, wanted);
+    return slice_equal_nocase(text, slice_equal(wanted, SLICE("<>")) ? SLICE("") : wanted);
+}
+
+static bool contains_nocase(struct slice text, struct slice wanted)
+{
+    for (; text.len >= wanted.len; text = slice_skip(text, 1))
+        if (slice_equal_nocase(slice_head(text, wanted.len), wanted))
+            return true;
+    return false;
+}
+
+/* Is there a recipient to whom all of it applies? */
+static bool rcpt_fits(struct caller *c, const struct queue_message *m, unsigned i)
+{
+    const struct filter *f = &c->filter;
+    const struct address *a = &m->envelope.rcpts[i].final;
+    const struct queue_rcpt *r = &m->rcpts[i];
+
+    return r->state != QUEUE_DONE && (f->to.len == 0 || address_fits(c, a, f->to)) &&
+           (f->domain.len == 0 || slice_equal_nocase(a->domain, f->domain)) &&
+           (f->status.len == 0 || slice_equal(status_of(r), f->status)) &&
+           (f->reason.len == 0 || contains_nocase(r->reason, f->reason));
+}
+
+static bool fits(struct caller *c, const struct queue_message *m)
+{
+    const struct filter *f = &c->filter;
+    const struct envelope *e = &m->envelope;
+
+    if (f->from.len > 0 && !address_fits(c, &e->sender, f->from))
+        return false;
+    if (f->older_us > 0 && wall_us(c->control) < e->arrival_us + f->older_us)
+        return false;
+    for (unsigned i = 0; i < e->rcpt_count; i++)
+        if (rcpt_fits(c, m, i))
+            return true;
+    return false;
+}
+
+static void act_on(struct caller *c, struct queue_entry *e)
+{
+    struct queue *q = c->control->queue;
+    struct queue_message *m;
+
+    arena_reset(&c->scratch);
+    m = queue_look(q, e);
+    bool wanted = m != NULL && fits(c, m);
+    if (wanted && !c->takes)
+        c->act(c, m);
+    if (m != NULL)
+        queue_release(q, m);
+    if (!wanted)
+        return;
+    c->count++;
+    if (!c->takes)
+        return;
+    m = queue_take(q, e);
+    if (m == NULL)
+        return;
+    c->act(c, m);
+    if (c->act != act_bounce && c->act != act_delete)
+        queue_release(q, m);
+}
+
+static void on_visit(void *ctx, struct queue_entry *e)
+{
+    struct caller *c = ctx;
+
+    if (c->count < c->filter.limit)
+        act_on(c, e);
+}
+
+static bool act_on_ids(struct caller *c)
+{
+    struct slice one, rest = c->filter.ids;
+    uint64_t id;
+
+    while (rest.len > 0) {
+        if (!slice_cut(rest, ',', &one, &rest)) {
+            one = rest;
+            rest = SLICE("");
+        }
+        if (!queue_id_parse(one, &id))
+            return false;
+        struct queue_entry *e = queue_find(c->control->queue, id);
+        if (e != NULL)
+            act_on(c, e);
+    }
+    return true;
+}
+
+static void end_walk(struct caller *c)
+{
+    answer_ok(c);
+    c->act = NULL;
+    arena_reset(&c->arena);
+}
+
+/* True: there is more to do now. */
+static bool walk_on(struct caller *c)
+{
+    bool more;
+
+    if (buf_len(&c->stream.out) > OUT_FULL)
+        return false;
+    more = queue_walk(c->control->queue, &c->at, STEP_MAX, on_visit, c);
+    if (!more || c->count >= c->filter.limit)
+        end_walk(c);
+    stream_flush(&c->stream);
+    return c->act != NULL && buf_len(&c->stream.out) <= OUT_FULL;
+}
+
+/* ---- the content of one message ---- */
+
+static void content_on(struct caller *c)
+{
+    struct queue_message *m = c->content;
+    char piece[16 * 1024];
+
+    while (c->content_at < m->length && buf_len(&c->stream.out) <= OUT_FULL) {
+        uint64_t left = m->length - c->content_at;
+        int64_t got = disk_read(m->file, piece, left < sizeof(piece) ? left : sizeof(piece),
+                                m->offset + c->content_at);
+        if (got <= 0) {
+            caller_free(c); /* the caller sees that it is not whole */
+            return;
+        }
+        (void)buf_append(&c->stream.out, (struct slice){piece, (size_t)got});
+        c->content_at += (uint64_t)got;
+    }
+    if (c->content_at == m->length) {
+        queue_release(c->control->queue, m);
+        c->content = NULL;
+        c->count = 1;
+        answer_ok(c);
+    }
+    stream_flush(&c->stream);
+}
+
+static void ask_cat(struct caller *c, const struct control_line *line)
+{
+    struct buf *out = &c->stream.out;
+    struct queue_entry *e = NULL;
+    uint64_t id;
+
+    if (queue_id_parse(control_value(line, SLICE("id")), &id))
+        e = queue_find(c->control->queue, id);
+    c->content = e == NULL ? NULL : queue_look(c->control->queue, e);
+    if (c->content == NULL) {
+        answer_error(c, SLICE("there is no such message in the queue"));
+        return;
+    }
+    c->content_at = 0;
+    control_begin(out, SLICE("content"));
+    control_uint(out, "size", c->content->header_block.len + c->content->length);
+    control_end(out);
+    (void)buf_append(out, c->content->header_block);
+}
+
+/* ---- requests ---- */
+
+static const struct {
+    struct slice word;
+    act_fn *act;
+    bool takes;
+} acts[] = {
+    {SLICE_INIT("list"),    act_list,    false},
+    {SLICE_INIT("count"),   act_count,   false},
+    {SLICE_INIT("hold"),    act_hold,    true },
+    {SLICE_INIT("release"), act_release, true },
+    {SLICE_INIT("retry"),   act_retry,   true },
+    {SLICE_INIT("bounce"),  act_bounce,  true },
+    {SLICE_INIT("delete"),  act_delete,  true },
+};
+
+static void read_filter(const struct control_line *line, struct filter *f)
+{
+    uint64_t older_s;
+
+    *f = (struct filter){.ids = control_value(line, SLICE("id")),
+                         .from = control_value(line, SLICE("from")),
+                         .to = control_value(line, SLICE("to")),
+                         .domain = control_value(line, SLICE("domain")),
+                         .status = control_value(line, SLICE("status")),
+                         .reason = control_value(line, SLICE("reason")),
+                         .limit = UINT64_MAX};
+    if (control_number(line, SLICE("older"), &older_s))
+        f->older_us = older_s * 1000000;
+    (void)control_number(line, SLICE("limit"), &f->limit);
+}
+
+static bool ask_act(struct caller *c, const struct control_line *line)
+{
+    for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
+        if (!slice_equal(acts[i].word, line->word))
+            continue;
+        read_filter(line, &c->filter);
+        c->act = acts[i].act;
+        c->takes = acts[i].takes;
+        c->count = 0;
+        c->at = (struct queue_cursor){0};
+        if (c->act == act_retry)
+            outbound_hope(c->control->outbound);
+        if (c->filter.ids.len == 0)
+            return true;
+        if (act_on_ids(c)) {
+            end_walk(c);
+        } else {
+            c->act = NULL;
+            answer_error(c, SLICE("a queue id has 12 letters and digits"));
+        }
+        return true;
+    }
+    return false;
+}
+
+static void ask_status(struct caller *c)
+{
+    struct buf *out = &c->stream.out;
+
+    control_begin(out, SLICE("queue"));
+    control_uint(out, "messages", queue_count(c->control->queue));
+    control_uint(out, "underway", c->control->parcels->count);
+    control_uint(out, "connections", outbound_connections(c->control->outbound));
+    control_end(out);
+    c->count = 1;
+    answer_ok(c);
+}
+
+static void hear(struct caller *c, struct slice text)
+{
+    struct control_line line;
+
+    if (!control_parse(text, &c->arena, &line))
+        answer_error(c, SLICE("that is no request"));
+    else if (slice_equal(line.word, SLICE("status")))
+        ask_status(c);
+    else if (slice_equal(line.word, SLICE("cat")))
+        ask_cat(c, &line);
+    else if (!ask_act(c, &line))
+        answer_error(c, SLICE("there is no such request"));
+}
+
+/* One request at a time; the next one is not read before. */
+static void hear_all(struct caller *c)
+{
+    struct slice line, rest;
+
+    while (c->act == NULL && c->content == NULL &&
+           slice_cut(buf_slice(&c->stream.in), '\n', &line, &rest)) {
+        hear(c, line);
+        buf_consume(&c->stream.in, line.len + 1);
+    }
+    stream_flush(&c->stream);
+    loop_wake(c->control->role->loop); /* control_pump() */
+}
+
+static void on_stream(struct stream *stream, enum stream_event event)
+{
+    struct caller *c = LIST_ENTRY(stream, struct caller, stream);
+
+    switch (event) {
+    case STREAM_READABLE:
+    case STREAM_DRAINED: hear_all(c); break;
+    case STREAM_CONNECTED:
+    case STREAM_SECURED: break;
+    case STREAM_EOF:
+    case STREAM_FAILED: caller_free(c); break;
+    }
+}
+
+static void on_accept(struct listener *l, int handle, const struct net_address *peer,
+                      const struct net_address *own)
+{
+    struct control *all = LIST_ENTRY(l, struct control, listener);
+    struct net *net = loop_net(all->role->loop);
+    struct caller *c;
+
+    (void)peer, (void)own;
+    if (all->caller_count == CALLERS_MAX) {
+        net->ops->close(net, handle);
+        return;
+    }
+    c = MEMORY_NEW(struct caller);
+    c->control = all;
+    list_append(&all->callers, &c->link);
+    all->caller_count++;
+    if (stream_open(&c->stream, all->role->loop, handle, CONTROL_LINE_MAX, OUT_MAX, on_stream) < 0)
+        caller_free(c);
+}
+
+void control_pump(struct control *all)
+{
+    bool more = false;
+
+    if (all == NULL)
+        return;
+    LIST_EACH (node, &all->callers) {
+        struct caller *c = LIST_ENTRY(node, struct caller, link);
+
+        if (c->content != NULL)
+            content_on(c);
+        else if (c->act != NULL)
+            more = walk_on(c) || more;
+    }
+    if (more)
+        loop_wake(all->role->loop);
+}
+
+/* ---- as a whole ---- */
+
+static int listen_at(struct control *c)
+{
+    struct net *net = loop_net(c->role->loop);
+    char path[PATH_MAX_LEN];
+    int len = snprintf(path, sizeof(path), "%.*s/courier.sock",
+                       SLICE_PRINTF(c->role->settings->queue_path));
+
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return -ENAMETOOLONG;
+    int handle = net->ops->listen_local(net, path, SOCKET_MODE, CALLERS_MAX);
+    return handle < 0 ? handle : listener_open(&c->listener, c->role->loop, handle, on_accept);
+}
+
+struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
+                            struct outbound *outbound)
+{
+    struct control *c = MEMORY_NEW(struct control);
+
+    c->role = role;
+    c->queue = queue;
+    c->parcels = parcels;
+    c->outbound = outbound;
+    list_init(&c->callers);
+    int code = listen_at(c);
+    if (code == 0)
+        return c;
+    if (code != -EAFNOSUPPORT) { /* a network without such sockets: the simulator's */
+        char text[200];
+        int len = snprintf(text, sizeof(text), "no control socket: courier.sock in the queue: %s",
+                           strerrordesc_np(-code));
+        role_warn(role, tag_qmgr, (struct slice){text, len < 0 ? 0 : (size_t)len});
+    }
+    memory_free(c);
+    return NULL;
+}
+
+void control_free(struct control *c)
+{
+    if (c == NULL)
+        return;
+    LIST_EACH (node, &c->callers)
+        caller_free(LIST_ENTRY(node, struct caller, link));
+    listener_close(&c->listener);
+    memory_free(c);
+}

@@ -1,0 +1,29 @@
+/*
+ * control.h - the courier's control socket, courier.sock in the queue's folder: people's tools look
+ * at the queue and take messages in hand. The lines are ipc/control's.
+ *
+ *     list|count|hold|release|retry|bounce|delete [id=A,B] [from=] [to=] [domain=] [status=]
+ * [reason=] [older=SECONDS] [limit=N]
+ *         -> "message id= size= arrived= from= client=" and "rcpt to= status= ..." for each, "ok
+ * count=N" cat id=ID    -> "content size=N", N bytes, "ok" status       -> "queue messages= ...",
+ * "ok"
+ *
+ * Who may connect is said by the mode of the socket. Work on many messages is done in steps.
+ */
+#ifndef ROLES_CONTROL_H
+#define ROLES_CONTROL_H
+
+#include "roles/outbound.h"
+#include "roles/parcel.h"
+
+struct control;
+
+/* NULL: there is none (told): mail goes on. */
+struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
+                            struct outbound *outbound);
+void control_free(struct control *c); /* NULL is fine */
+
+/* Once per round of the loop, before it sleeps. */
+void control_pump(struct control *c); /* NULL is fine */
+
+#endif

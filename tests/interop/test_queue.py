@@ -1,0 +1,152 @@
+"""The queue in people's hands: `postroad queue`, `mailq`, `status`."""
+import json
+import os
+import re
+import smtplib
+import time
+
+from conftest import CONTENT, run
+from fake_mx import FakeMx
+from server import BINARY, free_port, wait_until
+
+CONFIG = """
+hostname out.example
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+postmaster admin@out.example
+relay next { host 127.0.0.1:%d; retry 1h; tls off }
+accept to domain out.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept from local to any relay next
+"""
+
+
+def queue(server, verb, *words):
+    return run(BINARY, "queue", verb, "-c", os.path.join(server.folder, "postroad.conf"), *words)
+
+
+def listed(server, *words):
+    status, text = queue(server, "list", "--json", *words)
+    assert status == 0, text
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def hand_in(server, *rcpts, sender="bob@out.example"):
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(sender, list(rcpts), CONTENT)
+
+
+def deferring(serve, count):
+    """A server with so many deferred mails, and the port where one could take them."""
+    port = free_port()
+    server = serve(CONFIG % port).start()
+    for i in range(count):
+        hand_in(server, f"user{i}@b.example")
+    assert wait_until(lambda: len(re.findall("status=deferred", server.log())) == count)
+    return server, port
+
+
+def test_list_and_filters(serve):
+    server, _ = deferring(serve, 3)
+    hand_in(server, "zoe@c.example", sender="max@out.example")
+    assert wait_until(lambda: len(listed(server, "--status", "deferred")) == 4)
+    assert len(listed(server, "--domain", "b.example")) == 3
+    assert [m["from"] for m in listed(server, "--to", "zoe@c.example")] == ["max@out.example"]
+    assert len(listed(server, "--from", "@out.example")) == 4
+    assert len(listed(server, "--reason", "connection REFUSED")) == 4
+    assert not listed(server, "--reason", "no such reason")
+    assert not listed(server, "--older", "1h")
+    assert len(listed(server, "--limit", "2")) == 2
+    status, text = queue(server, "list")
+    assert status == 0 and text.startswith("-Queue ID-") and "-- 6 Kbytes in 4 Requests." in text
+    assert "(host 127.0.0.1" in text and "zoe@c.example" in text
+
+
+def test_cat_is_the_message(serve):
+    server, _ = deferring(serve, 1)
+    ident = listed(server)[0]["id"]
+    status, text = queue(server, "cat", ident)
+    assert status == 0 and text.encode().endswith(CONTENT)
+    assert queue(server, "cat", "BBBBBBBBBBBB")[0] == 65
+
+
+def test_hold_survives_a_crash_and_release_ends_it(serve):
+    server, port = deferring(serve, 2)
+    ident = listed(server)[0]["id"]
+    assert queue(server, "hold", ident) == (0, "hold: 1 message\n")
+    time.sleep(0.5)  # until its record is synced
+    server.kill_all()
+    server.start()
+    mx = FakeMx(port=port)
+    assert queue(server, "retry", "--domain", "b.example", "--yes")[0] == 0
+    assert wait_until(lambda: len(mx.mails) == 1)
+    time.sleep(0.3)
+    assert len(mx.mails) == 1 and listed(server)[0]["rcpts"][0]["status"] == "held"
+    assert queue(server, "release", ident)[0] == 0
+    assert wait_until(lambda: len(mx.mails) == 2)
+    assert wait_until(lambda: not listed(server))
+    assert "Mail queue is empty" in queue(server, "list")[1]
+    mx.close()
+
+
+def test_bounce_reports_and_delete_does_not(serve):
+    server, _ = deferring(serve, 2)
+    first, second = [message["id"] for message in listed(server)]
+    assert queue(server, "delete", first)[0] == 0
+    assert queue(server, "bounce", second)[0] == 0
+    report = server.wait_mail("bob", "out.example")[0]
+    assert b"the administrator returned this message" in report.replace(b"\n", b" ")
+    assert wait_until(lambda: not listed(server))
+    assert "status=deleted" in server.log()
+
+
+def test_acts_by_filter_ask_first(serve):
+    server, _ = deferring(serve, 2)
+    status, text = queue(server, "delete", "--domain", "b.example")
+    assert status == 64 and "would delete 2 messages" in text and "--yes" in text
+    status, text = queue(server, "delete")
+    assert status == 64 and "which messages" in text
+    assert len(listed(server)) == 2
+    assert queue(server, "delete", "--domain", "b.example", "--yes") == (0, "delete: 2 messages\n")
+    assert wait_until(lambda: not listed(server))
+
+
+def test_status_and_mailq(serve, tmp_path):
+    server, _ = deferring(serve, 1)
+    conf = os.path.join(server.folder, "postroad.conf")
+    status, text = run(BINARY, "status", "-c", conf)
+    assert status == 0 and "1 messages in the queue" in text
+    os.symlink(BINARY, tmp_path / "mailq")
+    status, text = run(tmp_path / "mailq", "-c", conf)
+    assert status == 0 and "-- 2 Kbytes in 1 Request." in text
+    assert server.stop() == 0
+    status, text = run(BINARY, "status", "-c", conf)
+    assert status == 69 and "is it running?" in text
+
+
+def test_a_caller_that_never_reads_holds_up_nobody(serve):
+    import socket
+    server, port = deferring(serve, 30)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(os.path.join(server.folder, "queue", "courier.sock"))
+        for _ in range(2000):
+            caller.setblocking(False)
+            try:
+                caller.send(b"list\n")
+            except BlockingIOError:
+                break
+        assert len(listed(server)) == 30
+        mx = FakeMx(port=port)
+        assert queue(server, "retry", "--domain", "b.example", "--yes")[0] == 0
+        assert wait_until(lambda: len(mx.mails) == 30)
+        mx.close()
+
+
+def test_nonsense_is_answered(serve):
+    import socket
+    server, _ = deferring(serve, 1)
+    for nonsense in b"\n", b"hello\n", b"list =\n", b"cat id=x\n", b"hold id=zz\n", b"\xff\x00\n":
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(os.path.join(server.folder, "queue", "courier.sock"))
+            caller.sendall(nonsense)
+            assert caller.recv(1000).startswith(b"error text="), nonsense
+    assert len(listed(server)) == 1
