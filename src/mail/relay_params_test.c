@@ -92,6 +92,8 @@ static void check_cell(const struct cell *c)
             check_cell(&cells[i]);                                                                 \
     }
 
+#define FACTS(t, f) .facts.traits = (t), .facts.fixed = (f)
+
 /* clang-format off */
 TEST(a_plain_message_asks_for_nothing,
     {.offers = EVERYTHING},
@@ -102,56 +104,56 @@ TEST(a_plain_message_asks_for_nothing,
 
 /* RFC 6152 3, behaviour 18. */
 TEST(eight_bit_is_passed_or_converted,
-    {.body = BODY_8BITMIME, .facts = {H, 0}, .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
-    {.body = BODY_8BITMIME, .facts = {H, 0}, .offers = 0, .converts = true,
+    {.body = BODY_8BITMIME, FACTS(H, 0), .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
+    {.body = BODY_8BITMIME, FACTS(H, 0), .offers = 0, .converts = true,
      .goal = MIME_FOR_7BIT},
-    {.body = BODY_8BITMIME, .facts = {H, H}, .offers = 0, .refused = "5.6.3"},
-    {.body = BODY_8BITMIME, .facts = {H, H}, .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
+    {.body = BODY_8BITMIME, FACTS(H, H), .offers = 0, .refused = "5.6.3"},
+    {.body = BODY_8BITMIME, FACTS(H, H), .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
     /* declared, but there is none */
     {.body = BODY_8BITMIME, .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
     {.body = BODY_8BITMIME, .offers = 0},
     /* there, but not declared */
-    {.body = BODY_7BIT, .facts = {H, 0}, .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
-    {.body = BODY_7BIT, .facts = {H, 0}, .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
+    {.body = BODY_7BIT, FACTS(H, 0), .offers = EHLO_8BITMIME, .sent = BODY_8BITMIME},
+    {.body = BODY_7BIT, FACTS(H, 0), .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
     /* a server that takes binary content only needs to be told in its words */
-    {.body = BODY_8BITMIME, .facts = {H, 0}, .offers = EHLO_CHUNKING | EHLO_BINARYMIME,
+    {.body = BODY_8BITMIME, FACTS(H, 0), .offers = EHLO_CHUNKING | EHLO_BINARYMIME,
      .converts = true, .goal = MIME_FOR_7BIT},
 )
 
 /* RFC 3030 3, behaviours 18 and 31. */
 TEST(binary_is_passed_or_converted,
-    {.body = BODY_BINARYMIME, .facts = {H | W | L, 0}, .offers = EVERYTHING,
+    {.body = BODY_BINARYMIME, FACTS(H | W | L, 0), .offers = EVERYTHING,
      .sent = BODY_BINARYMIME},
-    {.body = BODY_BINARYMIME, .facts = {H | W | L, H | W | L},
+    {.body = BODY_BINARYMIME, FACTS(H | W | L, H | W | L),
      .offers = EHLO_CHUNKING | EHLO_BINARYMIME, .sent = BODY_BINARYMIME},
-    {.body = BODY_BINARYMIME, .facts = {H | W, 0}, .offers = EHLO_8BITMIME | EHLO_CHUNKING,
+    {.body = BODY_BINARYMIME, FACTS(H | W, 0), .offers = EHLO_8BITMIME | EHLO_CHUNKING,
      .converts = true, .goal = MIME_FOR_8BIT, .sent = BODY_8BITMIME},
-    {.body = BODY_BINARYMIME, .facts = {H | W, 0}, .offers = EHLO_8BITMIME | EHLO_BINARYMIME,
+    {.body = BODY_BINARYMIME, FACTS(H | W, 0), .offers = EHLO_8BITMIME | EHLO_BINARYMIME,
      .converts = true, .goal = MIME_FOR_8BIT, .sent = BODY_8BITMIME},
-    {.body = BODY_BINARYMIME, .facts = {H | W, 0}, .offers = 0, .converts = true,
+    {.body = BODY_BINARYMIME, FACTS(H | W, 0), .offers = 0, .converts = true,
      .goal = MIME_FOR_7BIT},
-    {.body = BODY_BINARYMIME, .facts = {H | W, W}, .offers = EHLO_8BITMIME, .refused = "5.6.3"},
-    {.body = BODY_BINARYMIME, .facts = {H | W, H}, .offers = 0, .refused = "5.6.3"},
-    {.body = BODY_BINARYMIME, .facts = {H | W, H}, .offers = EHLO_8BITMIME, .converts = true,
+    {.body = BODY_BINARYMIME, FACTS(H | W, W), .offers = EHLO_8BITMIME, .refused = "5.6.3"},
+    {.body = BODY_BINARYMIME, FACTS(H | W, H), .offers = 0, .refused = "5.6.3"},
+    {.body = BODY_BINARYMIME, FACTS(H | W, H), .offers = EHLO_8BITMIME, .converts = true,
      .goal = MIME_FOR_8BIT, .sent = BODY_8BITMIME},
-    {.body = BODY_BINARYMIME, .facts = {W | L, L}, .offers = EHLO_8BITMIME, .refused = "5.6.0"},
+    {.body = BODY_BINARYMIME, FACTS(W | L, L), .offers = EHLO_8BITMIME, .refused = "5.6.0"},
     /* labels say binary, although nothing is */
     {.body = BODY_BINARYMIME, .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
     /* behaviour 31: NUL outside BINARYMIME */
-    {.body = BODY_8BITMIME, .facts = {W, 0}, .offers = EVERYTHING, .refused = "5.6.0"},
-    {.body = BODY_7BIT, .facts = {W, 0}, .offers = 0, .refused = "5.6.0"},
+    {.body = BODY_8BITMIME, FACTS(W, 0), .offers = EVERYTHING, .refused = "5.6.0"},
+    {.body = BODY_7BIT, FACTS(W, 0), .offers = 0, .refused = "5.6.0"},
 )
 
 /* Behaviours 29 and 31. */
 TEST(long_lines_are_re_encoded,
-    {.facts = {L, 0}, .offers = EVERYTHING, .converts = true, .goal = MIME_FOR_8BIT},
-    {.facts = {L, 0}, .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
-    {.body = BODY_8BITMIME, .facts = {H | L, 0}, .offers = EHLO_8BITMIME, .converts = true,
+    {FACTS(L, 0), .offers = EVERYTHING, .converts = true, .goal = MIME_FOR_8BIT},
+    {FACTS(L, 0), .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
+    {.body = BODY_8BITMIME, FACTS(H | L, 0), .offers = EHLO_8BITMIME, .converts = true,
      .goal = MIME_FOR_8BIT, .sent = BODY_8BITMIME},
-    {.body = BODY_8BITMIME, .facts = {H | L, H}, .offers = EHLO_8BITMIME, .converts = true,
+    {.body = BODY_8BITMIME, FACTS(H | L, H), .offers = EHLO_8BITMIME, .converts = true,
      .goal = MIME_FOR_8BIT, .sent = BODY_8BITMIME},
-    {.facts = {L, L}, .offers = EVERYTHING, .refused = "5.6.0"},
-    {.facts = {H | L, H | L}, .offers = 0, .refused = "5.6.3"},
+    {FACTS(L, L), .offers = EVERYTHING, .refused = "5.6.0"},
+    {FACTS(H | L, H | L), .offers = 0, .refused = "5.6.3"},
 )
 
 /* RFC 6531 3.4, behaviour 19. */
@@ -161,11 +163,11 @@ TEST(utf8_is_passed_or_refused,
     {.smtputf8 = true, .sender_utf8 = true, .offers = EHLO_8BITMIME, .refused = "5.6.7"},
     {.smtputf8 = true, .rcpt_utf8 = true, .offers = UTF8, .sent_utf8 = true},
     {.smtputf8 = true, .rcpt_utf8 = true, .offers = EHLO_8BITMIME, .refused = "5.6.7"},
-    {.smtputf8 = true, .facts = {H, H, .header_high = true}, .offers = UTF8, .sent_utf8 = true,
+    {.smtputf8 = true, FACTS(H, H), .facts.header_high = true, .offers = UTF8, .sent_utf8 = true,
      .sent = BODY_8BITMIME},
-    {.smtputf8 = true, .facts = {H, H, .header_high = true}, .offers = EHLO_8BITMIME,
+    {.smtputf8 = true, FACTS(H, H), .facts.header_high = true, .offers = EHLO_8BITMIME,
      .refused = "5.6.7"},
-    {.smtputf8 = true, .facts = {H, H, .header_high = true}, .offers = 0, .refused = "5.6.7"},
+    {.smtputf8 = true, FACTS(H, H), .facts.header_high = true, .offers = 0, .refused = "5.6.7"},
     /* it must offer 8BITMIME, too: RFC 6531 3.1 */
     {.smtputf8 = true, .sender_utf8 = true, .offers = EHLO_SMTPUTF8, .refused = "5.6.7"},
     /* not asked for by RCPT, but an alias led there */
@@ -174,10 +176,10 @@ TEST(utf8_is_passed_or_refused,
     /* declared, but there is none: it goes anywhere */
     {.smtputf8 = true, .offers = UTF8},
     {.smtputf8 = true, .offers = 0},
-    {.smtputf8 = true, .facts = {H, 0}, .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
+    {.smtputf8 = true, FACTS(H, 0), .offers = 0, .converts = true, .goal = MIME_FOR_7BIT},
     /* 8-bit in a header, and nobody said that it was UTF-8 */
-    {.facts = {H, H, .header_high = true}, .offers = UTF8, .sent = BODY_8BITMIME},
-    {.facts = {H, H, .header_high = true}, .offers = 0, .refused = "5.6.3"},
+    {FACTS(H, H), .facts.header_high = true, .offers = UTF8, .sent = BODY_8BITMIME},
+    {FACTS(H, H), .facts.header_high = true, .offers = 0, .refused = "5.6.3"},
 )
 
 /* RFC 3461 5.2, behaviour 20. */
@@ -268,13 +270,14 @@ TEST(all_at_once,
     {.wishes = {RETURN_FULL, SLICE_INIT("id"), 4, BY_NOTIFY, true, 60, SLICE_INIT("a.b:C"), 0, 0,
                 true},
      .body = BODY_BINARYMIME, .smtputf8 = true, .sender_utf8 = true, .notify = NOTIFY_DELAY,
-     .orcpt = "rfc822;x@y.example", .facts = {H | W | L, H, true, false}, .offers = EVERYTHING,
+     .orcpt = "rfc822;x@y.example", FACTS(H | W | L, H), .facts.header_high = true,
+     .offers = EVERYTHING,
      .params = " REQUIRETLS BY=60;NT RET=FULL ENVID=id MT-PRIORITY=4 SOLICIT=a.b:C",
      .rcpt_params = " NOTIFY=DELAY ORCPT=rfc822;x@y.example", .sent = BODY_BINARYMIME,
      .sent_utf8 = true, .relayed = true},
     /* the first reason is told */
     {.wishes = {.by = BY_RETURN, .by_s = 60, .require_tls = true}, .sender_utf8 = true,
-     .body = BODY_8BITMIME, .facts = {H, H}, .offers = 0, .refused = "5.6.7"},
+     .body = BODY_8BITMIME, FACTS(H, H), .offers = 0, .refused = "5.6.7"},
 )
 
 /* clang-format on */
