@@ -1,5 +1,6 @@
 /*
- * conversion.h - a BINARYMIME message in lines, for a mailbox that keeps lines. RFC 3030 3.
+ * conversion.h - a message that a mailbox or the next server cannot take as it is, made so that it
+ * can. RFC 3030 3, RFC 6152 3.
  *
  * The result lies in a file without a name, made from the queue's bytes a piece at a time on the
  * worker, so that syncs get their turn. Nothing here is durable, or needs to be: after a crash the
@@ -10,6 +11,7 @@
 
 #include "base/disk.h"
 #include "base/worker.h"
+#include "wire/mime_survey.h"
 
 struct conversion_input {
     struct disk_dir *spool; /* where the result lies */
@@ -17,6 +19,7 @@ struct conversion_input {
     struct disk_file *file; /* the message: borrowed until the end */
     uint64_t offset;
     uint64_t length;
+    enum mime_goal goal;
 };
 
 struct conversion;
@@ -25,9 +28,16 @@ struct conversion;
 int conversion_start(const struct conversion_input *input, void (*done)(void *ctx), void *ctx,
                      struct conversion **out);
 
+/* Only looks: no file is made, spool and goal say nothing, conversion_facts() is the result. */
+void conversion_look(const struct conversion_input *input, void (*done)(void *ctx), void *ctx,
+                     struct conversion **out);
+
 /* Inside `done` and later. 0 and the result, borrowed; -EILSEQ: the message must stay as it is; or
  * another negative errno. */
 int conversion_result(const struct conversion *c, struct disk_file **file, uint64_t *length);
+
+/* The same; *facts is borrowed. */
+int conversion_facts(const struct conversion *c, const struct mime_facts **facts);
 
 /* At any time; waits for the piece at hand. NULL is fine. */
 void conversion_free(struct conversion *c);

@@ -1,31 +1,25 @@
 /*
  * mime_convert.c - other transfer encodings for the leaves of a message.
  *
- * What a leaf holds is not known before it comes, so it is not asked: everything that is not yet in
- * an encoding of 7-bit text gets one. Plain ASCII in quoted-printable stays readable.
+ * The survey has told what each part holds before its header is written here, so that no part is
+ * touched without need, and nothing that was begun can fail.
  *
  * The CRLF in front of a delimiter belongs to the delimiter, so encoded content has none at its
  * end; a message without parts gets one.
  */
 #include "wire/mime_convert.h"
 
-#include "base/codec.h"
 #include "wire/header.h"
-#include "wire/utf8.h"
 
-#include <string.h>
+#include <assert.h>
 
-enum {
-    BASE64_BYTES = 57,
-    QUOTED_COLUMNS = 75,
-    PIECE_MAX = 8 * 1024,
-    LINE_MAX = 998,
-    OUT_ROOM = 64 * 1024
-};
+enum { PIECE_MAX = 8 * 1024, OUT_ROOM = 64 * 1024 };
 
-void mime_convert_init(struct mime_convert *c, enum mime_goal goal)
+void mime_convert_init(struct mime_convert *c, enum mime_goal goal,
+                       const struct mime_survey *survey)
 {
-    *c = (struct mime_convert){.goal = goal};
+    assert(mime_facts_can_fit(&survey->facts, goal));
+    *c = (struct mime_convert){.goal = goal, .survey = survey};
     mime_init(&c->walk);
 }
 
@@ -34,264 +28,133 @@ void mime_convert_done(struct mime_convert *c)
     mime_done(&c->walk);
 }
 
-/* --- base64 --- */
+/* --- headers --- */
 
-static void put_base64_line(struct mime_convert *c, struct buf *out, struct slice bytes)
+/* How the leaf is rid of the traits. */
+static enum transfer_mode mode_for(const struct mime_part *part, unsigned traits)
 {
-    if (c->column > 0)
-        buf_append(out, SLICE("\r\n"));
-    base64_encode(out, bytes);
-    c->column = 1;
+    if (traits == 0)
+        return TRANSFER_AS_IS;
+    if (part->encoding == MIME_QUOTED)
+        return TRANSFER_QUOTED_LINES;
+    if (part->encoding == MIME_BASE64)
+        return TRANSFER_BASE64_LINES;
+    return part->text && (traits & MIME_WILD) == 0 ? TRANSFER_QUOTED : TRANSFER_BASE64;
 }
 
-static void put_base64(struct mime_convert *c, struct buf *out, struct slice bytes)
+/* What the label has to be now; `data` is NULL when it stays as it is, and it is empty when there
+ * need be none: 7bit is what is meant then, RFC 2045 6.1. */
+static struct slice new_label(const struct mime_convert *c)
 {
-    while (bytes.len > 0) {
-        size_t room = BASE64_BYTES - c->tail_len;
-        struct slice part = slice_head(bytes, room);
+    enum mime_encoding said = c->walk.part.encoding;
 
-        memcpy(c->tail + c->tail_len, part.data, part.len);
-        c->tail_len += (unsigned)part.len;
-        bytes = slice_skip(bytes, part.len);
-        if (c->tail_len < BASE64_BYTES)
-            return;
-        put_base64_line(c, out, (struct slice){c->tail, c->tail_len});
-        c->tail_len = 0;
-    }
+    if (c->encoder.mode == TRANSFER_QUOTED)
+        return SLICE("quoted-printable");
+    if (c->encoder.mode == TRANSFER_BASE64)
+        return SLICE("base64");
+    if (c->goal == MIME_FOR_7BIT && (said == MIME_8BIT || said == MIME_BINARY))
+        return SLICE("");
+    return said == MIME_BINARY ? SLICE("8bit") : (struct slice){0};
 }
 
-/* --- quoted-printable: RFC 2045 6.7 --- */
-
-static void make_room(struct mime_convert *c, struct buf *out, unsigned columns)
+static bool wants_version(const struct mime_convert *c, bool relabelled, struct slice header)
 {
-    if (c->column + columns <= QUOTED_COLUMNS)
-        return;
-    buf_append(out, SLICE("=\r\n"));
-    c->column = 0;
+    struct header_field field;
+    bool outermost = c->walk.part.depth == 0;
+
+    return c->walk.part.message && (relabelled || (outermost && !c->walk.part.leaf)) &&
+           !header_find(header, SLICE("MIME-Version"), &field);
 }
 
-static void put_hex(struct mime_convert *c, struct buf *out, char byte)
+/* The fields but for the old label, then ours, then the empty line. */
+static void put_fields(const struct mime_convert *c, struct slice header, struct buf *out)
 {
-    make_room(c, out, 3);
-    buf_printf(out, "=%02X", (unsigned char)byte);
-    c->column += 3;
+    struct slice label = new_label(c);
+    struct cursor in = {header};
+    struct header_field field;
+
+    while (header_take_field(&in, &field))
+        if (label.data == NULL ||
+            !slice_equal_nocase(field.name, SLICE("Content-Transfer-Encoding")))
+            buf_append(out, field.whole);
+    if (wants_version(c, label.data != NULL, header))
+        header_write(out, SLICE("MIME-Version"), SLICE("1.0"));
+    if (label.len > 0)
+        header_write(out, SLICE("Content-Transfer-Encoding"), label);
+    buf_append(out, in.rest);
 }
 
-static void put_plain(struct mime_convert *c, struct buf *out, char byte)
+static void take_header(struct mime_convert *c, struct slice header, struct buf *out)
 {
-    make_room(c, out, 1);
-    buf_append_char(out, byte);
-    c->column++;
-}
+    unsigned bans = mime_goal_bans(c->goal);
+    unsigned traits = mime_survey_part(c->survey, c->headers++) & bans;
+    struct buf folded;
 
-/* What waited does not stand at the end of a line: a blank is one, a CR was bare. */
-static void put_waiting(struct mime_convert *c, struct buf *out, bool at_line_end)
-{
-    for (unsigned i = 0; i < c->tail_len; i++) {
-        bool hex = at_line_end ? true : c->tail[i] == '\r';
-
-        if (hex)
-            put_hex(c, out, c->tail[i]);
-        else
-            put_plain(c, out, c->tail[i]);
-    }
-    c->tail_len = 0;
-}
-
-static bool is_plain(char byte)
-{
-    return byte > ' ' && byte < 127 && byte != '=';
-}
-
-/* At most a blank and a CR behind it wait: "\r" for a CRLF, " " for the end of a line. */
-static void put_quoted_byte(struct mime_convert *c, struct buf *out, char byte)
-{
-    bool after_cr = c->tail_len > 0 && c->tail[c->tail_len - 1] == '\r';
-
-    if (after_cr && byte == '\n') {
-        c->tail_len--;
-        put_waiting(c, out, true);
-        buf_append(out, SLICE("\r\n"));
-        c->column = 0;
+    transfer_encoder_begin(&c->encoder, mode_for(&c->walk.part, traits));
+    if (!mime_may_relabel(&c->walk, header)) {
+        buf_append(out, header);
         return;
     }
-    if (byte == '\r' && !after_cr) {
-        c->tail[c->tail_len++] = byte;
-        return;
-    }
-    put_waiting(c, out, false);
-    if (byte == ' ' || byte == '\t' || byte == '\r')
-        c->tail[c->tail_len++] = byte;
-    else if (is_plain(byte))
-        put_plain(c, out, byte);
-    else
-        put_hex(c, out, byte);
-}
-
-static void put_quoted(struct mime_convert *c, struct buf *out, struct slice bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        put_quoted_byte(c, out, bytes.data[i]);
+    buf_init(&folded, HEADER_FOLDED_MAX(header.len));
+    if ((bans & MIME_LONG) != 0 && header_fold_long(&folded, header))
+        header = buf_slice(&folded);
+    put_fields(c, header, out);
+    buf_done(&folded);
 }
 
 /* --- parts --- */
 
-static void end_encoding(struct mime_convert *c, struct buf *out)
-{
-    if (!c->encoding)
-        return;
-    if (c->quoted)
-        put_waiting(c, out, true);
-    else if (c->tail_len > 0)
-        put_base64_line(c, out, (struct slice){c->tail, c->tail_len});
-    c->tail_len = 0;
-    c->encoding = false;
-}
-
-static bool has_long_line(struct slice text)
-{
-    struct slice line;
-
-    while (slice_cut(text, '\n', &line, &text))
-        if (line.len > LINE_MAX + 1)
-            return true;
-    return text.len > LINE_MAX;
-}
-
-static bool wants_encoding(const struct mime_convert *c)
-{
-    const struct mime_part *part = &c->walk.part;
-
-    return part->leaf && part->encoding != MIME_QUOTED && part->encoding != MIME_BASE64 &&
-           part->encoding != MIME_OTHER;
-}
-
-static void put_label(struct mime_convert *c, struct buf *out)
-{
-    if (c->encoding)
-        header_write(out, SLICE("Content-Transfer-Encoding"),
-                     c->quoted ? SLICE("quoted-printable") : SLICE("base64"));
-    else if (!c->walk.part.leaf && c->walk.part.encoding != MIME_7BIT && c->goal == MIME_NO_BINARY)
-        header_write(out, SLICE("Content-Transfer-Encoding"), SLICE("8bit"));
-}
-
-/* The fields but for the label, then ours, then the empty line if there was one. */
-static void put_relabelled(struct mime_convert *c, struct slice header, bool outermost,
-                           struct buf *out)
-{
-    struct cursor in = {header};
-    struct header_field field;
-    bool versioned = !outermost;
-
-    while (header_take_field(&in, &field)) {
-        versioned = versioned || slice_equal_nocase(field.name, SLICE("MIME-Version"));
-        if (!slice_equal_nocase(field.name, SLICE("Content-Transfer-Encoding")))
-            buf_append(out, field.whole);
-    }
-    if (!versioned)
-        header_write(out, SLICE("MIME-Version"), SLICE("1.0"));
-    put_label(c, out);
-    buf_append(out, in.rest);
-}
-
-/* False: it must stay as it is, and cannot. */
-static bool take_header(struct mime_convert *c, struct slice header, struct buf *out)
-{
-    const struct mime_part *part = &c->walk.part;
-    bool outermost = !c->any_header, relabel;
-
-    c->any_header = true;
-    c->encoding = wants_encoding(c);
-    c->quoted = c->encoding && c->goal == MIME_ONLY_7BIT && part->text;
-    c->column = 0;
-    relabel = c->encoding ||
-              (!part->leaf && (part->encoding == MIME_BINARY ||
-                               (part->encoding == MIME_8BIT && c->goal == MIME_ONLY_7BIT)));
-    if (c->goal == MIME_ONLY_7BIT && (!utf8_is_ascii(header) || has_long_line(header)))
-        return false;
-    if (c->walk.doubtful || (relabel && part->sealed))
-        return false;
-    if (relabel)
-        put_relabelled(c, header, outermost, out);
-    else
-        buf_append(out, header);
-    return true;
-}
-
-/* What stays as it is has to be fit for the goal: a label may lie. */
-static bool keep(struct mime_convert *c, struct slice bytes, struct buf *out)
-{
-    buf_append(out, bytes);
-    return c->goal != MIME_ONLY_7BIT || utf8_is_ascii(bytes);
-}
-
-static bool take_content(struct mime_convert *c, struct slice bytes, struct buf *out)
-{
-    if (!c->encoding)
-        return keep(c, bytes, out);
-    if (c->quoted)
-        put_quoted(c, out, bytes);
-    else
-        put_base64(c, out, bytes);
-    return true;
-}
-
-/* One event; false when it cannot be. */
-static bool take_event(struct mime_convert *c, enum mime_event event, struct slice bytes,
+static void take_event(struct mime_convert *c, enum mime_event event, struct slice bytes,
                        struct buf *out)
 {
-    bool was_encoding = c->encoding;
-
     if (event != MIME_CONTENT && event != MIME_MORE)
-        end_encoding(c, out);
+        transfer_encoder_end(&c->encoder, out);
     switch (event) {
-    case MIME_MORE: return true;
-    case MIME_HEADER: return take_header(c, bytes, out);
-    case MIME_CONTENT: return take_content(c, bytes, out);
-    case MIME_OUTSIDE: return keep(c, bytes, out);
+    case MIME_MORE: break;
+    case MIME_HEADER: take_header(c, bytes, out); break;
+    case MIME_CONTENT: transfer_encoder_write(&c->encoder, out, bytes); break;
+    case MIME_OUTSIDE:
+        transfer_encoder_begin(&c->encoder, TRANSFER_AS_IS);
+        buf_append(out, bytes);
+        break;
     case MIME_END:
-        if (was_encoding && c->column > 0)
-            buf_append(out, SLICE("\r\n"));
+        transfer_encoder_end_line(&c->encoder, out);
         c->over = true;
-        return true;
+        break;
     }
-    return true;
 }
 
-/* A header comes whole and is written with a little more; content in pieces, each three times as
- * long at most and its line ends. */
+/* A header comes whole and is written with a little more; content in pieces. */
 static bool has_room(const struct buf *out)
 {
     return buf_room(out) >= MIME_HEADER_MAX + OUT_ROOM;
 }
 
-static bool run(struct mime_convert *c, struct cursor *in, struct buf *out)
+static void run(struct mime_convert *c, struct cursor *in, struct buf *out)
 {
-    while (!c->cannot && !c->over && has_room(out)) {
+    while (!c->over && has_room(out)) {
         struct cursor piece = {slice_head(in->rest, PIECE_MAX)};
         size_t offered = piece.rest.len;
         struct slice bytes;
         enum mime_event event = mime_next(&c->walk, &piece, &bytes);
 
         in->rest = slice_skip(in->rest, offered - piece.rest.len);
-        c->cannot = !take_event(c, event, bytes, out);
+        take_event(c, event, bytes, out);
         if (event == MIME_MORE && cursor_at_end(in))
             break;
     }
-    return !c->cannot;
 }
 
-bool mime_convert_step(struct mime_convert *c, struct cursor *in, struct buf *out)
+void mime_convert_step(struct mime_convert *c, struct cursor *in, struct buf *out)
 {
-    return run(c, in, out);
+    run(c, in, out);
 }
 
-bool mime_convert_end(struct mime_convert *c, struct buf *out, bool *over)
+bool mime_convert_end(struct mime_convert *c, struct buf *out)
 {
     struct cursor nothing = {{0}};
 
     mime_end(&c->walk);
-    bool good = run(c, &nothing, out);
-    *over = c->over;
-    return good;
+    run(c, &nothing, out);
+    return c->over;
 }
