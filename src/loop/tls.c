@@ -5,11 +5,16 @@
  * forget it. The end of the connection without a farewell is an end like any other: SMTP itself
  * says where a message ends.
  *
+ * Servers: no session is resumed, so there are no tickets that another service could take for its
+ * own; and who says by ALPN that it speaks another protocol gets no connection, so that a browser
+ * that was led here does not take us for a web server (ALPACA, 2021).
+ *
  * Memory: RELEASE_BUFFERS gives back 34 KiB of an idle connection; reading ahead would keep them.
  */
 #include "loop/tls.h"
 
 #include "base/fail.h"
+#include "base/list.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -20,10 +25,19 @@
 
 enum { PROBLEM_MAX = 160, NAME_MAX_LEN = 255, LEVEL_UNVERIFIED = 1 };
 
+/* Another chain, for who asks for this name. */
+struct pair {
+    struct list link;
+    SSL_CTX *ssl;
+    struct slice name; /* in the context's arena */
+};
+
 struct tls_context {
     SSL_CTX *ssl;
     BIO_METHOD *method;
     bool server;
+    struct list pairs;
+    struct arena arena;
 };
 
 struct tls {
@@ -89,30 +103,45 @@ static BIO_METHOD *method_new(void)
 
 /* --- contexts --- */
 
-static struct tls_context *context_new(const SSL_METHOD *method, bool server)
+static SSL_CTX *ssl_new(const SSL_METHOD *method)
 {
-    struct tls_context *c = MEMORY_NEW(struct tls_context);
+    SSL_CTX *ssl = SSL_CTX_new(method);
 
-    c->server = server;
-    c->ssl = SSL_CTX_new(method);
-    c->method = method_new();
-    if (c->ssl == NULL || c->method == NULL ||
-        !SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION)) {
+    if (ssl == NULL || !SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION)) {
         (void)fail_code(-ENOMEM, "make", SLICE("a TLS context"));
-        tls_context_free(c);
+        SSL_CTX_free(ssl);
         return NULL;
     }
-    SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                 SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
-    return c;
+    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    return ssl;
+}
+
+/* Takes over ssl. */
+static struct tls_context *context_new(SSL_CTX *ssl, bool server)
+{
+    struct tls_context *c;
+
+    if (ssl == NULL)
+        return NULL;
+    c = MEMORY_NEW(struct tls_context);
+    c->ssl = ssl;
+    c->server = server;
+    list_init(&c->pairs);
+    c->method = method_new();
+    if (c->method != NULL)
+        return c;
+    (void)fail_code(-ENOMEM, "make", SLICE("a TLS context"));
+    tls_context_free(c);
+    return NULL;
 }
 
 struct tls_context *tls_context_client(void)
 {
-    struct tls_context *c = context_new(TLS_client_method(), false);
+    struct tls_context *c = context_new(ssl_new(TLS_client_method()), false);
 
     if (c == NULL)
         return NULL;
@@ -170,18 +199,111 @@ static const char *use_key(SSL_CTX *ssl, struct slice key)
     return why;
 }
 
+/* Who asks for protocols and not for ours is in the wrong place. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *asked, unsigned asked_len, void *ctx)
+{
+    static const unsigned char ours[] = {4, 's', 'm', 't', 'p'};
+    unsigned char *chosen;
+
+    (void)ssl, (void)ctx;
+    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours), asked, asked_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static const char *const no_openssl = "cannot be used: OpenSSL does not work";
+
+static SSL_CTX *ssl_of_pair(struct slice chain, struct slice key, const char **why)
+{
+    SSL_CTX *ssl = ssl_new(TLS_server_method());
+
+    *why = ssl == NULL ? no_openssl : use_chain(ssl, chain);
+    if (*why == NULL)
+        *why = use_key(ssl, key);
+    ERR_clear_error();
+    if (*why != NULL) {
+        SSL_CTX_free(ssl);
+        return NULL;
+    }
+    (void)SSL_CTX_set_num_tickets(ssl, 0);
+    SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
+    return ssl;
+}
+
+static bool suits(const struct pair *p, struct slice asked)
+{
+    if (slice_starts(p->name, SLICE("*.")))
+        return asked.len >= p->name.len && slice_ends_nocase(asked, slice_skip(p->name, 1));
+    return slice_equal_nocase(p->name, asked);
+}
+
+/* RFC 6066 3: who asks for a name that we do not know is shown what there is. */
+static int choose_pair(SSL *ssl, int *alert, void *ctx)
+{
+    const struct tls_context *c = ctx;
+    const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    (void)alert;
+    if (asked == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    LIST_EACH (node, &c->pairs) {
+        const struct pair *p = LIST_ENTRY(node, struct pair, link);
+
+        if (suits(p, slice_of(asked)))
+            return SSL_set_SSL_CTX(ssl, p->ssl) == NULL ? SSL_TLSEXT_ERR_ALERT_FATAL
+                                                        : SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
 struct tls_context *tls_context_server(struct slice chain, struct slice key, const char **why)
 {
-    struct tls_context *c = context_new(TLS_server_method(), true);
+    SSL_CTX *ssl = ssl_of_pair(chain, key, why);
+    struct tls_context *c = context_new(ssl, true);
 
-    *why = c == NULL ? "cannot be used: OpenSSL does not work" : use_chain(c->ssl, chain);
-    if (*why == NULL)
-        *why = use_key(c->ssl, key);
+    if (ssl != NULL && c == NULL)
+        *why = no_openssl;
+    if (c == NULL)
+        return NULL;
+    (void)SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_pair);
+    (void)SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+    return c;
+}
+
+bool tls_context_add(struct tls_context *context, struct slice name, struct slice chain,
+                     struct slice key, const char **why)
+{
+    SSL_CTX *ssl = ssl_of_pair(chain, key, why);
+    struct pair *p;
+
+    if (ssl == NULL)
+        return false;
+    p = ARENA_NEW(&context->arena, struct pair);
+    p->ssl = ssl;
+    p->name = arena_copy(&context->arena, name);
+    list_append(&context->pairs, &p->link);
+    return true;
+}
+
+const char *tls_chain_fault(struct slice chain)
+{
+    SSL_CTX *ssl = ssl_new(TLS_server_method());
+    const char *why = ssl == NULL ? no_openssl : use_chain(ssl, chain);
+
     ERR_clear_error();
-    if (*why == NULL)
-        return c;
-    tls_context_free(c);
-    return NULL;
+    SSL_CTX_free(ssl);
+    return why;
+}
+
+const char *tls_key_fault(struct slice chain, struct slice key)
+{
+    const char *why;
+
+    SSL_CTX_free(ssl_of_pair(chain, key, &why));
+    return why;
 }
 
 void tls_context_trust_system(struct tls_context *context)
@@ -195,8 +317,11 @@ void tls_context_free(struct tls_context *context)
 {
     if (context == NULL)
         return;
+    LIST_EACH (node, &context->pairs)
+        SSL_CTX_free(LIST_ENTRY(node, struct pair, link)->ssl);
     SSL_CTX_free(context->ssl);
     BIO_meth_free(context->method);
+    arena_done(&context->arena);
     memory_free(context);
 }
 
@@ -334,6 +459,14 @@ struct slice tls_version(const struct tls *t)
 struct slice tls_cipher(const struct tls *t)
 {
     return slice_of(SSL_get_cipher_name(t->ssl));
+}
+
+unsigned tls_bits(const struct tls *t, unsigned *all)
+{
+    int of_cipher = 0, secret = SSL_get_cipher_bits(t->ssl, &of_cipher);
+
+    *all = (unsigned)of_cipher;
+    return (unsigned)secret;
 }
 
 bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena,

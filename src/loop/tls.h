@@ -20,6 +20,16 @@ struct tls;         /* one connection */
  * them, static text. */
 struct tls_context *tls_context_server(struct slice chain, struct slice key, const char **why);
 
+/* Who asks for `name`, or with "*.example.org" for any name below example.org, is shown this chain
+ * instead; the first of two that suit. False: *why. */
+bool tls_context_add(struct tls_context *context, struct slice name, struct slice chain,
+                     struct slice key, const char **why);
+
+/* Of which of the two files is something wrong, and what? Static text, NULL: nothing. A key is
+ * looked at beside a chain that is right. */
+const char *tls_chain_fault(struct slice chain);
+const char *tls_key_fault(struct slice chain, struct slice key);
+
 /* NULL only when OpenSSL cannot work at all (told by fail). */
 struct tls_context *tls_context_client(void);
 
@@ -60,6 +70,9 @@ struct slice tls_problem(const struct tls *t);
 /* "TLSv1.3" and "TLS_AES_256_GCM_SHA384", once the handshake is done; static text. */
 struct slice tls_version(const struct tls *t);
 struct slice tls_cipher(const struct tls *t);
+
+/* Of its key: how many are secret; *all: how many it has. */
+unsigned tls_bits(const struct tls *t, unsigned *all);
 
 /* The other side's certificate: tls_peer_read(). */
 bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena,

@@ -29,6 +29,7 @@ static void what_is_sent_arrives(void **state)
 {
     static const size_t lens[] = {1, 100, 4096, 4097, 17000, 300000};
     static struct connection c;
+    unsigned all_bits;
 
     CONNECTION_EVERY_NET (SEEDS) {
         size_t len = seed == 0 ? 3000000 : lens[seed % 6];
@@ -40,6 +41,8 @@ static void what_is_sent_arrives(void **state)
         secure_both(&c, *state);
         check_slice(tls_version(stream_tls(&c.client.stream)), SLICE("TLSv1.3"));
         check(tls_cipher(stream_tls(&c.server.stream)).len > 0);
+        check_int(tls_bits(stream_tls(&c.server.stream), &all_bits), 256);
+        check_int(all_bits, 256);
         CONNECTION_RUN_UNTIL(&c, buf_len(&c.client.got) == len);
         for (size_t i = 0; i < len; i++)
             check_int(buf_slice(&c.client.got).data[i], connection_pattern(i));
@@ -179,6 +182,56 @@ static void the_certificate_is_shown(void **state)
     arena_done(&arena);
 }
 
+/* One server with several names. */
+static void who_asks_for_a_name_is_shown_its_certificate(void **state)
+{
+    static const struct {
+        struct slice asked, shown;
+    } rows[] = {
+        {SLICE_INIT(""),                SLICE_INIT("CN=mx.example") },
+        {SLICE_INIT("mx.example"),      SLICE_INIT("CN=mx.example") },
+        {SLICE_INIT("other.example"),   SLICE_INIT("CN=mx.example") },
+        {SLICE_INIT("One.Example"),     SLICE_INIT("CN=one.example")},
+        {SLICE_INIT("a.two.example"),   SLICE_INIT("CN=*.two")      },
+        {SLICE_INIT("A.B.Two.EXAMPLE"), SLICE_INIT("CN=*.two")      },
+        {SLICE_INIT("two.example"),     SLICE_INIT("CN=mx.example") },
+    };
+    struct fixture *f = *state;
+    struct buf one_chain, one_key, two_chain, two_key;
+    static struct connection c;
+    struct arena arena = {0};
+    struct tls_peer peer;
+    const char *why;
+    struct tls_context *server = tls_context_server(buf_slice(&f->chain), buf_slice(&f->key), &why);
+
+    certificate_make("one.example", &one_chain, &one_key);
+    certificate_make("*.two", &two_chain, &two_key);
+    check(tls_context_add(server, SLICE("one.example"), buf_slice(&one_chain), buf_slice(&one_key),
+                          &why));
+    check(tls_context_add(server, SLICE("*.two.example"), buf_slice(&two_chain),
+                          buf_slice(&two_key), &why));
+    check(!tls_context_add(server, SLICE("three.example"), buf_slice(&two_chain),
+                           buf_slice(&one_key), &why));
+    assert_string_equal(why, "does not belong to the certificate");
+    CHECK_ROWS (i, rows) {
+        connection_init(&c, 0);
+        connection_open(&c);
+        stream_start_tls(&c.server.stream, server, SLICE(""));
+        stream_start_tls(&c.client.stream, f->client, rows[i].asked);
+        CONNECTION_RUN_UNTIL(&c, c.client.events[STREAM_SECURED] == 1 &&
+                                     c.server.events[STREAM_SECURED] == 1);
+        check(tls_certificate(stream_tls(&c.client.stream), SLICE(""), &arena, &peer));
+        check_slice(peer.subject, rows[i].shown);
+        connection_done(&c);
+    }
+    tls_context_free(server);
+    buf_done(&one_chain);
+    buf_done(&one_key);
+    buf_done(&two_chain);
+    buf_done(&two_key);
+    arena_done(&arena);
+}
+
 static void bad_keys_are_told(void **state)
 {
     struct fixture *f = *state;
@@ -209,6 +262,12 @@ static void bad_keys_are_told(void **state)
         if (rows[i].why != NULL)
             assert_string_equal(why, rows[i].why);
         tls_context_free(c);
+        /* And of which file. */
+        const char *of_chain = tls_chain_fault(rows[i].chain);
+        const char *of_key = of_chain != NULL ? NULL : tls_key_fault(rows[i].chain, rows[i].key);
+        check((of_chain != NULL ? of_chain : of_key) == rows[i].why ||
+              strcmp(of_chain != NULL ? of_chain : of_key, rows[i].why) == 0);
+        check((of_chain != NULL) == (i >= 1 && i <= 3));
     }
     buf_done(&other_chain);
     buf_done(&other_key);
@@ -247,6 +306,7 @@ int main(void)
         cmocka_unit_test(no_tls_there_is_a_failure),
         cmocka_unit_test(hanging_up_within_the_handshake_is_a_failure),
         cmocka_unit_test(the_certificate_is_shown),
+        cmocka_unit_test(who_asks_for_a_name_is_shown_its_certificate),
         cmocka_unit_test(bad_keys_are_told),
     };
 

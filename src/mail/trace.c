@@ -12,7 +12,7 @@
 #include "wire/date.h"
 #include "wire/header.h"
 
-enum { VALUE_MAX = 2048 }; /* all clauses at their limits are below 1,200 bytes */
+enum { VALUE_MAX = 2048 }; /* all clauses at their limits are below 1,300 bytes */
 
 static bool is_ascii(struct slice s)
 {
@@ -51,6 +51,15 @@ static bool put_from(struct buf *out, const struct envelope *e, struct slice hos
            buf_append_char(out, ')');
 }
 
+/* As other servers write it, so that whoever reads theirs reads ours. */
+static bool put_tls(struct buf *out, const struct envelope_tls *tls)
+{
+    return tls->version.len == 0 ||
+           buf_printf(out, " (using %.*s with cipher %.*s (%u/%u bits))",
+                      SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher), tls->bits,
+                      tls->cipher_bits);
+}
+
 static bool put_by(struct buf *out, const struct envelope *e, struct slice hostname)
 {
     char id[QUEUE_ID_LEN];
@@ -87,8 +96,8 @@ bool trace_received_write(struct buf *out, const struct envelope *e, struct slic
     bool fits;
 
     buf_init(&value, VALUE_MAX);
-    fits = put_from(&value, e, hostname) && put_by(&value, e, hostname) && put_for(&value, e) &&
-           buf_append(&value, SLICE("; ")) &&
+    fits = put_from(&value, e, hostname) && put_tls(&value, &e->tls) &&
+           put_by(&value, e, hostname) && put_for(&value, e) && buf_append(&value, SLICE("; ")) &&
            date_write_rfc5322(&value, e->arrival_us, utc_offset_min) &&
            header_write(out, SLICE("Received"), buf_slice(&value));
     buf_done(&value);

@@ -10,9 +10,10 @@ enum { RECEIVED_MAX = 100 }; /* RFC 5321 6.3: so many Received fields are a loop
 
 /* One Received field with CRLF:
  *   Received: from HELO ([192.0.2.1])
+ *           (using TLSv1.3 with cipher NAME (256/256 bits))
  *           by HOSTNAME (postroad) with ESMTP id ID
  *           for <rcpt>; date
- * "for" only when there is exactly one recipient. */
+ * "using" only when TLS protected it, "for" only when there is exactly one recipient. */
 bool trace_received_write(struct buf *out, const struct envelope *e, struct slice hostname,
                           int utc_offset_min);
 

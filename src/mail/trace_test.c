@@ -88,6 +88,36 @@ static void test_received(void **state)
     arena_done(&arena);
 }
 
+static void test_received_under_tls(void **state)
+{
+    struct arena arena = {0};
+    struct envelope_rcpt rcpts[2] = {{.original = path_of("<a@b>", &arena)}};
+    struct envelope e = {
+        .id = 51,
+        .helo = SLICE("c"),
+        .client_address = SLICE("192.0.2.1"),
+        .proto = SLICE("ESMTPS"),
+        .tls = {SLICE("TLSv1.2"), SLICE("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128},
+        .rcpts = rcpts,
+        .rcpt_count = 2
+    };
+    struct header_field field;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_true(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
+    struct cursor c = {buf_slice(&out)};
+    assert_true(header_take_field(&c, &field));
+    check_slice(header_unfold(&arena, field.value),
+                SLICE("from c ([192.0.2.1]) "
+                      "(using TLSv1.2 with cipher ECDHE-RSA-AES128-GCM-SHA256 (128/128 bits)) "
+                      "by mx1.example.org (postroad) with ESMTPS id 00000000000z; "
+                      "Thu, 1 Jan 1970 00:00:00 +0000"));
+    buf_done(&out);
+    arena_done(&arena);
+}
+
 static void test_received_when_full(void **state)
 {
     struct arena arena = {0};
@@ -125,6 +155,7 @@ static void test_received_at_the_limits(void **state)
         .helo = {domain, sizeof(domain)},
         .client_address = SLICE("2001:db8:1111:2222:3333:4444:5555:6666"),
         .proto = SLICE("UTF8SMTPSA"),
+        .tls = { SLICE("TLSv1.2"), SLICE("ECDHE-ECDSA-CHACHA20-POLY1305"),              256, 256},
         .rcpts = &rcpt,
         .rcpt_count = 1
     };
@@ -165,9 +196,8 @@ static void test_return_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_received),
-        cmocka_unit_test(test_received_when_full),
-        cmocka_unit_test(test_received_at_the_limits),
+        cmocka_unit_test(test_received),           cmocka_unit_test(test_received_under_tls),
+        cmocka_unit_test(test_received_when_full), cmocka_unit_test(test_received_at_the_limits),
         cmocka_unit_test(test_return_path),
     };
 
