@@ -24,6 +24,10 @@ static void check_listeners(const struct settings *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
         must(s->listeners[i].port != 0 && s->listeners[i].max_size > 0 && s->listeners[i].line > 0);
+    for (size_t i = 0; i < s->listener_count; i++)
+        must(s->listeners[i].tls == LISTENER_TLS_OFF || s->certificates != NULL);
+    for (const struct settings_certificate *c = s->certificates; c != NULL; c = c->next)
+        must(c->chain.len > 0 && c->key.len > 0 && (c == s->certificates || c->name.len > 0));
 }
 
 /* Where a mail goes must be a place that the postman would write to. */
@@ -128,12 +132,25 @@ static void add_wanted(struct buf *bundle, struct slice path, struct slice files
                         (struct slice){from, (size_t)(files.data + files.len - from)}));
 }
 
+static const char *chain_fault(struct slice chain)
+{
+    return chain.len == 0 ? "is empty" : NULL;
+}
+
+static const char *key_fault(struct slice chain, struct slice key)
+{
+    must(chain.len > 0);
+    return key.len == 0 ? "is empty" : NULL;
+}
+
 /* Asks and runs again until nothing is wanted. */
 static struct settings *parse(struct buf *bundle, struct slice files,
                               struct settings_errors *errors)
 {
+    static const struct settings_judge judge = {chain_fault, key_fault};
+
     for (unsigned runs = 0;; runs++) {
-        struct settings *s = settings_parse(buf_slice(bundle), errors);
+        struct settings *s = settings_parse(buf_slice(bundle), &judge, errors);
         struct cursor wanted = {buf_slice(&errors->wanted)};
         struct slice path;
 

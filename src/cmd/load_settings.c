@@ -10,6 +10,7 @@
 
 #include "base/cursor.h"
 #include "base/memory.h"
+#include "loop/tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -88,9 +89,11 @@ static void say(const struct settings_errors *errors)
 
 struct settings *load_settings(struct buf *bundle)
 {
+    static const struct settings_judge judge = {tls_chain_fault, tls_key_fault};
+
     for (;;) {
         struct settings_errors errors;
-        struct settings *settings = settings_parse(buf_slice(bundle), &errors);
+        struct settings *settings = settings_parse(buf_slice(bundle), &judge, &errors);
         struct cursor wanted = {buf_slice(&errors.wanted)};
         bool again = !cursor_at_end(&wanted), fits = true;
         struct slice path;

@@ -16,14 +16,19 @@ enum { RECEIVERS_MAX = 64 };
 static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
                void (*ready)(void *ctx), void *ctx)
 {
+    bool has_keys = settings->certificates != NULL, fits;
+    struct slice whole = buf_slice(bundle);
     int status = EX_CONFIG;
-    struct buf handed;
+    struct buf handed, with_keys;
 
     buf_init(&handed, BUNDLE_MAX);
-    bool fits = settings_bundle_without_passwords(settings, buf_slice(bundle), &handed);
+    buf_init(&with_keys, BUNDLE_MAX);
+    fits = settings_bundle_for_role(settings, whole, SETTINGS_WITHOUT_KEYS, &handed) &&
+           (!has_keys || settings_bundle_for_role(settings, whole, SETTINGS_WITH_KEYS, &with_keys));
     buf_clear(bundle);
     buf_release(bundle);
     struct warden_options options = {.bundle = buf_slice(&handed),
+                                     .receiver_bundle = buf_slice(has_keys ? &with_keys : &handed),
                                      .settings = settings,
                                      .receivers = receivers,
                                      .ready = ready,
@@ -33,6 +38,7 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
     else
         fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
     buf_done(&handed);
+    buf_done(&with_keys);
     settings_free(settings);
     return status;
 }

@@ -91,6 +91,11 @@ static const struct row rows[] = {
      "max-size SIZE"},
     {SLICE_INIT("line-ends"), IN_LISTEN, set_line_ends, {SHAPE_LINE_ENDS}, 0, 0, false,
      "line-ends strict|repair"},
+    {SLICE_INIT("tls"), IN_LISTEN, parser_set_listener_tls, {SHAPE_LISTENER_TLS}, 0, 0, false,
+     "tls off|optional|required|implicit"},
+    /* Behind the listener's: in a block of it that is never closed, this one is known as well. */
+    {SLICE_INIT("tls"), IN_FILE, parser_add_certificate, {SHAPE_CERTIFICATE, SHAPE_PATH}, 0, 0, true,
+     "tls [NAME] CERTIFICATE KEY"},
     {SLICE_INIT("min-free"), IN_QUEUE, set_min_free, {SHAPE_SIZE}, 0, 0, false,
      "min-free SIZE"},
 
@@ -150,7 +155,6 @@ static const struct row rows[] = {
     NOT_YET("lua", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
-    NOT_YET("tls", IN_FILE | IN_LISTEN),
     NOT_YET("verify", IN_FILE),
     NOT_YET("auth", IN_LISTEN),
     NOT_YET("auth-cleartext", IN_LISTEN),
@@ -548,12 +552,14 @@ static void parse(struct parser *p, struct slice text)
     size_t count = tree.count + 1; /* no more listeners or rules than statements */
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
+    p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
     read_all_named(p, tree.first);
     read_block(p, tree.first, IN_FILE, p->seen);
     if (readable)
         check_required(p);
+    parser_finish_tls(p, was_seen(p, SLICE("tls")));
     set_defaults(p);
     if (sources_errors(&p->sources) > 0 || p->sources.wanted_count > 0)
         return;
@@ -571,6 +577,7 @@ static void parse_sources(struct parser *p)
 
     p->file = arena_copy(&p->settings->arena, first->path);
     p->desk.complaints = &first->complaints;
+    p->last_certificate = &p->settings->certificates;
     tables_init(&p->tables, p->settings, &p->desk, &p->sources);
     named_init(&p->relay_sources, &p->desk, "source", "source NAME IP");
     named_init(&p->relays, &p->desk, "relay", "relay NAME { ... }");
@@ -580,12 +587,13 @@ static void parse_sources(struct parser *p)
         parse(p, first->text);
 }
 
-struct settings *settings_parse(struct slice bundle, struct settings_errors *errors)
+struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,
+                                struct settings_errors *errors)
 {
     struct settings *s = MEMORY_NEW(struct settings);
     struct arena scratch = {0};
     struct parser p = {
-        .settings = s, .desk = {.keep = &s->arena, .scratch = &scratch}
+        .settings = s, .judge = judge, .desk = {.keep = &s->arena, .scratch = &scratch}
     };
 
     buf_init(&errors->text, ERRORS_TEXT_MAX);

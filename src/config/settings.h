@@ -20,6 +20,14 @@
 
 enum listener_kind { LISTENER_MX, LISTENER_LMTP };
 
+/* STARTTLS offered, without it no mail, TLS from the first byte (RFC 8314). */
+enum listener_tls {
+    LISTENER_TLS_OFF,
+    LISTENER_TLS_OPTIONAL,
+    LISTENER_TLS_REQUIRED,
+    LISTENER_TLS_IMPLICIT,
+};
+
 struct settings_listener {
     enum listener_kind kind;
     struct slice address; /* "127.0.0.1:1025", "[::1]:25", "*:25", "unix:/run/postroad/lmtp" */
@@ -30,7 +38,17 @@ struct settings_listener {
     uint16_t port;
     uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
-    unsigned line; /* where it stands in the file */
+    enum listener_tls tls; /* not off: there is a certificate */
+    unsigned line;         /* where it stands in the file */
+};
+
+/* A chain and the key that belongs to its first certificate, both in PEM. */
+struct settings_certificate {
+    struct settings_certificate *next;
+    struct slice name; /* for clients that ask for this one; "*.example.org": or one below it */
+    struct slice chain, key;
+    struct slice key_path;
+    unsigned line;
 };
 
 enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES };
@@ -52,7 +70,8 @@ struct settings {
     uint64_t max_size;       /* default 50M */
     const struct settings_listener *listeners;
     size_t listener_count;
-    enum dns_source dns_source; /* default: the system's */
+    struct settings_certificate *certificates; /* the first is also for those who name none */
+    enum dns_source dns_source;                /* default: the system's */
     struct slice dns_forwarder; /* DNS_FROM_FORWARDER: "192.0.2.53", "2001:db8::53@5300" */
     struct rules rules;
     struct settings_table *tables;
@@ -67,15 +86,28 @@ struct settings_errors {
 
 enum { SETTINGS_TEXT_MAX = 1024 * 1024 };
 
+/* Who can look into certificates. NULL, or what is wrong with the chain, or with the key beside a
+ * chain that is right: static text behind a file's name, "holds no certificate". */
+struct settings_judge {
+    const char *(*chain_fault)(struct slice chain);
+    const char *(*key_fault)(struct slice chain, struct slice key);
+};
+
 /* The bundle (mail/sources.h) is the configuration's text and the files that it names. NULL when
  * errors->count > 0 or a file is wanted; then add it to the bundle and parse again, as long as
  * there are any: what is told before that may be less than all. errors is initialised here and must
- * be released either way. Warnings are appended to the text too but are not counted. */
-struct settings *settings_parse(struct slice bundle, struct settings_errors *errors);
-/* The bundle without the passwords of its accounts, which gives the same settings: what roles are
- * handed that talk to the world. `s` came of it. False when out is full. */
-bool settings_bundle_without_passwords(const struct settings *s, struct slice bundle,
-                                       struct buf *out);
+ * be released either way. Warnings are appended to the text too but are not counted. Without a
+ * judge certificates and keys are taken as they are. */
+struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,
+                                struct settings_errors *errors);
+
+/* What a role is handed: the bundle without the passwords of its accounts and, save for who does
+ * TLS, without the keys of certificates. It gives the same settings, less those keys. `s` came of
+ * the whole one. False when out is full. */
+enum settings_keys { SETTINGS_WITHOUT_KEYS, SETTINGS_WITH_KEYS };
+
+bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
+                              enum settings_keys keys, struct buf *out);
 void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 

@@ -1,6 +1,6 @@
 /*
- * settings_internal.h - what settings.c, settings_rules.c and settings_relays.c share: the parser,
- * and the functions that its table names.
+ * settings_internal.h - what settings.c, settings_rules.c, settings_relays.c and settings_tls.c
+ * share: the parser, and the functions that its table names.
  */
 #ifndef CONFIG_SETTINGS_INTERNAL_H
 #define CONFIG_SETTINGS_INTERNAL_H
@@ -25,12 +25,14 @@ struct parser {
     struct sources sources;
     struct tables tables;
     struct desk desk;
-    struct settings_table **last_table;
+    const struct settings_judge *judge;
+    struct settings_certificate **last_certificate;
     bool named_read;                /* tables, sources and relays that stand outside of blocks */
     unsigned seen[PARSER_ROWS_MAX]; /* line of each word of the file's own statements */
     bool meant[PARSER_ROWS_MAX];    /* probably misspelt: not to be called missing as well */
     struct settings_listener *listeners;
     struct settings_listener *listener; /* whose block is read */
+    struct place *listener_tls;         /* of each listener's `tls`; line 0: it has none */
     struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
     struct named_list relay_sources, relays;
     struct relay_source *source; /* whose block is read */
@@ -60,6 +62,12 @@ apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_
 
 /* Its block, if it has one, was read. */
 void parser_finish_relay(struct parser *p);
+
+/* settings_tls.c */
+apply_fn parser_add_certificate, parser_set_listener_tls;
+
+/* All listeners were read. */
+void parser_finish_tls(struct parser *p, bool has_certificate);
 
 /* The rule counts only from here on. */
 void parser_finish_rule(struct parser *p);

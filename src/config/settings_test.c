@@ -37,11 +37,28 @@ static void write_golden(const char *path, struct slice text)
     fclose(f);
 }
 
+/* A chain is a text that begins with "chain NAME", a key one with "key NAME". */
+static const char *chain_fault(struct slice chain)
+{
+    return slice_starts(chain, SLICE("chain ")) ? NULL : "holds no certificate in PEM form";
+}
+
+static const char *key_fault(struct slice chain, struct slice key)
+{
+    if (!slice_starts(key, SLICE("key ")))
+        return "holds no private key in PEM form without a password";
+    return slice_equal(slice_skip(chain, 6), slice_skip(key, 4))
+               ? NULL
+               : "does not belong to the certificate";
+}
+
+static const struct settings_judge judge = {chain_fault, key_fault};
+
 /* Parsed from in front of a guard page. */
 static struct settings *parse_bundle(const struct buf *bundle, struct settings_errors *errors)
 {
     struct slice copy = guarded(buf_slice(bundle));
-    struct settings *s = settings_parse(copy, errors);
+    struct settings *s = settings_parse(copy, &judge, errors);
 
     guarded_free(copy);
     assert_int_equal(s == NULL, errors->count > 0 || buf_len(&errors->wanted) > 0);
@@ -102,7 +119,11 @@ static void add_wanted(struct arena *arena, struct buf *bundle, struct slice pat
     if (access(here, R_OK) != 0)
         bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("No such file or directory"));
     else
-        bundle_add(bundle, path, slice_ends(name, SLICE("-for-all.table")) ? SOURCE_FOR_ALL : 0,
+        bundle_add(bundle, path,
+                   slice_find(name, '.') >= 8 &&
+                           slice_ends(slice_head(name, slice_find(name, '.')), SLICE("-for-all"))
+                       ? SOURCE_FOR_ALL
+                       : 0,
                    read_whole(arena, here));
 }
 
@@ -246,6 +267,59 @@ static void test_rules(void **state)
     arena_done(&arena);
 }
 
+static void test_tls(void **state)
+{
+    static const enum listener_tls wanted[] = {
+        LISTENER_TLS_OPTIONAL, LISTENER_TLS_OFF, LISTENER_TLS_OPTIONAL, LISTENER_TLS_REQUIRED,
+        LISTENER_TLS_IMPLICIT, LISTENER_TLS_OFF, LISTENER_TLS_IMPLICIT};
+
+    static const char *const names[] = {"", "mx2.example.org", "*.xn--bcher-kva.example"};
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct settings *s = parse_with_files(
+        &arena, SLICE("tls-good.conf"),
+        read_whole(&arena, SOURCE_ROOT "/tests/config/tls-good.conf"), SLICE(""), &errors);
+    const struct settings_certificate *c = s->certificates;
+
+    (void)state;
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_int(s->listener_count, sizeof(wanted) / sizeof(*wanted));
+    CHECK_ROWS (i, wanted)
+        check_int(s->listeners[i].tls, wanted[i]);
+    CHECK_ROWS (i, names) {
+        check_slice(c->name, slice_of(names[i]));
+        check(slice_starts(c->chain, SLICE("chain ")) && slice_starts(c->key, SLICE("key ")));
+        c = c->next;
+    }
+    check(c == NULL);
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
+static void test_large_certificate(void **state)
+{
+    struct arena arena = {0};
+    size_t size = 256 * 1024 + 1;
+    char *text = memset(arena_alloc(&arena, size), 'x', size);
+    struct settings_errors errors;
+    struct buf bundle;
+
+    (void)state;
+    buf_init(&bundle, BUNDLE_MAX);
+    bundle_add(&bundle, SLICE("f"), 0,
+               SLICE("hostname h.example\nlisten mx *:25\nqueue /q\ntls /chain /key\n"
+                     "accept to local deliver maildir /m/{user}\n"));
+    bundle_add(&bundle, SLICE("/chain"), 0, (struct slice){text, size});
+    bundle_add(&bundle, SLICE("/key"), 0, SLICE("key one"));
+    assert_null(parse_bundle(&bundle, &errors));
+    assert_true(slice_starts(buf_slice(&errors.text),
+                             SLICE("f:4:5: error: /chain is larger than 256 KiB\n")));
+    settings_errors_done(&errors);
+    buf_done(&bundle);
+    arena_done(&arena);
+}
+
 static struct settings *parse_relays(struct arena *arena)
 {
     struct settings_errors errors;
@@ -339,37 +413,64 @@ static void test_relay(void **state)
     arena_done(&arena);
 }
 
-/* No byte of a password leaves; and what leaves gives the same settings. */
-static void test_bundle_without_passwords(void **state)
+static bool holds(const struct buf *b, const char *word)
+{
+    return memmem(b->data, b->end, word, strlen(word)) != NULL;
+}
+
+/* No byte of a password leaves, a key only for who does TLS; and what leaves gives the same
+ * settings. */
+static void test_bundle_for_role(void **state)
 {
     struct settings_errors errors;
-    struct buf bundle, handed;
+    struct buf bundle, handed, with_keys;
 
     (void)state;
     buf_init(&bundle, BUNDLE_MAX);
     buf_init(&handed, BUNDLE_MAX);
+    buf_init(&with_keys, BUNDLE_MAX);
     bundle_add(&bundle, SLICE("f"), 0,
                SLICE("hostname h.example\nlisten mx *:25\nqueue /q\npostmaster ann@h.example\n"
                      "table people accounts /people\ntable names aliases /names\n"
+                     "tls /chain /key\ntls *.example.org /other-chain /other-key\n"
                      "accept to any users people aliases names deliver maildir /m/{user}\n"));
+    bundle_add(&bundle, SLICE("/chain"), 0, SLICE("chain one"));
+    bundle_add(&bundle, SLICE("/key"), 0, SLICE("key one"));
+    bundle_add(&bundle, SLICE("/other-chain"), 0, SLICE("chain two"));
+    bundle_add(&bundle, SLICE("/other-key"), 0, SLICE("key two"));
     bundle_add(&bundle, SLICE("/people"), 0, SLICE("ann:{PLAIN}secret:1:1\nbob:{PLAIN}secret\n"));
     bundle_add(&bundle, SLICE("/names"), 0, SLICE("root: ann\n"));
     struct settings *s = parse_bundle(&bundle, &errors);
 
     check_slice(buf_slice(&errors.text), SLICE(""));
-    check(settings_bundle_without_passwords(s, buf_slice(&bundle), &handed));
-    assert_null(memmem(handed.data, handed.end, "secret", 6));
+    check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITHOUT_KEYS, &handed));
+    check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITH_KEYS, &with_keys));
+    check(!holds(&handed, "secret") && !holds(&with_keys, "secret"));
+    check(!holds(&handed, "key one") && !holds(&handed, "key two"));
     settings_free(s);
     settings_errors_done(&errors);
 
-    s = parse_bundle(&handed, &errors);
+    s = settings_parse(buf_slice(&with_keys), NULL, &errors);
     check_slice(buf_slice(&errors.text), SLICE(""));
+    check_slice(s->certificates->name, SLICE(""));
+    check_slice(s->certificates->chain, SLICE("chain one"));
+    check_slice(s->certificates->key, SLICE("key one"));
+    check_slice(s->certificates->next->key, SLICE("key two"));
+    settings_free(s);
+    settings_errors_done(&errors);
+
+    s = settings_parse(buf_slice(&handed), NULL, &errors);
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_slice(s->certificates->chain, SLICE("chain one"));
+    check_slice(s->certificates->key, SLICE(""));
+    check_int(s->listeners[0].tls, LISTENER_TLS_OPTIONAL);
     check_int(accounts_count(s->tables->accounts), 2);
     check_int(s->tables->next->type, TABLE_ALIASES);
     settings_free(s);
     settings_errors_done(&errors);
     buf_done(&bundle);
     buf_done(&handed);
+    buf_done(&with_keys);
 }
 
 static void test_defaults(void **state)
@@ -548,11 +649,13 @@ int main(void)
         cmocka_unit_test(test_golden_files),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_large_certificate),
         cmocka_unit_test(test_ways_out),
         cmocka_unit_test(test_relay_defaults),
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_bundle_without_passwords),
+        cmocka_unit_test(test_bundle_for_role),
         cmocka_unit_test(test_resolvers),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_mutations_never_crash),

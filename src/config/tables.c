@@ -80,11 +80,22 @@ static bool holds_accounts(const struct settings *s, struct slice path)
     return false;
 }
 
-static bool copy_source(const struct settings *s, const struct source *source, struct buf *out)
+static bool holds_key(const struct settings *s, struct slice path)
+{
+    for (const struct settings_certificate *one = s->certificates; one != NULL; one = one->next)
+        if (slice_equal(one->key_path, path))
+            return true;
+    return false;
+}
+
+static bool copy_source(const struct settings *s, const struct source *source,
+                        enum settings_keys keys, struct buf *out)
 {
     struct buf text;
     bool fits;
 
+    if (keys == SETTINGS_WITHOUT_KEYS && holds_key(s, source->path))
+        return bundle_add(out, source->path, source->flags, SLICE(""));
     if (!holds_accounts(s, source->path))
         return bundle_add(out, source->path, source->flags, source->text);
     buf_init(&text, source->text.len + 2);
@@ -94,15 +105,15 @@ static bool copy_source(const struct settings *s, const struct source *source, s
     return fits;
 }
 
-bool settings_bundle_without_passwords(const struct settings *s, struct slice bundle,
-                                       struct buf *out)
+bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
+                              enum settings_keys keys, struct buf *out)
 {
     struct arena scratch = {0};
     struct sources sources;
     bool fits = sources_open(&sources, bundle, &scratch);
 
     for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
-        fits = copy_source(s, one, out);
+        fits = copy_source(s, one, keys, out);
     arena_done(&scratch);
     return fits;
 }

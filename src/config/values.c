@@ -157,6 +157,14 @@ static bool read_path(struct desk *desk, const struct syntax_word *word, struct 
     return slice_starts(word->text, SLICE("/")) && word->text.len > 1;
 }
 
+static bool read_certificate(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    if (slice_starts(word->text, SLICE("/")))
+        return read_path(desk, word, out);
+    out->then = SHAPE_PATH;
+    return read_domains(desk, word, out);
+}
+
 /* Tried with the longest names there are: a template must suit every recipient of its rule. */
 static bool read_template(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
@@ -308,6 +316,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/PATH"), read_socket},
     [SHAPE_PATH] = {SLICE_INIT("an absolute path"),
         SLICE_INIT("begin it with '/'"), read_path},
+    [SHAPE_CERTIFICATE] = {SLICE_INIT("a certificate's path"),
+        SLICE_INIT("begin it with '/'; before it may stand the name that it is for"),
+        read_certificate},
     [SHAPE_TEMPLATE] = {SLICE_INIT("a path for mailboxes"),
         SLICE_INIT("begin it with '/', without '//', '.', '..' or a '/' at the end; "
                    "in braces: {domain}, {user}, {local}"), read_template},
@@ -339,6 +350,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m; or: never"), read_delay},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
+    [SHAPE_LISTENER_TLS] = {.what = SLICE_INIT("a way to use TLS")},
     [SHAPE_FROM] = {.what = SLICE_INIT("a kind of client")},
     [SHAPE_SENDER] = {.what = SLICE_INIT("a kind of sender")},
     [SHAPE_TO] = {.what = SLICE_INIT("a kind of recipient")},
@@ -360,45 +372,50 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-    {SHAPE_LISTENER,   SLICE_INIT("mx"),            true,  LISTENER_MX,        SHAPE_NONE       },
-    {SHAPE_LISTENER,   SLICE_INIT("submission"),    false, 0,                  SHAPE_NONE       },
-    {SHAPE_LISTENER,   SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,      SHAPE_NONE       },
-    {SHAPE_LINE_ENDS,  SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT,   SHAPE_NONE       },
-    {SHAPE_LINE_ENDS,  SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR,   SHAPE_NONE       },
-    {SHAPE_FROM,       SLICE_INIT("any"),           true,  FROM_ANY,           SHAPE_NONE       },
-    {SHAPE_FROM,       SLICE_INIT("local"),         true,  FROM_LOCAL,         SHAPE_NONE       },
-    {SHAPE_FROM,       SLICE_INIT("authenticated"), false, 0,                  SHAPE_NONE       },
-    {SHAPE_FROM,       SLICE_INIT("network"),       false, 0,                  SHAPE_NONE       },
-    {SHAPE_FROM,       SLICE_INIT("user"),          false, 0,                  SHAPE_NONE       },
-    {SHAPE_SENDER,     SLICE_INIT("domain"),        true,  MATCH_DOMAIN,       SHAPE_DOMAINS    },
-    {SHAPE_SENDER,     SLICE_INIT("address"),       true,  MATCH_ADDRESS,      SHAPE_MAILBOX    },
-    {SHAPE_TO,         SLICE_INIT("any"),           true,  MATCH_ANY,          SHAPE_NONE       },
-    {SHAPE_TO,         SLICE_INIT("local"),         true,  MATCH_LOCAL,        SHAPE_NONE       },
-    {SHAPE_TO,         SLICE_INIT("domain"),        true,  MATCH_DOMAIN,       SHAPE_DOMAINS    },
-    {SHAPE_TO,         SLICE_INIT("address"),       true,  MATCH_ADDRESS,      SHAPE_MAILBOX    },
-    {SHAPE_DELIVER,    SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,     SHAPE_TEMPLATE   },
-    {SHAPE_DELIVER,    SLICE_INIT("lmtp"),          true,  ACTION_LMTP,        SHAPE_LMTP_SERVER},
-    {SHAPE_TABLE_TYPE, SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,     SHAPE_PATH       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("aliases"),       true,  TABLE_ALIASES,      SHAPE_PATH       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("list"),          false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("map"),           false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("cidr"),          false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("regex"),         false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("sql"),           false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("ldap"),          false, 0,                  SHAPE_NONE       },
-    {SHAPE_TABLE_TYPE, SLICE_INIT("redis"),         false, 0,                  SHAPE_NONE       },
-    {SHAPE_FAMILY,     SLICE_INIT("any"),           true,  FAMILY_BOTH,        SHAPE_NONE       },
-    {SHAPE_FAMILY,     SLICE_INIT("ipv4-first"),    true,  FAMILY_IPV4_FIRST,  SHAPE_NONE       },
-    {SHAPE_FAMILY,     SLICE_INIT("ipv6-first"),    true,  FAMILY_IPV6_FIRST,  SHAPE_NONE       },
-    {SHAPE_FAMILY,     SLICE_INIT("ipv4"),          true,  FAMILY_IPV4_ONLY,   SHAPE_NONE       },
-    {SHAPE_FAMILY,     SLICE_INIT("ipv6"),          true,  FAMILY_IPV6_ONLY,   SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,  SLICE_INIT("off"),           true,  RELAY_TLS_OFF,      SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,  SLICE_INIT("optional"),      true,  RELAY_TLS_OPTIONAL, SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,  SLICE_INIT("required"),      true,  RELAY_TLS_REQUIRED, SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,  SLICE_INIT("verified"),      false, 0,                  SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,  SLICE_INIT("implicit"),      true,  RELAY_TLS_IMPLICIT, SHAPE_NONE       },
-    {SHAPE_YES_NO,     SLICE_INIT("yes"),           true,  true,               SHAPE_NONE       },
-    {SHAPE_YES_NO,     SLICE_INIT("no"),            true,  false,              SHAPE_NONE       },
+    {SHAPE_LISTENER,     SLICE_INIT("mx"),            true,  LISTENER_MX,           SHAPE_NONE       },
+    {SHAPE_LISTENER,     SLICE_INIT("submission"),    false, 0,                     SHAPE_NONE       },
+    {SHAPE_LISTENER,     SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,         SHAPE_NONE       },
+    {SHAPE_LINE_ENDS,    SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT,      SHAPE_NONE       },
+    {SHAPE_LINE_ENDS,    SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR,      SHAPE_NONE       },
+    {SHAPE_LISTENER_TLS, SLICE_INIT("off"),           true,  LISTENER_TLS_OFF,      SHAPE_NONE       },
+    {SHAPE_LISTENER_TLS, SLICE_INIT("optional"),      true,  LISTENER_TLS_OPTIONAL, SHAPE_NONE       },
+    {SHAPE_LISTENER_TLS, SLICE_INIT("required"),      true,  LISTENER_TLS_REQUIRED, SHAPE_NONE       },
+    {SHAPE_LISTENER_TLS, SLICE_INIT("verified"),      false, 0,                     SHAPE_NONE       },
+    {SHAPE_LISTENER_TLS, SLICE_INIT("implicit"),      true,  LISTENER_TLS_IMPLICIT, SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("any"),           true,  FROM_ANY,              SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("local"),         true,  FROM_LOCAL,            SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("authenticated"), false, 0,                     SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("network"),       false, 0,                     SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("user"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_SENDER,       SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
+    {SHAPE_SENDER,       SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },
+    {SHAPE_TO,           SLICE_INIT("any"),           true,  MATCH_ANY,             SHAPE_NONE       },
+    {SHAPE_TO,           SLICE_INIT("local"),         true,  MATCH_LOCAL,           SHAPE_NONE       },
+    {SHAPE_TO,           SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
+    {SHAPE_TO,           SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },
+    {SHAPE_DELIVER,      SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,        SHAPE_TEMPLATE   },
+    {SHAPE_DELIVER,      SLICE_INIT("lmtp"),          true,  ACTION_LMTP,           SHAPE_LMTP_SERVER},
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,        SHAPE_PATH       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("aliases"),       true,  TABLE_ALIASES,         SHAPE_PATH       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("list"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("map"),           false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("cidr"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("regex"),         false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("sql"),           false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("ldap"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_TABLE_TYPE,   SLICE_INIT("redis"),         false, 0,                     SHAPE_NONE       },
+    {SHAPE_FAMILY,       SLICE_INIT("any"),           true,  FAMILY_BOTH,           SHAPE_NONE       },
+    {SHAPE_FAMILY,       SLICE_INIT("ipv4-first"),    true,  FAMILY_IPV4_FIRST,     SHAPE_NONE       },
+    {SHAPE_FAMILY,       SLICE_INIT("ipv6-first"),    true,  FAMILY_IPV6_FIRST,     SHAPE_NONE       },
+    {SHAPE_FAMILY,       SLICE_INIT("ipv4"),          true,  FAMILY_IPV4_ONLY,      SHAPE_NONE       },
+    {SHAPE_FAMILY,       SLICE_INIT("ipv6"),          true,  FAMILY_IPV6_ONLY,      SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("off"),           true,  RELAY_TLS_OFF,         SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("optional"),      true,  RELAY_TLS_OPTIONAL,    SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("required"),      true,  RELAY_TLS_REQUIRED,    SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("verified"),      false, 0,                     SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("implicit"),      true,  RELAY_TLS_IMPLICIT,    SHAPE_NONE       },
+    {SHAPE_YES_NO,       SLICE_INIT("yes"),           true,  true,                  SHAPE_NONE       },
+    {SHAPE_YES_NO,       SLICE_INIT("no"),            true,  false,                 SHAPE_NONE       },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };
@@ -454,12 +471,14 @@ static void step(struct taking *t)
     t->next = t->next->next;
 }
 
-static bool take_plain(struct desk *desk, struct taking *t, enum shape shape, struct value *out)
+static bool take_plain(struct desk *desk, struct taking *t, enum shape shape, struct value *out,
+                       enum shape *then)
 {
     if (!shapes[shape].read(desk, t->next, out))
         return is_no(desk, t->next, shape, shapes[shape].hint);
     if (!check_single(desk, t))
         return false;
+    *then = out->then;
     step(t);
     return true;
 }
@@ -477,7 +496,7 @@ static bool take_choice(struct desk *desk, struct taking *t, enum shape shape, s
     return true;
 }
 
-/* A choice names the shape that is to follow it in *then. */
+/* *then: the shape that is to follow it. */
 static bool take_one(struct desk *desk, struct taking *t, enum shape shape, struct value *out,
                      enum shape *then)
 {
@@ -489,7 +508,7 @@ static bool take_one(struct desk *desk, struct taking *t, enum shape shape, stru
                           write_form(desk, t->form));
     out->place = t->next->place;
     *then = SHAPE_NONE;
-    return shapes[shape].read != NULL ? take_plain(desk, t, shape, out)
+    return shapes[shape].read != NULL ? take_plain(desk, t, shape, out, then)
                                       : take_choice(desk, t, shape, out, then);
 }
 

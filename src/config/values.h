@@ -19,6 +19,7 @@ enum shape {
     SHAPE_MAILBOX,
     SHAPE_SOCKET,
     SHAPE_PATH,
+    SHAPE_CERTIFICATE, /* its path; or the name it is for, and then its path */
     SHAPE_TEMPLATE,
     SHAPE_SIZE,
     SHAPE_RESOLVER,
@@ -34,6 +35,7 @@ enum shape {
     SHAPE_DELAY,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
+    SHAPE_LISTENER_TLS,
     SHAPE_FROM,
     SHAPE_SENDER,
     SHAPE_TO,
@@ -48,6 +50,7 @@ enum shape {
 /* One checked value; which fields are set depends on the shape. */
 struct value {
     struct place place;
+    enum shape then;   /* of a further value, which belongs to this one */
     struct slice text; /* in canonical form */
     uint64_t number;   /* a size, seconds, an enum, or what the choice stands for */
     struct address address;
@@ -56,7 +59,7 @@ struct value {
     struct route_target server; /* port 0: none was given; of an IP alone only .ip */
 };
 
-enum { VALUES_MAX = 4 }; /* two, each a choice with a further value */
+enum { VALUES_MAX = 4 }; /* two, each with a further value */
 
 /* Where checked things are kept, where passing ones, and where faults are told. */
 struct desk {
@@ -65,8 +68,8 @@ struct desk {
     struct complaints *complaints;
 };
 
-/* Takes the values of up to two shapes from *words, which moves behind them; a choice may take a
- * further one. Of SHAPE_MORE only the first is taken: come again for each other one. `before` is
+/* Takes the values of up to two shapes from *words, which moves behind them; some take a further
+ * one. Of SHAPE_MORE only the first is taken: come again for each other one. `before` is
  * the word they stand behind, `form` how the whole is written. False: it was told what is wrong. */
 bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
                  const struct syntax_word *before, const struct syntax_word **words,

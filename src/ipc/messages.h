@@ -12,7 +12,7 @@
 enum role_kind { ROLE_WARDEN, ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN, ROLE_SCRIBE, ROLE_COUNT };
 
 enum message_kind {
-    MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + sealed bundle */
+    MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + the role's sealed bundle */
     MESSAGE_PEER,         /* warden -> any: u8 role, u32 index, + channel end */
     MESSAGE_LISTEN,       /* warden -> receiver: u32 listener number, + listening socket */
     MESSAGE_START,        /* warden -> any: everything was handed over */

@@ -241,6 +241,7 @@ static bool suits(const struct pair *p, struct slice asked)
 }
 
 /* RFC 6066 3: who asks for a name that we do not know is shown what there is. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL's type */
 static int choose_pair(SSL *ssl, int *alert, void *ctx)
 {
     const struct tls_context *c = ctx;

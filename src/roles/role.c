@@ -229,7 +229,7 @@ static int read_settings(struct role *r, struct disk_file *file)
     char *text = memory_new((size_t)size);
     int64_t got = disk_read(file, text, (size_t)size, 0);
     if (got == (int64_t)size) {
-        r->settings = settings_parse((struct slice){text, (size_t)size}, &errors);
+        r->settings = settings_parse((struct slice){text, (size_t)size}, NULL, &errors);
         settings_errors_done(&errors);
     }
     memory_free(text);

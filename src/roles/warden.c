@@ -64,7 +64,7 @@ struct warden {
     struct clock *clock;
     struct loop *loop;
     struct signals signals;
-    struct disk_file *settings_file;
+    struct disk_file *settings_file, *receiver_settings_file;
     struct disk_dir *spool;
     struct disk_file *lock;
     struct timer lock_retry;
@@ -225,11 +225,13 @@ static void wire_self(struct warden *w, struct child *scribe)
 
 static void send_settings(struct warden *w, struct child *c)
 {
+    bool own = c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL;
     struct buf body;
 
     buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body), w->settings_file, -1);
+    channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body),
+                 own ? w->receiver_settings_file : w->settings_file, -1);
     buf_done(&body);
 }
 
@@ -508,13 +510,23 @@ static int make_mailbox_roots(struct warden *w)
     return 0;
 }
 
+static int seal_settings(struct warden *w)
+{
+    const struct warden_options *o = w->options;
+    int code = disk_sealed(disk_real(), o->bundle, &w->settings_file);
+
+    if (code < 0 || o->receiver_bundle.data == o->bundle.data)
+        return code;
+    return disk_sealed(disk_real(), o->receiver_bundle, &w->receiver_settings_file);
+}
+
 static int open_everything(struct warden *w)
 {
     if (open_listeners(w) < 0)
         return EX_UNAVAILABLE;
     if (make_spool(w) < 0 || make_mailbox_roots(w) < 0)
         return EX_CANTCREAT;
-    if (disk_sealed(disk_real(), w->options->bundle, &w->settings_file) < 0)
+    if (seal_settings(w) < 0)
         return EX_OSERR;
     add_children(w);
     for (size_t i = 0; i < w->child_count; i++)
@@ -597,6 +609,7 @@ static void warden_done(struct warden *w)
     timer_cancel(w->loop, &w->lock_retry);
     signals_close(&w->signals);
     disk_close(w->settings_file);
+    disk_close(w->receiver_settings_file);
     disk_close(w->lock);
     disk_dir_close(w->spool);
     memory_free(w->listeners);

@@ -2,7 +2,8 @@
  * warden.h - makes sockets and folders, starts the roles, starts them again, and ends them.
  *
  * The warden reads nothing that comes from the network. It hands the checked configuration, with
- * the tables that it names, to every role as a sealed file, listening sockets to the receivers, and
+ * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
+ * certificates, too), listening sockets to the receivers, and
  * both ends of a channel to each pair of roles that may talk (ipc/messages.h).
  */
 #ifndef ROLES_WARDEN_H
@@ -11,8 +12,9 @@
 #include "config/settings.h"
 
 struct warden_options {
-    struct slice
-        bundle; /* the configuration and its tables: parsed into `settings` without errors */
+    /* The configuration and its tables, which was parsed into `settings` without errors: for the
+     * receivers, and for all others. May be the same bytes. */
+    struct slice receiver_bundle, bundle;
     const struct settings *settings;
     unsigned receivers;
     void (*ready)(void *ctx); /* called once, when every role serves */

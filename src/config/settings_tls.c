@@ -1,0 +1,158 @@
+/*
+ * settings_tls.c - what the word `tls` means: certificates of the file, and how a listener uses
+ * them.
+ *
+ * Whether the files hold a certificate and the key that belongs to it takes OpenSSL, which this
+ * room does not know: somebody with more knowledge judges them (struct settings_judge).
+ */
+#include "config/settings_internal.h"
+
+enum {
+    SMTP_PORT = 25,
+    PEM_MAX = 256 * 1024,
+};
+
+/* ---- certificates ---- */
+
+static const struct settings_certificate *find_certificate(const struct parser *p,
+                                                           struct slice name)
+{
+    const struct settings_certificate *one = p->settings->certificates;
+
+    while (one != NULL && !slice_equal(one->name, name))
+        one = one->next;
+    return one;
+}
+
+static bool is_free(struct parser *p, struct slice name, struct place where)
+{
+    const struct settings_certificate *earlier = find_certificate(p, name);
+
+    if (earlier == NULL)
+        return true;
+    if (name.len == 0)
+        return desk_error(
+            &p->desk, where,
+            arena_printf(p->desk.scratch,
+                         "a second certificate for everybody, the first is in line %u",
+                         earlier->line),
+            SLICE("say for which name it is: tls mx2.example.org /PATH /PATH"));
+    return desk_error(&p->desk, where,
+                      arena_printf(p->desk.scratch, "'%.*s' has a certificate already, in line %u",
+                                   SLICE_PRINTF(name), earlier->line),
+                      SLICE("keep one of them"));
+}
+
+/* Empty when it is not at hand yet; false: it was told what is wrong. */
+static bool read_pem(struct parser *p, const struct value *path, bool secret, struct slice *out)
+{
+    const struct source *source = sources_get(&p->sources, path->text);
+
+    if (source == NULL)
+        return true;
+    if ((source->flags & SOURCE_UNREADABLE) != 0)
+        return desk_error(&p->desk, path->place,
+                          arena_printf(p->desk.scratch, "cannot read %.*s: %.*s",
+                                       SLICE_PRINTF(path->text), SLICE_PRINTF(source->text)),
+                          SLICE(""));
+    if (source->text.len > PEM_MAX)
+        return desk_error(
+            &p->desk, path->place,
+            arena_printf(p->desk.scratch, "%.*s is larger than 256 KiB", SLICE_PRINTF(path->text)),
+            SLICE("certificates and keys are smaller"));
+    if (secret && (source->flags & SOURCE_FOR_ALL) != 0)
+        desk_error(&p->desk, path->place, SLICE("everybody on this machine may read this key"),
+                   arena_printf(p->desk.scratch, "type: chmod o-r %.*s", SLICE_PRINTF(path->text)));
+    *out = arena_copy(&p->settings->arena, source->text);
+    return true;
+}
+
+static void tell_fault(struct parser *p, const struct value *path, const char *fault,
+                       struct slice hint)
+{
+    if (fault != NULL)
+        desk_error(&p->desk, path->place,
+                   arena_printf(p->desk.scratch, "%.*s %s", SLICE_PRINTF(path->text), fault), hint);
+}
+
+static void judge(struct parser *p, const struct settings_certificate *c, const struct value *chain,
+                  const struct value *key)
+{
+    const char *fault;
+
+    if (p->judge == NULL || p->sources.wanted_count > 0)
+        return;
+    fault = p->judge->chain_fault(c->chain);
+    if (fault != NULL)
+        tell_fault(p, chain, fault, SLICE("write: tls [NAME] CERTIFICATE KEY"));
+    else
+        tell_fault(p, key, p->judge->key_fault(c->chain, c->key), SLICE(""));
+}
+
+bool parser_add_certificate(struct parser *p, struct place word, const struct value *values)
+{
+    bool named = values[0].then != SHAPE_NONE;
+    const struct value *chain = &values[named], *key = chain + 1;
+    struct slice name = named ? values[0].text : SLICE("");
+    struct settings_certificate *c;
+
+    if (!is_free(p, name, named ? values[0].place : word))
+        return false;
+    c = ARENA_NEW(&p->settings->arena, struct settings_certificate);
+    *c = (struct settings_certificate){.name = name, .key_path = key->text, .line = word.line};
+    /* The one for everybody comes first. */
+    if (named) {
+        *p->last_certificate = c;
+        p->last_certificate = &c->next;
+    } else {
+        c->next = p->settings->certificates;
+        p->settings->certificates = c;
+        if (c->next == NULL)
+            p->last_certificate = &c->next;
+    }
+    bool readable = read_pem(p, chain, false, &c->chain);
+
+    if (read_pem(p, key, true, &c->key) && readable)
+        judge(p, c, chain, key);
+    return true;
+}
+
+/* ---- listeners ---- */
+
+bool parser_set_listener_tls(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->listener->tls = (enum listener_tls)values[0].number;
+    if (p->listener != &p->nowhere)
+        p->listener_tls[p->listener - p->listeners] = values[0].place;
+    return true;
+}
+
+/* Mail from everywhere comes to port 25, and begins in the clear. */
+static void check_port(struct parser *p, const struct settings_listener *l, struct place where)
+{
+    if (l->kind != LISTENER_MX || l->port != SMTP_PORT)
+        return;
+    if (l->tls == LISTENER_TLS_IMPLICIT)
+        desk_error(&p->desk, where,
+                   SLICE("other servers begin without TLS on port 25: nothing would come in"),
+                   SLICE("write: tls optional"));
+    if (l->tls == LISTENER_TLS_REQUIRED)
+        desk_warning(&p->desk, where, SLICE("servers without TLS cannot deliver here"),
+                     SLICE("RFC 3207 section 4 wants 'optional' on port 25"));
+}
+
+void parser_finish_tls(struct parser *p, bool has_certificate)
+{
+    for (size_t i = 0; i < p->settings->listener_count; i++) {
+        struct settings_listener *l = &p->listeners[i];
+
+        if (p->listener_tls[i].line == 0)
+            l->tls = has_certificate && l->kind == LISTENER_MX ? LISTENER_TLS_OPTIONAL
+                                                               : LISTENER_TLS_OFF;
+        if (l->tls != LISTENER_TLS_OFF && !has_certificate)
+            desk_error(&p->desk, p->listener_tls[i], SLICE("TLS needs a certificate"),
+                       SLICE("write in a line of its own: tls /PATH/CERTIFICATE /PATH/KEY"));
+        check_port(p, l, p->listener_tls[i]);
+    }
+}
