@@ -23,20 +23,15 @@ enum choice {
     DISK_FULL = 8,
     SHUT_DOWN = 16,
     FEW_ERRORS = 32,
-    OFFERS = 128, /* all there is; with EARLY STARTTLS, too */
+    OFFERS = 128, /* all there is; with SMALL and SHUT_DOWN, TLS is required */
 };
 
 enum {
     ALL_OFFERS = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_MT_PRIORITY | EHLO_DELIVERBY |
-                 EHLO_NO_SOLICITING | EHLO_FUTURERELEASE | EHLO_REQUIRETLS | EHLO_AUTH,
+                 EHLO_NO_SOLICITING | EHLO_FUTURERELEASE | EHLO_REQUIRETLS | EHLO_AUTH |
+                 EHLO_STARTTLS,
+    REQUIRE_TLS = OFFERS | SMALL | SHUT_DOWN,
 };
-
-static unsigned offers_of(unsigned choice)
-{
-    if ((choice & OFFERS) == 0)
-        return 0;
-    return choice & EARLY ? (unsigned)ALL_OFFERS | EHLO_STARTTLS : (unsigned)ALL_OFFERS;
-}
 
 struct session {
     struct server *server;
@@ -63,8 +58,8 @@ static void start(struct session *s, unsigned choice)
         .hostname = SLICE("mx.example.org"),
         .max_size = choice & SMALL ? 100 : 100000,
         .protocol = is_lmtp(choice) ? SERVER_LMTP : SERVER_SMTP,
-        .offers = offers_of(choice),
-        .requires_tls = (choice & EARLY) && (choice & SMALL),
+        .offers = choice & OFFERS ? ALL_OFFERS : 0,
+        .requires_tls = (choice & REQUIRE_TLS) == REQUIRE_TLS,
         .line_ends = (choice & REPAIR) && !is_lmtp(choice) ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT,
         .rcpt_max = 100,
         .error_max = choice & FEW_ERRORS ? 3 : 1000,
@@ -159,6 +154,7 @@ static void commit(struct session *s)
 {
     struct reply reply = draw_reply(s);
 
+    must(!s->settings.requires_tls || server_tls(s->server)->version.len > 0);
     must(!s->body_lost);
     check_message(s);
     check_envelope(s->server);
@@ -205,6 +201,7 @@ static void start_tls(struct session *s)
 {
     static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"), SLICE_INIT("X"), 1, 1};
 
+    must(s->settings.offers & EHLO_STARTTLS && server_tls(s->server)->version.len == 0);
     server_secured(s->server, &tls);
     must(server_helo(s->server).len == 0 && server_envelope(s->server) == NULL);
     tell(s, SLICE("secured"), SLICE(""));
@@ -268,12 +265,32 @@ static void run(struct session *s, struct cursor *in)
 
 /* ---- sessions ---- */
 
+/* A client waits for the answer to STARTTLS: who does not hears 554, or fails at the handshake. Up
+ * to the end of the first line in which it stands, and which was not offered yet. */
+static size_t wait_for_tls(struct slice client, size_t offered, size_t wanted)
+{
+    struct slice word = SLICE("STARTTLS");
+    bool met = false;
+
+    for (size_t i = 0; i < wanted; i++) {
+        met = met || slice_starts_nocase(slice_skip(client, i), word);
+        if (client.data[i] == '\n' && met && i + 1 > offered)
+            return i + 1;
+        met = met && client.data[i] != '\n';
+    }
+    return wanted;
+}
+
 static void feed(struct session *s, struct slice client, struct fuzz_chance *chunks)
 {
     size_t offered = 0;
 
     while (offered < client.len && !s->over) {
-        offered += chunks == NULL ? client.len : fuzz_chunk(chunks, client.len - offered);
+        size_t more = client.len - offered;
+
+        if (chunks != NULL)
+            more = fuzz_chunk(chunks, more);
+        offered = wait_for_tls(client, offered, offered + more);
         struct cursor in = {slice_head(client, offered)};
 
         run(s, &in);
@@ -336,7 +353,7 @@ void fuzz_input(struct slice input)
 
     play(&whole, c.rest, choice, NULL);
     play(&pieces, c.rest, choice, &chunks);
-    /* How much came too early, before the greeting or TLS, is a matter of chunks. */
+    /* How much came too early is a matter of chunks. */
     if (!(choice & EARLY)) {
         must(slice_equal(buf_slice(&whole.said), buf_slice(&pieces.said)));
         must(slice_equal(buf_slice(&whole.told), buf_slice(&pieces.told)));

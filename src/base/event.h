@@ -24,7 +24,7 @@
 enum event_kind {
     EVENT_CONNECT = 1, /* client_name, client_address */
     EVENT_DISCONNECT,  /* the same, and counts as text: "ehlo=1 mail=2 ..." */
-    EVENT_CLIENT,      /* queue_id, client: a message begins */
+    EVENT_CLIENT,      /* queue_id, client, tls: a message begins */
     EVENT_MESSAGE_ID,  /* queue_id, message_id */
     EVENT_QUEUED,      /* queue_id, sender, size, nrcpt: durable, 250 is on its way */
     EVENT_REJECT,      /* stage, code, enhanced, text, sender, rcpt, proto, helo */
@@ -64,6 +64,7 @@ enum event_field {
     FIELD_OPERATION,      /* text */
     FIELD_NAME,           /* text */
     FIELD_COUNT,          /* number */
+    FIELD_TLS,            /* text: TLSv1.3/TLS_AES_256_GCM_SHA384, absent in the clear */
     FIELD_MAX,            /* one behind the last */
 };
 

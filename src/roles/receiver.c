@@ -4,6 +4,9 @@
  * Puts of all sessions (session.c) in a round are written together before the loop sleeps, and
  * synced together on a worker: a lone sender waits for one sync, fifty senders share one.
  *
+ * TLS is for all listeners the same; each has its way of using it. Certificates were looked into
+ * before anything started, so that they suit here; if not, mail comes in the clear, where it may.
+ *
  * A failed sync ends this receiver: what it had not acknowledged is answered 421 by the closed
  * connection, what it had is safe below the last good mark. The warden starts a new one.
  */
@@ -27,11 +30,10 @@ enum {
 
 struct receiver;
 
-/* What one listener offers, for all its sessions. */
 struct entrance {
     struct listener listener;
     struct receiver *receiver;
-    struct server_settings server;
+    struct session_offer offer;
 };
 
 struct receiver {
@@ -40,6 +42,7 @@ struct receiver {
     struct queue_in *queue;
     struct channel courier;
     struct entrance *entrances;
+    struct tls_context *tls; /* NULL: no certificate, or none that can be used */
     struct sessions sessions;
     uint64_t told_segment; /* durable mark last published */
     uint64_t told_offset;
@@ -56,7 +59,7 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 {
     struct entrance *e = LIST_ENTRY(l, struct entrance, listener);
 
-    session_open(&e->receiver->sessions, &e->server, handle, peer, own);
+    session_open(&e->receiver->sessions, &e->offer, handle, peer, own);
 }
 
 /* ---- durability ---- */
@@ -137,6 +140,33 @@ static size_t sessions_for(long files)
     return files < SESSIONS_MAX ? (size_t)files : SESSIONS_MAX;
 }
 
+static void no_tls(struct receiver *r, struct slice name, const char *why)
+{
+    struct arena scratch = {0};
+
+    role_warn(&r->role, SLICE("smtpd"),
+              arena_printf(&scratch, "no TLS: the certificate for %.*s, or its key, %s",
+                           SLICE_PRINTF(name.len > 0 ? name : SLICE("everybody")), why));
+    arena_done(&scratch);
+}
+
+static void make_tls(struct receiver *r)
+{
+    const struct settings_certificate *first = r->role.settings->certificates;
+    const char *why;
+
+    if (first == NULL)
+        return;
+    r->tls = tls_context_server(first->chain, first->key, &why);
+    if (r->tls == NULL) {
+        no_tls(r, first->name, why);
+        return;
+    }
+    for (const struct settings_certificate *c = first->next; c != NULL; c = c->next)
+        if (!tls_context_add(r->tls, c->name, c->chain, c->key, &why))
+            no_tls(r, c->name, why);
+}
+
 static int receiver_start(struct role *role)
 {
     struct receiver *r = receiver_of(role);
@@ -163,6 +193,7 @@ static int receiver_start(struct role *role)
                                        .worker = role->worker,
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
+    make_tls(r);
     r->sessions.max = sessions_for(sysconf(_SC_OPEN_MAX));
     r->entrances = memory_new(role->settings->listener_count * sizeof(*r->entrances));
     for (size_t i = 0; i < role->settings->listener_count; i++)
@@ -200,6 +231,13 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
     publish(r);
 }
 
+static unsigned offers_of(const struct settings_listener *l)
+{
+    unsigned always = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN;
+
+    return l->tls == LISTENER_TLS_OFF ? always : always | EHLO_STARTTLS;
+}
+
 static void receiver_listen(struct role *role, unsigned number, int handle)
 {
     struct receiver *r = receiver_of(role);
@@ -211,9 +249,12 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     const struct settings_listener *l = &role->settings->listeners[number];
     struct entrance *e = &r->entrances[number];
     e->receiver = r;
-    e->server =
+    e->offer.tls = r->tls;
+    e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
+    e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
-                                 .offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN,
+                                 .offers = offers_of(l),
+                                 .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
                                  .hostname = role->settings->hostname,
                                  .max_size = l->max_size,
                                  .line_ends = l->line_ends,
@@ -255,6 +296,7 @@ static void receiver_done(struct role *role)
     if (r->queue != NULL)
         queue_in_close(r->queue);
     sessions_free(&r->sessions);
+    tls_context_free(r->tls);
     memory_free(r->entrances);
     channel_close(&r->courier);
     timer_cancel(role->loop, &r->drain_deadline);

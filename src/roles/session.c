@@ -26,6 +26,7 @@ enum {
 struct session {
     struct list link;
     struct sessions *among;
+    const struct session_offer *offer;
     struct stream stream;
     struct timer timer;
     struct server *server;
@@ -37,6 +38,7 @@ struct session {
     uint64_t id; /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
+    bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;
@@ -87,6 +89,7 @@ static void tell_disconnect(struct session *s)
     buf_init(&text, 512);
     count_text(&text, "ehlo", c->ehlo, c->ehlo_tried);
     count_text(&text, "helo", c->helo, c->helo_tried);
+    count_text(&text, "starttls", c->starttls, c->starttls_tried);
     count_text(&text, "mail", c->mail, c->mail_tried);
     count_text(&text, "rcpt", c->rcpt, c->rcpt_tried);
     count_text(&text, "data", c->data, c->data_tried);
@@ -114,6 +117,21 @@ static void tell_broken(struct session *s, struct slice how)
     role_event_end(s->among->role, &w);
 }
 
+/* The certificate did not please, there was no common cipher, it was no TLS at all. */
+static void tell_no_handshake(struct session *s)
+{
+    const struct tls *tls = stream_tls(&s->stream);
+    struct slice problem = tls == NULL ? SLICE("") : tls_problem(tls);
+    struct arena scratch = {0};
+
+    if (problem.len == 0)
+        tell_broken(s, SLICE("lost connection"));
+    else
+        tell_broken(s,
+                    arena_printf(&scratch, "TLS handshake failed (%.*s)", SLICE_PRINTF(problem)));
+    arena_done(&scratch);
+}
+
 static void tell_refusal(struct session *s)
 {
     const struct server_refusal *why = server_refusal(s->server);
@@ -134,6 +152,19 @@ static void tell_refusal(struct session *s)
     role_event_end(s->among->role, &w);
 }
 
+static void tls_field(struct session *s, struct event_writer *w)
+{
+    const struct envelope_tls *tls = server_tls(s->server);
+    struct buf text;
+
+    if (tls->version.len == 0)
+        return;
+    buf_init(&text, 256);
+    buf_printf(&text, "%.*s/%.*s", SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher));
+    event_text(w, FIELD_TLS, buf_slice(&text));
+    buf_done(&text);
+}
+
 static void tell_message(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
@@ -142,6 +173,7 @@ static void tell_message(struct session *s, struct slice id_text)
 
     event_text(&w, FIELD_QUEUE_ID, id_text);
     client_fields(s, &w);
+    tls_field(s, &w);
     role_event_end(r, &w);
     w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
@@ -249,6 +281,14 @@ static void answer_connect(struct session *s)
         server_answer(s->server, &REPLY(220, "", ""));
 }
 
+static void answer_tls(struct session *s)
+{
+    if (s->offer->tls == NULL)
+        server_answer(s->server, &REPLY(454, "4.7.0", "TLS not available due to temporary reason"));
+    else
+        server_answer(s->server, &REPLY(220, "", ""));
+}
+
 static void answer_mail(struct session *s)
 {
     if (!queue_in_has_room(s->among->queue))
@@ -333,6 +373,35 @@ static void session_wait(struct session *s)
     stream_flush(&s->stream);
 }
 
+/* Once all is said that goes in the clear; STREAM_DRAINED brings us back. Nothing is read before:
+ * what the client sends now is its handshake. */
+static void begin_handshake(struct session *s)
+{
+    stream_pause(&s->stream);
+    stream_flush(&s->stream);
+    if (buf_len(&s->stream.out) == 0)
+        stream_start_tls(&s->stream, s->offer->tls, SLICE(""));
+}
+
+static void secure(struct session *s)
+{
+    s->securing = true;
+    timer_set(s->among->role->loop, &s->timer, (uint64_t)SERVER_HANDSHAKE_S * 1000);
+    begin_handshake(s);
+}
+
+static void secured(struct session *s)
+{
+    const struct tls *t = stream_tls(&s->stream);
+    struct envelope_tls tls = {.version = tls_version(t), .cipher = tls_cipher(t)};
+
+    tls.bits = tls_bits(t, &tls.cipher_bits);
+    server_secured(s->server, &tls);
+    s->securing = false;
+    timer_cancel(s->among->role->loop, &s->timer);
+    session_run(s);
+}
+
 /* Steps the engine until it wants something that is not there yet. What it ate is dropped from
  * the buffer only at the end, since body bytes are borrowed from it. */
 static void session_run(struct session *s)
@@ -355,7 +424,7 @@ static void session_run(struct session *s)
             break;
         case SERVER_WANTS_COMMIT: commit_message(s); break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
-        case SERVER_WANTS_TLS: /* not offered yet */
+        case SERVER_WANTS_TLS: answer_tls(s); break;
         case SERVER_START_TLS:
         case SERVER_WANTS_INPUT:
         case SERVER_DONE: break;
@@ -363,10 +432,13 @@ static void session_run(struct session *s)
         /* Without room the peer must read first: STREAM_DRAINED brings us back. */
         if (need == SERVER_WANTS_ROOM && buf_len(&s->stream.out) > 0)
             break;
-    } while (!s->committing && need != SERVER_WANTS_INPUT && need != SERVER_DONE);
+    } while (!s->committing && need != SERVER_WANTS_INPUT && need != SERVER_START_TLS &&
+             need != SERVER_DONE);
     buf_consume(&s->stream.in, had - in.rest.len);
     if (need == SERVER_DONE)
         session_finish(s);
+    else if (need == SERVER_START_TLS)
+        secure(s);
     else if (s->committing)
         stream_flush(&s->stream);
     else
@@ -380,7 +452,9 @@ static void on_stream(struct stream *stream, enum stream_event event)
     switch (event) {
     case STREAM_READABLE: session_run(s); return;
     case STREAM_DRAINED:
-        if (!s->committing)
+        if (s->securing)
+            begin_handshake(s);
+        else if (!s->committing)
             session_run(s); /* the engine may have stopped for want of room */
         return;
     case STREAM_EOF:
@@ -392,12 +466,14 @@ static void on_stream(struct stream *stream, enum stream_event event)
         session_finish(s); /* it may still read our replies */
         return;
     case STREAM_FAILED:
-        if (!s->stream.closing)
+        if (s->securing)
+            tell_no_handshake(s);
+        else if (!s->stream.closing)
             tell_broken(s, SLICE("lost connection"));
         session_drop(s);
         return;
-    case STREAM_CONNECTED:
-    case STREAM_SECURED: return;
+    case STREAM_SECURED: secured(s); return;
+    case STREAM_CONNECTED: return;
     }
 }
 
@@ -410,6 +486,10 @@ static void on_timeout(struct timer *t)
         return;
     }
     tell_broken(s, SLICE("timeout"));
+    if (s->securing) {
+        session_free(s);
+        return;
+    }
     s->ended_by_us = true;
     server_time_out(s->server);
     session_run(s);
@@ -449,15 +529,27 @@ void session_put_finished(struct list *ticket)
     session_run(s);
 }
 
-void session_open(struct sessions *among, const struct server_settings *offer, int handle,
+/* The first thing that is said. Who is one too many is not worth a handshake. */
+static void session_begin(struct session *s)
+{
+    if (!s->offer->implicit_tls)
+        session_run(s);
+    else if (s->offer->tls == NULL || s->among->count > s->among->max)
+        session_free(s);
+    else
+        secure(s);
+}
+
+void session_open(struct sessions *among, const struct session_offer *offer, int handle,
                   const struct net_address *peer, const struct net_address *own)
 {
     struct session *s = MEMORY_NEW(struct session);
 
     s->among = among;
+    s->offer = offer;
     s->client_len = net_address_text(peer, s->client);
     s->local = net_address_is_loopback(peer) && net_address_is_loopback(own);
-    s->server = server_new(offer, session_client(s));
+    s->server = server_new(&offer->server, session_client(s));
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);
     list_append(&among->all, &s->link);
@@ -467,7 +559,7 @@ void session_open(struct sessions *among, const struct server_settings *offer, i
                     on_stream) < 0)
         session_free(s);
     else
-        session_run(s);
+        session_begin(s);
 }
 
 /* ---- all of them ---- */
@@ -485,6 +577,10 @@ void sessions_shut_down(struct sessions *among)
 
         if (s->committing || s->stream.closing)
             continue;
+        if (s->securing) { /* it would not understand a 421 */
+            session_free(s);
+            continue;
+        }
         s->ended_by_us = true;
         server_shut_down(s->server);
         session_run(s);

@@ -2,11 +2,14 @@
  * session.h - the SMTP sessions of one receiver.
  *
  * A session is born with an accepted connection and frees itself when the client is gone and no
- * put is under way. While the role drains, the last one to go ends the role.
+ * put is under way. While the role drains, the last one to go ends the role. TLS begins where the
+ * client or the listener wants it; a handshake has one deadline, and one that fails ends the
+ * session, since nothing more can be said.
  */
 #ifndef ROLES_SESSION_H
 #define ROLES_SESSION_H
 
+#include "loop/tls.h"
 #include "queue/queue_in.h"
 #include "roles/role.h"
 #include "smtp/server.h"
@@ -20,10 +23,17 @@ struct sessions {
     size_t max; /* one more is answered 421 */
 };
 
+/* What a listener offers to all its sessions; outlives them. */
+struct session_offer {
+    struct server_settings server;
+    struct tls_context *tls; /* borrowed; NULL: STARTTLS is answered 454 */
+    bool implicit_tls;       /* before the greeting */
+};
+
 void sessions_init(struct sessions *among, struct role *role);
 
-/* Takes over the connection; `offer` outlives the session. */
-void session_open(struct sessions *among, const struct server_settings *offer, int handle,
+/* Takes over the connection. */
+void session_open(struct sessions *among, const struct session_offer *offer, int handle,
                   const struct net_address *peer, const struct net_address *own);
 
 /* A ticket that queue_in_collect() returned, unlinked: answers the client, and goes on with what

@@ -312,6 +312,7 @@ static void put_body(struct line *l)
         put_queue_id(l);
         put(l, SLICE("client="));
         put_client(l);
+        put_labelled_word(l, SLICE(", tls="), FIELD_TLS);
         return;
     case EVENT_MESSAGE_ID:
         put_queue_id(l);

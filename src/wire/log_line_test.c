@@ -59,6 +59,8 @@ static const struct {
      TAG("smtpd") "disconnect from unknown[127.0.0.1] ehlo=1 mail=1 quit=1 commands=3\n"},
     {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT},
      TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1]\n"},
+    {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT, {FIELD_TLS, "TLSv1.3/X, y", 0}},
+     TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1], tls=TLSv1.3/X\\x2c\\x20y\n"},
     {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID, {FIELD_MESSAGE_ID, "<1@a.example>", 0}},
      TAG("cleanup") "0BCD12345xyz: message-id=<1@a.example>\n"},
     {EVENT_QUEUED, {ROLE("qmgr"), ID, {FIELD_SENDER, "a@b.example", 0}, {FIELD_SIZE, NULL, 123},
