@@ -10,10 +10,19 @@
 #include "cmd/own_name.h"
 
 #include "wire/chars.h"
+#include "wire/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+
+/* As A-labels, the form of a domain that every server takes, SMTPUTF8 or not (RFC 5891 5). One that
+ * has none stays as it is typed. */
+static void use_ascii_domain(struct address *a, struct arena *arena)
+{
+    if (a->kind == ADDRESS_MAILBOX && a->utf8 && domain_to_ascii(a->domain, arena, &a->domain))
+        a->utf8 = !utf8_is_ascii(a->local) || !utf8_is_ascii(a->domain);
+}
 
 /* "ann@a.example", "Ann Lee <ann@a.example>", "<>". */
 static bool parse_mailbox(struct slice text, struct arena *arena, struct compose_mailbox *out)
@@ -32,8 +41,10 @@ static bool parse_mailbox(struct slice text, struct arena *arena, struct compose
         out->address = (struct address){.kind = ADDRESS_NULL};
         return true;
     }
-    return address_parse(slice_trim(inner), arena, &out->address) &&
-           (out->address.kind != ADDRESS_BARE || address_is_postmaster(&out->address));
+    if (!address_parse(slice_trim(inner), arena, &out->address))
+        return false;
+    use_ascii_domain(&out->address, arena);
+    return out->address.kind != ADDRESS_BARE || address_is_postmaster(&out->address);
 }
 
 /* Cuts at commas that stand neither in quotes nor in <>. False at the end. */

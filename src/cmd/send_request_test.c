@@ -47,6 +47,8 @@ static void test_understood(void **state)
          "a@x -> b@y; to 1 cc 0; 2001:db8::1:587"                                                                         },
         {{"--from", "a@x", "--to", "b@y", "--server", "2001:db8::1"},
          "a@x -> b@y; to 1 cc 0; 2001:db8::1:25"                                                                          },
+        {{"--from", "a@g\303\274.de", "--to", "\303\244@g\303\274.de"},
+         "a@xn--g-eha.de -> \303\244@xn--g-eha.de; to 1 cc 0; 127.0.0.1:1025"                                             },
         {{"--from", "a@x", "--quit-after", "EHLO"},                         "a@x ->; to 0 cc 0; 127.0.0.1:1025"           },
     };
 

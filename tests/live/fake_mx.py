@@ -6,7 +6,8 @@ import threading
 
 class FakeMx:
     """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
-    "close" to hang up. Verbs: CONNECT, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT ..."""
+    "close" to hang up. Verbs: CONNECT, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT ...
+    `heard` has every byte that came, one item a connection."""
 
     USUAL = {"CONNECT": "220 fake.example ESMTP", "EHLO": "250-fake.example\r\n250-PIPELINING\r\n"
              "250-8BITMIME\r\n250-SIZE 100000000\r\n250 ENHANCEDSTATUSCODES", "DATA": "354 go on",
@@ -14,7 +15,7 @@ class FakeMx:
 
     def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0):
         self.says = says
-        self.mails, self.lines, self.connections = [], [], 0
+        self.mails, self.lines, self.heard, self.connections = [], [], [], 0
         self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -32,7 +33,8 @@ class FakeMx:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        session = {"rcpts": [], "tries": self.connections}
+        session = {"rcpts": [], "tries": self.connections, "heard": bytearray()}
+        self.heard.append(session["heard"])
         try:
             with connection, connection.makefile("rb") as lines:
                 if self.answer(connection, "CONNECT", "", session):
@@ -46,15 +48,18 @@ class FakeMx:
         text = line.decode(errors="replace").rstrip("\r\n")
         verb = text.split(" ", 1)[0].upper()
         self.lines.append(text)
+        session["heard"] += line
         if verb == "MAIL":
             session["sender"], session["rcpts"] = text, []
         go_on = self.answer(connection, verb, text, session)
         if verb == "DATA" and session.get("last", "").startswith("354"):
             body = b""
             while (more := lines.readline()) not in (b".\r\n", b""):
+                session["heard"] += more
                 body += more[1:] if more.startswith(b".") else more
                 if self.says("BODY", body, session) == "close":
                     return False
+            session["heard"] += more
             go_on = self.answer(connection, "DOT", "", session)
             if session.get("last", "").startswith("250"):
                 self.mails.append((session["sender"], session["rcpts"], body))

@@ -1,0 +1,161 @@
+"""The dialogues that curl's own tests expect of an SMTP client, from `postroad send`.
+
+A case names what its server says, curl's command line and every byte that the client must say. The
+command line is put into our words; the server is tests/live/fake_mx with the case's replies, and
+with the usual ones of curl's test server for all else. What arrived is compared as a whole: commands,
+the message with its dots, and the end of it."""
+import base64
+import glob
+import os
+import re
+import shlex
+import subprocess
+import sys
+import urllib.parse
+
+from suite import Failure, Skip, expect, verdict
+from server import BINARY
+from fake_mx import FakeMx
+
+SECONDS = 30
+
+
+def bracketed(text, word, make):
+    """%word[...]word% -> make(what stands between), a string of bytes as code points."""
+    return re.sub(rf"%{word}\[(.*?)\]{word}%", lambda found: make(found[1]), text, flags=re.S)
+
+
+def percent(text):
+    return urllib.parse.unquote_to_bytes(text.encode("latin-1")).decode("latin-1")
+
+
+def filled_in(text, number):
+    """The variables of curl's test files; code points are bytes."""
+    for name, value in (("LT", "<"), ("GT", ">"), ("CR", "\r"), ("TESTNUMBER", number),
+                        ("HOSTIP", "127.0.0.1"), ("SMTPPORT", "25"), ("LOGDIR", "log")):
+        text = text.replace("%" + name, value)
+    text = bracketed(text, "hex", percent)
+    text = bracketed(text, "b64", lambda inner: base64.b64encode(
+        percent(inner).encode("latin-1")).decode())
+    return re.sub(r"%repeat\[(\d+) x (.*?)\]%",
+                  lambda found: int(found[1]) * percent(found[2]), text, flags=re.S)
+
+
+class Curl:
+    """One test file."""
+
+    def __init__(self, path):
+        self.number = re.search(r"\d+", os.path.basename(path))[0]
+        with open(path, encoding="latin-1") as file:
+            self.text = file.read()
+        self.features = (self.section("features") or "").split()
+        self.protocol = self.section("protocol")
+        self.replies, self.capabilities = {}, []
+        for line in (self.section("servercmd") or "").splitlines():
+            self.script(line)
+        self.arguments(shlex.split(self.section("command")))
+
+    def section(self, name):
+        """Its lines, with LF; None when there is none."""
+        found = re.search(rf"<{name}(?: [^>]*)?>\n(.*?)</{name}>", self.text, re.S)
+        return filled_in(found[1], self.number) if found else None
+
+    def script(self, line):
+        word, _, rest = line.partition(" ")
+        if word == "CAPA":
+            self.capabilities += rest.split(" ")
+        elif word == "AUTH":
+            self.capabilities.append(line)
+        elif word == "REPLY":
+            verb, reply = re.match(r'("[^"]*"|\S*) (.*)', rest).groups()
+            self.replies[verb.strip('"')] = reply.replace("\\r\\n", "\r\n")
+
+    def arguments(self, words):
+        self.rcpts, self.sender, self.url, self.used = [], None, None, set()
+        takes = {"--mail-rcpt": self.rcpts.append, "--mail-from": self.take_sender}
+        ignored = {"-T", "-u", "-x", "-X", "--request", "--oauth2-bearer", "--login-options",
+                   "--sasl-authzid"}
+        rest = iter(words)
+        for word in rest:
+            if word.startswith("smtp"):
+                self.url = word
+                continue
+            self.used.add(word)
+            if word in takes:
+                takes[word](next(rest))
+            elif word in ignored:
+                next(rest)
+
+    def take_sender(self, sender):
+        self.sender = sender
+
+    def check_possible(self):
+        if "-x" in self.used:
+            raise Skip("no proxies: mail goes to its server")
+        if self.protocol and re.search("^AUTH ", self.protocol, re.M):
+            raise Skip("`send` has no AUTH yet")
+        if self.protocol and re.search("^(VRFY|EXPN|HELP)", self.protocol, re.M | re.I):
+            raise Skip("`send` sends mail and asks for no VRFY, EXPN or HELP")
+        if self.url.startswith("smtps"):
+            raise Skip("`send` has no TLS from the first byte yet")
+        if "--ssl" in self.used:
+            raise Skip("`send` has no STARTTLS yet")
+        if "!IDN" in self.features:
+            raise Skip("for a client without IDNA")
+
+    def says(self, verb, line, _):
+        """As curl's server: plain EHLO without capabilities, and only addresses are recipients."""
+        if verb in self.replies:
+            return self.replies[verb]
+        if verb == "EHLO":
+            lines = ["smtp.curl"] + self.capabilities
+            return "\r\n".join("250" + "- "[text is lines[-1]] + text for text in lines)
+        known = line.isascii() or "SMTPUTF8" in self.capabilities
+        if verb == "RCPT" and not (known and re.fullmatch(r"RCPT TO:<[^<>]+@[^<>]+>", line)):
+            return "501 Invalid address"
+        return None
+
+    def command(self, port):
+        name = percent(self.url.split("/", 3)[3])
+        words = [BINARY, "send", "--server", f"127.0.0.1:{port}", "--ehlo", name, "--data", "-",
+                 "--from", self.sender or "sender@example.com"]
+        for rcpt in self.rcpts or ["recipient@example.com"]:
+            words += ["--to", rcpt]
+        return [word.encode("latin-1") for word in words]
+
+    def expected(self):
+        """All that the server hears."""
+        wire = self.protocol or ""
+        if "DATA\n" in wire:
+            before, data, after = wire.partition("DATA\n")
+            wire = before + data + self.section("upload") + after
+        return re.sub(r"\r?\n", "\r\n", wire).encode("latin-1")
+
+    def run(self):
+        self.check_possible()
+        content = self.section("stdin") or self.section("file") or "From: different\n\nbody\n"
+        server = FakeMx(self.says)
+        try:
+            done = subprocess.run(self.command(server.port), input=content.encode("latin-1"),
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"no end within {SECONDS} s") from None
+        finally:
+            server.close()
+        told = done.stdout.decode(errors="replace")
+        heard = b"".join(server.heard)
+        expect(heard == self.expected(), f"it said {heard[-1000:]}, not "
+               f"{self.expected()[-1000:]}; {told}")
+        failed = self.section("errorcode") is not None
+        expect((done.returncode != 0) == failed and done.returncode in range(0, 79),
+               f"status {done.returncode}: {told}")
+
+
+def main():
+    for path in sorted(glob.glob(os.path.join(sys.argv[1], "test*.xml"))):
+        case = Curl(path)
+        verdict(case.number, case.run)
+
+
+main()
