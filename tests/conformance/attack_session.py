@@ -4,6 +4,7 @@ A case of the suite is told in words; here stands the session that they mean, on
 (its name is the case's with "_"). `cases` that nobody wrote a session for fail. Every case has a
 connection and a mailbox of its own; after each the server must be the same processes as before, and
 take a mail. Memory is the kernel's high-water mark, as in tests/interop/test_hostile.py."""
+import email
 import os
 import socket
 import struct
@@ -469,8 +470,21 @@ def received_100(case):
     case.nothing_arrives()
 
 
-def delivered_to_loop(_):
-    raise Skip("a loop is told by a report, and there are none yet")
+def delivered_to_loop(case):
+    """away.example comes back to this very server, again and again, until Received tells (RFC 5321
+    6.3). A mailbox sends nothing on, so Delivered-To of its owner is no loop."""
+    lost = f"{case.user}@away.example"
+    with case.talk() as talk:
+        send(talk, lost, b"Delivered-To: " + lost.encode() + b"\r\n" + MAIL, sender=case.rcpt)
+        send(talk, case.user + "-2@example.org",
+             b"Delivered-To: " + case.user.encode() + b"-2@example.org\r\n" + MAIL)
+    expect(wait_until(lambda: case.server.mails(case.user), 60), "nobody was told of the loop")
+    expect(len(case.server.mails(case.user + "-2")) == 1, "the mail of a mailbox did not arrive")
+    another_mail(case.server)
+    (report,) = [read(path) for path in case.server.mails(case.user)]
+    status = email.message_from_bytes(report).get_payload(1).get_payload()[1]
+    expect(status["Action"] == "failed" and status["Status"] == "5.4.6" and
+           status["Final-Recipient"].endswith(lost), f"the report says {status}")
 
 
 def needs_auth(case):
@@ -482,7 +496,7 @@ auth_long_user = auth_base64_edge = auth_plain_parts = auth_timing = needs_auth
 
 
 def main():
-    with running(f"max-size {MAX_SIZE >> 20}M; line-ends strict") as server:
+    with running(f"max-size {MAX_SIZE >> 20}M; line-ends strict", "127.0.0.1:{port}") as server:
         # Pages that every first session touches are nobody's fault.
         with Talk(server) as talk:
             talk.greet()

@@ -4,16 +4,25 @@
 A smuggled message would be seen: its recipient is one that we take, every reply is counted, and when
 all cases are through the mailboxes must hold what was acknowledged and nothing else. What was
 accepted must be there as it was sent, line ends repaired where that was asked for. Each Talk ends
-with QUIT, so what the server says is exactly one answer to the message, then 221."""
+with QUIT, so what the server says is exactly one answer to the message, then 221.
+
+Every message has a second recipient, to whom it is relayed. The next server is tests/live/fake_mx,
+which keeps every byte; they are read here as strictly as RFC 5321 has it. It offers PIPELINING and
+8BITMIME to the one of our two servers and nothing to the other, which must convert what is 8-bit or
+give it back."""
 import re
 import sys
 
 from suite import (Failure, Skip, Talk, as_sent, cases, expect, read, running, verdict,
                    wait_until)
+from fake_mx import FakeMx
 
 EDGES = (4096, 8192, 16384, 65536)
 HEADER = b"From: a@c.example\r\nSubject: outer\r\n\r\n"
 ENCODING = "utf-8"
+RELAYED_SECONDS = 60
+# Our one Received field on top of what was sent.
+RECEIVED = re.compile(rb"\AReceived: (?:[^\r\n]*\r\n[ \t])*[^\r\n]*\r\n")
 
 
 def unescaped(text):
@@ -27,6 +36,7 @@ class Run:
         self.test, self.server, self.repair = test, server, repair
         self.context = test["context"]
         self.user, self.victim = f"ann{number}", f"victim{number}"
+        self.away = f"{self.user}@away.example"
         self.sequence = test["sequence_utf8_escaped"].encode(ENCODING)
         self.smuggled = unescaped(test["smuggled"]).replace(
             b"victim@local.example", self.victim.encode() + b"@example.org")
@@ -46,11 +56,15 @@ class Run:
         with Talk(self.server) as talk:
             offered = talk.greet()
             self.check_offered(offered)
-            talk.begin(f"{self.user}@example.org", parameters=parameters)
+            self.begin(talk, parameters)
             talk.ask("DATA", "354")
             talk.send(head, *tail_in_pieces, b"QUIT\r\n", pause_s=pause_s)
             replies = talk.rest()
         self.judge(replies, head + tail)
+
+    def begin(self, talk, parameters):
+        talk.begin(f"{self.user}@example.org", parameters=parameters)
+        talk.ask(f"RCPT TO:<{self.away}>", "250")
 
     def check_offered(self, offered):
         if self.context == "tls" and "STARTTLS" not in offered:
@@ -101,7 +115,7 @@ class Run:
             if "CHUNKING" not in talk.greet():
                 raise Skip("CHUNKING is not offered yet")
             parameters = " BODY=8BITMIME" if not chunk.isascii() else ""
-            talk.begin(f"{self.user}@example.org", parameters=parameters)
+            self.begin(talk, parameters)
             talk.send(b"BDAT %d LAST\r\n" % len(chunk) + chunk + b"QUIT\r\n")
             replies = talk.rest()
         codes = [reply.code for reply in replies]
@@ -120,6 +134,54 @@ class Run:
         expect(self.server.mails(self.victim) == [], "the smuggled mail arrived")
 
 
+class Next:
+    """The server that mail is relayed to, and what came of it."""
+
+    def __init__(self, offers_much):
+        plain = None if offers_much else "250 fake.example"
+        self.server = FakeMx(lambda verb, line, session: plain if verb == "EHLO" else None)
+        self.exact = offers_much
+
+    def wait(self, server, count):
+        """Until so many messages are relayed or given back."""
+        over = re.compile(r"to=<\S+@away\.example>.*status=(sent|bounced)")
+        wait_until(lambda: len(over.findall(server.log())) >= count, RELAYED_SECONDS)
+
+    def transactions(self):
+        """[(recipient line, content as it was sent, dots and all)], read strictly."""
+        found = []
+        for heard in self.server.heard:
+            heard, rcpt = bytes(heard), None
+            stripped = heard.replace(b"\r\n", b"")
+            for byte in b"\r\n\0":
+                assert byte not in stripped, "a bare CR, bare LF or NUL was relayed"
+            while heard:
+                line, _, heard = heard.partition(b"\r\n")
+                verb = line[:4]
+                assert verb in (b"EHLO", b"MAIL", b"RCPT", b"DATA", b"QUIT", b"RSET"), line
+                assert b"smuggled@" not in line, line
+                rcpt = line if verb == b"RCPT" else rcpt
+                if verb == b"DATA":
+                    content, end, heard = heard.partition(b"\r\n.\r\n")
+                    assert end
+                    found.append((rcpt.decode(), content + b"\r\n"))
+        return found
+
+    def check(self, run, transactions):
+        """Each that was acknowledged was relayed once, as it was sent."""
+        relayed = [content for rcpt, content in transactions if rcpt == f"RCPT TO:<{run.away}>"]
+        as_it_is = self.exact or all(content.isascii() for content in run.stored)
+        expect(len(relayed) == len(run.stored) or not relayed and not as_it_is,
+               f"{len(relayed)} relayed, not {len(run.stored)}")
+        for content in relayed:
+            expect(not re.search(rb"(\A|\r\n)\.(?!\.)", content),
+                   f"a dot is not doubled: {content[-300:]}")
+        plain = [RECEIVED.sub(b"", re.sub(rb"(\A|\r\n)\.\.", rb"\1.", content))
+                 for content in relayed]
+        if as_it_is:  # what had to be encoded is judged by its form alone, above
+            expect(sorted(plain) == sorted(run.stored), f"relayed {plain}, not {run.stored}")
+
+
 def drain(server, runs):
     """All that was acknowledged is there, and so is one mail that came behind it."""
     wait_until(lambda: all(run.arrived() for run in runs), 60)
@@ -131,10 +193,10 @@ def drain(server, runs):
     server.wait_mail("last", seconds=30)
 
 
-def play(tests, more, repair):
+def play(tests, more, repair, offers_much):
     """{id: None, or the exception that ended it} for one server."""
-    ends = {}
-    with running(more) as server:
+    ends, following = {}, Next(offers_much)
+    with running(more, f"127.0.0.1:{following.server.port}") as server:
         runs = [Run(test, number, server, repair) for number, test in enumerate(tests)]
         for run in runs:
             try:
@@ -143,10 +205,13 @@ def play(tests, more, repair):
             except (Failure, Skip, OSError) as end:
                 ends[run.test["id"]] = end
         drain(server, runs)
+        following.wait(server, sum(len(run.stored) for run in runs))
+        relayed = following.transactions()
         for run in runs:
             try:
                 if ends[run.test["id"]] is None:
                     run.check_mailboxes()
+                    following.check(run, relayed)
             except Failure as end:
                 ends[run.test["id"]] = end
         acknowledged = 1 + sum(len(run.stored) for run in runs)
@@ -158,8 +223,8 @@ def play(tests, more, repair):
 
 def main():
     tests = cases(sys.argv[1])
-    ways = {"strict": play(tests, "line-ends strict", False),
-            "repair": play(tests, "line-ends repair", True)}
+    ways = {"strict": play(tests, "line-ends strict", False, True),
+            "repair": play(tests, "line-ends repair", True, False)}
 
     def outcome(case):
         for way, ends in ways.items():

@@ -17,6 +17,9 @@ listen mx 127.0.0.1:{port} { MORE }
 queue {folder}/data/spool
 accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
 """
+RELAYING = """relay next { host %s; retry 1s 2s; tls off }
+accept to domain away.example relay next
+"""
 
 
 class Failure(Exception):
@@ -59,11 +62,13 @@ def verdict(name, run):
 
 
 class running:
-    """with running("line-ends repair") as server: one server in a folder of its own."""
+    """with running("line-ends repair") as server: one server in a folder of its own. Mail to
+    away.example goes on to `relay`, "127.0.0.1:PORT"."""
 
-    def __init__(self, more=""):
+    def __init__(self, more="", relay=None):
         self.folder = tempfile.TemporaryDirectory(prefix="conformance-")
-        self.server = Server(self.folder.name, CONFIG.replace("MORE", more))
+        self.server = Server(self.folder.name, CONFIG.replace("MORE", more) +
+                             (RELAYING % relay if relay else ""))
 
     def __enter__(self):
         return self.server.start()
