@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+enum { GIVE_BACK_FROM = 1024 };
+
 struct map_slot {
     uint64_t hash;
     char *key; /* owned; NULL: never used, `tombstone`: removed */
@@ -157,6 +159,16 @@ void *map_put(struct map *m, struct slice key, void *value)
     return NULL;
 }
 
+/* One that was large and is empty now. */
+static void give_back(struct map *m)
+{
+    if (m->used > 0 || m->cap < GIVE_BACK_FROM)
+        return;
+    memory_free(m->slots);
+    m->slots = NULL;
+    m->cap = m->dead = 0;
+}
+
 void *map_remove(struct map *m, struct slice key)
 {
     struct map_slot *slot = find(m, key, map_hash(m->seed, key));
@@ -168,6 +180,7 @@ void *map_remove(struct map *m, struct slice key)
     *slot = (struct map_slot){.key = tombstone};
     m->used--;
     m->dead++;
+    give_back(m);
     return value;
 }
 

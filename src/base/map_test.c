@@ -141,11 +141,33 @@ static void churn_keeps_its_size(void **state)
     map_done(&m);
 }
 
+/* A large one that was emptied works on. */
+static void test_emptied_and_filled_again(void **state)
+{
+    static const uint64_t seed[2] = {1, 2};
+    struct map m;
+
+    (void)state;
+    map_init(&m, seed);
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < 3000; i++)
+            check(map_put(&m, (struct slice){(char *)&i, sizeof(i)}, &m) == NULL);
+        for (uint64_t i = 0; i < 3000; i++)
+            check(map_remove(&m, (struct slice){(char *)&i, sizeof(i)}) == &m);
+        check_int(m.used, 0);
+        check(map_get(&m, SLICE("x")) == NULL && map_remove(&m, SLICE("x")) == NULL);
+    }
+    map_done(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(puts_gets_removes),    cmocka_unit_test(copies_its_keys),
-        cmocka_unit_test(agrees_with_an_array), cmocka_unit_test(removes_while_walking),
+        cmocka_unit_test(test_emptied_and_filled_again),
+        cmocka_unit_test(puts_gets_removes),
+        cmocka_unit_test(copies_its_keys),
+        cmocka_unit_test(agrees_with_an_array),
+        cmocka_unit_test(removes_while_walking),
         cmocka_unit_test(churn_keeps_its_size),
     };
 

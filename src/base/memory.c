@@ -6,6 +6,7 @@
  */
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,4 +31,9 @@ void *memory_resize(void *old, size_t size)
 void memory_free(void *p)
 {
     free(p);
+}
+
+void memory_trim(void)
+{
+    (void)malloc_trim(0);
 }

@@ -377,16 +377,6 @@ static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list
     append(o, w, RECORD_OUTCOME);
 }
 
-static void write_deferral(struct outcomes *o, struct queue_entry *e, struct list *refs,
-                           const struct deferred_record *record, struct found *originals)
-{
-    struct outcome_write *w =
-        write_new(e, refs, record->receiver == PLACE_OUT ? record->segment : 0, originals);
-
-    (void)deferred_record_write(&w->bytes, record);
-    append(o, w, RECORD_DEFERRED);
-}
-
 void outcome_add(struct outcomes *o, struct queue_entry *e, struct list *refs,
                  const struct outcome_record *record)
 {
@@ -425,15 +415,21 @@ static const struct found *what_counts(const struct found *same)
     return same;
 }
 
-/* `same` is all that was found of this recipient. */
+/* The record that carried the message says more than a deferral before it. */
+static bool was_carried_since(const struct found *f, uint32_t receiver, uint64_t segment)
+{
+    return f->outcome == NOT_FINAL && receiver == PLACE_OUT && f->out->number < segment;
+}
+
+/* `same` is all that was found of this recipient. A deferral is not written anew: should the old
+ * record be in the page cache only, and vanish, the mail is tried early. */
 static void apply_rcpt(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
                        uint64_t segment, struct list *refs, struct found *same)
 {
     const struct found *f = what_counts(same);
     struct rcpt_entry *r = f->rcpt < e->rcpt_count ? &entry_rcpts(e)[f->rcpt] : NULL;
 
-    if (r == NULL || r->state == RCPT_WRITTEN ||
-        (f->outcome == NOT_FINAL && f->rest.attempts < r->attempts)) {
+    if (r == NULL || r->state == RCPT_WRITTEN || was_carried_since(f, receiver, segment)) {
         free_found(same);
     } else if (f->outcome != NOT_FINAL) {
         struct outcome_record copy = {
@@ -442,15 +438,11 @@ static void apply_rcpt(struct outcomes *o, struct queue_entry *e, uint32_t recei
         entry_close_rcpt(e, f->rcpt);
         write_outcome(o, e, refs, &copy, same);
     } else {
-        struct deferred_record copy = {.receiver = receiver,
-                                       .segment = segment,
-                                       .rcpt = f->rcpt,
-                                       .rest = f->rest,
-                                       .reason = reason_text(f->reason)};
-
         rcpt_resume(r, &f->rest, o->o.clock);
-        r->reason = reasons_take(&o->reasons, copy.reason);
-        write_deferral(o, e, refs, &copy, same);
+        r->reason = reasons_take(&o->reasons, reason_text(f->reason));
+        if (receiver != PLACE_OUT || f->out->number != segment)
+            add_ref(f->out, refs);
+        free_found(same);
     }
 }
 
@@ -472,8 +464,10 @@ void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
                                      .rcpt = rcpt,
                                      .rest = rcpt_rest_of(r, o->o.clock),
                                      .reason = reason_text(r->reason)};
+    struct outcome_write *w = write_new(e, refs, receiver == PLACE_OUT ? segment : 0, NULL);
 
-    write_deferral(o, e, refs, &record, NULL);
+    (void)deferred_record_write(&w->bytes, &record);
+    append(o, w, RECORD_DEFERRED);
 }
 
 void outcomes_settle(struct outcomes *o,

@@ -92,6 +92,7 @@ int queue_open(const struct queue_options *options, struct queue **out)
         return rc;
     }
     queue_collect(q);
+    memory_trim(); /* what earlier lives left was large while it was read */
     *out = q;
     return 0;
 }
