@@ -62,9 +62,9 @@ struct ticket *outcomes_next_carried(struct outcomes *o); /* NULL: no more for n
 void outcomes_follow(struct outcomes *o, uint64_t segment, struct list *refs);
 
 /* Closes the recipients that have an outcome from an earlier life, and writes these outcomes anew,
- * as outcome_add() does, for the place where the message lies now. Gives the others back the time of
- * their next attempt. `refs` is the list of that
- * segment which remembers which outcome segments speak of it. */
+ * as outcome_add() does, for the place where the message lies now. Gives the others back the time
+ * of their next attempt. `refs` is the list of that segment which remembers which outcome segments
+ * speak of it. */
 void outcomes_apply(struct outcomes *o, struct queue_entry *e, uint32_t receiver, uint64_t segment,
                     struct list *refs);
 
