@@ -489,6 +489,55 @@ enum route_outcome route_direct(struct facts *facts, const struct address *rcpt,
     return route_domain(facts, options, arena, out);
 }
 
+/* ---- turns ---- */
+
+static void reverse(struct route_hop *hops, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct route_hop kept = hops[i];
+
+        hops[i] = hops[count - 1 - i];
+        hops[count - 1 - i] = kept;
+    }
+}
+
+/* The hops before `first` go behind the others. */
+static void turn_to(struct route_hop *hops, size_t count, size_t first)
+{
+    reverse(hops, first);
+    reverse(hops + first, count - first);
+    reverse(hops, count);
+}
+
+static bool begins_host(const struct route_hop *hops, size_t at)
+{
+    return at == 0 || hops[at].host != hops[at - 1].host;
+}
+
+static void turn_equals(struct route_hop *hops, size_t count, uint64_t chance)
+{
+    size_t hosts = 0, pick, at = 0;
+
+    for (size_t i = 0; i < count; i++)
+        hosts += begins_host(hops, i) ? 1 : 0;
+    pick = (size_t)(chance % hosts);
+    for (size_t i = 0, seen = 0; i < count; i++)
+        if (begins_host(hops, i) && seen++ == pick)
+            at = i;
+    turn_to(hops, count, at);
+}
+
+void route_turn(struct route *route, uint64_t chance)
+{
+    /* A relay's hosts have an order of their own. */
+    for (size_t i = 0, end; route->by_mx && i < route->hop_count; i = end) {
+        for (end = i + 1; end < route->hop_count; end++)
+            if (route->hops[end].host->preference != route->hops[i].host->preference)
+                break;
+        turn_equals(route->hops + i, end - i, mix(chance + i));
+    }
+}
+
 struct slice route_fate_text(enum route_fate fate)
 {
     switch (fate) {

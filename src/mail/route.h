@@ -99,6 +99,10 @@ enum route_outcome route_direct(struct facts *facts, const struct address *rcpt,
                                 const struct route_options *options, struct arena *arena,
                                 struct route *out);
 
+/* For one more connection over the same route: among hosts of equal preference another one may be
+ * the first, so that they share the mail (RFC 5321 5.1). */
+void route_turn(struct route *route, uint64_t chance);
+
 /* A server that the configuration names: `host NAME:PORT` of a relay, `deliver lmtp ADDR`. Its
  * name is looked up as a host, never by MX. */
 enum route_target_kind { TARGET_NAME, TARGET_IP, TARGET_PATH };

@@ -373,6 +373,53 @@ static void equals_are_shuffled(void **state)
     check_int(__builtin_popcount(orders), 6);
 }
 
+/* For each further connection: equals take turns, a host's addresses stay together and in order,
+ * and nobody comes before a better one. */
+static void equals_take_turns(void **state)
+{
+    static const char zone[] = "d.example MX 10/a 20/b 20/c 20/d 30/e;a A 192.0.2.1;"
+                               "b A 192.0.2.2 192.0.2.3;c A 192.0.2.4;d A 192.0.2.5;e A 192.0.2.6";
+    unsigned first[3] = {0};
+    struct route r;
+
+    (void)state;
+    check_int(route_to(zone, &to_d, &usual, &r), ROUTE_FOUND);
+    check_int(r.hop_count, 6);
+    for (uint64_t chance = 0; chance < 300; chance++) {
+        route_turn(&r, chance);
+        check_slice(r.hops[0].host->name, SLICE("a"));
+        check_slice(r.hops[5].host->name, SLICE("e"));
+        first[r.hops[1].host->name.data[0] - 'b']++;
+        for (size_t i = 1, at = 0; i < 5; i++)
+            if (slice_equal(r.hops[i].host->name, SLICE("b"))) {
+                check(at == 0 || at == i - 1);
+                at = i;
+            }
+    }
+    for (int i = 0; i < 3; i++)
+        check(first[i] > 60 && first[i] < 140);
+}
+
+/* The person who wrote the list of hosts meant its order; and where no hop is, none turns. */
+static void only_equals_by_mx_take_turns(void **state)
+{
+    static const char *const names[] = {"192.0.2.1", "192.0.2.2"};
+    struct route_target targets[2];
+    struct facts facts;
+    struct route r = {0};
+
+    (void)state;
+    route_turn(&r, 7);
+    for (unsigned i = 0; i < 2; i++)
+        check(route_target_parse(slice_of(names[i]), 25, &arena, &targets[i]));
+    facts_init(&facts, &arena);
+    check_int(route_targets(&facts, targets, 2, &usual, &arena, &r), ROUTE_FOUND);
+    for (uint64_t chance = 0; chance < 20; chance++) {
+        route_turn(&r, chance);
+        check_slice(r.hops[0].host->name, SLICE("192.0.2.1"));
+    }
+}
+
 static void addresses_are_shuffled_and_bounded(void **state)
 {
     unsigned first[40] = {0};
@@ -603,6 +650,8 @@ int main(void)
         cmocka_unit_test_teardown(families, release),
         cmocka_unit_test_teardown(loopback_for_demonstrations, release),
         cmocka_unit_test_teardown(equals_are_shuffled, release),
+        cmocka_unit_test_teardown(equals_take_turns, release),
+        cmocka_unit_test_teardown(only_equals_by_mx_take_turns, release),
         cmocka_unit_test_teardown(addresses_are_shuffled_and_bounded, release),
         cmocka_unit_test_teardown(a_long_list_is_bounded, release),
         cmocka_unit_test_teardown(every_alternative_is_told, release),
