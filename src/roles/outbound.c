@@ -64,6 +64,8 @@ struct outbound {
     struct parcels *parcels;
     struct resolver *resolver; /* NULL: not asked for yet, or cannot be had */
     struct tls_context *tls;
+    struct route_ip *own_ips; /* where the world finds us */
+    size_t own_ip_count;
     struct map by_key;
     struct list all;
     struct list ready;
@@ -222,6 +224,8 @@ static enum route_outcome decide(struct destination *d)
     const struct settings *s = d->all->role->settings;
     struct route_options options = {.own_names = &s->hostname,
                                     .own_name_count = 1,
+                                    .own_ips = d->all->own_ips,
+                                    .own_ip_count = d->all->own_ip_count,
                                     .family = relay == NULL ? FAMILY_BOTH : relay->family,
                                     .loopback_allowed = relay != NULL && relay->loopback,
                                     .port = SMTP_PORT,
@@ -414,6 +418,7 @@ static void begin_trip(struct destination *d, struct parcel *p)
     o->destination = d;
     o->trip.manner = &d->manner;
     o->trip.on_news = on_news;
+    route_turn(&d->route, random_u64(d->all->role->doors->random));
     copy_hops(d, &o->trip);
     list_append(&d->trips, &o->trip.link);
     d->all->trips++;
@@ -550,6 +555,26 @@ bool outbound_is_idle(const struct outbound *all)
 
 /* ---- as a whole ---- */
 
+static bool leads_to_us(const struct settings_listener *l)
+{
+    struct net_address at = {.port = l->port};
+
+    memcpy(at.ip, l->ip, sizeof(at.ip));
+    return l->kind == LISTENER_MX && l->port == SMTP_PORT && !l->any &&
+           !net_address_is_loopback(&at);
+}
+
+/* Of `listen *:25` the addresses are not known: there only our name tells that it is us. */
+static void find_own_ips(struct outbound *all)
+{
+    const struct settings *s = all->role->settings;
+
+    all->own_ips = memory_new(s->listener_count * sizeof(*all->own_ips));
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (leads_to_us(&s->listeners[i]))
+            memcpy(all->own_ips[all->own_ip_count++].ip, s->listeners[i].ip, 16);
+}
+
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels)
 {
     struct outbound *all = MEMORY_NEW(struct outbound);
@@ -559,6 +584,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     all->queue = queue;
     all->parcels = parcels;
     all->tls = tls_context_client();
+    find_own_ips(all);
     map_init(&all->by_key, seed);
     list_init(&all->all);
     list_init(&all->ready);
@@ -574,5 +600,6 @@ void outbound_free(struct outbound *all)
     resolver_free(all->resolver);
     tls_context_free(all->tls);
     map_done(&all->by_key);
+    memory_free(all->own_ips);
     memory_free(all);
 }
