@@ -6,7 +6,8 @@ import threading
 
 class FakeMx:
     """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
-    "close" to hang up. Verbs: CONNECT, EHLO, MAIL, RCPT, DATA, DOT, RSET, QUIT ...
+    "close" to hang up; session["last_reply"] = True hangs up behind the reply. Verbs: CONNECT, EHLO,
+    MAIL, RCPT, DATA, DOT, RSET, QUIT ...
     `heard` has every byte that came, one item a connection."""
 
     USUAL = {"CONNECT": "220 fake.example ESMTP", "EHLO": "250-fake.example\r\n250-PIPELINING\r\n"
@@ -16,7 +17,8 @@ class FakeMx:
     def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0):
         self.says = says
         self.mails, self.lines, self.heard, self.connections = [], [], [], 0
-        self.listener = socket.create_server((address, port))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, port), family=family)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -63,7 +65,7 @@ class FakeMx:
             go_on = self.answer(connection, "DOT", "", session)
             if session.get("last", "").startswith("250"):
                 self.mails.append((session["sender"], session["rcpts"], body))
-        return go_on and verb != "QUIT"
+        return go_on and verb != "QUIT" and "last_reply" not in session
 
     def answer(self, connection, verb, text, session):
         said = self.says(verb, text, session)

@@ -1,4 +1,4 @@
-"""NSD on one port of the loopback: a signed root, "test" below it, and zones below that, signed or
+"""NSD on one port, of the loopback unless told otherwise: a signed root, "test" below it, and zones below that, signed or
 not. Knows nothing of the code but tests/live/resolve, which asks."""
 import os
 import subprocess
@@ -14,8 +14,9 @@ SOA = "@ 300 IN SOA ns.test. root.test. 1 3600 900 86400 60\n@ 300 IN NS ns.test
 class NameServer:
     """Keys, zones and a running NSD, in one folder."""
 
-    def __init__(self, folder, zones, unsigned=()):
-        self.folder, self.zones, self.port = folder, zones, free_port()
+    def __init__(self, folder, zones, unsigned=(), addresses=("127.0.0.1",), port=None):
+        self.folder, self.zones, self.port = folder, zones, port or free_port()
+        self.addresses = addresses  # that of ns.test is the first
         folder.mkdir()
         self.tool("ldns-keygen", "-a", ALGORITHM, "-k", ".", out="root.key")
         delegations = []
@@ -23,10 +24,10 @@ class NameServer:
             self.write(name, text)
             if name not in unsigned:
                 delegations.append(self.sign(name))
-        self.write("test", "ns A 127.0.0.1\n" + "".join(
+        self.write("test", f"ns A {addresses[0]}\n" + "".join(
             f"{name}. NS ns.test.\n" for name in zones) + "".join(delegations))
         ds = self.sign("test")
-        self.write(".", "test. NS ns.test.\nns.test. A 127.0.0.1\n" + ds)
+        self.write(".", f"test. NS ns.test.\nns.test. A {addresses[0]}\n" + ds)
         self.sign(".", (folder / "root.key").read_text().strip())
         self.anchor = folder / "anchor"
         self.anchor.write_text((folder / ((folder / "root.key").read_text().strip() + ".key"))
@@ -65,9 +66,9 @@ class NameServer:
     def start(self):
         zones = "".join(f'zone:\n  name: "{name}"\n  zonefile: "{self.path(name)}"\n'
                         for name in [".", "test", *self.zones])
+        listen = "".join(f"  ip-address: {address}@{self.port}\n" for address in self.addresses)
         (self.folder / "nsd.conf").write_text(f"""server:
-  ip-address: 127.0.0.1@{self.port}
-  username: ""
+{listen}  username: ""
   chroot: ""
   zonesdir: "{self.folder}"
   database: ""
@@ -92,7 +93,7 @@ remote-control:
             self.process.wait(20)
 
     def ask(self, *questions, more=()):
-        command = [RESOLVE, "--forwarder", f"127.0.0.1@{self.port}", "--anchor", str(self.anchor),
+        command = [RESOLVE, "--forwarder", f"{self.addresses[0]}@{self.port}", "--anchor", str(self.anchor),
                    *more, *questions]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                               check=False)

@@ -1,0 +1,410 @@
+"""Mail for the world, in a world of its own: a network namespace with the root of DNS, signed and
+broken zones, and mail servers on port 25 that take, refuse, put off, or never answer.
+
+One server relays for all tests; each has its own domains, so none waits for another. What takes
+half a minute is handed in first and looked at last."""
+import email
+import email.policy
+import json
+import re
+import smtplib
+import time
+
+import pytest
+
+from conftest import CONTENT, need, run
+from fake_mx import FakeMx
+from name_server import PROGRAMS, NameServer
+from network import Network, NotHere, Silence, root_servers, trusting
+from server import BINARY, Server, wait_until
+
+US = "us.world.test"
+OUR_IP = "192.0.2.25"
+HOSTS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3",  # they take everything,
+         "six": "2001:db8::6",
+         "busy": "192.0.2.4",       # ... this one says 421,
+         "grey": "192.0.2.5",       # "come again" once to each recipient,
+         "brief": "192.0.2.10", "short": "192.0.2.11",  # and hang up behind each message;
+         "silent": "192.0.2.8"}     # SYN is not answered
+NOBODY = {"closed": "192.0.2.9",    # connection refused
+          "late": "192.0.2.7",      # the same, until a test begins a server there
+          "six-closed": "2001:db8::9"}
+FAR = "203.0.113.1"                 # network is unreachable
+
+WORLD = f"""
+us A {OUR_IP}
+us-too A {OUR_IP}
+nowhere A {FAR}
+both-closed-six AAAA {NOBODY["six-closed"]}
+both-closed-six A {HOSTS["a"]}
+
+order MX 30 c
+order MX 10 a
+order MX 20 b
+even MX 10 brief
+even MX 10 short
+takeover MX 10 closed
+takeover MX 20 nowhere
+takeover MX 30 busy
+takeover MX 40 b
+hung MX 10 silent
+hung MX 20 c
+stuck MX 10 silent
+dead MX 10 nowhere
+dead MX 20 closed
+late MX 10 late
+grey MX 10 grey
+null MX 0 .
+nullplus MX 0 .
+nullplus MX 10 a
+bare A {HOSTS["b"]}
+alias CNAME order
+gone CNAME nothing
+*.wild MX 10 c
+loop MX 10 us
+loop MX 20 a
+looptoo MX 10 us-too
+nearer MX 10 closed
+nearer MX 20 us
+nearer MX 30 a
+six MX 10 six
+both MX 10 both-closed-six
+
+localhost MX 10 localhost.
+home MX 10 home-host
+home-host A 127.0.0.1
+home-host AAAA ::1
+hostless MX 10 nothing
+literal MX 10 192.0.2.1.
+binary MX 10 a\\010\\013\\000\\255b
+binary MX 20 a
+round CNAME roundabout
+roundabout CNAME round
+""" + "".join(f"many MX 10 h{i}\n" for i in range(200)) + "".join(
+    f"{name} {'AAAA' if ':' in ip else 'A'} {ip}\n" for name, ip in {**HOSTS, **NOBODY}.items())
+
+ZONES = {
+    "world.test": WORLD,
+    "plain.test": f"@ MX 10 mx\nmx A {HOSTS['a']}\n",
+    "spoilt.test": f"@ MX 10 mx\n@ A {HOSTS['a']}\nmx A {HOSTS['a']}\n",
+    "broken.test": "",
+}
+
+CONFIG = f"""
+hostname {US}
+listen mx 127.0.0.1:{{port}}
+listen mx {OUR_IP}:25
+resolver recursive
+queue {{folder}}/queue {{ min-free 10M }}
+postmaster admin@{US}
+relay direct {{ retry 1s 2s }}
+accept to domain {US} deliver maildir {{folder}}/data/mail/{{domain}}/{{user}}
+accept from local to any relay direct
+"""
+
+
+class Ours(Server):
+    def __init__(self, folder, anchor):
+        super().__init__(folder, CONFIG)
+        self.anchor = anchor
+
+    def command(self):
+        return trusting(self.anchor, super().command())
+
+
+class World:
+    """The servers, ours among them, and what may be asked of them."""
+
+    def __init__(self, folder):
+        self.names = NameServer(folder / "dns", ZONES, unsigned=["plain.test"],
+                                addresses=["192.0.2.53", *root_servers()], port=53)
+        self.names.spoil("spoilt.test", "MX\t10 ", "MX\t20 ")
+        self.names.path("broken.test").unlink()
+        self.hosts, self.others, self.ours, self.greylisted = {}, [], None, {}
+        (folder / "ours").mkdir()
+        self.ours = Ours(folder / "ours", self.names.anchor)
+
+    def start(self):
+        self.names.start()
+        says = {"busy": lambda verb, line, session: "421 too busy" if verb == "CONNECT" else None,
+                "grey": self.greylist, "brief": self.hang_up, "short": self.hang_up}
+        for name, address in HOSTS.items():
+            if name == "silent":
+                self.others.append(Silence(address))
+            else:
+                self.begin(name, address, says.get(name, lambda verb, line, session: None))
+        self.ours.start()
+        return self
+
+    def begin(self, name, address, says=lambda verb, line, session: None):
+        self.hosts[name] = FakeMx(says, address, 25)
+        self.others.append(self.hosts[name])
+
+    def stop(self):
+        if self.ours.process and self.ours.process.poll() is None:
+            assert self.ours.stop(60) == 0, self.ours.log()[-2000:]
+        for other in self.others:
+            other.close()
+        self.names.stop()
+
+    def greylist(self, verb, line, session):
+        if verb != "RCPT" or line in self.greylisted:
+            return None
+        self.greylisted[line] = time.monotonic()
+        return "451 4.7.1 greylisted, come again"
+
+    @staticmethod
+    def hang_up(verb, line, session):
+        if verb == "DOT":
+            session["last_reply"] = True
+
+    # ---- doing and asking ----
+
+    def send(self, *rcpts, sender=None, count=1):
+        """From bob, or a sender of this test's own, so that reports are told apart."""
+        with smtplib.SMTP("127.0.0.1", self.ours.port) as client:
+            for _ in range(count):
+                client.sendmail(f"{sender or 'bob'}@{US}", rcpts, CONTENT)
+
+    def takers(self, rcpt):
+        """The names of the hosts that took it, one for each time."""
+        return [name for name, host in self.hosts.items()
+                for _, rcpts, _ in host.mails for line in rcpts if f"<{rcpt}>" in line]
+
+    def wait_taken(self, rcpt, count=1, seconds=15):
+        wait_until(lambda: len(self.takers(rcpt)) >= count, seconds)
+        assert len(self.takers(rcpt)) == count, self.said_of(rcpt)
+        return self.takers(rcpt)
+
+    def said_of(self, rcpt):
+        return [line for line in self.ours.log().splitlines() if f"to=<{rcpt}>" in line]
+
+    def wait_said(self, rcpt, words, count=1, seconds=15):
+        """The lines of the log that tell of an attempt and hold the words."""
+        def found():
+            return [line for line in self.said_of(rcpt) if words in line]
+        wait_until(lambda: len(found()) >= count, seconds)
+        assert len(found()) >= count, self.said_of(rcpt)
+        return found()
+
+    def queue(self, *words):
+        status, text = run(BINARY, "queue", *words, "-c", f"{self.ours.folder}/postroad.conf")
+        assert status == 0, text
+        return text
+
+    def waiting(self, domain):
+        """{recipient: what `queue list` says of it}"""
+        found = self.queue("list", "--json", "--domain", domain)
+        return {rcpt["to"]: rcpt for line in found.splitlines() for rcpt in json.loads(line)["rcpts"]}
+
+    def report(self, sender):
+        """The one report that this sender got: ({field: value} of its one recipient, its text)."""
+        mail = email.message_from_bytes(self.ours.wait_mail(sender, US)[0],
+                                        policy=email.policy.default)
+        text, fields, _ = mail.iter_parts()
+        return fields.get_payload()[1], " ".join(text.get_content().split())
+
+    def refused(self, rcpt, status, words):
+        """A mail for rcpt comes back at once, is not kept, and no server has seen it."""
+        sender = re.sub(r"\W+", "-", rcpt.split("@")[1]).strip("-")
+        self.send(rcpt, sender=sender)
+        fields, text = self.report(sender)
+        assert fields["Action"] == "failed" and fields["Status"] == status, text
+        assert fields["Final-Recipient"] == f"rfc822; {rcpt}"
+        assert words in text and rcpt in text, text
+        assert len(self.said_of(rcpt)) == 1 and not self.takers(rcpt)
+        assert not self.waiting(rcpt.split("@")[1])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    for program in PROGRAMS:
+        need(program)
+    try:
+        network = Network([*HOSTS.values(), *NOBODY.values(), OUR_IP, "192.0.2.53",
+                           *root_servers()])
+        network.__enter__()
+    except NotHere as why:
+        pytest.skip(f"no network namespaces: {why}")
+    made = None
+    try:
+        made = World(tmp_path_factory.mktemp("world"))
+        made.start()
+        made.send("ann@hung.world.test")
+        made.send("ann@stuck.world.test", count=60)
+        yield made
+    finally:
+        if made:
+            made.stop()
+        network.__exit__()
+
+
+# ---- which server ----
+
+
+def test_the_lowest_preference_is_first(world):
+    world.send("ann@order.world.test")
+    assert world.wait_taken("ann@order.world.test") == ["a"]
+
+
+def test_equal_preferences_share_the_mail(world):
+    for i in range(20):
+        world.send(f"ann{i}@even.world.test")
+    got = {world.wait_taken(f"ann{i}@even.world.test")[0] for i in range(20)}
+    assert got == {"brief", "short"}
+
+
+def test_the_next_server_takes_over(world):
+    world.send("ann@takeover.world.test")
+    assert world.wait_taken("ann@takeover.world.test") == ["b"]
+    assert world.hosts["busy"].connections == 1
+    assert "status=sent" in world.wait_said("ann@takeover.world.test", "")[0]
+
+
+def test_an_address_without_mx(world):
+    world.send("ann@bare.world.test")
+    assert world.wait_taken("ann@bare.world.test") == ["b"]
+
+
+def test_an_alias_of_a_domain(world):
+    world.send("ann@alias.world.test")
+    assert world.wait_taken("ann@alias.world.test") == ["a"]
+
+
+def test_a_name_by_wildcard_and_an_unsigned_zone(world):
+    world.send("ann@some.wild.world.test", "ann@plain.test")
+    assert world.wait_taken("ann@some.wild.world.test") == ["c"]
+    assert world.wait_taken("ann@plain.test") == ["a"]
+
+
+def test_ipv6_and_from_there_to_ipv4(world):
+    world.send("ann@six.world.test", "ann@both.world.test")
+    assert world.wait_taken("ann@six.world.test") == ["six"]
+    assert world.wait_taken("ann@both.world.test") == ["a"]
+
+
+@pytest.mark.parametrize("literal,host", [("[192.0.2.2]", "b"), ("[IPv6:2001:db8::6]", "six")])
+def test_an_address_literal(world, literal, host):
+    world.send(f"ann@{literal}")
+    assert world.wait_taken(f"ann@{literal}") == [host]
+
+
+def test_null_mx_among_others_is_passed_over(world):
+    world.send("ann@nullplus.world.test")
+    assert world.wait_taken("ann@nullplus.world.test") == ["a"]
+
+
+# ---- not now ----
+
+
+def test_greylisting(world):
+    world.send("ann@grey.world.test", "eve@grey.world.test")
+    for user in "ann", "eve":
+        assert world.wait_taken(f"{user}@grey.world.test") == ["grey"]
+        first, second = world.wait_said(f"{user}@grey.world.test", "", 2)
+        assert "status=deferred" in first and "451 4.7.1 greylisted, come again" in first
+        assert "status=sent" in second
+    # A second mail is known there: it goes at once.
+    world.send("ann@grey.world.test")
+    assert world.wait_taken("ann@grey.world.test", 2)
+    assert len(world.said_of("ann@grey.world.test")) == 3
+
+
+def test_all_dead_waits_and_is_tried_again(world):
+    world.send("ann@dead.world.test")
+    line = world.wait_said("ann@dead.world.test", "status=deferred", 2)[0]
+    assert "dsn=4.4.1" in line, line
+    waits = world.waiting("dead.world.test")["ann@dead.world.test"]
+    assert waits["status"] == "deferred" and waits["attempts"] >= 2
+    assert waits["reason"] == ("host closed.world.test[192.0.2.9]:25: cannot connect: "
+                               "Connection refused")
+    assert waits["reason"] in world.queue("list", "--domain", "dead.world.test")
+    assert not world.ours.mails("bob", US)
+
+
+def test_who_comes_back_gets_its_mail(world):
+    rcpt = "ann@late.world.test"
+    world.send(rcpt)
+    world.wait_said(rcpt, "status=deferred")
+    world.begin("late", NOBODY["late"])
+    assert world.wait_taken(rcpt) == ["late"]
+    assert wait_until(lambda: not world.waiting("late.world.test"))
+
+
+@pytest.mark.parametrize("domain,why", [("broken.test", "SERVFAIL"), ("spoilt.test", "signature")])
+def test_dns_that_fails_is_no_answer(world, domain, why):
+    """Never by the A record: an MX list that cannot be read may say otherwise."""
+    world.send(f"ann@{domain}")
+    line = world.wait_said(f"ann@{domain}", "status=deferred", 2)[0]
+    assert "dsn=4.4.3" in line and f"DNS look-up of {domain} MX failed" in line, line
+    waits = world.waiting(domain)[f"ann@{domain}"]
+    assert waits["status"] == "deferred" and why in waits["reason"], waits
+    assert not world.takers(f"ann@{domain}")
+
+
+# ---- never ----
+
+
+@pytest.mark.parametrize("rcpt,status,words", [
+    ("ann@null.world.test", "5.1.10", "null MX"),
+    ("ann@nothing.world.test", "5.1.2", "does not exist"),
+    ("ann@nothing.test", "5.1.2", "does not exist"),
+    ("ann@nothing.anywhere", "5.1.2", "does not exist"),
+    ("ann@gone.world.test", "5.1.2", "does not exist"),
+    ("ann@loop.world.test", "5.4.6", "loops back to myself"),
+    ("ann@looptoo.world.test", "5.4.6", "loops back to myself"),
+    ("ann@localhost.world.test", "5.4.6", "loops back to myself"),
+    ("ann@home.world.test", "5.4.6", "loops back to myself"),
+    (f"ann@[{OUR_IP}]", "5.4.6", "loops back to myself"),
+    ("ann@[127.0.0.1]", "5.4.6", "loops back to myself"),
+    ("ann@hostless.world.test", "5.4.4", "None of the mail servers"),
+    ("ann@literal.world.test", "5.4.4", "None of the mail servers"),
+])
+def test_the_sender_hears_at_once(world, rcpt, status, words):
+    world.refused(rcpt, status, words)
+
+
+# ---- worse ----
+
+
+def test_who_is_farther_than_we_are_is_left_out(world):
+    world.send("ann@nearer.world.test")
+    line = world.wait_said("ann@nearer.world.test", "status=deferred", 2)[0]
+    assert "closed.world.test" in line
+    assert not world.takers("ann@nearer.world.test")
+
+
+def test_aliases_in_a_circle(world):
+    world.send("ann@round.world.test")
+    assert "dsn=4.4.3" in world.wait_said("ann@round.world.test", "status=deferred")[0]
+
+
+def test_a_host_name_of_strange_bytes(world):
+    world.send("ann@binary.world.test")
+    assert world.wait_taken("ann@binary.world.test") == ["a"]
+    assert not re.search(r"[^\x20-\x7e\n]", world.ours.log())
+
+
+def test_hundreds_of_hosts(world):
+    """None has an address; 20 of them are looked up."""
+    world.send("ann@many.world.test", sender="many")
+    fields, _ = world.report("many")
+    assert fields["Status"] == "5.4.4"
+
+
+def test_a_stuck_destination_delays_no_other(world):
+    assert len(world.waiting("stuck.world.test")) == 1
+    world.send("ann@stuck.world.test", count=20)
+    for i in range(5):
+        begun = time.monotonic()
+        world.send(f"quick{i}@order.world.test")
+        assert world.wait_taken(f"quick{i}@order.world.test") == ["a"]
+        assert time.monotonic() - begun < 3
+
+
+def test_a_silent_server_is_given_up(world):
+    """Last of all: it takes as long as a connection may."""
+    assert world.wait_taken("ann@hung.world.test", seconds=40) == ["c"]
+    line = world.wait_said("ann@stuck.world.test", "status=deferred", 60, seconds=40)[0]
+    assert "dsn=4.4.1" in line and "silent.world.test[192.0.2.8]:25: cannot connect" in line
+    assert not world.takers("ann@stuck.world.test")
