@@ -247,7 +247,7 @@ static int courier_start(struct role *role)
     reports_init(&c->reports, role, c->queue, c->spool);
     parcels_init(&c->parcels, role, c->queue, &c->reports);
     c->local = local_new(role, c->spool);
-    c->outbound = outbound_new(role, c->queue, &c->parcels);
+    c->outbound = outbound_new(role, c->queue, &c->parcels, c->spool);
     c->control = control_new(role, c->queue, &c->parcels, c->outbound);
     return 0;
 }

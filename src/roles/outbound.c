@@ -62,6 +62,7 @@ struct outbound {
     struct role *role;
     struct queue *queue;
     struct parcels *parcels;
+    struct disk_dir *spool;
     struct resolver *resolver; /* NULL: not asked for yet, or cannot be had */
     struct tls_context *tls;
     struct route_ip *own_ips; /* where the world finds us */
@@ -135,6 +136,7 @@ static void set_manner(struct destination *d, const struct decision *decision)
         d->path = text_copy(d->lmtp->name);
     d->manner =
         (struct trip_manner){.role = all->role,
+                             .spool = all->spool,
                              .protocol = relay == NULL ? CLIENT_LMTP : CLIENT_SMTP,
                              .relay = relay,
                              .ehlo = relay != NULL && relay->helo.len > 0 ? relay->helo : hostname,
@@ -575,7 +577,8 @@ static void find_own_ips(struct outbound *all)
             memcpy(all->own_ips[all->own_ip_count++].ip, s->listeners[i].ip, 16);
 }
 
-struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels)
+struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
+                              struct disk_dir *spool)
 {
     struct outbound *all = MEMORY_NEW(struct outbound);
     uint64_t seed[2] = {random_u64(role->doors->random), random_u64(role->doors->random)};
@@ -583,6 +586,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     all->role = role;
     all->queue = queue;
     all->parcels = parcels;
+    all->spool = spool;
     all->tls = tls_context_client();
     find_own_ips(all);
     map_init(&all->by_key, seed);

@@ -14,7 +14,9 @@
 
 struct outbound;
 
-struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels);
+/* `spool` is borrowed: conversions lie there. */
+struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
+                              struct disk_dir *spool);
 
 /* Connections end as they are. Before parcels_done(). NULL is fine. */
 void outbound_free(struct outbound *all);

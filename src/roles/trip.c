@@ -19,6 +19,8 @@
 
 enum { CONNECT_TIMEOUT_MS = 30 * 1000, IDLE_MS = 2000, RELAY_TEXT_MAX = 350 };
 
+static void on_prepared(struct cargo *c);
+
 static struct trip *trip_of(struct remote *r)
 {
     return LIST_ENTRY(r, struct trip, remote);
@@ -88,15 +90,19 @@ static struct slice words_of(struct trip *t, const struct client_outcome *o, str
                         SLICE_PRINTF(step));
 }
 
-static enum sent how_far(const struct trip *t)
+/* A server without DSN: it is for us to say that the mail went on (RFC 3461 5.2.2), or came into
+ * the mailbox. */
+static enum sent how_far(const struct trip *t, unsigned i)
 {
-    if (t->manner->protocol == CLIENT_LMTP)
-        return SENT_HOME;
-    return ehlo_offers(client_offers(t->remote.client), EHLO_DSN) ? SENT_ON_TOLD : SENT_ON;
+    if (t->sent && !t->relayed[i])
+        return SENT_ON_TOLD;
+    return t->manner->protocol == CLIENT_LMTP ? SENT_HOME : SENT_ON;
 }
 
-static void tell_rcpt(struct trip *t, unsigned rcpt, const struct client_outcome *o)
+/* The i-th of this trip. */
+static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o)
 {
+    unsigned rcpt = t->places[i];
     char relay[RELAY_TEXT_MAX];
     struct verdict v = {.tag = t->manner->tag,
                         .relay = hop_text(t, relay),
@@ -109,7 +115,7 @@ static void tell_rcpt(struct trip *t, unsigned rcpt, const struct client_outcome
             arena_printf(&t->parcel->message->arena, "%u %.*s", o->code, SLICE_PRINTF(o->text));
 
     switch (o->verdict) {
-    case CLIENT_ACCEPTED: parcel_sent(t->parcel, rcpt, how_far(t), &v); break;
+    case CLIENT_ACCEPTED: parcel_sent(t->parcel, rcpt, how_far(t, i), &v); break;
     case CLIENT_REFUSED: parcel_failed(t->parcel, rcpt, t->manner->report, &v); break;
     case CLIENT_TRY_AGAIN:
         parcel_deferred(t->parcel, rcpt, t->manner->retry, t->manner->report, &v);
@@ -123,6 +129,7 @@ static void let_go(struct trip *t)
 {
     struct parcel *p = t->parcel;
 
+    cargo_stop(&t->cargo);
     t->parcel = NULL;
     t->sent = false;
     parcel_drop(p);
@@ -143,7 +150,7 @@ static bool finish_message(struct trip *t)
         const struct client_outcome *o = client_outcome(t->remote.client, i);
 
         sane = sane && !was_cut_off(o);
-        tell_rcpt(t, t->places[i], o);
+        tell_rcpt(t, i, o);
     }
     let_go(t);
     return sane;
@@ -153,7 +160,7 @@ static bool finish_message(struct trip *t)
 static void fail_message(struct trip *t, const struct client_outcome *o)
 {
     for (unsigned i = 0; i < t->message.rcpt_count; i++)
-        tell_rcpt(t, t->places[i], o);
+        tell_rcpt(t, i, o);
     let_go(t);
 }
 
@@ -162,53 +169,124 @@ static void fail_message(struct trip *t, const struct client_outcome *o)
 static enum remote_piece next_piece(struct remote *r, struct slice *piece)
 {
     struct trip *t = trip_of(r);
-    const struct queue_message *m = t->parcel->message;
-    size_t front = m->header_block.len;
-    uint64_t left = front + m->length - t->at;
 
-    if (left == 0)
-        return REMOTE_END;
-    if (t->at < front) {
-        *piece = slice_head(slice_skip(m->header_block, (size_t)t->at), CLIENT_PIECE_MAX);
-    } else {
-        int64_t got =
-            disk_read(m->file, t->piece, left < sizeof(t->piece) ? left : sizeof(t->piece),
-                      m->offset + (t->at - front));
-        if (got <= 0)
-            return REMOTE_UNREADABLE;
-        *piece = (struct slice){t->piece, (size_t)got};
-    }
-    t->at += piece->len;
-    return REMOTE_PIECE;
+    return cargo_next(&t->cargo, t->piece, piece);
 }
 
 static void take_rcpts(struct trip *t)
 {
     const struct queue_message *m = t->parcel->message;
     struct arena *arena = &t->parcel->message->arena;
-    unsigned count = 0;
+    unsigned count = m->envelope.rcpt_count;
 
-    t->rcpts = ARENA_ARRAY(arena, struct address, m->envelope.rcpt_count);
-    t->places = ARENA_ARRAY(arena, unsigned, m->envelope.rcpt_count);
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+    t->rcpts = ARENA_ARRAY(arena, struct address, count);
+    t->places = ARENA_ARRAY(arena, unsigned, count);
+    t->params = ARENA_ARRAY(arena, struct slice, count);
+    t->relayed = ARENA_ARRAY(arena, bool, count);
+    t->message = (struct client_message){.sender = m->envelope.sender, .rcpts = t->rcpts};
+    for (unsigned i = 0; i < count; i++) {
         if (!m->rcpts[i].due)
             continue;
-        t->rcpts[count] = m->envelope.rcpts[i].final;
-        t->places[count++] = i;
+        t->rcpts[t->message.rcpt_count] = m->envelope.rcpts[i].final;
+        t->places[t->message.rcpt_count++] = i;
     }
-    t->message = (struct client_message){.sender = m->envelope.sender,
-                                         .rcpts = t->rcpts,
-                                         .rcpt_count = count,
-                                         .size = m->header_block.len + m->length,
-                                         .body = m->envelope.body,
-                                         .smtputf8 = m->envelope.smtputf8};
+    t->cargo = (struct cargo){.role = t->manner->role,
+                              .spool = t->manner->spool,
+                              .message = m,
+                              .any_length = t->manner->protocol == CLIENT_LMTP,
+                              .done = on_prepared};
+}
+
+/* This server cannot be given it, in any form. */
+static void refuse_rcpt(struct trip *t, unsigned i, const struct relay_refusal *r)
+{
+    char relay[RELAY_TEXT_MAX];
+    struct arena *arena = &t->parcel->message->arena;
+    struct slice at = hop_text(t, relay);
+    struct verdict v = {
+        .tag = t->manner->tag,
+        .relay = at,
+        .dsn = r->enhanced,
+        .text = arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(at), SLICE_PRINTF(r->text))};
+
+    if (r->code / 100 == 5)
+        parcel_failed(t->parcel, t->places[i], t->manner->report, &v);
+    else
+        parcel_deferred(t->parcel, t->places[i], t->manner->retry, t->manner->report, &v);
+}
+
+/* Keeps those who may go this way. */
+static void part_rcpts(struct trip *t, const struct relay_answer *answer)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < t->message.rcpt_count; i++) {
+        const struct relay_rcpt *r = &answer->rcpts[i];
+
+        if (r->refusal.code != 0) {
+            refuse_rcpt(t, i, &r->refusal);
+            continue;
+        }
+        t->rcpts[kept] = t->rcpts[i];
+        t->places[kept] = t->places[i];
+        t->relayed[kept] = r->relayed;
+        t->params[kept++] = r->params;
+    }
+    t->message.rcpt_count = kept;
+}
+
+static void refuse_all(struct trip *t, const struct relay_refusal *r)
+{
+    for (unsigned i = 0; i < t->message.rcpt_count; i++)
+        refuse_rcpt(t, i, r);
+    t->message.rcpt_count = 0;
+}
+
+static void part_prepared(struct trip *t)
+{
+    static const struct relay_refusal unfit = {
+        554, SLICE_INIT("5.6.3"), SLICE_INIT("the message cannot be converted for this server")};
+    static const struct relay_refusal not_now = {
+        451, SLICE_INIT("4.3.0"), SLICE_INIT("the message cannot be read or converted now")};
+
+    if (t->cargo.code == 0)
+        part_rcpts(t, &t->cargo.answer);
+    else
+        refuse_all(t, t->cargo.code == -EILSEQ ? &unfit : &not_now);
+}
+
+static void next_message(struct trip *t);
+
+/* It is known in which form it goes, and to whom. */
+static void send_prepared(struct trip *t)
+{
+    const struct relay_answer *answer = &t->cargo.answer;
+
+    part_prepared(t);
+    if (t->message.rcpt_count == 0) {
+        let_go(t);
+        next_message(t);
+        return;
+    }
+    t->message.size = cargo_size(&t->cargo);
+    t->message.body = answer->body;
+    t->message.smtputf8 = answer->smtputf8;
+    t->message.mail_params = answer->params;
+    t->message.rcpt_params = t->params;
+    t->sent = true;
+    remote_send(&t->remote, &t->message);
+}
+
+static void on_prepared(struct cargo *c)
+{
+    send_prepared(LIST_ENTRY(c, struct trip, cargo));
 }
 
 static void send_message(struct trip *t)
 {
-    t->sent = true;
-    t->at = 0;
-    remote_send(&t->remote, &t->message);
+    if (cargo_prepare(&t->cargo, t->places, t->message.rcpt_count, client_offers(t->remote.client),
+                      &t->parcel->message->arena))
+        send_prepared(t);
 }
 
 /* ---- hops ---- */
@@ -312,6 +390,7 @@ static void hop_failed(struct trip *t)
     struct arena *arena = &t->parcel->message->arena;
     struct client_outcome o = hop_failure(t, arena);
 
+    cargo_stop(&t->cargo);
     remote_close(&t->remote);
     if (tls_was_the_trouble(t, &o)) {
         t->plain = true;
@@ -340,6 +419,14 @@ static void offer(struct trip *t)
         timer_set(t->manner->role->loop, &t->idle, IDLE_MS);
 }
 
+static void next_message(struct trip *t)
+{
+    if (client_takes_more(t->remote.client))
+        offer(t);
+    else
+        remote_quit(&t->remote);
+}
+
 static void on_ready(struct trip *t)
 {
     if (t->parcel != NULL && !t->sent) {
@@ -349,10 +436,7 @@ static void on_ready(struct trip *t)
     if (t->parcel != NULL && finish_message(t))
         t->on_news(t, TRIP_WELL, SLICE(""));
     t->used = true;
-    if (client_takes_more(t->remote.client))
-        offer(t);
-    else
-        remote_quit(&t->remote);
+    next_message(t);
 }
 
 /* A server may close a connection that idled just when it is to be used again: that is no failure,

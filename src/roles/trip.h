@@ -7,6 +7,7 @@
 #ifndef ROLES_TRIP_H
 #define ROLES_TRIP_H
 
+#include "roles/cargo.h"
 #include "roles/parcel.h"
 #include "roles/remote.h"
 
@@ -23,6 +24,7 @@ enum { TRIP_HOPS_MAX = 8 };
 /* Of a destination; borrowed, outlives its trips. */
 struct trip_manner {
     struct role *role;
+    struct disk_dir *spool; /* for conversions */
     enum client_protocol protocol;
     const struct relay *relay; /* NULL: LMTP */
     struct slice ehlo;
@@ -56,9 +58,12 @@ struct trip {
     struct parcel *parcel; /* NULL: none */
     bool sent;             /* the server knows of it */
     struct client_message message;
+    struct cargo cargo;
+    /* One for each recipient of `message`; they lie in the parcel's message. */
     struct address *rcpts;
-    unsigned *places; /* of rcpts in the envelope */
-    uint64_t at;      /* of the content that was read: header block, then body */
+    unsigned *places; /* in the envelope */
+    struct slice *params;
+    bool *relayed; /* a report is due when the server took it */
     struct timer idle;
     char piece[CLIENT_PIECE_MAX];
 };

@@ -205,3 +205,70 @@ def test_mail_that_waits_is_given_up_in_time(serve, fake):
     assert "dsn=5.4.7" in line and "450 4.2.0 never" in line, line
     assert wait_until(lambda: "removed" in first.log())
     assert os.path.isdir(os.path.join(first.folder, "queue"))
+
+
+def mailed(mx, content, first, *rcpts, **more):
+    """What the server there got: (MAIL line, RCPT lines, content without our trace)."""
+    hand_in(first, content, *rcpts, **more)
+    assert wait_until(lambda: mx.mails), first.log()[-2000:]
+    sender, lines, body = mx.mails.pop()
+    return sender, lines, without_trace(body)
+
+
+OLD = {"EHLO": "250 old.example"}
+NEW = {"EHLO": "250-new.example\r\n250-8BITMIME\r\n250-SIZE\r\n250-PIPELINING\r\n250 DSN"}
+
+
+def test_eight_bit_mail_is_converted_for_an_old_server(serve, fake):
+    import email
+    mx = fake(lambda verb, line, session: OLD.get(verb))
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    text = "grüße, and a line\r\n.dot\r\n" * 20
+    content = ("From: Bob <bob@client.example>\r\nMIME-Version: 1.0\r\n"
+               "Content-Type: text/plain; charset=utf-8\r\n"
+               "Content-Transfer-Encoding: 8bit\r\n\r\n" + text).encode()
+    sender, _, got = mailed(mx, content, first)
+    assert "BODY" not in sender and all(byte < 128 for byte in got)
+    message = email.message_from_bytes(got)
+    assert message["Content-Transfer-Encoding"] in ("quoted-printable", "base64")
+    assert message.get_payload(decode=True).decode() == text
+
+
+def test_what_is_signed_comes_back_instead(serve, fake):
+    mx = fake(lambda verb, line, session: OLD.get(verb))
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    content = ("From: Bob <bob@client.example>\r\nMIME-Version: 1.0\r\n"
+               "Content-Type: multipart/signed; boundary=b; micalg=x; protocol=y\r\n\r\n"
+               "--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Transfer-Encoding: 8bit\r\n\r\ngrüße\r\n--b\r\n\r\nsignature\r\n--b--\r\n"
+               ).encode()
+    hand_in(first, content, sender="bob@out.example")
+    line = one_log_line(first, ".*status=bounced.*")
+    assert "dsn=5.6.3" in line, line
+    assert not mx.mails
+    assert b"Status: 5.6.3" in first.wait_mail("bob", "out.example")[0]
+
+
+def test_long_lines_are_mended_for_servers_not_for_mailboxes(serve, fake):
+    mx = fake(lambda verb, line, session: NEW.get(verb))
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    content = (b"From: Bob <bob@client.example>\r\nMIME-Version: 1.0\r\n"
+               b"Content-Type: text/plain\r\n\r\n" + b"x" * 5000 + b"\r\nend\r\n")
+    _, _, got = mailed(mx, content, first)
+    assert max(len(line) for line in got.split(b"\r\n")) <= 998
+    import email
+    assert email.message_from_bytes(got).get_payload(decode=True) == b"x" * 5000 + b"\r\nend\r\n"
+
+
+def test_reports_are_left_to_a_server_that_makes_them(serve, fake):
+    mx = fake(lambda verb, line, session: NEW.get(verb))
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    with smtplib.SMTP("127.0.0.1", first.port) as client:
+        client.sendmail("bob@out.example", ["ann@b.example"], CONTENT, ["RET=HDRS", "ENVID=a+2Bb"],
+                        ["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;ann+2Bx@b.example"])
+    assert wait_until(lambda: mx.mails)
+    sender, rcpts, _ = mx.mails[0]
+    assert "RET=HDRS" in sender and "ENVID=a+2Bb" in sender, sender
+    assert "NOTIFY=SUCCESS,DELAY" in rcpts[0] and "ORCPT=rfc822;ann+2Bx@b.example" in rcpts[0], rcpts
+    assert wait_until(lambda: "removed" in first.log())
+    assert "sender notification" not in first.log()
