@@ -186,7 +186,7 @@ def test_s_nail_attachments(server, tmp_path, film):
 def smtp_source():
     """Postfix's load generator; only its programs are here, Postfix is not installed."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    root = os.path.join(cache, "postroad", "postfix")
+    root = os.path.join(cache, "postroad", "roots", "postfix")
     program = shutil.which("smtp-source") or os.path.join(root, "usr/sbin/smtp-source")
     libraries = {**os.environ, "LD_LIBRARY_PATH": os.path.join(root, "usr/lib/postfix")}
     try:

@@ -1,0 +1,302 @@
+"""Mail servers of others, unpacked and never installed. Each runs in a root of its own: /usr is
+what tools/install-deps unpacked, all else is the test's. Every one sends mail for in.example to the
+port `onward` and mail for out.example to the port `back`."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from server import NotStarted, free_port, wait_until
+
+# In mount and pid namespaces of their own: with the first process all others end, and with the
+# last one what was mounted.
+ENTER = """
+usr=$1 root=$2
+shift 2
+mount --bind "$usr" "$root/usr" && mount -o remount,bind,ro "$root/usr" &&
+    mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 125
+exec chroot "$root" "$@"
+"""
+
+
+def unpacked(package):
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    usr = os.path.join(cache, "postroad", "roots", package, "usr")
+    if not os.path.isdir(usr):
+        pytest.skip(f"{package}: cannot be downloaded")
+    return usr
+
+
+def need_namespaces():
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("servers of others run as root, in a root of their own")
+    done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True,
+                          check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no namespaces here: {done.stderr.decode().strip()}")
+
+
+class Peer:
+    package, program, users, greeting = "", [], [], b"220 "
+    log_file = "var/log/log"
+    # Of its reports: what they are, and what they tell of a 5.1.1.
+    report_type, report_status = "multipart/report", "5.1.1"
+
+    def __init__(self, folder, onward=0, back=0):
+        need_namespaces()
+        self.usr = unpacked(self.package)
+        self.port, self.onward, self.back = free_port(), onward, back
+        self.root = os.path.join(str(folder), self.package)
+        self.out_path = os.path.join(str(folder), self.package + ".out")
+        self.process = None
+        for name in ("usr", "proc", "dev", "etc", "tmp", "run", "var/log", "var/lib", "var/spool"):
+            os.makedirs(os.path.join(self.root, name))
+        os.chmod(os.path.join(self.root, "tmp"), 0o1777)
+        for link in ("bin", "sbin", "lib", "lib64"):
+            os.symlink(f"usr/{link}", os.path.join(self.root, link))
+        os.symlink("../run", os.path.join(self.root, "var/run"))
+        self.ids = {"root": 0, "nobody": 65534, **{u: 2001 + n for n, u in enumerate(self.users)}}
+        self.write("etc/passwd", "".join(f"{name}:x:{uid}:{uid}::/nonexistent:/bin/false\n"
+                                         for name, uid in self.ids.items()))
+        self.write("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in self.ids.items()))
+        self.write("etc/hosts", "127.0.0.1 localhost peer.example\n")
+        self.write("etc/services", "smtp 25/tcp\nlmtp 24/tcp\n")
+        self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+        self.configure()
+
+    def configure(self):
+        raise NotImplementedError
+
+    def taken_off(self, came, sent):
+        """The mail that came out of it, without what it is known to add."""
+        del sent
+        return came
+
+    def fill_in(self, text):
+        return re.sub("%(PORT|ONWARD|BACK)%", lambda m: str(getattr(self, m[1].lower())), text)
+
+    def write(self, name, text):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.fill_in(text))
+
+    def folder(self, name, owner="root", mode=0o755, group=None):
+        path = os.path.join(self.root, name)
+        os.makedirs(path, exist_ok=True)
+        os.chown(path, self.ids[owner], self.ids[group or owner])
+        os.chmod(path, mode)
+
+    def start(self):
+        with open(self.out_path, "ab") as out:
+            self.process = subprocess.Popen(
+                ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh",
+                 self.usr, self.root, *self.program],
+                env={"PATH": "/usr/sbin:/usr/bin"}, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, start_new_session=True)
+        wait_until(lambda: self.greets() or self.process.poll() is not None)
+        if not self.greets():
+            raise NotStarted(f"{self.package}: exit {self.process.poll()}; {self.log()[-3000:]}")
+        return self
+
+    def greets(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
+                return s.recv(4) == self.greeting
+        except OSError:
+            return False
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+
+    def log(self):
+        text = ""
+        for path in (self.out_path, os.path.join(self.root, self.log_file)):
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    text += f.read()
+        return text
+
+
+class Postfix(Peer):
+    package = "postfix"
+    # As process 1 it neither forks nor makes a session.
+    program = ["/usr/lib/postfix/sbin/master", "-i", "-c", "/etc/postfix"]
+    users = ["postfix", "postdrop"]
+
+    def configure(self):
+        self.folder("var/lib/postfix", "postfix", 0o700)
+        self.folder("var/spool/postfix")
+        for queue in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+                      "incoming", "private", "saved", "trace"):
+            self.folder(f"var/spool/postfix/{queue}", "postfix", 0o700)
+        self.folder("var/spool/postfix/pid")
+        self.folder("var/spool/postfix/maildrop", "postfix", 0o730, "postdrop")
+        self.folder("var/spool/postfix/public", "postfix", 0o710, "postdrop")
+        self.write("etc/postfix/main.cf", """
+compatibility_level = 3.6
+maillog_file = /var/log/log
+myhostname = peer.example
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mydestination =
+alias_maps =
+local_recipient_maps =
+# Mail of other servers, not of our own users: its header is left alone.
+local_header_rewrite_clients =
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+disable_dns_lookups = yes
+smtp_host_lookup = native
+default_transport = error:only these two
+transport_maps = inline:{
+    in.example=smtp:[127.0.0.1]:%ONWARD%,
+    out.example=smtp:[127.0.0.1]:%BACK% }
+""")
+        self.write("etc/postfix/master.cf", """
+127.0.0.1:%PORT% inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+""")
+
+
+class OpenSmtpd(Peer):
+    package = "opensmtpd"
+    program = ["/usr/sbin/smtpd", "-d"]
+    users = ["opensmtpd", "opensmtpq"]
+    report_type, report_status = "multipart/mixed", "5.0.0"
+
+    def configure(self):
+        self.folder("var/lib/opensmtpd/empty")
+        self.folder("var/spool/smtpd", mode=0o711)
+        # Without the pauses between connections that it makes by default.
+        self.write("etc/smtpd.conf", """
+mta limit conn-delay-route 0 reconn-delay-route 0
+listen on 127.0.0.1 port %PORT% hostname peer.example
+action "onward" relay host "smtp://127.0.0.1:%ONWARD%" helo peer.example
+action "back" relay host "smtp://127.0.0.1:%BACK%" helo peer.example
+match from any for domain "in.example" action "onward"
+match from any for domain "out.example" action "back"
+""")
+
+    def taken_off(self, came, sent):
+        """Who comes from 127.0.0.1 counts as a user: a Date and a Message-ID that are missing are
+        added at the end of the header."""
+        if b"\r\nDate: " in sent:
+            return came
+        return re.sub(rb"\r\nDate: [^\r\n]*\r\nMessage-ID: <[0-9a-f]+@peer\.example>\r\n\r\n",
+                      b"\r\n\r\n", came, count=1)
+
+
+class Exim(Peer):
+    package = "exim4-daemon-light"
+    program = ["/usr/sbin/exim4", "-bdf", "-q2s"]
+    users = ["Debian-exim", "mail"]
+    log_file = "var/log/exim4/mainlog"
+    report_status = "5.0.0"
+
+    def configure(self):
+        for name in ("var/log/exim4", "var/spool/exim4", "run/exim4"):
+            self.folder(name, "Debian-exim", 0o750)
+        self.write("etc/mailname", "peer.example\n")
+        # The place it was built for: of any other file its children would not trust the content.
+        self.write("etc/exim4/exim4.conf", """
+primary_hostname = peer.example
+daemon_smtp_ports = %PORT%
+local_interfaces = 127.0.0.1
+acl_smtp_rcpt = rcpt
+tls_advertise_hosts =
+never_users =
+begin acl
+rcpt:
+  accept domains = in.example : out.example
+  deny
+begin routers
+onward:
+  driver = manualroute
+  domains = in.example
+  transport = onward
+  route_list = * 127.0.0.1
+  self = send
+back:
+  driver = manualroute
+  domains = out.example
+  transport = back
+  route_list = * 127.0.0.1
+  self = send
+begin transports
+onward:
+  driver = smtp
+  port = %ONWARD%
+  allow_localhost
+back:
+  driver = smtp
+  port = %BACK%
+  allow_localhost
+begin retry
+* * F,2h,2s
+""")
+
+    def taken_off(self, came, sent):
+        """A mail that ends with its header gets the line behind it."""
+        return came.removesuffix(b"\r\n") if b"\r\n\r\n" not in sent else came
+
+
+class Dovecot(Peer):
+    package = "dovecot-lmtpd"
+    program = ["/usr/sbin/dovecot", "-F"]
+    users = ["dovecot", "dovenull", "vmail"]
+
+    def configure(self):
+        self.folder("var/lib/dovecot")
+        self.folder("var/mail", "vmail", 0o700)
+        self.write("etc/people", "ann@in.example:::::::\nzoe@in.example:::::::\n")
+        self.write("etc/dovecot/dovecot.conf", """
+protocols = lmtp
+listen = 127.0.0.1
+base_dir = /run/dovecot
+log_path = /var/log/log
+ssl = no
+hostname = in.example
+mail_location = maildir:/var/mail/%d/%n
+mail_uid = vmail
+mail_gid = vmail
+first_valid_uid = 1000
+first_valid_gid = 1000
+passdb {
+  driver = passwd-file
+  args = /etc/people
+}
+userdb {
+  driver = passwd-file
+  args = /etc/people
+  override_fields = home=/var/mail/%d/%n uid=vmail gid=vmail
+}
+service lmtp {
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = %PORT%
+  }
+}
+""")
+
+    def mails(self, user):
+        new = os.path.join(self.root, "var/mail/in.example", user, "new")
+        names = os.listdir(new) if os.path.isdir(new) else []
+        return [os.path.join(new, name) for name in names]

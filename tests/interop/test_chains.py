@@ -1,0 +1,180 @@
+"""Chains of servers: one postroad, a server of somebody else, and a second postroad. What went in
+comes out byte for byte, under the trace fields that each of them put on top."""
+import email
+import re
+import smtplib
+
+import pytest
+
+from conftest import CONTENT, EIGHT_BIT
+from fake_mx import FakeMx
+from peers import Dovecot, Exim, OpenSmtpd, Postfix
+from server import Server, read, wait_until
+
+BOB = "bob@out.example"
+
+FIRST = """
+hostname out.example
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+postmaster bob@out.example
+accept to domain out.example deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+ONWARD = """
+relay next { host 127.0.0.1:%d; retry 1s 2s; tls off }
+accept from local to any relay next
+"""
+
+# Takes mail for gone, too, and cannot get rid of it.
+SECOND = """
+hostname in.example
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+postmaster ann@in.example
+relay back { host 127.0.0.1:%d; retry 1s 2s; tls off }
+relay dead { host 127.0.0.1:%d; retry 1s 2s; tls off }
+accept to address gone@in.example relay dead
+accept to address ann@in.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept to address zoe@in.example deliver maildir {folder}/data/mail/{domain}/{user}
+reject to domain in.example "5.1.1 nobody of that name"
+accept from local to any relay back
+"""
+
+HEADER = (b"From: Bob <bob@out.example>\r\nTo: ann@in.example\r\n"
+          b"Date: Fri, 21 Nov 1997 09:55:06 -0600\r\nMessage-ID: <1@out.example>\r\n")
+
+MAILS = [
+    CONTENT,
+    EIGHT_BIT,
+    HEADER + b"Subject: empty body\r\n\r\n",
+    HEADER + b"Subject: no body\r\n",
+    HEADER + b"Subject: dots\r\n\r\n" + b"".join(b"." * n + b"\r\n" for n in range(1, 200)),
+    HEADER + b"Subject: long lines\r\n\r\n" +
+    b"".join((b"%d" % n).ljust(n, b".") + b" \t\r\n" for n in range(950, 997)),
+    HEADER + b"Subject: fields\r\nX-Blank:\r\nX-Folded: a\r\n\tb\r\n  c \r\n" +
+    b"X-Long: " + b"x" * 990 + b"\r\nx-case:  two  blanks\r\n"
+    b"Return-Receipt-To: bob@out.example\r\n\r\n\r\n",
+    HEADER + b"Subject: 5 MB\r\n\r\n" + b"".join(b"%070d\r\n" % n for n in range(70_000)),
+]
+
+
+def subject(mail):
+    return re.search(rb"^Subject: [^\r\n]*", mail, re.MULTILINE)[0]
+
+
+def without_received(mail, count):
+    for _ in range(count):
+        match = re.match(rb"Received: (?:[^\n]*\n[ \t])*[^\n]*\n", mail)
+        assert match, mail[:500]
+        mail = mail[match.end():]
+    return mail
+
+
+def as_handed_in(stored, hops):
+    """A mail from a Maildir: Return-Path and a Received for each server on top taken off."""
+    path, _, rest = stored.partition(b"\n")
+    assert path == b"Return-Path: <bob@out.example>", path
+    return without_received(rest, hops).replace(b"\n", b"\r\n")
+
+
+def hand_in(server, content, *rcpts, sender=BOB, wishes=(), rcpt_wishes=()):
+    eight = ["BODY=8BITMIME"] if any(b > 127 for b in content) else []
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(sender, rcpts, content, [*eight, *wishes], rcpt_wishes)
+
+
+def all_came(stored, hops, peer, mails=MAILS):
+    came = {subject(mail): mail for mail in (as_handed_in(mail, hops) for mail in stored)}
+    for sent in mails:
+        assert peer.taken_off(came[subject(sent)], sent) == sent, subject(sent)
+
+
+class Chain:
+    def __init__(self, folder, make_peer):
+        for name in ("first", "second"):
+            (folder / name).mkdir()
+        self.dead = FakeMx(lambda verb, line, session: "550 5.1.1 gone" if verb == "RCPT" else None)
+        self.first, self.second = Server(folder / "first"), Server(folder / "second")
+        self.peer = make_peer(folder, self.second.port, self.first.port)
+        self.first.config = FIRST + ONWARD % self.peer.port
+        self.second.config = SECOND % (self.peer.port, self.dead.port)
+
+    def start(self):
+        for one in (self.second, self.peer, self.first):
+            one.start()
+        return self
+
+    def stop(self):
+        self.dead.close()
+        self.peer.stop()
+        status = [s.stop() for s in (self.first, self.second) if s.process]
+        assert status == [0, 0], self.first.log()[-2000:] + self.second.log()[-2000:]
+
+    def logs(self):
+        return "\n".join(f"--- {one.__class__.__name__}\n{one.log()[-3000:]}"
+                         for one in (self.first, self.peer, self.second))
+
+
+@pytest.fixture(params=[Postfix, OpenSmtpd, Exim], ids=lambda peer: peer.package)
+def chain(request, tmp_path):
+    made = Chain(tmp_path, request.param)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+def test_nothing_is_changed(chain):
+    for content in MAILS:
+        hand_in(chain.first, content, "ann@in.example", "zoe@in.example")
+    for user in "ann", "zoe":
+        all_came(chain.second.wait_mail(user, "in.example", len(MAILS), 30), 3, chain.peer)
+
+
+def reports(server, count):
+    """The reports in bob's mailbox: who failed -> (the fields about it, the mail)."""
+    found = {}
+    for stored in server.wait_mail("bob", "out.example", count, 30):
+        assert stored.startswith(b"Return-Path: <>\n") and subject(CONTENT) in stored, stored
+        mail = email.message_from_bytes(stored)
+        status = next(part for part in mail.walk()
+                      if part.get_content_type() == "message/delivery-status")
+        about, fields = status.get_payload()[:2]
+        assert fields["Action"] == "failed"
+        who = re.fullmatch(r"rfc822; *<?([^>]*)>?", fields["Final-Recipient"])[1]
+        found[who] = (about["Reporting-MTA"].split(";")[1].strip(), mail.get_content_type(),
+                      fields["Status"])
+    return found
+
+
+def test_failures_come_back(chain):
+    """Two of three fail: one is refused to the server in the middle, which reports it; the other
+    is taken at the end of the chain, whose report takes the way back."""
+    hand_in(chain.first, CONTENT, "nobody@in.example", "ann@in.example", "gone@in.example")
+    all_came(chain.second.wait_mail("ann", "in.example"), 3, chain.peer, [CONTENT])
+    assert reports(chain.first, 2) == {
+        "gone@in.example": ("in.example", "multipart/report", "5.1.1"),
+        "nobody@in.example": ("peer.example", chain.peer.report_type, chain.peer.report_status),
+    }
+
+
+def test_dovecot(tmp_path, serve):
+    """By LMTP, into Dovecot's mailboxes; of two recipients each gets a transaction's content, with
+    Return-Path and Received on top."""
+    dovecot = Dovecot(tmp_path)
+    try:
+        first = serve(FIRST + "accept to domain in.example "
+                      f"deliver lmtp 127.0.0.1:{dovecot.port}\n")
+        dovecot.start()
+        first.start()
+        for content in MAILS:
+            hand_in(first, content, "ann@in.example", "zoe@in.example")
+        hand_in(first, CONTENT, "nobody@in.example")
+        for user in "ann", "zoe":
+            assert wait_until(lambda: len(dovecot.mails(user)) == len(MAILS)), dovecot.log()
+            all_came([read(path) for path in dovecot.mails(user)], 2, dovecot)
+        assert reports(first, 1) == {"nobody@in.example": ("out.example", "multipart/report",
+                                                           "5.1.1")}
+    finally:
+        dovecot.stop()
