@@ -3,16 +3,20 @@ running server. Its data are trusted; what goes to the server is whatever the ca
 import json
 import os
 import re
+import shutil
 import socket
+import ssl
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from certificate import make_certificate  # noqa: E402
 from server import Server, as_sent, read, wait_until  # noqa: E402,F401
 
 CONFIG = """hostname mx.example.org
 postmaster ann@example.org
+TLS
 listen mx 127.0.0.1:{port} { MORE }
 queue {folder}/data/spool
 accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
@@ -28,6 +32,9 @@ class Failure(Exception):
 
 class Skip(Exception):
     """A case that cannot be run; the reason."""
+
+
+NO_OPENSSL = "openssl: cannot be installed, so there is no certificate"
 
 
 def expect(condition, what):
@@ -67,7 +74,10 @@ class running:
 
     def __init__(self, more="", relay=None):
         self.folder = tempfile.TemporaryDirectory(prefix="conformance-")
-        self.server = Server(self.folder.name, CONFIG.replace("MORE", more) +
+        tls = ""
+        if shutil.which("openssl"):
+            tls = "tls {} {}".format(*make_certificate(self.folder.name))
+        self.server = Server(self.folder.name, CONFIG.replace("MORE", more).replace("TLS", tls) +
                              (RELAYING % relay if relay else ""))
 
     def __enter__(self):
@@ -139,7 +149,26 @@ class Talk:
     def greet(self):
         """The greeting and EHLO; the keywords that the server offers."""
         expect(self.reply().code == "220", "no 220")
+        return self.offers()
+
+    def offers(self):
         return {line[4:].split()[0].upper() for line in self.ask("EHLO c.example", "250").lines[1:]}
+
+    def shake_hands(self, alpn=None):
+        """TLS from here on."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if alpn:
+            context.set_alpn_protocols(alpn)
+        expect(not self.left, f"said before TLS: {self.left}")
+        self.socket = context.wrap_socket(self.socket, server_hostname="mx.example.org")
+
+    def start_tls(self):
+        """STARTTLS and EHLO; the keywords that the server offers now."""
+        self.ask("STARTTLS", "220")
+        self.shake_hands()
+        return self.offers()
 
     def begin(self, rcpt, sender="a@c.example", parameters=""):
         """A transaction up to DATA."""

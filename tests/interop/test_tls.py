@@ -219,7 +219,8 @@ class Raw:
             return b""
 
 
-@pytest.mark.parametrize("early", [b"NOOP\r\n", b"MAIL FR", b"\n", b"HELLO", b"EHLO x\r\n" * 1000])
+@pytest.mark.parametrize("early", [b"NOOP\r\n", b"MAIL FR", b"\n", b"HELLO", b"EHLO x\r\n" * 1000],
+                         ids=["a command", "half", "an empty line", "a handshake", "many"])
 def test_nothing_may_follow_starttls(secure, early):
     raw = Raw(secure)
     raw.send(b"STARTTLS\r\n" + (hello() if early == b"HELLO" else early))

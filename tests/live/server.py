@@ -152,10 +152,11 @@ def read(path):
         return f.read()
 
 
-# Our Received ends with its date: what is folded below that is the sender's first line.
+# Our Received ends with its date, which may be folded itself: what is folded below that is the
+# sender's first line.
 TRACE = re.compile(rb"\AReturn-Path: [^\n]*\n(?:[ \t][^\n]*\n)*"
-                   rb"Received: (?:[^\n]*\n[ \t])*?[^\n]*; \w{3}, \d+ \w{3} \d{4} [0-9:]{8} [+-]\d{4}"
-                   rb"(?: \(\w+\))?\n")
+                   rb"Received: (?:[^\n]*\n[ \t])*?[^\n]*;\s+\w{3},\s+\d+\s+\w{3}\s+\d{4}\s+"
+                   rb"[0-9:]{8}\s+[+-]\d{4}(?: \(\w+\))?\n")
 
 
 def as_sent(stored):
