@@ -363,38 +363,50 @@ struct parked {
     struct queue_entry *entry;
 };
 
+enum { LANE_LISTS = 2 * PRIORITY_MAX + 1 };
+
 void queue_lane_init(struct queue_lane *lane, uint32_t number)
 {
-    list_init(&lane->parked);
+    for (size_t i = 0; i < LANE_LISTS; i++)
+        list_init(&lane->parked[i]);
     lane->number = number;
 }
 
 bool queue_lane_is_empty(const struct queue_lane *lane)
 {
-    return list_empty(&lane->parked);
+    for (size_t i = 0; i < LANE_LISTS; i++)
+        if (!list_empty(&lane->parked[i]))
+            return false;
+    return true;
 }
 
 void queue_park(struct queue *q, struct queue_message *m, unsigned rcpt, struct queue_lane *lane)
 {
     struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
-    struct parked *last = LIST_ENTRY(lane->parked.prev, struct parked, link);
+    struct list *parked = &lane->parked[PRIORITY_MAX - m->envelope.wishes.priority];
+    struct parked *last = LIST_ENTRY(parked->prev, struct parked, link);
 
     (void)q;
     assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
     m->rcpts[rcpt].due = false;
     r->state = RCPT_PARKED;
     r->lane = lane->number;
-    if (!list_empty(&lane->parked) && last->entry == m->entry)
+    if (!list_empty(parked) && last->entry == m->entry)
         return; /* it stands there with another recipient */
     struct parked *node = MEMORY_NEW(struct parked);
     node->entry = m->entry;
     m->entry->parks++;
-    list_append(&lane->parked, &node->link);
+    list_append(parked, &node->link);
 }
 
+/* Of a lane that is not empty. */
 static struct queue_entry *take_first(struct queue_lane *lane)
 {
-    struct parked *first = LIST_ENTRY(lane->parked.next, struct parked, link);
+    size_t i = 0;
+
+    while (list_empty(&lane->parked[i]))
+        i++;
+    struct parked *first = LIST_ENTRY(lane->parked[i].next, struct parked, link);
     struct queue_entry *e = first->entry;
 
     list_remove(&first->link);
@@ -417,7 +429,7 @@ struct queue_message *queue_claim_lane(struct queue *q, struct queue_lane *lane,
     struct choice choice = {CHOOSE_LANE, lane, now_ms};
     struct queue_message *m = NULL;
 
-    while (m == NULL && !list_empty(&lane->parked)) {
+    while (m == NULL && !queue_lane_is_empty(lane)) {
         struct queue_entry *e = take_first(lane);
 
         if (waits_in(e, &choice))
@@ -430,7 +442,7 @@ struct queue_message *queue_claim_lane(struct queue *q, struct queue_lane *lane,
 
 void queue_lane_done(struct queue *q, struct queue_lane *lane)
 {
-    while (!list_empty(&lane->parked)) {
+    while (!queue_lane_is_empty(lane)) {
         struct queue_entry *e = take_first(lane);
 
         unpark(e, lane);

@@ -108,8 +108,8 @@ struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
 /* A lane is a line of recipients that wait for something else than their time: for room at their
  * destination. The caller's; it must be emptied (queue_lane_done) before queue_close(). */
 struct queue_lane {
-    struct list parked;
-    uint32_t number; /* the caller's, unique among lanes in use */
+    struct list parked[2 * PRIORITY_MAX + 1]; /* by MT-PRIORITY, the highest first; RFC 6710 */
+    uint32_t number;                          /* the caller's, unique among lanes in use */
 };
 
 void queue_lane_init(struct queue_lane *lane, uint32_t number);

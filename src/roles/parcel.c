@@ -263,16 +263,34 @@ void parcel_postponed(struct parcel *p, unsigned rcpt, uint64_t in_ms)
 }
 
 /* RFC 3463: 4.4.7 and 5.4.7, delivery time expired. */
-static void give_up(struct parcel *p, unsigned rcpt, const struct retry_plan *plan, bool report,
+static void give_up(struct parcel *p, unsigned rcpt, uint64_t age_ms, bool report,
                     const struct verdict *v)
 {
     struct verdict last = *v;
 
     last.dsn = SLICE("5.4.7");
     last.reply = SLICE("");
-    last.text = arena_printf(&p->message->arena, "gave up after %u hours; the last attempt: %.*s",
-                             plan->give_up_s / 3600, SLICE_PRINTF(v->text));
+    last.text =
+        arena_printf(&p->message->arena, "gave up after %llu minutes; the last attempt: %.*s",
+                     (unsigned long long)age_ms / 60000, SLICE_PRINTF(v->text));
     parcel_failed(p, rcpt, report, &last);
+}
+
+/* BY= of the message, RFC 2852 4: when its time is over, as age. UINT64_MAX: never. */
+static uint64_t by_age_ms(const struct parcel *p, enum by_mode mode)
+{
+    const struct envelope_wishes *w = &p->message->envelope.wishes;
+
+    if (w->by != mode)
+        return UINT64_MAX;
+    return w->by_s <= 0 ? 0 : (uint64_t)w->by_s * 1000;
+}
+
+static bool is_late(const struct parcel *p, const struct retry_plan *plan, uint64_t age_ms)
+{
+    uint64_t warning_ms = (uint64_t)plan->delay_warning_s * 1000;
+
+    return (warning_ms > 0 && age_ms >= warning_ms) || age_ms >= by_age_ms(p, BY_NOTIFY);
 }
 
 /* The sender hears once that it takes long. */
@@ -281,8 +299,7 @@ static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan
 {
     enum bounce_fate fate;
 
-    if (plan->delay_warning_s == 0 || age_ms < (uint64_t)plan->delay_warning_s * 1000 ||
-        p->message->rcpts[rcpt].warned)
+    if (!is_late(p, plan, age_ms) || p->message->rcpts[rcpt].warned)
         return false;
     fate = fate_of(p, rcpt, BOUNCE_DELAYED);
     if (fate == BOUNCE_SILENT)
@@ -290,6 +307,18 @@ static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan
     struct parcel_event *e = add_event(p, rcpt, BOUNCE_DELAYED, fate, v);
     e->told.retry_until_us = p->message->envelope.arrival_us + (uint64_t)plan->give_up_s * 1000000;
     return true;
+}
+
+/* The next attempt is not later than the end of the time that the sender gave. */
+static uint64_t until_next(const struct parcel *p, uint64_t age_ms, uint64_t delay_ms)
+{
+    uint64_t end_ms = by_age_ms(p, BY_RETURN), notice_ms = by_age_ms(p, BY_NOTIFY);
+
+    if (end_ms != UINT64_MAX && end_ms - age_ms < delay_ms)
+        return end_ms - age_ms;
+    if (notice_ms != UINT64_MAX && notice_ms > age_ms && notice_ms - age_ms < delay_ms)
+        return notice_ms - age_ms;
+    return delay_ms;
 }
 
 void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *plan, bool report,
@@ -301,13 +330,14 @@ void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *p
         since(clock_wall_us(role->doors->clock), p->message->envelope.arrival_us) / 1000;
     uint32_t chance = (uint32_t)random_u64(role->doors->random);
 
-    if (retry_is_over(plan, age_ms)) {
-        give_up(p, rcpt, plan, report, v);
+    if (retry_is_over(plan, age_ms) || age_ms >= by_age_ms(p, BY_RETURN)) {
+        give_up(p, rcpt, age_ms, report, v);
         return;
     }
     tell_attempt(p, rcpt, SLICE("deferred"), v);
-    struct queue_retry retry = {.at_ms = loop_now_ms(role->loop) +
-                                         retry_delay_ms(plan, attempts, chance),
+    struct queue_retry retry = {.at_ms =
+                                    loop_now_ms(role->loop) +
+                                    until_next(p, age_ms, retry_delay_ms(plan, attempts, chance)),
                                 .warned = report && warn_sender(p, rcpt, plan, age_ms, v),
                                 .reason = v->text};
     queue_defer(p->all->queue, p->message, rcpt, &retry);

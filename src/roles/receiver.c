@@ -233,7 +233,8 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
 
 static unsigned offers_of(const struct settings_listener *l)
 {
-    unsigned always = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN;
+    unsigned always = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
+                      EHLO_MT_PRIORITY | EHLO_NO_SOLICITING;
 
     return l->tls == LISTENER_TLS_OFF ? always : always | EHLO_STARTTLS;
 }

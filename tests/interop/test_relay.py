@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from conftest import CONTENT, EIGHT_BIT, SENDER
+from conftest import CONTENT, EIGHT_BIT, SENDER, run
 from fake_mx import FakeMx
-from server import Server, as_sent, free_port, wait_until
+from server import BINARY, Server, as_sent, free_port, wait_until
 
 OUT = """
 hostname out.example
@@ -272,3 +272,38 @@ def test_reports_are_left_to_a_server_that_makes_them(serve, fake):
     assert "NOTIFY=SUCCESS,DELAY" in rcpts[0] and "ORCPT=rfc822;ann+2Bx@b.example" in rcpts[0], rcpts
     assert wait_until(lambda: "removed" in first.log())
     assert "sender notification" not in first.log()
+
+
+def test_priority_goes_first(serve, fake):
+    """RFC 6710: what waits at a destination goes by priority."""
+    opened = []
+    mx = fake(lambda verb, line, session:
+              "421 not yet" if verb == "CONNECT" and not opened else NEW.get(verb))
+    first = serve(OUT.replace("retry 1s 2s", "retry 1h") % (f"127.0.0.1:{mx.port}", "")).start()
+    with smtplib.SMTP("127.0.0.1", first.port) as client:
+        for n, priority in enumerate([-9, 0, 4, 9, 0, -4] * 4):
+            client.sendmail(SENDER, [f"r{n}@b.example"], CONTENT, [f"MT-PRIORITY={priority}"])
+    assert wait_until(lambda: len(re.findall("status=deferred", first.log())) >= 24)
+    opened.append(True)
+    conf = os.path.join(first.folder, "postroad.conf")
+    assert run(BINARY, "queue", "retry", "-c", conf, "--domain", "b.example", "--yes")[0] == 0
+    assert wait_until(lambda: len(mx.mails) == 24)
+    order = [int(rcpts[0].split("r", 1)[1].split("@")[0]) for _, rcpts, _ in mx.mails]
+    urgent = [n for n in range(24) if n % 6 == 3]
+    idle = [n for n in range(24) if n % 6 == 0]
+    # A window of connections takes some at the same time: not to the letter, but by and large.
+    places = lambda group: sum(order.index(n) for n in group) / len(group)
+    assert places(urgent) < 8 and places(idle) > 15, order
+
+
+def test_by_return_ends_in_time(serve, fake):
+    """RFC 2852: the sender hears when the time that he gave is over, not after five days."""
+    mx = fake(lambda verb, line, session: "450 4.2.0 later" if verb == "RCPT" else
+              "250-new.example\r\n250 DELIVERBY" if verb == "EHLO" else None)
+    first = serve(OUT.replace("retry 1s 2s", "retry 1h") % (f"127.0.0.1:{mx.port}", "")).start()
+    with smtplib.SMTP("127.0.0.1", first.port) as client:
+        client.sendmail("bob@out.example", ["ann@b.example"], CONTENT, ["BY=2;R"])
+    one_log_line(first, "status=deferred")
+    line = one_log_line(first, ".*status=bounced.*")
+    assert "dsn=5.4.7" in line, line
+    assert b"Status: 5.4.7" in first.wait_mail("bob", "out.example")[0]
