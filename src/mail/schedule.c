@@ -59,6 +59,11 @@ bool window_is_down(const struct window *w, uint64_t now_ms, uint64_t *until_ms)
     return true;
 }
 
+uint64_t window_kept_until_ms(const struct window *w)
+{
+    return w->failures == 0 ? 0 : w->failed_ms + WINDOW_MEMORY_S * 1000;
+}
+
 void window_hope(struct window *w)
 {
     if (w->failures >= WINDOW_DOWN_AFTER)
@@ -102,6 +107,7 @@ void window_failed(struct window *w, uint64_t now_ms)
     if (is_suspect(w) && now_ms < w->down_until_ms)
         return;
     w->failures++;
+    w->failed_ms = now_ms;
     w->size = w->size > 2 * ONE ? w->size - ONE : ONE;
     if (is_suspect(w))
         w->down_until_ms = now_ms + pause_ms(w->failures);

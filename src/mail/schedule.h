@@ -37,6 +37,7 @@ enum {
     WINDOW_DOWN_AFTER = 3,    /* failures in a row */
     WINDOW_PAUSE_S = 60,      /* the first pause; each further one is twice as long ... */
     WINDOW_PAUSE_MAX_S = 900, /* ... up to this */
+    WINDOW_MEMORY_S = 1800,   /* what failed longer ago says nothing about now */
 };
 
 struct window {
@@ -45,6 +46,7 @@ struct window {
     unsigned open;
     unsigned failures; /* since the last success */
     uint64_t down_until_ms;
+    uint64_t failed_ms; /* the last of the failures */
 };
 
 void window_init(struct window *w, unsigned max);
@@ -54,6 +56,10 @@ bool window_has_room(const struct window *w, uint64_t now_ms);
 
 /* Is it no use to wait for room: down, and the pause lasts until *until_ms? */
 bool window_is_down(const struct window *w, uint64_t now_ms, uint64_t *until_ms);
+
+/* 0: it never failed since its last success. Else it is to be kept until then, with mail or
+ * without: who forgets it earlier calls a dead destination anew for each message. */
+uint64_t window_kept_until_ms(const struct window *w);
 
 /* Not down any more, until the next failure. */
 void window_hope(struct window *w);

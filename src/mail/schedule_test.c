@@ -117,6 +117,23 @@ static void who_fails_again_and_again_is_down(void **state)
     check_int(room(&w, now), 2);
 }
 
+static void failures_are_kept_for_a_while(void **state)
+{
+    struct window w;
+
+    (void)state;
+    window_init(&w, WINDOW_MAX);
+    check_int(window_kept_until_ms(&w), 0);
+    window_failed(&w, 1000);
+    check_int(window_kept_until_ms(&w), 1000 + WINDOW_MEMORY_S * 1000);
+    window_failed(&w, 5000);
+    check_int(window_kept_until_ms(&w), 5000 + WINDOW_MEMORY_S * 1000);
+    window_succeeded(&w);
+    check_int(window_kept_until_ms(&w), 0);
+    /* No pause is longer, or it would end when its destination is forgotten. */
+    check(WINDOW_MEMORY_S > WINDOW_PAUSE_MAX_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test(windows_grow_with_success),
         cmocka_unit_test(a_small_limit_is_kept),
         cmocka_unit_test(who_fails_again_and_again_is_down),
+        cmocka_unit_test(failures_are_kept_for_a_while),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,7 @@ enum {
     TRIPS_MAX = 500,           /* connections at a time */
     PUT_OFF_MAX = 100,         /* messages of one destination in one round */
     ROUTE_GOOD_MS = 60 * 1000, /* then DNS is asked again, whose cache knows the TTL */
+    REMEMBERED_MAX = 10000,    /* destinations, while some of them only have failed lately */
     KEY_MAX = 600,
     SMTP_PORT = 25,
 };
@@ -69,6 +70,7 @@ struct outbound {
     size_t own_ip_count;
     struct map by_key;
     struct list all;
+    unsigned count; /* in `all` */
     struct list ready;
     uint32_t lanes; /* numbers given away */
     unsigned trips;
@@ -181,6 +183,7 @@ static struct destination *destination_of(struct outbound *all, const struct dec
     arena_init(&d->arena);
     d->lookup.done = on_known;
     list_append(&all->all, &d->link);
+    all->count++;
     (void)map_put(&all->by_key, d->key, d);
     return d;
 }
@@ -201,6 +204,7 @@ static void destination_free(struct destination *d)
     timer_cancel(all->role->loop, &d->wake);
     list_remove(&d->ready);
     list_remove(&d->link);
+    all->count--;
     (void)map_remove(&all->by_key, d->key);
     arena_done(&d->arena);
     memory_free((void *)(uintptr_t)d->key.data);
@@ -464,22 +468,25 @@ static bool send_some(struct destination *d)
     return false;
 }
 
-static bool is_over(const struct destination *d)
+static bool is_at_rest(const struct destination *d)
 {
-    return queue_lane_is_empty(&d->lane) && list_empty(&d->trips) && d->state != ROUTE_ASKED &&
-           !timer_is_set(&d->wake);
+    return queue_lane_is_empty(&d->lane) && list_empty(&d->trips) && d->state != ROUTE_ASKED;
 }
 
-/* Nothing is left to do for a while: it is remembered as long as that is worth something. */
+/* Nothing is left to do: what failed lately is remembered, without its route. */
 static void rest(struct destination *d)
 {
-    uint64_t until;
+    uint64_t now = now_ms(d->all), until = window_kept_until_ms(&d->window);
 
-    if (queue_lane_is_empty(&d->lane) && list_empty(&d->trips) &&
-        window_is_down(&d->window, now_ms(d->all), &until))
-        timer_set(d->all->role->loop, &d->wake, until - now_ms(d->all));
-    if (is_over(d))
+    if (!is_at_rest(d))
+        return;
+    if (until <= now || d->all->count > REMEMBERED_MAX) {
         destination_free(d);
+        return;
+    }
+    d->state = ROUTE_OLD;
+    arena_done(&d->arena);
+    timer_set(d->all->role->loop, &d->wake, until - now);
 }
 
 static void go_on(struct destination *d)

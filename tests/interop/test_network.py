@@ -28,6 +28,7 @@ HOSTS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3",  # they take ever
          "silent": "192.0.2.8"}     # SYN is not answered
 NOBODY = {"closed": "192.0.2.9",    # connection refused
           "late": "192.0.2.7",      # the same, until a test begins a server there
+          "down": "192.0.2.12",
           "six-closed": "2001:db8::9"}
 FAR = "203.0.113.1"                 # network is unreachable
 
@@ -53,6 +54,7 @@ stuck MX 10 silent
 dead MX 10 nowhere
 dead MX 20 closed
 late MX 10 late
+down MX 10 down
 grey MX 10 grey
 null MX 0 .
 nullplus MX 0 .
@@ -329,6 +331,19 @@ def test_who_comes_back_gets_its_mail(world):
     world.begin("late", NOBODY["late"])
     assert world.wait_taken(rcpt) == ["late"]
     assert wait_until(lambda: not world.waiting("late.world.test"))
+
+
+def test_who_was_down_is_asked_again(world):
+    """After three failures, one mail or many, it is left alone; until somebody knows better."""
+    rcpt = "ann@down.world.test"
+    world.send(rcpt)
+    world.wait_said(rcpt, "deliveries to it are paused: host down.world.test[192.0.2.12]:25: cannot")
+    assert len(world.wait_said(rcpt, "status=deferred (host")) == 3
+    assert "paused" in world.waiting("down.world.test")[rcpt]["reason"]
+    world.begin("down", NOBODY["down"])
+    assert "1 message" in world.queue("retry", "--domain", "down.world.test", "--yes")
+    assert world.wait_taken(rcpt) == ["down"]
+    assert wait_until(lambda: not world.waiting("down.world.test"))
 
 
 @pytest.mark.parametrize("domain,why", [("broken.test", "SERVFAIL"), ("spoilt.test", "signature")])
