@@ -76,6 +76,8 @@ def test_hold_survives_a_crash_and_release_ends_it(serve):
     time.sleep(0.5)  # until its record is synced
     server.kill_all()
     server.start()
+    assert wait_until(lambda: all(f'"{status}"' in queue(server, "list", "--json")[1]
+                                  for status in ("held", "deferred")))  # all is read
     mx = FakeMx(port=port)
     assert queue(server, "retry", "--domain", "b.example", "--yes")[0] == 0
     assert wait_until(lambda: len(mx.mails) == 1)
