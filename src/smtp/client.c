@@ -341,8 +341,9 @@ static enum client_need need_more(const struct client *c, const struct buf *out)
     return CLIENT_WANTS_BODY;
 }
 
-/* What a server says behind its 220 to STARTTLS was put there by somebody on the way, to be taken
- * for said in confidence. */
+/* What a server says behind its answer to STARTTLS was put there by somebody on the way: behind a
+ * 220 to be taken for said in confidence, behind a refusal to answer what the client is yet to say.
+ */
 static enum client_need need_tls(struct client *c, const struct cursor *in)
 {
     if (in->rest.len == 0)
@@ -353,6 +354,8 @@ static enum client_need need_tls(struct client *c, const struct cursor *in)
 
 enum client_need client_step(struct client *c, struct cursor *in, struct buf *out)
 {
+    bool at_tls;
+
     if (c->state == CLIENT_IDLE && c->sent_count > 0)
         c->state = CLIENT_TALKING; /* without a message yet: greet the server */
     for (;;) {
@@ -371,8 +374,11 @@ enum client_need client_step(struct client *c, struct cursor *in, struct buf *ou
         case REPLY_MORE: return need_more(c, out);
         case REPLY_BROKEN: client_fail(c, CLIENT_NOT_SMTP); break;
         case REPLY_COMPLETE:
+            at_tls = awaited(c) == STEP_STARTTLS;
             take_reply(c, out);
             reply_reader_reset(&c->reply);
+            if (at_tls && in->rest.len > 0)
+                client_fail(c, CLIENT_NOT_SMTP);
             break;
         }
     }

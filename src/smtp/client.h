@@ -95,6 +95,8 @@ struct client_message {
      * ASCII, at most CLIENT_PARAMS_MAX. mail/relay_params writes them. */
     struct slice mail_params;
     const struct slice *rcpt_params; /* one for each recipient; NULL: none */
+    unsigned params_need;            /* a sum of enum ehlo_keyword: where one of them is not offered
+                                        they are left out; 0: they are always sent */
 };
 
 enum client_verdict {

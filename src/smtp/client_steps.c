@@ -248,6 +248,11 @@ static const struct slice body_words[] = {
     [BODY_BINARYMIME] = SLICE_INIT(" BODY=BINARYMIME"),
 };
 
+static bool params_fit(const struct client *c)
+{
+    return ehlo_offers(&c->offers, c->tx.message.params_need);
+}
+
 static void send_mail(struct client *c, struct buf *out)
 {
     const struct client_message *m = &c->tx.message;
@@ -260,7 +265,8 @@ static void send_mail(struct client *c, struct buf *out)
     buf_append(out, body_words[m->body]);
     if (needs_smtputf8(m))
         buf_append(out, SLICE(" SMTPUTF8"));
-    buf_append(out, m->mail_params);
+    if (params_fit(c))
+        buf_append(out, m->mail_params);
     stop_after(c, STEP_MAIL, m->rcpt_count > 0 ? STEP_RCPT : STEP_NONE);
 }
 
@@ -280,7 +286,7 @@ static void send_rcpt(struct client *c, struct buf *out)
     buf_append(out, SLICE("RCPT TO:<"));
     address_write(out, &m->rcpts[c->tx.rcpt_next]);
     buf_append_char(out, '>');
-    if (m->rcpt_params != NULL)
+    if (m->rcpt_params != NULL && params_fit(c))
         buf_append(out, m->rcpt_params[c->tx.rcpt_next]);
     c->tx.rcpt_next++;
     if (c->tx.rcpt_next == c->tx.rcpt_end)

@@ -760,24 +760,84 @@ static void test_refused_before_the_message(void **state)
     buf_done(&out);
 }
 
-/* Replies that come with the 220 to STARTTLS were not said by the server we will know. */
+/* Replies that come with the answer to STARTTLS were not said by the server we will know. */
 static void test_injected_replies(void **state)
 {
-    struct client_settings settings = {.ehlo = SLICE_INIT("me.example"), .tls = CLIENT_TLS_ALWAYS};
-    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
-    struct client *c = client_new(&settings);
-    struct cursor in = {SLICE("220 a\r\n250-b\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n")};
-    struct buf out;
+    static const struct {
+        enum client_tls tls;
+        const char *said;
+    } table[] = {
+        {CLIENT_TLS_ALWAYS,     "220 go\r\n250 injected\r\n"     },
+        {CLIENT_TLS_IF_OFFERED, "220 go\r\n250 injected\r\n"     },
+        {CLIENT_TLS_IF_OFFERED, "454 not now\r\n250 injected\r\n"},
+        {CLIENT_TLS_IF_OFFERED, "454 not now\r\n2"               },
+    };
 
     (void)state;
-    buf_init(&out, CLIENT_OUT_MAX);
-    client_message(c, &message);
-    check_int(client_step(c, &in, &out), CLIENT_DONE);
-    check_int(client_outcome(c, 0)->verdict, CLIENT_TRY_AGAIN);
-    check_slice(client_outcome(c, 0)->enhanced, SLICE("4.5.0"));
-    check_slice(buf_slice(&out), SLICE("EHLO me.example\r\nSTARTTLS\r\n"));
-    client_free(c);
-    buf_done(&out);
+    CHECK_ROWS (i, table) {
+        struct client_settings settings = {.ehlo = SLICE_INIT("me.example"), .tls = table[i].tls};
+        struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+        struct client *c = client_new(&settings);
+        struct cursor in = {SLICE("220 a\r\n250-b\r\n250 STARTTLS\r\n")};
+        struct buf out;
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        client_message(c, &message);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        in = (struct cursor){slice_of(table[i].said)};
+        check_int(client_step(c, &in, &out), CLIENT_DONE);
+        check_int(client_outcome(c, 0)->verdict, CLIENT_TRY_AGAIN);
+        check_slice(client_outcome(c, 0)->enhanced, SLICE("4.5.0"));
+        check_slice(buf_slice(&out), SLICE("EHLO me.example\r\nSTARTTLS\r\n"));
+        client_free(c);
+        buf_done(&out);
+    }
+}
+
+/* What was wished is said where it can be fulfilled, RFC 3461 5; what must be said is said. */
+static void test_parameters_that_need_an_extension(void **state)
+{
+    static const struct slice notify = SLICE_INIT(" NOTIFY=NEVER");
+
+    static const struct {
+        const char *ehlo;
+        unsigned need;
+        const char *mail, *rcpt;
+    } table[] = {
+        {"250 DSN\r\n", EHLO_DSN, "MAIL FROM:<ann@a.example> RET=HDRS\r\n",
+         "RCPT TO:<r0@b.example> NOTIFY=NEVER\r\n"                                                      },
+        {"250 mx\r\n",  EHLO_DSN, "MAIL FROM:<ann@a.example>\r\n",          "RCPT TO:<r0@b.example>\r\n"},
+        {"250 mx\r\n",  0,        "MAIL FROM:<ann@a.example> RET=HDRS\r\n",
+         "RCPT TO:<r0@b.example> NOTIFY=NEVER\r\n"                                                      },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, table) {
+        struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+        struct client_message message = {.sender = ann,
+                                         .rcpts = rcpts,
+                                         .rcpt_count = 1,
+                                         .mail_params = SLICE(" RET=HDRS"),
+                                         .rcpt_params = &notify,
+                                         .params_need = table[i].need};
+        struct client *c = client_new(&settings);
+        struct cursor in = {SLICE("220 a\r\n250-b\r\n")};
+        struct buf out;
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        client_message(c, &message);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        in = (struct cursor){slice_of(table[i].ehlo)};
+        buf_clear(&out);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        check_slice(buf_slice(&out), slice_of(table[i].mail));
+        in = (struct cursor){SLICE("250 ok\r\n")};
+        buf_clear(&out);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        check_slice(buf_slice(&out), slice_of(table[i].rcpt));
+        client_free(c);
+        buf_done(&out);
+    }
 }
 
 /* Every chunk is answered; the ring never runs over, whatever is offered. */
@@ -1010,6 +1070,7 @@ int main(void)
         cmocka_unit_test(test_heard_is_bounded),
         cmocka_unit_test(test_refused_before_the_message),
         cmocka_unit_test(test_injected_replies),
+        cmocka_unit_test(test_parameters_that_need_an_extension),
         cmocka_unit_test(test_chunks_in_flight),
         cmocka_unit_test(test_body_waits_for_room),
         cmocka_unit_test(test_against_our_server),
