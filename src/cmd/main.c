@@ -37,7 +37,8 @@ static void usage(FILE *to)
         if (commands[i].help != NULL)
             fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\nTry it:  postroad dev                                  (in one terminal)\n"
-                "         postroad send --to you@example.org --body hi  (in another)\n");
+                "         postroad send --server localhost:1025 --to you@example.org --body hi  "
+                "(in another)\n");
 }
 
 /* A closed 0, 1 or 2 would become a socket or the queue's lock, and be written to as a terminal. */

@@ -12,6 +12,7 @@
 
 #include "cmd/host_port.h"
 #include "cmd/own_name.h"
+#include "cmd/resolver_option.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -172,42 +173,10 @@ static int parse_ehlo(struct probe_request *r)
     return 0;
 }
 
-static bool is_name_server(struct slice text)
-{
-    struct slice ip = text, port;
-    unsigned char bytes[16];
-    uint64_t number;
-
-    if (slice_cut(text, '@', &ip, &port)) {
-        struct cursor c = {port};
-
-        if (!take_number(&c, &number) || !cursor_at_end(&c) || number == 0 || number > UINT16_MAX)
-            return false;
-    }
-    return ipv4_parse(ip, bytes) || ipv6_parse(ip, bytes);
-}
-
 static int parse_resolver(struct probe_request *r)
 {
-    struct slice text =
-        r->options.resolver == NULL ? SLICE("system") : slice_of(r->options.resolver);
-
     r->resolver.anchor_path = r->options.anchor;
-    if (slice_equal(text, SLICE("system"))) {
-        r->resolver.source = DNS_FROM_SYSTEM;
-    } else if (slice_equal(text, SLICE("recursive"))) {
-        r->resolver.source = DNS_FROM_ROOT;
-    } else if (is_name_server(text)) {
-        r->resolver.source = DNS_FROM_FORWARDER;
-        r->resolver.forwarder = text;
-    } else {
-        return command_wrong(
-            "probe", EX_USAGE,
-            "--resolver '%s': write system, recursive, or a name server: 192.0.2.53, "
-            "2001:db8::53@5300",
-            r->options.resolver);
-    }
-    return 0;
+    return resolver_option_parse("probe", r->options.resolver, &r->resolver);
 }
 
 static int understand(struct probe_request *r)

@@ -1,127 +1,206 @@
 /*
  * send.c - compose and send one mail, or send a file.
  *
- * Three steps: understand the command line (send_request), make the message (send_content),
- * talk to the server and tell what came of it (send_report). Whatever is wrong with the first
- * two is told before anything is sent. The dialog is roles/remote's, as for mail that is relayed.
+ * Understand the command line (send_request), make the message (send_content), find out where it
+ * goes (send_route), talk to the servers one after the other (send_dialog) and tell what came of it
+ * (send_report). Whatever is wrong with the first two is told before anybody is called.
+ *
+ * A destination's servers are tried in their order until one takes over: one that cannot be reached
+ * or does not want to talk is passed over, RFC 5321 5.1. Everything that was said of the mail
+ * itself is final, also a "later": the person decides whether to try again. So is silence behind
+ * the end of the message, since the server may have taken it.
  */
 #include "cmd/commands.h"
-#include "cmd/send_content.h"
+#include "cmd/send_dialog.h"
 #include "cmd/send_report.h"
-#include "cmd/send_request.h"
+#include "cmd/send_route.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "roles/remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { CONNECT_TIMEOUT_S = 30, TRANSCRIPT_MAX = 1024 * 1024 };
+enum { HOPS_MAX = 8 };
 
 struct send {
     struct send_request request;
     struct send_content content;
     struct net *net;
     struct loop *loop;
-    struct remote remote;
-    struct remote_options options;
-    struct transcript transcript;
+    struct tls_context *tls;
+    struct resolver *resolver;
+    struct send_dialog dialog;
 };
 
-static struct send *send_of(struct remote *r)
+/* A refusal outweighs a "later", since repeating the command will not help. */
+static int worse(int status, int got)
 {
-    return LIST_ENTRY(r, struct send, remote);
+    return got == 0 || (status != 0 && status != EX_TEMPFAIL) ? status : got;
 }
 
-static void show_dialog(struct remote *r)
+/* "mx1.example.org[192.0.2.1]:25"; a server that was named by its address as it was named. */
+static struct slice hop_text(struct send_request *r, const struct route_hop *hop)
 {
-    struct transcript *t = &send_of(r)->transcript;
-    struct slice text = buf_slice(&t->text);
+    struct net_address ip = {0};
+    char text[64];
+    size_t len;
 
-    if (text.len > 0)
-        fwrite(text.data, 1, text.len, stderr);
-    buf_clear(&t->text);
+    if (!r->by_mx && r->server.kind == TARGET_IP)
+        return r->server_text;
+    for (size_t i = 0; i < sizeof(ip.ip); i++)
+        ip.ip[i] = hop->ip[i];
+    len = net_address_text(&ip, text);
+    return arena_printf(&r->arena, "%.*s[%.*s]:%u", SLICE_PRINTF(hop->host->name), (int)len, text,
+                        hop->port);
 }
 
-/* The message was given before the dialog began, so "ready" means that it is over. */
-static void on_event(struct remote *r, enum remote_event event)
+/* Whom the server is taken for; an address has no name. */
+static struct slice tls_name_of(const struct send_request *r, const struct send_destination *d,
+                                const struct route_hop *hop)
 {
-    switch (event) {
-    case REMOTE_READY: remote_quit(r); break;
-    case REMOTE_OVER: loop_stop(send_of(r)->loop); break;
+    bool by_address = r->by_mx ? d->rcpts[0].kind == ADDRESS_LITERAL : r->server.kind == TARGET_IP;
+
+    return by_address ? SLICE("") : hop->host->name;
+}
+
+/* Is it the server that did not want to talk, whatever mail there is? */
+static bool is_about_server(const struct client_outcome *o)
+{
+    if (o->verdict != CLIENT_REFUSED && o->verdict != CLIENT_TRY_AGAIN)
+        return false;
+    if (o->step <= STEP_STARTTLS)
+        return true; /* no word was said of mail */
+    return o->step != STEP_DOT &&
+           (o->code == 421 || (o->code == 0 && o->verdict == CLIENT_TRY_AGAIN));
+}
+
+/* Tells what is final and keeps the recipients that are to be tried again: at the next server, or
+ * at the same one, which takes only so many at a time. */
+static int settle(struct send *s, struct send_destination *d, struct slice server, bool is_last)
+{
+    const struct client *client = s->dialog.remote.client;
+    struct arena *arena = &s->request.arena;
+    struct address *rcpts = ARENA_ARRAY(arena, struct address, d->rcpt_count);
+    struct client_outcome *outcomes = ARENA_ARRAY(arena, struct client_outcome, d->rcpt_count);
+    struct send_result told = {
+        .rcpts = rcpts, .outcomes = outcomes, .final = client_final(client), .server = server};
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < d->rcpt_count; i++) {
+        const struct client_outcome *o = client_outcome(client, i);
+
+        if (o->verdict == CLIENT_LEFT_OUT || (is_about_server(o) && !is_last)) {
+            d->rcpts[kept++] = d->rcpts[i];
+        } else {
+            rcpts[told.count] = d->rcpts[i];
+            outcomes[told.count++] = *o;
+        }
     }
+    if (d->rcpt_count == 0)
+        d->over = is_last || !is_about_server(told.final);
+    else
+        d->over = kept == 0;
+    d->rcpt_count = kept;
+    if (told.count == 0 && !d->over)
+        return 0;
+    told.without_dsn = s->request.mail_params.len + s->request.rcpt_params.len > 0 &&
+                       !ehlo_offers(client_offers(client), EHLO_DSN);
+    return send_report(&s->request, &told);
 }
 
-static enum remote_piece next_piece(struct remote *r, struct slice *piece)
+static void dial(struct send *s, const struct send_call *call, struct slice server)
 {
-    switch (send_content_next(&send_of(r)->content, piece)) {
-    case SEND_PIECE: return REMOTE_PIECE;
-    case SEND_END: return REMOTE_END;
-    case SEND_FAILED: break;
-    }
-    return REMOTE_UNREADABLE;
+    if (s->request.options.verbose && s->request.server.kind != TARGET_IP)
+        fprintf(stderr, "-- %.*s\n", SLICE_PRINTF(server));
+    send_dialog_run(&s->dialog, s->loop, &s->request, &s->content, call);
 }
 
-static const struct remote_owner owner = {on_event, next_piece, show_dialog};
-
-static struct remote_options remote_options(struct send *s)
+static bool do_without_tls(struct send *s, struct send_call *call, struct slice server)
 {
-    unsigned timeout_s = s->request.timeout_s == 0 ? CONNECT_TIMEOUT_S : s->request.timeout_s;
-
-    return (struct remote_options){
-        .client = {.ehlo = s->request.ehlo,
-                   .quit_after = s->request.quit_after,
-                   .timeout_s = s->request.timeout_s,
-                   .transcript = &s->transcript},
-        .connect_timeout_ms = (uint64_t)timeout_s * 1000,
-    };
+    if (call->how != SEND_TLS_OPTIONAL || !send_dialog_failed_at_tls(&s->dialog))
+        return false;
+    send_report_no_tls(server, remote_tls_problem(&s->dialog.remote));
+    call->how = SEND_TLS_OFF;
+    return true;
 }
 
-static struct client_message client_message_of(const struct send *s)
+static int conclude(struct send *s, struct send_destination *d, const struct send_call *call,
+                    struct slice server, bool is_last)
 {
-    return (struct client_message){
-        .sender = s->request.from.address,
-        .rcpts = s->request.rcpts,
-        .rcpt_count = s->request.rcpt_count,
-        .size = s->content.size,
-        .body = s->content.eight_bit ? BODY_8BITMIME : BODY_7BIT,
-        .smtputf8 = s->content.utf8_header,
-    };
+    int error = s->dialog.connect_error;
+
+    if (error == 0)
+        return settle(s, d, server, is_last);
+    d->over = is_last;
+    return send_report_no_connection(&s->request, call, server, error, is_last);
 }
 
-static int run_dialog(struct send *s)
+static int call_hop(struct send *s, struct send_destination *d, const struct route_hop *hop,
+                    bool is_last)
 {
-    struct client_message message = client_message_of(s);
+    struct send_request *r = &s->request;
+    struct slice server = hop_text(r, hop);
+    struct send_call call = {hop, tls_name_of(r, d, hop), r->tls, s->tls, d->rcpts, d->rcpt_count};
+    int status = 0;
+    bool again;
 
-    s->net = net_real_new();
-    if (s->net == NULL)
+    do {
+        call.rcpt_count = d->rcpt_count;
+        dial(s, &call, server);
+        again = do_without_tls(s, &call, server);
+        if (!again) {
+            status = worse(status, conclude(s, d, &call, server, is_last));
+            /* Some were left out: it takes only so many at a time. */
+            again = !d->over && d->rcpt_count > 0 && d->rcpt_count < call.rcpt_count;
+        }
+        send_dialog_done(&s->dialog);
+    } while (again);
+    return status;
+}
+
+static int send_to(struct send *s, struct send_destination *d)
+{
+    size_t hops;
+    int status = 0;
+
+    if (!send_route_find(&s->request, s->loop, &s->resolver, d))
         return EX_OSERR;
-    s->loop = loop_new(s->net, clock_real());
-    s->options = remote_options(s);
-    transcript_init(&s->transcript,
-                    s->request.options.verbose ? TRANSCRIPT_ALL : TRANSCRIPT_REFUSALS,
-                    TRANSCRIPT_MAX);
-    remote_open(&s->remote, s->loop, &s->request.server, &s->options, &owner);
-    remote_send(&s->remote, &message);
-    return loop_run(s->loop) < 0 ? EX_OSERR : 0;
+    if (d->found != ROUTE_FOUND)
+        return send_report_no_route(&s->request, d);
+    hops = d->route.hop_count < HOPS_MAX ? d->route.hop_count : HOPS_MAX;
+    for (size_t i = 0; i < hops && !d->over; i++)
+        status = worse(status, call_hop(s, d, &d->route.hops[i], i + 1 == hops));
+    return status;
 }
 
 static int send_mail(struct send *s)
 {
+    struct send_destination *destinations;
+    unsigned count;
     int status = send_content_make(&s->content, &s->request);
 
-    if (status == 0)
-        status = run_dialog(s);
-    if (status == 0 && s->remote.connect_error != 0)
-        return send_report_no_connection(&s->request, s->remote.connect_error);
-    return status == 0 ? send_report(&s->request, s->remote.client) : status;
+    if (status != 0)
+        return status;
+    s->net = net_real_new();
+    if (s->net == NULL)
+        return EX_OSERR;
+    s->loop = loop_new(s->net, clock_real());
+    s->tls = tls_context_client();
+    if (s->tls == NULL)
+        return EX_SOFTWARE;
+    count = send_destinations_make(&s->request, &destinations);
+    for (unsigned i = 0; i < count; i++)
+        status = worse(status, send_to(s, &destinations[i]));
+    return status;
 }
 
 static void hang_up(struct send *s)
 {
-    remote_close(&s->remote);
+    send_dialog_done(&s->dialog);
+    resolver_free(s->resolver);
+    tls_context_free(s->tls);
     if (s->loop != NULL)
         loop_free(s->loop);
     if (s->net != NULL)
@@ -137,7 +216,6 @@ int cmd_send(int argc, char **argv)
     if (send_request_parse(&s->request, argc, argv, &status))
         status = send_mail(s);
     hang_up(s);
-    transcript_done(&s->transcript);
     send_content_done(&s->content);
     send_request_done(&s->request);
     memory_free(s);

@@ -139,6 +139,13 @@ enum send_piece send_content_next(struct send_content *c, struct slice *piece)
     return SEND_PIECE;
 }
 
+void send_content_rewind(struct send_content *c)
+{
+    c->offset = 0;
+    c->at_end = false;
+    line_repair_init(&c->repair);
+}
+
 static int check(struct send_content *c)
 {
     struct header_watch watch;
@@ -160,9 +167,7 @@ static int check(struct send_content *c)
     c->eight_bit = c->repair.eight_bit;
     nul = c->repair.nul;
     bare_cr = c->repair.bare_cr;
-    c->offset = 0;
-    c->at_end = false;
-    line_repair_init(&c->repair);
+    send_content_rewind(c);
     if (nul || bare_cr)
         return command_wrong("send", EX_DATAERR,
                              "the message holds %s, which no mail may; send it with --attach",

@@ -1,8 +1,9 @@
 /*
  * send_content.h - the message of `postroad send`: where its bytes come from.
  *
- * Composed messages and standard input lie in memory, --data FILE is read in pieces, twice:
- * once to learn what MAIL must say of it, once to send it. Line ends are repaired on the way.
+ * Composed messages and standard input lie in memory, --data FILE is read in pieces, often:
+ * once to learn what MAIL must say of it, once for each server that it is sent to. Line ends are
+ * repaired on the way.
  */
 #ifndef CMD_SEND_CONTENT_H
 #define CMD_SEND_CONTENT_H
@@ -39,6 +40,9 @@ void send_content_done(struct send_content *c);
 /* Composes what was asked for, or opens --data, and reads it through once. 0, EX_NOINPUT, or
  * EX_DATAERR for what no mail may hold; told on stderr. */
 int send_content_make(struct send_content *c, struct send_request *r);
+
+/* From its beginning. */
+void send_content_rewind(struct send_content *c);
 
 /* At most CLIENT_PIECE_MAX bytes. */
 enum send_piece send_content_next(struct send_content *c, struct slice *piece);

@@ -15,21 +15,6 @@
 
 enum { SHOWN_MAX = 500 };
 
-int send_report_no_connection(const struct send_request *r, int error)
-{
-    int code = -error;
-    const char *advice = "is the address right?";
-
-    if (code == ECONNREFUSED && net_address_is_loopback(&r->server))
-        advice = "is `postroad dev` running?";
-    else if (code == ECONNREFUSED)
-        advice = "is a mail server running there?";
-    else if (code == ETIMEDOUT)
-        advice = "is the port blocked on the way?";
-    return command_wrong("send", EX_UNAVAILABLE, "nothing sent: cannot connect to %.*s: %s; %s",
-                         SLICE_PRINTF(r->server_text), strerrordesc_np(code), advice);
-}
-
 /* What a refusal means for the exit status, and what to do about it. */
 static const struct refusal_row {
     struct slice enhanced; /* "": any */
@@ -66,40 +51,105 @@ static const struct refusal_row *row_of(const struct client_outcome *o)
     return row;
 }
 
-/* One line for people, whatever the server wrote. */
-static struct slice shown_reply(struct send_request *r, const struct client_outcome *o)
+/* One line for people, whatever the server wrote. Code 0: none. */
+static struct slice shown_text(struct arena *arena, unsigned code, struct slice text)
 {
-    struct slice text = arena_copy(&r->arena, o->text), shown, rest = text, line;
+    struct slice shown, rest = text, line;
     struct buf out;
 
     buf_init(&out, 8 * SHOWN_MAX);
-    if (o->code != 0)
-        buf_printf(&out, "%u ", o->code);
+    if (code != 0)
+        buf_printf(&out, "%u ", code);
     while (slice_cut(rest, '\n', &line, &rest)) {
         log_escape(&out, line, SHOWN_MAX);
         buf_append_char(&out, ' ');
     }
     log_escape(&out, rest, SHOWN_MAX);
-    shown = arena_copy(&r->arena, buf_slice(&out));
+    shown = arena_copy(arena, buf_slice(&out));
     buf_done(&out);
     return shown;
 }
 
+static struct slice shown_reply(struct send_request *r, const struct client_outcome *o)
+{
+    return shown_text(&r->arena, o->code, o->text);
+}
+
 /* "bob@example.org", "bob@example.org and 3 more", "nobody". */
-static struct slice shown_rcpts(struct send_request *r, unsigned first, unsigned count)
+static struct slice shown_rcpts(struct send_request *r, const struct address *rcpts, unsigned count)
 {
     struct slice name;
 
     if (r->rcpt_count == 0)
         return SLICE("nobody");
-    name = address_text(&r->arena, &r->rcpts[first]);
+    name = address_text(&r->arena, rcpts);
     if (count <= 1)
         return name;
     return arena_printf(&r->arena, "%.*s and %u more", SLICE_PRINTF(name), count - 1);
 }
 
+int send_report_no_connection(struct send_request *r, const struct send_call *call,
+                              struct slice server, int error, bool is_last)
+{
+    struct net_address to = {0};
+    int code = -error;
+    const char *advice = "is the address right?";
+
+    if (!is_last)
+        return command_wrong("send", 0, "cannot connect to %.*s: %s; trying the next one",
+                             SLICE_PRINTF(server), strerrordesc_np(code));
+    memcpy(to.ip, call->hop->ip, sizeof(to.ip));
+    if (code == ECONNREFUSED && net_address_is_loopback(&to))
+        advice = "is `postroad dev` running?";
+    else if (code == ECONNREFUSED)
+        advice = "is a mail server running there?";
+    else if (code == ETIMEDOUT)
+        advice = "is the port blocked on the way?";
+    return command_wrong(
+        "send", EX_UNAVAILABLE, "nothing sent%s%.*s: cannot connect to %.*s: %s; %s",
+        r->by_mx ? " to " : "",
+        SLICE_PRINTF(r->by_mx ? shown_rcpts(r, call->rcpts, call->rcpt_count) : SLICE("")),
+        SLICE_PRINTF(server), strerrordesc_np(code), advice);
+}
+
+void send_report_no_tls(struct slice server, struct slice problem)
+{
+    struct arena arena;
+    struct slice shown;
+
+    arena_init(&arena);
+    shown = shown_text(&arena, 0, problem);
+    command_wrong("send", 0, "no TLS with %.*s: %.*s; trying without", SLICE_PRINTF(server),
+                  SLICE_PRINTF(shown));
+    arena_done(&arena);
+}
+
+/* A relay's words (4.4.4) would be those of an administrator's file. RFC 3463: 5.1.2 there is no
+ * such domain; anything else says that it takes no mail. */
+int send_report_no_route(struct send_request *r, const struct send_destination *d)
+{
+    const struct reply *why = &d->route.refusal;
+    struct slice text = shown_text(&r->arena, 0, why->text);
+    struct slice rcpts;
+
+    if (slice_equal(why->enhanced, SLICE("4.4.4")))
+        return command_wrong("send", EX_NOHOST,
+                             "nothing sent: host %.*s does not exist, or has no address",
+                             SLICE_PRINTF(r->server.name));
+    if (!r->by_mx)
+        return command_wrong("send", EX_TEMPFAIL, "nothing sent: %.*s; try again later",
+                             SLICE_PRINTF(text));
+    rcpts = shown_rcpts(r, d->rcpts, d->rcpt_count);
+    if (d->found == ROUTE_TEMPORARY)
+        return command_wrong("send", EX_TEMPFAIL, "nothing sent to %.*s: %.*s; try again later",
+                             SLICE_PRINTF(rcpts), SLICE_PRINTF(text));
+    return command_wrong(
+        "send", slice_equal(why->enhanced, SLICE("5.1.2")) ? EX_NOHOST : EX_UNAVAILABLE,
+        "nothing sent to %.*s: %.*s; check the domain", SLICE_PRINTF(rcpts), SLICE_PRINTF(text));
+}
+
 static int report_failure(struct send_request *r, const struct client_outcome *o,
-                          struct slice rcpts)
+                          struct slice server, struct slice rcpts)
 {
     const struct refusal_row *row = row_of(o);
     struct slice reply = shown_reply(r, o), name = step_name(o->step);
@@ -107,7 +157,7 @@ static int report_failure(struct send_request *r, const struct client_outcome *o
 
     return command_wrong("send", row->status, "mail to %.*s %s%s%.*s by %.*s: %.*s; %s",
                          SLICE_PRINTF(rcpts), what, o->code == 0 ? "" : " at ",
-                         o->code == 0 ? 0 : (int)name.len, name.data, SLICE_PRINTF(r->server_text),
+                         o->code == 0 ? 0 : (int)name.len, name.data, SLICE_PRINTF(server),
                          SLICE_PRINTF(reply), row->advice);
 }
 
@@ -116,37 +166,47 @@ static bool is_failure(const struct client_outcome *o)
     return o->verdict == CLIENT_REFUSED || o->verdict == CLIENT_TRY_AGAIN;
 }
 
+static void report_success(struct send_request *r, const struct send_result *result)
+{
+    struct slice reply = shown_reply(r, result->final);
+
+    if (result->without_dsn)
+        command_wrong("send", 0, "%.*s offers no DSN: --ret, --envid and --notify were not told it",
+                      SLICE_PRINTF(result->server));
+    if (r->by_mx)
+        printf("%.*s: ", SLICE_PRINTF(result->server));
+    printf("%.*s\n", SLICE_PRINTF(reply));
+}
+
 /* Refusals of single recipients one by one, what hit all the others in one line. A refusal
  * outweighs a "later" in the exit status, since repeating the command will not help. */
-int send_report(struct send_request *r, const struct client *client)
+int send_report(struct send_request *r, const struct send_result *result)
 {
-    const struct client_outcome *final = client_final(client);
+    const struct client_outcome *final = result->final;
     unsigned others = 0, first_other = 0, accepted = 0;
     int status = 0, got;
 
-    for (unsigned i = 0; i < r->rcpt_count; i++) {
-        const struct client_outcome *o = client_outcome(client, i);
+    for (unsigned i = 0; i < result->count; i++) {
+        const struct client_outcome *o = &result->outcomes[i];
 
         accepted += o->verdict == CLIENT_ACCEPTED;
         if (is_failure(o) && o->step != STEP_RCPT && others++ == 0)
             first_other = i;
         if (!is_failure(o) || o->step != STEP_RCPT)
             continue;
-        got = report_failure(r, o, shown_rcpts(r, i, 1));
+        got = report_failure(r, o, result->server, shown_rcpts(r, &result->rcpts[i], 1));
         if (status == 0 || status == EX_TEMPFAIL)
             status = got;
     }
     if (is_failure(final) && (others > 0 || r->rcpt_count == 0)) {
-        got = report_failure(r, final, shown_rcpts(r, first_other, others));
+        got = report_failure(r, final, result->server,
+                             shown_rcpts(r, &result->rcpts[first_other], others));
         if (status == 0 || status == EX_TEMPFAIL)
             status = got;
     }
-    if (accepted > 0) {
-        struct slice reply = shown_reply(r, final);
-
-        printf("%.*s\n", SLICE_PRINTF(reply));
-    } else if (status == 0 && r->quit_after != STEP_NONE) {
+    if (accepted > 0)
+        report_success(r, result);
+    else if (status == 0 && r->quit_after != STEP_NONE)
         printf("quit after %s; no mail was sent\n", r->options.quit_after);
-    }
     return status;
 }

@@ -8,13 +8,17 @@
 
 #include "cmd/host_port.h"
 #include "cmd/own_name.h"
+#include "cmd/resolver_option.h"
 
+#include "base/codec.h"
 #include "wire/chars.h"
 #include "wire/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+
+enum { SMTP_PORT = 25, SUBMISSIONS_PORT = 465 };
 
 /* As A-labels, the form of a domain that every server takes, SMTPUTF8 or not (RFC 5891 5). One that
  * has none stays as it is typed. */
@@ -45,6 +49,13 @@ static bool parse_mailbox(struct slice text, struct arena *arena, struct compose
         return false;
     use_ascii_domain(&out->address, arena);
     return out->address.kind != ADDRESS_BARE || address_is_postmaster(&out->address);
+}
+
+static bool number_between(const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    struct cursor c = {slice_of(text)};
+
+    return take_number(&c, out) && cursor_at_end(&c) && *out >= least && *out <= most;
 }
 
 /* Cuts at commas that stand neither in quotes nor in <>. False at the end. */
@@ -123,24 +134,87 @@ static int parse_all_rcpts(struct send_request *r)
     if (status == 0)
         status = parse_rcpts(r, "--bcc", &o->bcc, &r->bcc, &r->bcc_count);
     if (status == 0 && r->rcpt_count == 0 &&
-        (r->quit_after == STEP_NONE || r->quit_after == STEP_RCPT))
+        (r->by_mx || r->quit_after == STEP_NONE || r->quit_after == STEP_RCPT))
         return command_wrong("send", EX_USAGE, "to whom? Add --to user@domain");
+    for (unsigned i = 0; status == 0 && r->by_mx && i < r->rcpt_count; i++)
+        if (r->rcpts[i].kind == ADDRESS_BARE)
+            return command_wrong("send", EX_USAGE,
+                                 "whose postmaster? Add a domain to it, or --server");
     return status;
+}
+
+/* An address is one also without brackets, unlike in a configuration. */
+static void take_ip(struct send_request *r, const struct net_address *address)
+{
+    char text[64];
+
+    r->server = (struct route_target){.kind = TARGET_IP, .port = address->port};
+    for (size_t i = 0; i < sizeof(r->server.ip); i++)
+        r->server.ip[i] = address->ip[i];
+    r->server.name = arena_copy(&r->arena, (struct slice){text, net_address_text(address, text)});
 }
 
 static int parse_server(struct send_request *r)
 {
-    switch (host_port_parse(r->server_text, 25, &r->server)) {
-    case HOST_PORT_OK: return 0;
+    struct net_address address;
+
+    r->by_mx = r->options.server == NULL;
+    if (r->by_mx)
+        return 0;
+    r->server_text = slice_of(r->options.server);
+    switch (host_port_parse(r->server_text, r->port, &address)) {
+    case HOST_PORT_OK: take_ip(r, &address); return 0;
     case HOST_PORT_NO_PORT:
         return command_wrong("send", EX_USAGE, "--server '%s' has no port from 1 to 65535",
                              r->options.server);
     case HOST_PORT_NO_ADDRESS: break;
     }
-    return command_wrong(
-        "send", EX_NOHOST,
-        "cannot look up '%s': this version connects to localhost and to IP addresses",
-        r->options.server);
+    if (!route_target_parse(r->server_text, r->port, &r->arena, &r->server) ||
+        r->server.kind == TARGET_PATH)
+        return command_wrong("send", EX_USAGE,
+                             "--server '%s' is no host; write mx.example.org:25 or 192.0.2.1:25",
+                             r->options.server);
+    return 0;
+}
+
+static int parse_tls(struct send_request *r)
+{
+    static const struct {
+        struct slice word;
+        enum send_tls tls;
+    } words[] = {
+        {SLICE_INIT("off"),      SEND_TLS_OFF     },
+        {SLICE_INIT("optional"), SEND_TLS_OPTIONAL},
+        {SLICE_INIT("required"), SEND_TLS_REQUIRED},
+        {SLICE_INIT("implicit"), SEND_TLS_IMPLICIT},
+    };
+
+    if (r->options.tls == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (slice_equal(slice_of(r->options.tls), words[i].word)) {
+            r->tls = words[i].tls;
+            return 0;
+        }
+    return command_wrong("send", EX_USAGE,
+                         "--tls '%s' is none of off, optional, required, implicit", r->options.tls);
+}
+
+static int parse_port(struct send_request *r)
+{
+    uint64_t port = r->tls == SEND_TLS_IMPLICIT ? SUBMISSIONS_PORT : SMTP_PORT;
+
+    if (r->options.port != NULL && !number_between(r->options.port, 1, UINT16_MAX, &port))
+        return command_wrong("send", EX_USAGE, "--port '%s' is no port from 1 to 65535",
+                             r->options.port);
+    r->port = (uint16_t)port;
+    return 0;
+}
+
+static int parse_resolver(struct send_request *r)
+{
+    r->resolver.anchor_path = r->options.anchor;
+    return resolver_option_parse("send", r->options.resolver, &r->resolver);
 }
 
 static int choose_ehlo(struct send_request *r)
@@ -202,17 +276,16 @@ static int parse_quit_after(struct send_request *r)
 
 static int parse_timeout(struct send_request *r)
 {
-    struct cursor c;
     uint64_t seconds;
 
     if (r->options.timeout == NULL)
         return 0;
-    c = (struct cursor){slice_of(r->options.timeout)};
-    if (!take_number(&c, &seconds) || !cursor_at_end(&c) || seconds == 0 || seconds > 3600)
+    if (!number_between(r->options.timeout, 1, 3600, &seconds))
         return command_wrong("send", EX_USAGE,
                              "--timeout '%s' is no number of seconds from 1 to 3600",
                              r->options.timeout);
     r->timeout_s = (unsigned)seconds;
+    r->resolver.deadline_ms = seconds * 1000;
     return 0;
 }
 
@@ -249,6 +322,100 @@ static int parse_fields(struct send_request *r)
     return 0;
 }
 
+static int parse_ret(struct send_request *r, struct buf *out)
+{
+    const char *ret = r->options.ret;
+
+    if (ret == NULL)
+        return 0;
+    if (slice_equal_nocase(slice_of(ret), SLICE("full")))
+        buf_append(out, SLICE(" RET=FULL"));
+    else if (slice_equal_nocase(slice_of(ret), SLICE("hdrs")))
+        buf_append(out, SLICE(" RET=HDRS"));
+    else
+        return command_wrong("send", EX_USAGE, "--ret '%s' is neither full nor hdrs", ret);
+    return 0;
+}
+
+/* RFC 3461 4.4: printable ASCII, and no longer than 100 once it is written as xtext. */
+static int parse_envid(struct send_request *r, struct buf *out)
+{
+    struct slice envid = r->options.envid == NULL ? SLICE("") : slice_of(r->options.envid);
+    size_t before;
+
+    if (r->options.envid == NULL)
+        return 0;
+    buf_append(out, SLICE(" ENVID="));
+    before = buf_len(out);
+    for (size_t i = 0; i < envid.len; i++)
+        if (envid.data[i] < ' ' || envid.data[i] > '~')
+            envid.len = 0;
+    if (envid.len == 0 || envid.len > ENVID_MAX || !xtext_encode(out, envid) ||
+        buf_len(out) - before > ENVID_MAX)
+        return command_wrong("send", EX_USAGE,
+                             "--envid is 1 to %d printable ASCII characters, each + and = counted "
+                             "as three",
+                             ENVID_MAX);
+    return 0;
+}
+
+/* RFC 3461 4.1: "never" stands alone. */
+static int parse_notify(struct send_request *r, struct buf *out)
+{
+    static const struct {
+        struct slice word;
+        struct slice said;
+        enum notify flag;
+    } words[] = {
+        {SLICE_INIT("never"),   SLICE_INIT("NEVER"),   NOTIFY_NEVER  },
+        {SLICE_INIT("success"), SLICE_INIT("SUCCESS"), NOTIFY_SUCCESS},
+        {SLICE_INIT("failure"), SLICE_INIT("FAILURE"), NOTIFY_FAILURE},
+        {SLICE_INIT("delay"),   SLICE_INIT("DELAY"),   NOTIFY_DELAY  },
+    };
+
+    enum { WORDS = sizeof(words) / sizeof(*words) };
+    struct slice rest, item;
+    unsigned flags = 0, flag;
+
+    if (r->options.notify == NULL)
+        return 0;
+    rest = slice_of(r->options.notify);
+    while (take_item(&rest, &item)) {
+        flag = 0;
+        for (size_t i = 0; i < WORDS; i++)
+            if (slice_equal_nocase(item, words[i].word))
+                flag = words[i].flag;
+        flags |= flag == 0 ? ~0U : flag;
+    }
+    if (flags == 0 || (flags > NOTIFY_NEVER && flags % 2 == 1))
+        return command_wrong("send", EX_USAGE,
+                             "--notify '%s' is neither never nor some of success,failure,delay",
+                             r->options.notify);
+    for (size_t i = 0; i < WORDS; i++)
+        if (flags & words[i].flag)
+            buf_printf(out, "%s%.*s", buf_len(out) == 0 ? " NOTIFY=" : ",",
+                       SLICE_PRINTF(words[i].said));
+    return 0;
+}
+
+static int parse_dsn(struct send_request *r)
+{
+    struct buf out;
+    int status;
+
+    buf_init(&out, CLIENT_PARAMS_MAX);
+    status = parse_ret(r, &out);
+    if (status == 0)
+        status = parse_envid(r, &out);
+    r->mail_params = arena_copy(&r->arena, buf_slice(&out));
+    buf_clear(&out);
+    if (status == 0)
+        status = parse_notify(r, &out);
+    r->rcpt_params = arena_copy(&r->arena, buf_slice(&out));
+    buf_done(&out);
+    return status;
+}
+
 static int check_combination(const struct send_request *r)
 {
     const struct send_options *o = &r->options;
@@ -274,12 +441,12 @@ static int check_combination(const struct send_request *r)
 
 static int understand(struct send_request *r)
 {
-    int (*const steps[])(struct send_request *) = {parse_quit_after, parse_timeout, parse_server,
-                                                   choose_ehlo,      choose_from,   parse_all_rcpts,
-                                                   parse_fields};
+    int (*const steps[])(struct send_request *) = {
+        parse_quit_after, parse_timeout, parse_tls,   parse_port,
+        parse_resolver,   parse_server,  choose_ehlo, choose_from,
+        parse_all_rcpts,  parse_fields,  parse_dsn};
     int status = check_combination(r);
 
-    r->server_text = slice_of(r->options.server);
     for (size_t i = 0; status == 0 && i < sizeof(steps) / sizeof(*steps); i++)
         status = steps[i](r);
     return status;
@@ -288,38 +455,52 @@ static int understand(struct send_request *r)
 static bool parse_options(struct send_options *o, int argc, char **argv, int *status)
 {
     const struct option options[] = {
-        {"--to",         NULL, OPTION_LIST, &o->to,          "ADDRESS",   "recipient; several, or a,b",       NULL},
-        {"--cc",         NULL, OPTION_LIST, &o->cc,          "ADDRESS",   "the same, shown as Cc",            NULL},
-        {"--bcc",        NULL, OPTION_LIST, &o->bcc,         "ADDRESS",   "the same, not shown",              NULL},
+        {"--to",         NULL, OPTION_LIST, &o->to,          "ADDRESS",   "recipient; several, or a,b",        NULL},
+        {"--cc",         NULL, OPTION_LIST, &o->cc,          "ADDRESS",   "the same, shown as Cc",             NULL},
+        {"--bcc",        NULL, OPTION_LIST, &o->bcc,         "ADDRESS",   "the same, not shown",               NULL},
         {"--from",       NULL, OPTION_TEXT, &o->from,        "ADDRESS",
-         "sender, envelope and header; <> for none (default you@this host)",                                  NULL},
-        {"--subject",    NULL, OPTION_TEXT, &o->subject,     "TEXT",      "subject line",                     NULL},
-        {"--body",       NULL, OPTION_TEXT, &o->body,        "TEXT",      "the text; - reads standard input", NULL},
-        {"--html",       NULL, OPTION_TEXT, &o->html,        "HTML",      "the same as HTML; - as above",     NULL},
-        {"--attach",     NULL, OPTION_LIST, &o->attachments, "FILE",      "attach a file",                    NULL},
+         "sender, envelope and header; <> for none (default you@this host)",                                   NULL},
+        {"--subject",    NULL, OPTION_TEXT, &o->subject,     "TEXT",      "subject line",                      NULL},
+        {"--body",       NULL, OPTION_TEXT, &o->body,        "TEXT",      "the text; - reads standard input",  NULL},
+        {"--html",       NULL, OPTION_TEXT, &o->html,        "HTML",      "the same as HTML; - as above",      NULL},
+        {"--attach",     NULL, OPTION_LIST, &o->attachments, "FILE",      "attach a file",                     NULL},
         {"--inline",     NULL, OPTION_LIST, &o->inlines,     "FILE",
-         "a file that the HTML shows as <img src=\"cid:FILE\">",                                              NULL},
+         "a file that the HTML shows as <img src=\"cid:FILE\">",                                               NULL},
         {"--header",     NULL, OPTION_LIST, &o->headers,     "'N: V'",
-         "a header field, instead of ours of that name",                                                      NULL},
+         "a header field, instead of ours of that name",                                                       NULL},
         {"--data",       NULL, OPTION_TEXT, &o->data,        "FILE",
-         "send this message as it is (LF becomes CRLF); - reads standard input",                              NULL},
+         "send this message as it is (LF becomes CRLF); - reads standard input",                               NULL},
         {"--server",     NULL, OPTION_TEXT, &o->server,      "HOST:PORT",
-         "where to (default 127.0.0.1:1025)",                                                                 NULL},
-        {"--ehlo",       NULL, OPTION_TEXT, &o->ehlo,        "NAME",      "our name (default this host's)",   NULL},
+         "where to (default each recipient's own, by MX)",                                                     NULL},
+        {"--port",       NULL, OPTION_TEXT, &o->port,        "PORT",      "where none is named (default 25)",  NULL},
+        {"--tls",        NULL, OPTION_TEXT, &o->tls,         "WORD",
+         "off, optional, required, implicit (default optional)",                                               NULL},
+        {"--ret",        NULL, OPTION_TEXT, &o->ret,         "WORD",
+         "what a report of failure brings back: full or hdrs",                                                 NULL},
+        {"--envid",      NULL, OPTION_TEXT, &o->envid,       "TEXT",      "what reports shall call this mail",
+         NULL                                                                                                      },
+        {"--notify",     NULL, OPTION_TEXT, &o->notify,      "WORDS",
+         "when to report: never, or some of success,failure,delay",                                            NULL},
+        {"--resolver",   NULL, OPTION_TEXT, &o->resolver,    "WORD",
+         "system, recursive, or a name server ADDR[@PORT]",                                                    NULL},
+        {"--anchor",     NULL, OPTION_TEXT, &o->anchor,      "FILE",
+         "what DNSSEC is trusted from (default the root's key)",                                               NULL},
+        {"--ehlo",       NULL, OPTION_TEXT, &o->ehlo,        "NAME",      "our name (default this host's)",    NULL},
         {"--timeout",    NULL, OPTION_TEXT, &o->timeout,     "SECONDS",
-         "for every wait (default as RFC 5321 says)",                                                         NULL},
+         "for every wait (default as RFC 5321 says)",                                                          NULL},
         {"--quit-after", NULL, OPTION_TEXT, &o->quit_after,  "STEP",
-         "stop after connect, ehlo, mail or rcpt; sends nothing",                                             NULL},
+         "stop after connect, ehlo, mail or rcpt; sends nothing",                                              NULL},
         {"--verbose",    "-v", OPTION_FLAG, &o->verbose,     NULL,
-         "show the dialog; refusals (<**) are always shown",                                                  NULL},
+         "show the dialog; refusals (<**) are always shown",                                                   NULL},
     };
     const struct usage usage = {
         "send",
         "--to ADDRESS [OPTION...]",
-        "Composes a mail and sends it, or sends a file. Prints the server's answer.",
+        "Composes a mail and sends it, or sends a file, straight to the recipients' servers or to "
+        "--server.\nPrints the server's answer.",
         "  postroad send --to ann@example.org --subject Hi --body 'How are you?'\n"
         "  postroad send --to ann@example.org --body - --attach report.pdf < letter.txt\n"
-        "  postroad send --to ann@example.org --data message.eml --server 192.0.2.1:25 -v\n"
+        "  postroad send --to ann@example.org --data message.eml --server mx.example.org -v\n"
         "  postroad send --to ann@example.org --quit-after rcpt -v\n"
         "Exit: 0 sent, 64 usage, 65 message refused, 66 unreadable file, 67 no such user, 68 no\n"
         "such host, 69 no connection, 75 try again, 77 not permitted.\n",
@@ -331,7 +512,6 @@ static bool parse_options(struct send_options *o, int argc, char **argv, int *st
 
 bool send_request_parse(struct send_request *r, int argc, char **argv, int *status)
 {
-    r->options.server = "127.0.0.1:1025";
     if (!parse_options(&r->options, argc, argv, status))
         return false;
     *status = understand(r);

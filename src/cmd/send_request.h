@@ -6,7 +6,8 @@
 
 #include "base/arena.h"
 #include "cmd/options.h"
-#include "loop/net.h"
+#include "dns/resolver.h"
+#include "mail/route.h"
 #include "smtp/client.h"
 #include "wire/compose.h"
 
@@ -14,14 +15,29 @@
 struct send_options {
     struct option_list to, cc, bcc, headers, attachments, inlines;
     const char *from, *subject, *body, *html, *data, *server, *ehlo, *timeout, *quit_after;
+    const char *port, *tls, *resolver, *anchor, *ret, *envid, *notify;
     bool verbose;
+};
+
+enum send_tls {
+    SEND_TLS_OPTIONAL, /* STARTTLS where it is offered; any certificate will do */
+    SEND_TLS_OFF,
+    SEND_TLS_REQUIRED, /* no TLS, no mail */
+    SEND_TLS_IMPLICIT, /* from the first byte: RFC 8314 */
 };
 
 struct send_request {
     struct send_options options;
     struct arena arena; /* everything below lives here or in argv */
+    bool by_mx;         /* no server was named: each domain's own */
     struct slice server_text;
-    struct net_address server;
+    struct route_target server; /* not by_mx */
+    uint16_t port;              /* where no other is named */
+    enum send_tls tls;
+    struct resolver_options resolver;
+    /* What is asked for by RFC 3461, as MAIL and RCPT say it: " RET=HDRS ENVID=x"; "": nothing. */
+    struct slice mail_params;
+    struct slice rcpt_params;
     struct slice ehlo;
     unsigned timeout_s; /* 0: as RFC 5321 says */
     enum step quit_after;

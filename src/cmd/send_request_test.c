@@ -10,12 +10,10 @@
 
 enum { ARGUMENTS = 12 };
 
-/* The request as text: "FROM -> RCPT RCPT; to N cc N; ADDRESS:PORT". */
+/* The request as text: "FROM -> RCPT RCPT; to N cc N; SERVER:PORT PARAMETERS". */
 static struct slice request_text(struct send_request *r)
 {
     struct slice text = address_text(&r->arena, &r->from.address);
-    char address[64];
-    size_t len = net_address_text(&r->server, address);
 
     text = arena_printf(&r->arena, "%.*s ->", SLICE_PRINTF(text));
     for (unsigned i = 0; i < r->rcpt_count; i++) {
@@ -23,8 +21,15 @@ static struct slice request_text(struct send_request *r)
 
         text = arena_printf(&r->arena, "%.*s %.*s", SLICE_PRINTF(text), SLICE_PRINTF(rcpt));
     }
-    return arena_printf(&r->arena, "%.*s; to %u cc %u; %.*s:%u", SLICE_PRINTF(text), r->to_count,
-                        r->cc_count, (int)len, address, r->server.port);
+    text =
+        arena_printf(&r->arena, "%.*s; to %u cc %u;", SLICE_PRINTF(text), r->to_count, r->cc_count);
+    if (r->by_mx)
+        text = arena_printf(&r->arena, "%.*s mx:%u", SLICE_PRINTF(text), r->port);
+    else
+        text = arena_printf(&r->arena, "%.*s %.*s:%u", SLICE_PRINTF(text),
+                            SLICE_PRINTF(r->server.name), r->server.port);
+    return arena_printf(&r->arena, "%.*s%.*s%.*s", SLICE_PRINTF(text), SLICE_PRINTF(r->mail_params),
+                        SLICE_PRINTF(r->rcpt_params));
 }
 
 static void test_understood(void **state)
@@ -33,23 +38,34 @@ static void test_understood(void **state)
         const char *arguments[ARGUMENTS];
         const char *request;
     } table[] = {
-        {{"--from", "a@x", "--to", "b@y"},                                  "a@x -> b@y; to 1 cc 0; 127.0.0.1:1025"       },
-        {{"--from=a@x", "--to=b@y,c@z", "--to", "d@z"},
-         "a@x -> b@y c@z d@z; to 3 cc 0; 127.0.0.1:1025"                                                                  },
+        {{"--from", "a@x", "--to", "b@y"},                                                   "a@x -> b@y; to 1 cc 0; mx:25"        },
+        {{"--from=a@x", "--to=b@y,c@z", "--to", "d@z"},                                      "a@x -> b@y c@z d@z; to 3 cc 0; mx:25"},
         {{"--from", "<>", "--to", "\"Lee, Ann\" <b@y>, Bob <c@z>"},
-         " -> b@y c@z; to 2 cc 0; 127.0.0.1:1025"                                                                         },
+         " -> b@y c@z; to 2 cc 0; mx:25"                                                                                           },
         {{"--from", "a@x", "--to", "b@y", "--cc", "b@Y", "--bcc", "e@z"},
-         "a@x -> b@y e@z; to 1 cc 1; 127.0.0.1:1025"                                                                      }, /* each once */
-        {{"--from", "a@x", "--to", "postmaster"},                           "a@x -> postmaster; to 1 cc 0; 127.0.0.1:1025"},
+         "a@x -> b@y e@z; to 1 cc 1; mx:25"                                                                                        }, /* each once */
+        {{"--from", "a@x", "--to", "postmaster", "--server", "localhost"},
+         "a@x -> postmaster; to 1 cc 0; 127.0.0.1:25"                                                                              },
         {{"--from", "a@x", "--to", "b@y", "--server", "localhost"},
-         "a@x -> b@y; to 1 cc 0; 127.0.0.1:25"                                                                            },
+         "a@x -> b@y; to 1 cc 0; 127.0.0.1:25"                                                                                     },
         {{"--from", "a@x", "--to", "b@y", "--server", "[2001:db8::1]:587"},
-         "a@x -> b@y; to 1 cc 0; 2001:db8::1:587"                                                                         },
+         "a@x -> b@y; to 1 cc 0; 2001:db8::1:587"                                                                                  },
         {{"--from", "a@x", "--to", "b@y", "--server", "2001:db8::1"},
-         "a@x -> b@y; to 1 cc 0; 2001:db8::1:25"                                                                          },
+         "a@x -> b@y; to 1 cc 0; 2001:db8::1:25"                                                                                   },
         {{"--from", "a@g\303\274.de", "--to", "\303\244@g\303\274.de"},
-         "a@xn--g-eha.de -> \303\244@xn--g-eha.de; to 1 cc 0; 127.0.0.1:1025"                                             },
-        {{"--from", "a@x", "--quit-after", "EHLO"},                         "a@x ->; to 0 cc 0; 127.0.0.1:1025"           },
+         "a@xn--g-eha.de -> \303\244@xn--g-eha.de; to 1 cc 0; mx:25"                                                               },
+        {{"--from", "a@x", "--quit-after", "EHLO", "--server", "localhost"},
+         "a@x ->; to 0 cc 0; 127.0.0.1:25"                                                                                         },
+        {{"--from", "a@x", "--to", "b@y", "--server", "MX.example", "--port", "26"},
+         "a@x -> b@y; to 1 cc 0; mx.example:26"                                                                                    },
+        {{"--from", "a@x", "--to", "b@y", "--server", "mx.example:27", "--tls", "implicit"},
+         "a@x -> b@y; to 1 cc 0; mx.example:27"                                                                                    },
+        {{"--from", "a@x", "--to", "b@y", "--tls", "implicit"},                              "a@x -> b@y; to 1 cc 0; mx:465"       },
+        {{"--from", "a@x", "--to", "b@y", "--ret", "HDRS", "--envid", "a+b = c", "--notify",
+          "delay,Success"},
+         "a@x -> b@y; to 1 cc 0; mx:25 RET=HDRS ENVID=a+2Bb+20+3D+20c NOTIFY=SUCCESS,DELAY"                                        },
+        {{"--from", "a@x", "--to", "b@y", "--ret", "full", "--notify", "never"},
+         "a@x -> b@y; to 1 cc 0; mx:25 RET=FULL NOTIFY=NEVER"                                                                      },
     };
 
     (void)state;
@@ -73,26 +89,38 @@ static void test_refused(void **state)
         const char *arguments[ARGUMENTS];
         int status;
     } table[] = {
-        {{NULL},                                           EX_USAGE },
-        {{"--to"},                                         EX_USAGE },
-        {{"--to", "bob"},                                  EX_USAGE },
-        {{"--to", "<>"},                                   EX_USAGE },
-        {{"--to", "b@y\r\nDATA"},                          EX_USAGE },
-        {{"--to", "b@y", "--from", "a b"},                 EX_USAGE },
-        {{"--to", "b@y", "--ehlo", "a b"},                 EX_USAGE },
-        {{"--to", "b@y", "--server", "mx.example:25"},     EX_NOHOST},
-        {{"--to", "b@y", "--server", "127.0.0.1:0"},       EX_USAGE },
-        {{"--to", "b@y", "--server", ":"},                 EX_USAGE },
-        {{"--to", "b@y", "--server", ""},                  EX_NOHOST},
-        {{"--to", "b@y", "--timeout", "0"},                EX_USAGE },
-        {{"--to", "b@y", "--quit-after", "data"},          EX_USAGE },
-        {{"--to", "b@y", "--quit-after", "rcpt", "word"},  EX_USAGE },
-        {{"--to", "b@y", "--header", "no colon"},          EX_USAGE },
-        {{"--to", "b@y", "--header", "two words: x"},      EX_USAGE },
-        {{"--to", "b@y", "--header", "Content-Type: x"},   EX_USAGE },
-        {{"--to", "b@y", "--inline", "x.png"},             EX_USAGE },
-        {{"--to", "b@y", "--data", "x", "--subject", "y"}, EX_USAGE },
-        {{"--to", "b@y", "--body", "-", "--attach", "-"},  EX_USAGE },
+        {{NULL},                                           EX_USAGE},
+        {{"--to"},                                         EX_USAGE},
+        {{"--to", "bob"},                                  EX_USAGE},
+        {{"--to", "<>"},                                   EX_USAGE},
+        {{"--to", "b@y\r\nDATA"},                          EX_USAGE},
+        {{"--to", "b@y", "--from", "a b"},                 EX_USAGE},
+        {{"--to", "b@y", "--ehlo", "a b"},                 EX_USAGE},
+        {{"--to", "b@y", "--server", "mx_.example:25"},    EX_USAGE},
+        {{"--to", "b@y", "--server", "/run/smtp"},         EX_USAGE},
+        {{"--to", "postmaster"},                           EX_USAGE},
+        {{"--quit-after", "ehlo"},                         EX_USAGE},
+        {{"--to", "b@y", "--tls", "maybe"},                EX_USAGE},
+        {{"--to", "b@y", "--port", "65536"},               EX_USAGE},
+        {{"--to", "b@y", "--resolver", "ns.example"},      EX_USAGE},
+        {{"--to", "b@y", "--ret", "all"},                  EX_USAGE},
+        {{"--to", "b@y", "--envid", ""},                   EX_USAGE},
+        {{"--to", "b@y", "--envid", "\303\274"},           EX_USAGE},
+        {{"--to", "b@y", "--notify", "never,success"},     EX_USAGE},
+        {{"--to", "b@y", "--notify", "always"},            EX_USAGE},
+        {{"--to", "b@y", "--notify", ""},                  EX_USAGE},
+        {{"--to", "b@y", "--server", "127.0.0.1:0"},       EX_USAGE},
+        {{"--to", "b@y", "--server", ":"},                 EX_USAGE},
+        {{"--to", "b@y", "--server", ""},                  EX_USAGE},
+        {{"--to", "b@y", "--timeout", "0"},                EX_USAGE},
+        {{"--to", "b@y", "--quit-after", "data"},          EX_USAGE},
+        {{"--to", "b@y", "--quit-after", "rcpt", "word"},  EX_USAGE},
+        {{"--to", "b@y", "--header", "no colon"},          EX_USAGE},
+        {{"--to", "b@y", "--header", "two words: x"},      EX_USAGE},
+        {{"--to", "b@y", "--header", "Content-Type: x"},   EX_USAGE},
+        {{"--to", "b@y", "--inline", "x.png"},             EX_USAGE},
+        {{"--to", "b@y", "--data", "x", "--subject", "y"}, EX_USAGE},
+        {{"--to", "b@y", "--body", "-", "--attach", "-"},  EX_USAGE},
     };
 
     (void)state;
