@@ -9,11 +9,15 @@ import glob
 import os
 import re
 import shlex
+import shutil
+import ssl
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
-from suite import Failure, Skip, expect, verdict
+from suite import NO_OPENSSL, Failure, Skip, expect, verdict
+from certificate import make_certificate
 from server import BINARY
 from fake_mx import FakeMx
 
@@ -96,10 +100,8 @@ class Curl:
             raise Skip("`send` has no AUTH yet")
         if self.protocol and re.search("^(VRFY|EXPN|HELP)", self.protocol, re.M | re.I):
             raise Skip("`send` sends mail and asks for no VRFY, EXPN or HELP")
-        if self.url.startswith("smtps"):
-            raise Skip("`send` has no TLS from the first byte yet")
-        if "--ssl" in self.used:
-            raise Skip("`send` has no STARTTLS yet")
+        if self.url.startswith("smtps") and not shutil.which("openssl"):
+            raise Skip(NO_OPENSSL)
         if "!IDN" in self.features:
             raise Skip("for a client without IDNA")
 
@@ -119,6 +121,10 @@ class Curl:
         name = percent(self.url.split("/", 3)[3])
         words = [BINARY, "send", "--server", f"127.0.0.1:{port}", "--ehlo", name, "--data", "-",
                  "--from", self.sender or "sender@example.com"]
+        if self.url.startswith("smtps"):
+            words += ["--tls", "implicit"]
+        elif "--ssl" in self.used:
+            words += ["--tls", "optional"]
         for rcpt in self.rcpts or ["recipient@example.com"]:
             words += ["--to", rcpt]
         return [word.encode("latin-1") for word in words]
@@ -131,10 +137,19 @@ class Curl:
             wire = before + data + self.section("upload") + after
         return re.sub(r"\r?\n", "\r\n", wire).encode("latin-1")
 
+    def security(self):
+        """What the server needs for TLS from the first byte."""
+        if not self.url.startswith("smtps"):
+            return {}
+        with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*make_certificate(folder))
+        return {"tls": context, "implicit": True}
+
     def run(self):
         self.check_possible()
         content = self.section("stdin") or self.section("file") or "From: different\n\nbody\n"
-        server = FakeMx(self.says)
+        server = FakeMx(self.says, **self.security())
         try:
             done = subprocess.run(self.command(server.port), input=content.encode("latin-1"),
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

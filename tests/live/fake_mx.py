@@ -8,14 +8,16 @@ class FakeMx:
     """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
     "close" to hang up; session["last_reply"] = True hangs up behind the reply. Verbs: CONNECT, EHLO,
     MAIL, RCPT, DATA, DOT, RSET, QUIT ...
-    `heard` has every byte that came, one item a connection."""
+    `heard` has every byte that came, one item a connection. With `tls`, an ssl.SSLContext, a 220 to
+    STARTTLS is followed by a handshake; `implicit`: it comes before all else."""
 
     USUAL = {"CONNECT": "220 fake.example ESMTP", "EHLO": "250-fake.example\r\n250-PIPELINING\r\n"
              "250-8BITMIME\r\n250-SIZE 100000000\r\n250 ENHANCEDSTATUSCODES", "DATA": "354 go on",
              "DOT": "250 2.0.0 taken", "QUIT": "221 bye"}
 
-    def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0):
-        self.says = says
+    def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0, tls=None,
+                 implicit=False):
+        self.says, self.tls, self.implicit = says, tls, implicit
         self.mails, self.lines, self.heard, self.connections = [], [], [], 0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.create_server((address, port), family=family)
@@ -38,13 +40,28 @@ class FakeMx:
         session = {"rcpts": [], "tries": self.connections, "heard": bytearray()}
         self.heard.append(session["heard"])
         try:
-            with connection, connection.makefile("rb") as lines:
-                if self.answer(connection, "CONNECT", "", session):
-                    while line := lines.readline():
-                        if not self.take(connection, lines, line, session):
-                            return
+            with connection:
+                if self.implicit:
+                    self.secure(connection, session, greet=True)
+                else:
+                    self.talk(connection, session, greet=True)
         except OSError:
             pass
+
+    def secure(self, connection, session, greet):
+        with self.tls.wrap_socket(connection, server_side=True) as secure:
+            self.talk(secure, session, greet)
+
+    def talk(self, connection, session, greet):
+        with connection.makefile("rb") as lines:
+            if greet and not self.answer(connection, "CONNECT", "", session):
+                return
+            while line := lines.readline():
+                if not self.take(connection, lines, line, session):
+                    return
+                if self.tls and line.upper() == b"STARTTLS\r\n" and session["last"][:3] == "220":
+                    self.secure(connection, session, greet=False)
+                    return
 
     def take(self, connection, lines, line, session):
         text = line.decode(errors="replace").rstrip("\r\n")
