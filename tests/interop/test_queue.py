@@ -79,7 +79,7 @@ def test_hold_survives_a_crash_and_release_ends_it(serve):
     assert wait_until(lambda: all(f'"{status}"' in queue(server, "list", "--json")[1]
                                   for status in ("held", "deferred")))  # all is read
     mx = FakeMx(port=port)
-    assert queue(server, "retry", "--domain", "b.example", "--yes")[0] == 0
+    assert wait_until(lambda: queue(server, "retry", "--domain", "b.example", "--yes")[0] == 0)
     assert wait_until(lambda: len(mx.mails) == 1)
     time.sleep(0.3)
     assert len(mx.mails) == 1 and listed(server)[0]["rcpts"][0]["status"] == "held"

@@ -1,0 +1,98 @@
+"""TLS to the next server: used where it is offered, required where that is said, and never a reason to
+lose mail."""
+import re
+import smtplib
+
+import pytest
+
+from certificate import make_certificate
+from conftest import CONTENT, SENDER, need
+from fake_mx import FakeMx
+from server import Server, free_port, wait_until
+
+OUT = """
+hostname out.example
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+postmaster admin@out.example
+relay next { host 127.0.0.1:%d; retry 1s; tls %s }
+accept to domain out.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept from local to any relay next
+"""
+IN = """
+hostname mx.example.org
+postmaster ann@example.org
+tls {folder}/mx.pem {folder}/mx.key
+listen mx 127.0.0.1:{port} { tls optional }
+listen mx 127.0.0.1:IMPLICIT { tls implicit }
+queue {folder}/spool
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+
+@pytest.fixture
+def second(tmp_path):
+    need("openssl")
+    folder = tmp_path / "second"
+    folder.mkdir()
+    make_certificate(folder)
+    implicit = free_port()
+    server = Server(folder, IN.replace("IMPLICIT", str(implicit)))
+    server.implicit = implicit
+    yield server.start()
+    assert server.stop() == 0, server.log()[-2000:]
+
+
+def hand_in(server):
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(SENDER, ["ann@example.org"], CONTENT)
+
+
+def received_with(server):
+    mail = re.sub(r"\n[ \t]+", " ", server.wait_mail("ann")[0].decode(errors="replace"))
+    return re.search(r"by mx.example.org \(postroad\) with (\w+)", mail).group(1)
+
+
+@pytest.mark.parametrize("word,protocol", [("optional", "ESMTPS"), ("required", "ESMTPS"),
+                                           ("off", "ESMTP")])
+def test_starttls(serve, second, word, protocol):
+    first = serve(OUT % (second.port, word)).start()
+    hand_in(first)
+    assert received_with(second) == protocol
+
+
+def test_implicit(serve, second):
+    first = serve(OUT % (second.implicit, "implicit")).start()
+    hand_in(first)
+    assert received_with(second) == "ESMTPS"
+
+
+def broken(verb, line, session):
+    if verb == "EHLO":
+        return "250-old.example\r\n250 STARTTLS"
+    return "220 go ahead\r\nthis is no TLS" if verb == "STARTTLS" else None
+
+
+def refusing(verb, line, session):
+    return "454 4.7.0 not now" if verb == "STARTTLS" else broken(verb, line, session)
+
+
+@pytest.mark.parametrize("manner", [broken, refusing])
+def test_optional_tls_that_fails_goes_in_the_clear(serve, manner):
+    mx = FakeMx(manner)
+    first = serve(OUT % (mx.port, "optional")).start()
+    hand_in(first)
+    assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
+    assert "status=deferred" not in first.log()
+    mx.close()
+
+
+@pytest.mark.parametrize("manner", [broken, refusing, lambda verb, line, session: None])
+def test_required_tls_that_fails_waits(serve, manner):
+    mx = FakeMx(manner)
+    first = serve(OUT % (mx.port, "required")).start()
+    hand_in(first)
+    assert wait_until(lambda: "status=deferred" in first.log())
+    assert not mx.mails and not any(line.startswith("MAIL") for line in mx.lines)
+    assert re.search(r"dsn=4\.(7\.\d|5\.0)", first.log()), first.log()[-1500:]
+    mx.close()
