@@ -98,6 +98,8 @@ static void tell_attempt(const struct parcel *p, unsigned rcpt, struct slice sta
     event_text(&w, FIELD_ENHANCED, v->dsn);
     event_text(&w, FIELD_STATUS, status);
     event_text(&w, FIELD_TEXT, v->text);
+    if (v->tls.len > 0)
+        event_text(&w, FIELD_TLS, v->tls);
     role_event_end(role, &w);
 }
 

@@ -99,6 +99,13 @@ static enum sent how_far(const struct trip *t, unsigned i)
     return t->manner->protocol == CLIENT_LMTP ? SENT_HOME : SENT_ON;
 }
 
+static struct slice tls_text(const struct trip *t)
+{
+    const struct tls *tls = stream_tls(&t->remote.stream);
+
+    return tls == NULL ? SLICE("") : tls_version(tls);
+}
+
 /* The i-th of this trip. */
 static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o)
 {
@@ -108,7 +115,8 @@ static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o
                         .relay = hop_text(t, relay),
                         .dsn = status_of(o),
                         .text = words_of(t, o, &t->parcel->message->arena),
-                        .remote_mta = o->code != 0 ? hop_name(t) : SLICE("")};
+                        .remote_mta = o->code != 0 ? hop_name(t) : SLICE(""),
+                        .tls = tls_text(t)};
 
     if (o->code != 0)
         v.reply =

@@ -265,6 +265,7 @@ static void put_attempt(struct line *l)
         put_labelled(l, SLICE(" ("), FIELD_TEXT);
         put(l, SLICE(")"));
     }
+    put_labelled_word(l, SLICE(" tls="), FIELD_TLS);
 }
 
 static void put_warning(struct line *l)

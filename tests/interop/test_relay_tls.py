@@ -59,6 +59,8 @@ def test_starttls(serve, second, word, protocol):
     first = serve(OUT % (second.port, word)).start()
     hand_in(first)
     assert received_with(second) == protocol
+    line = wait_until(lambda: re.search(r"status=sent .*", first.log())).group()
+    assert bool(re.search(r"\) tls=TLSv1\.3$", line)) == (word != "off"), line
 
 
 def test_implicit(serve, second):
