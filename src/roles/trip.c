@@ -342,11 +342,13 @@ static void call_hop(struct trip *t)
 {
     const struct relay *relay = t->manner->relay;
     const struct relay_source *source = source_of(t);
+    bool by_mx = relay != NULL && relay->host_count == 0;
 
     t->options = (struct remote_options){
         .client = {.protocol = t->manner->protocol,
                    .tls = tls_mode(t),
-                   .ehlo = source != NULL && source->helo.len > 0 ? source->helo : t->manner->ehlo},
+                   .ehlo = source != NULL && source->helo.len > 0 ? source->helo : t->manner->ehlo,
+                   .own_name = by_mx ? t->manner->role->settings->hostname : SLICE("")},
         .tls = t->manner->tls,
         .tls_name = hop_name(t),
         .implicit_tls = relay != NULL && relay->tls == RELAY_TLS_IMPLICIT,
@@ -392,6 +394,12 @@ static bool tls_was_the_trouble(const struct trip *t, const struct client_outcom
     return !t->plain && o->step == STEP_STARTTLS && tls_mode(t) == CLIENT_TLS_IF_OFFERED;
 }
 
+/* Hosts behind us are no nearer to the destination than we are: RFC 5321 5.1. */
+static bool was_ourselves(const struct client_outcome *o)
+{
+    return o->code == 0 && slice_equal(o->enhanced, SLICE("5.4.6"));
+}
+
 /* The message was not begun here. It is the next hop's, or nobody's. */
 static void hop_failed(struct trip *t)
 {
@@ -406,7 +414,7 @@ static void hop_failed(struct trip *t)
         return;
     }
     t->all_refused = t->all_refused && o.verdict == CLIENT_REFUSED;
-    if (t->hop + 1 < t->hop_count) {
+    if (t->hop + 1 < t->hop_count && !was_ourselves(&o)) {
         next_hop(t);
         return;
     }

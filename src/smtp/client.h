@@ -76,6 +76,7 @@ struct client_settings {
     enum client_protocol protocol;
     enum client_tls tls;
     struct slice ehlo;             /* a domain or [literal] by ehlo_name_parse() */
+    struct slice own_name;         /* who greets by it is us: 5.4.6. "": nobody is */
     enum step quit_after;          /* GREETING, EHLO, MAIL or RCPT ends there; NONE: never */
     unsigned timeout_s;            /* for every wait; 0: those of RFC 5321 4.5.3.2 */
     struct transcript *transcript; /* NULL: none */

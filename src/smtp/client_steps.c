@@ -91,8 +91,34 @@ static void give_up_without_tls(struct client *c)
     c->next = STEP_QUIT;
 }
 
+/* RFC 5321 4.1.1.1: the reply to the greeting begins with the server's name. */
+static bool is_ourselves(const struct client *c)
+{
+    struct slice own = c->settings.own_name, text = buf_slice(&c->reply.text);
+
+    return own.len > 0 && slice_equal_nocase(slice_head(text, own.len), own) &&
+           (text.len == own.len || text.data[own.len] == ' ' || text.data[own.len] == '\n');
+}
+
+/* An MX that leads back here by ways which neither names nor addresses tell. */
+static void refuse_loop(struct client *c)
+{
+    client_settle_all(
+        c, (struct client_outcome){
+               .verdict = CLIENT_REFUSED,
+               .step = hello(c),
+               .enhanced = SLICE("5.4.6"),
+               .text = SLICE("the server greets with our own name: mail loops back to myself")});
+    c->next = STEP_QUIT;
+}
+
 static void secure_or_go_on(struct client *c)
 {
+    if (is_ourselves(c)) {
+        refuse_loop(c);
+        return;
+    }
+
     bool offered = ehlo_offers(&c->offers, EHLO_STARTTLS);
     bool wanted = !c->secured && c->settings.tls != CLIENT_TLS_NEVER;
 

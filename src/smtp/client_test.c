@@ -22,6 +22,7 @@ struct row {
     const char *dialog;
     const char *outcomes;
     enum step quit_after;
+    const char *own_name;
     bool eight_bit;
     bool smtputf8;
     bool null_sender;
@@ -229,6 +230,20 @@ static const struct row rows[] = {
     ROW("STARTTLS refused and needed: later, even after 5xx", 1, NULL,
         OFFERS_TLS "C: STARTTLS\nS: 554 5.7.0 never\n" QUIT,
         "again STARTTLS 554 5.7.0 [5.7.0 never]\n", .tls = CLIENT_TLS_ALWAYS),
+    ROW("the server is us", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 250-US.example Hello\nS: 250 SIZE\n" QUIT,
+        "refused EHLO 0 5.4.6 [the server greets with our own name: mail loops back to myself]\n",
+        .own_name = "us.example"),
+    ROW("the server is us, by HELO", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 502 what\nC: HELO me.example\nS: 250 us.example\n" QUIT,
+        "refused EHLO 0 5.4.6 [the server greets with our own name: mail loops back to myself]\n",
+        .own_name = "us.example"),
+    ROW("the server is not us, its name is longer", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 250 us.example.net\n" MAIL "S: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .own_name = "us.example"),
+    ROW("nor is it with half of our name", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 250 us\n" MAIL "S: 550 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .own_name = "us.example"),
     ROW("no STARTTLS and needed", 1, NULL, LOCKSTEP QUIT,
         "again STARTTLS 0 4.7.4 [TLS is required and the server does not offer it]\n",
         .tls = CLIENT_TLS_ALWAYS),
@@ -393,6 +408,7 @@ static struct client_message row_message(const struct row *r)
 static void play_row(const struct row *r, size_t chunk, size_t piece)
 {
     struct client_settings settings = {.quit_after = r->quit_after,
+                                       .own_name = slice_of(r->own_name != NULL ? r->own_name : ""),
                                        .tls = r->tls,
                                        .protocol = r->lmtp ? CLIENT_LMTP : CLIENT_SMTP};
     struct client_message message = row_message(r);
