@@ -70,7 +70,7 @@ class Zone:
 
 
 class NameServer:
-    def __init__(self, zone):
+    def __init__(self, zone, address="127.0.0.1", port=0):
         class Udp(socketserver.BaseRequestHandler):
             def handle(self):
                 query, sock = self.request
@@ -87,9 +87,9 @@ class NameServer:
                     if reply:
                         self.wfile.write(struct.pack(">H", len(reply)) + reply)
 
-        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
+        self.udp = socketserver.ThreadingUDPServer((address, port), Udp)
         self.port = self.udp.server_address[1]
-        self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
+        self.tcp = socketserver.ThreadingTCPServer((address, self.port), Tcp)
         self.tcp.daemon_threads = self.udp.daemon_threads = True
 
     def __enter__(self):
@@ -343,4 +343,5 @@ def main():
         verdict(case["id"], lambda case=case: run(case))
 
 
-main()
+if __name__ == "__main__":
+    main()

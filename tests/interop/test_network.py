@@ -6,8 +6,11 @@ half a minute is handed in first and looked at last."""
 import email
 import email.policy
 import json
+import os
 import re
 import smtplib
+import struct
+import sys
 import time
 
 import pytest
@@ -16,7 +19,11 @@ from conftest import CONTENT, need, run
 from fake_mx import FakeMx
 from name_server import PROGRAMS, NameServer
 from network import Network, NotHere, Silence, root_servers, trusting
-from server import BINARY, Server, wait_until
+from server import BINARY, TOP, Server, wait_until
+
+sys.path.insert(0, os.path.join(TOP, "tests", "conformance"))
+from attack_dns import A, CNAME, MX, OK, SERVFAIL, Zone, a, mx, name, record  # noqa: E402
+from attack_dns import NameServer as RawNameServer  # noqa: E402
 
 US = "us.world.test"
 OUR_IP = "192.0.2.25"
@@ -25,6 +32,8 @@ HOSTS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3",  # they take ever
          "busy": "192.0.2.4",       # ... this one says 421,
          "grey": "192.0.2.5",       # "come again" once to each recipient,
          "brief": "192.0.2.10", "short": "192.0.2.11",  # and hang up behind each message;
+         "full": "192.0.2.14",      # 452 to each connection,
+         "clone": "192.0.2.13",     # greets by our name,
          "silent": "192.0.2.8"}     # SYN is not answered
 NOBODY = {"closed": "192.0.2.9",    # connection refused
           "late": "192.0.2.7",      # the same, until a test begins a server there
@@ -63,6 +72,8 @@ bare A {HOSTS["b"]}
 alias CNAME order
 gone CNAME nothing
 *.wild MX 10 c
+loopthree MX 10 clone
+loopthree MX 20 a
 loop MX 10 us
 loop MX 20 a
 looptoo MX 10 us-too
@@ -92,6 +103,32 @@ ZONES = {
     "broken.test": "",
 }
 
+# What no zone file can say, from a name server without manners: {domain: its MX records}.
+HOPS = b"".join(struct.pack(">H", 0xC000 + 40 + 2 * i) for i in range(127))
+HOSTILE = {
+    "pointer": [mx(10, b"\xc0\x29")], "pointers": [mx(10, HOPS)], "beyond": [mx(10, b"\xff\xff")],
+    "half": [mx(10, b"\3abc\xc0\x29")], "short": [mx(10, b"\xc0")], "empty": [record(MX, b"")],
+    "circle": [record(CNAME, name("E.Circle.hostile.test"))],
+    **{f"byte{byte:02x}": [mx(10, b"\3a" + bytes([byte]) + b"b\7hostile\4test\0")]
+       for byte in b"\x00\x0a\x0d\x2e\x5c\xff"},
+}
+
+
+def hostile_zone():
+    answers = {("hostile.test", MX): (OK, []), ("ns.hostile.test", A): (OK, [a("192.0.2.54")]),
+               ("e.circle.hostile.test", MX): (OK, [record(CNAME, name("cirCLE.hostile.TEST"))]),
+               ("mute.hostile.test", MX): (OK, None),
+               ("fails.hostile.test", MX): (SERVFAIL, []),
+               ("fails.hostile.test", A): (OK, [a(HOSTS["a"])]),
+               ("thousand.hostile.test", MX): (OK, [mx(10, f"h{i}.hostile.test")
+                                                    for i in range(1000)])}
+    for i in range(1000):
+        answers[(f"h{i}.hostile.test", A)] = (OK, [a(HOSTS["full"])] * 8)
+    for domain, records in HOSTILE.items():
+        answers[(f"{domain}.hostile.test", MX)] = (OK, records)
+    return Zone(answers)
+
+
 CONFIG = f"""
 hostname {US}
 listen mx 127.0.0.1:{{port}}
@@ -119,16 +156,21 @@ class World:
 
     def __init__(self, folder):
         self.names = NameServer(folder / "dns", ZONES, unsigned=["plain.test"],
-                                addresses=["192.0.2.53", *root_servers()], port=53)
+                                addresses=["192.0.2.53", *root_servers()], port=53,
+                                elsewhere={"hostile.test": "192.0.2.54"})
         self.names.spoil("spoilt.test", "MX\t10 ", "MX\t20 ")
         self.names.path("broken.test").unlink()
-        self.hosts, self.others, self.ours, self.greylisted = {}, [], None, {}
+        self.hosts, self.others, self.hostile, self.greylisted = {}, [], None, {}
         (folder / "ours").mkdir()
         self.ours = Ours(folder / "ours", self.names.anchor)
 
     def start(self):
         self.names.start()
+        self.hostile = RawNameServer(hostile_zone(), "192.0.2.54", 53)
+        self.hostile.__enter__()
         says = {"busy": lambda verb, line, session: "421 too busy" if verb == "CONNECT" else None,
+                "full": lambda verb, line, session: "452 full" if verb == "CONNECT" else None,
+                "clone": lambda verb, line, session: f"250 {US}" if verb == "EHLO" else None,
                 "grey": self.greylist, "brief": self.hang_up, "short": self.hang_up}
         for name, address in HOSTS.items():
             if name == "silent":
@@ -145,8 +187,11 @@ class World:
     def stop(self):
         if self.ours.process and self.ours.process.poll() is None:
             assert self.ours.stop(60) == 0, self.ours.log()[-2000:]
+            assert "starts again" not in self.ours.log()  # a role that died
         for other in self.others:
             other.close()
+        if self.hostile:
+            self.hostile.__exit__()
         self.names.stop()
 
     def greylist(self, verb, line, session):
@@ -223,7 +268,7 @@ def world(tmp_path_factory):
     for program in PROGRAMS:
         need(program)
     try:
-        network = Network([*HOSTS.values(), *NOBODY.values(), OUR_IP, "192.0.2.53",
+        network = Network([*HOSTS.values(), *NOBODY.values(), OUR_IP, "192.0.2.53", "192.0.2.54",
                            *root_servers()])
         network.__enter__()
     except NotHere as why:
@@ -233,6 +278,7 @@ def world(tmp_path_factory):
         made = World(tmp_path_factory.mktemp("world"))
         made.start()
         made.send("ann@hung.world.test")
+        made.send("ann@mute.hostile.test")
         made.send("ann@stuck.world.test", count=60)
         yield made
     finally:
@@ -368,6 +414,7 @@ def test_dns_that_fails_is_no_answer(world, domain, why):
     ("ann@gone.world.test", "5.1.2", "does not exist"),
     ("ann@loop.world.test", "5.4.6", "loops back to myself"),
     ("ann@looptoo.world.test", "5.4.6", "loops back to myself"),
+    ("ann@loopthree.world.test", "5.4.6", "greets with our own name: mail loops back to myself"),
     ("ann@localhost.world.test", "5.4.6", "loops back to myself"),
     ("ann@home.world.test", "5.4.6", "loops back to myself"),
     (f"ann@[{OUR_IP}]", "5.4.6", "loops back to myself"),
@@ -407,6 +454,24 @@ def test_hundreds_of_hosts(world):
     assert fields["Status"] == "5.4.4"
 
 
+def test_a_name_server_without_manners(world):
+    """Whatever it says: no crash, no raw byte in the log, no connection, and a reason in words."""
+    rcpts = [f"ann@{domain}.hostile.test" for domain in HOSTILE]
+    world.send(*rcpts, "ann@fails.hostile.test", sender="hostile")
+    for rcpt in rcpts:
+        line = world.wait_said(rcpt, "")[0]
+        assert re.search(r"dsn=(4\.4\.3|5\.4\.4|5\.1\.2), status=(deferred|bounced)", line), line
+    assert "dsn=4.4.3" in world.wait_said("ann@fails.hostile.test", "status=deferred")[0]
+    assert not re.search(r"[^\x20-\x7e\n]", world.ours.log())
+    assert not any(world.takers(rcpt) for rcpt in rcpts)
+
+
+def test_a_thousand_hosts(world):
+    world.send("ann@thousand.hostile.test")
+    assert "452 full" in world.wait_said("ann@thousand.hostile.test", "status=deferred")[0]
+    assert 1 < world.hosts["full"].connections <= 100
+
+
 def test_a_stuck_destination_delays_no_other(world):
     assert len(world.waiting("stuck.world.test")) == 1
     world.send("ann@stuck.world.test", count=20)
@@ -423,3 +488,5 @@ def test_a_silent_server_is_given_up(world):
     line = world.wait_said("ann@stuck.world.test", "status=deferred", 60, seconds=40)[0]
     assert "dsn=4.4.1" in line and "silent.world.test[192.0.2.8]:25: cannot connect" in line
     assert not world.takers("ann@stuck.world.test")
+    line = world.wait_said("ann@mute.hostile.test", "status=deferred")[0]
+    assert "dsn=4.4.3" in line and "MX failed: " in line, line

@@ -12,9 +12,11 @@ SOA = "@ 300 IN SOA ns.test. root.test. 1 3600 900 86400 60\n@ 300 IN NS ns.test
 
 
 class NameServer:
-    """Keys, zones and a running NSD, in one folder."""
+    """Keys, zones and a running NSD, in one folder. `elsewhere`: {unsigned zone: address of the
+    name server that has it}."""
 
-    def __init__(self, folder, zones, unsigned=(), addresses=("127.0.0.1",), port=None):
+    def __init__(self, folder, zones, unsigned=(), addresses=("127.0.0.1",), port=None,
+                 elsewhere=None):
         self.folder, self.zones, self.port = folder, zones, port or free_port()
         self.addresses = addresses  # that of ns.test is the first
         folder.mkdir()
@@ -25,7 +27,9 @@ class NameServer:
             if name not in unsigned:
                 delegations.append(self.sign(name))
         self.write("test", f"ns A {addresses[0]}\n" + "".join(
-            f"{name}. NS ns.test.\n" for name in zones) + "".join(delegations))
+            f"{name}. NS ns.test.\n" for name in zones) + "".join(delegations) + "".join(
+                f"{name}. NS ns.{name}.\nns.{name}. A {ip}\n"
+                for name, ip in (elsewhere or {}).items()))
         ds = self.sign("test")
         self.write(".", f"test. NS ns.test.\nns.test. A {addresses[0]}\n" + ds)
         self.sign(".", (folder / "root.key").read_text().strip())
