@@ -136,7 +136,7 @@ def test_what_was_taken_stays(make, tmp_path):
     assert server.stop() == 0
     os.unlink(blocker)
     (tmp_path / "aliases").write_text("root: bob@example.org\n")
-    server.start()
+    server.start().retry_now()
     server.wait_mail("ann")
     assert server.mails("bob") == []
 

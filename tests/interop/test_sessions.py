@@ -113,7 +113,7 @@ def test_restart_keeps_queued_mail(serve):
     server.start()
     server.kill_all()
     os.unlink(domain)
-    server.start()
+    server.start().retry_now()
     assert as_sent(server.wait_mail("ann", seconds=30)[0]) == CONTENT
 
 

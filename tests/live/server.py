@@ -93,6 +93,14 @@ class Server:
         except OSError:
             return False
 
+    def retry_now(self):
+        """What waits for its time is tried now, once the queue is there to be asked."""
+        which = ["--dir", self.data] if self.config is None else \
+            ["-c", os.path.join(self.folder, "postroad.conf")]
+        command = [BINARY, "queue", "retry", "--status", "deferred", "--yes", *which]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        assert wait_until(lambda: subprocess.run(command, check=False, **quiet).returncode == 0)
+
     def roles(self):
         """[(pid, role)] of the living children of our warden."""
         return [(pid, role) for pid in children(self.process.pid) if (role := role_of(pid))]
