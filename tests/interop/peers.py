@@ -4,12 +4,13 @@ port `onward` and mail for out.example to the port `back`."""
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
 import pytest
 
-from server import NotStarted, free_port, wait_until
+from server import NotStarted, children, free_port, wait_until
 
 # In mount and pid namespaces of their own: with the first process all others end, and with the
 # last one what was mounted.
@@ -44,6 +45,8 @@ class Peer:
     log_file = "var/log/log"
     # Of its reports: what they are, and what they tell of a 5.1.1.
     report_type, report_status = "multipart/report", "5.1.1"
+    offers = {"DSN", "SMTPUTF8"}
+    quoted_names = True  # takes <"john doe"@out.example>
 
     def __init__(self, folder, onward=0, back=0):
         need_namespaces()
@@ -93,7 +96,7 @@ class Peer:
     def start(self):
         with open(self.out_path, "ab") as out:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh",
+                ["unshare", "--mount", "--pid", "--fork", "sh", "-c", ENTER, "sh",
                  self.usr, self.root, *self.program],
                 env={"PATH": "/usr/sbin:/usr/bin"}, stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True)
@@ -110,8 +113,11 @@ class Peer:
             return False
 
     def stop(self):
+        """The first process of the namespace is ended itself: whoever changes its user, as Postfix
+        does, no longer hears that its parent ended."""
         if self.process:
-            self.process.kill()
+            for pid in children(self.process.pid):
+                os.kill(pid, signal.SIGKILL)
             self.process.wait(10)
 
     def log(self):
@@ -159,6 +165,7 @@ transport_maps = inline:{
     out.example=smtp:[127.0.0.1]:%BACK% }
 """)
         self.write("etc/postfix/master.cf", """
+postlog unix-dgram n - n - 1 postlogd
 127.0.0.1:%PORT% inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -172,7 +179,6 @@ error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
 """)
 
 
@@ -181,6 +187,8 @@ class OpenSmtpd(Peer):
     program = ["/usr/sbin/smtpd", "-d"]
     users = ["opensmtpd", "opensmtpq"]
     report_type, report_status = "multipart/mixed", "5.0.0"
+    offers = {"DSN"}
+    quoted_names = False
 
     def configure(self):
         self.folder("var/lib/opensmtpd/empty")
@@ -210,6 +218,7 @@ class Exim(Peer):
     users = ["Debian-exim", "mail"]
     log_file = "var/log/exim4/mainlog"
     report_status = "5.0.0"
+    offers = {"SMTPUTF8"}  # DSN only where dsn_advertise_hosts says so
 
     def configure(self):
         for name in ("var/log/exim4", "var/spool/exim4", "run/exim4"):

@@ -37,6 +37,7 @@ relay dead { host 127.0.0.1:%d; retry 1s 2s; tls off }
 accept to address gone@in.example relay dead
 accept to address ann@in.example deliver maildir {folder}/data/mail/{domain}/{user}
 accept to address zoe@in.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept to address jürgen@in.example deliver maildir {folder}/data/mail/{domain}/{user}
 reject to domain in.example "5.1.1 nobody of that name"
 accept from local to any relay back
 """
@@ -109,11 +110,9 @@ class Chain:
         self.dead.close()
         self.peer.stop()
         status = [s.stop() for s in (self.first, self.second) if s.process]
-        assert status == [0, 0], self.first.log()[-2000:] + self.second.log()[-2000:]
-
-    def logs(self):
-        return "\n".join(f"--- {one.__class__.__name__}\n{one.log()[-3000:]}"
-                         for one in (self.first, self.peer, self.second))
+        for one in self.first, self.peer, self.second:  # shown when the test fails
+            print(f"--- {one.__class__.__name__}", one.log()[-5000:], sep="\n")
+        assert status == [0, 0]
 
 
 @pytest.fixture(params=[Postfix, OpenSmtpd, Exim], ids=lambda peer: peer.package)
@@ -127,7 +126,7 @@ def chain(request, tmp_path):
 
 def test_nothing_is_changed(chain):
     for content in MAILS:
-        hand_in(chain.first, content, "ann@in.example", "zoe@in.example")
+        hand_in(chain.first, content, "ann@in.example", "zoe+list@in.example")
     for user in "ann", "zoe":
         all_came(chain.second.wait_mail(user, "in.example", len(MAILS), 30), 3, chain.peer)
 
@@ -136,15 +135,14 @@ def reports(server, count):
     """The reports in bob's mailbox: who failed -> (the fields about it, the mail)."""
     found = {}
     for stored in server.wait_mail("bob", "out.example", count, 30):
-        assert stored.startswith(b"Return-Path: <>\n") and subject(CONTENT) in stored, stored
+        assert stored.startswith(b"Return-Path: <>\n") and b"<1234@client.example>" in stored, stored
         mail = email.message_from_bytes(stored)
         status = next(part for part in mail.walk()
                       if part.get_content_type() == "message/delivery-status")
         about, fields = status.get_payload()[:2]
-        assert fields["Action"] == "failed"
-        who = re.fullmatch(r"rfc822; *<?([^>]*)>?", fields["Final-Recipient"])[1]
+        who = re.fullmatch(r"(?:rfc822|utf-8); *<?([^>]*)>?", fields["Final-Recipient"])[1]
         found[who] = (about["Reporting-MTA"].split(";")[1].strip(), mail.get_content_type(),
-                      fields["Status"])
+                      fields["Action"], fields["Status"])
     return found
 
 
@@ -154,9 +152,77 @@ def test_failures_come_back(chain):
     hand_in(chain.first, CONTENT, "nobody@in.example", "ann@in.example", "gone@in.example")
     all_came(chain.second.wait_mail("ann", "in.example"), 3, chain.peer, [CONTENT])
     assert reports(chain.first, 2) == {
-        "gone@in.example": ("in.example", "multipart/report", "5.1.1"),
-        "nobody@in.example": ("peer.example", chain.peer.report_type, chain.peer.report_status),
+        "gone@in.example": ("in.example", "multipart/report", "failed", "5.1.1"),
+        "nobody@in.example": ("peer.example", chain.peer.report_type, "failed",
+                              chain.peer.report_status),
     }
+
+
+@pytest.mark.parametrize("chain", [Postfix, OpenSmtpd], indirect=True, ids=lambda p: p.package)
+def test_nobody_hears_of_what_shall_not_be_told(chain):
+    """NOTIFY=NEVER holds on the way: the first word is what the last server says of success."""
+    hand_in(chain.first, CONTENT, "nobody@in.example", "gone@in.example",
+            rcpt_wishes=["NOTIFY=NEVER"])
+    for line in "5.1.1 <nobody@in.example>", "to=<gone@in.example>.*status=bounced":
+        assert wait_until(lambda: re.search(line, chain.second.log())), chain.second.log()
+    hand_in(chain.first, CONTENT, "ann@in.example", rcpt_wishes=["NOTIFY=FAILURE"])
+    chain.second.wait_mail("ann", "in.example")
+    success(chain, "in.example", "delivered")
+
+
+@pytest.mark.parametrize("chain", [Exim], indirect=True, ids=lambda p: p.package)
+def test_success_ends_where_nobody_will_report_it(chain):
+    success(chain, "out.example", "relayed")
+
+
+def success(chain, reporter, action):
+    hand_in(chain.first, CONTENT, "zoe@in.example", wishes=["RET=HDRS", "ENVID=it+3Dit"],
+            rcpt_wishes=["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;a+2Blist@x.example"])
+    chain.second.wait_mail("zoe", "in.example")
+    assert reports(chain.first, 1) == {
+        "zoe@in.example": (reporter, "multipart/report", action, "2.0.0")}
+    stored = chain.first.wait_mail("bob", "out.example")[0]
+    assert b"\nOriginal-Envelope-Id: it=it\n" in stored
+    assert b"\nOriginal-Recipient: rfc822; a+list@x.example\n" in stored
+
+
+def test_senders(chain):
+    senders = {"", BOB, "bob+a=b@out.example", "o'brien@out.example", "x" * 64 + "@out.example"}
+    if chain.peer.quoted_names:
+        senders.add('"john doe"@out.example')
+    for sender in senders:
+        hand_in(chain.first, CONTENT, "ann@in.example", sender=sender)
+    stored = chain.second.wait_mail("ann", "in.example", len(senders))
+    assert {mail.split(b"\n", 1)[0] for mail in stored} == \
+        {f"Return-Path: <{sender}>".encode() for sender in senders}
+
+
+def test_addresses_outside_ascii(chain):
+    """They arrive where the server in the middle takes them; else the sender is told."""
+    content = CONTENT.replace(b"From the", "Für die".encode())
+    hand_in(chain.first, content, "jürgen@in.example", wishes=["SMTPUTF8"])
+    if "SMTPUTF8" in chain.peer.offers:
+        all_came(chain.second.wait_mail("j%C3%BCrgen", "in.example"), 3, chain.peer, [content])
+    else:
+        assert reports(chain.first, 1) == {
+            r"j\x{FC}rgen@in.example": ("out.example", "multipart/report", "failed", "5.6.7")}
+
+
+def test_binary(chain):
+    """None of them takes BINARYMIME: the content comes in another encoding, byte for byte."""
+    content = bytes(range(256)) * 100 + b"\r\n.\r\n"
+    fields = HEADER + (b"Subject: binary\r\nMIME-Version: 1.0\r\n"
+                       b"Content-Type: application/octet-stream\r\n")
+    mail = fields + b"Content-Transfer-Encoding: binary\r\n\r\n" + content
+    with smtplib.SMTP("127.0.0.1", chain.first.port) as client:
+        client.ehlo()
+        client.docmd("MAIL", f"FROM:<{BOB}> BODY=BINARYMIME")
+        client.docmd("RCPT", "TO:<ann@in.example>")
+        client.send(b"BDAT %d LAST\r\n" % len(mail) + mail)
+        assert client.getreply()[0] == 250
+    came = as_handed_in(chain.second.wait_mail("ann", "in.example")[0], 3)
+    assert came.startswith(fields + b"Content-Transfer-Encoding: base64\r\n\r\n")
+    assert email.message_from_bytes(came).get_payload(decode=True) == content
 
 
 def test_dovecot(tmp_path, serve):
@@ -174,7 +240,7 @@ def test_dovecot(tmp_path, serve):
         for user in "ann", "zoe":
             assert wait_until(lambda: len(dovecot.mails(user)) == len(MAILS)), dovecot.log()
             all_came([read(path) for path in dovecot.mails(user)], 2, dovecot)
-        assert reports(first, 1) == {"nobody@in.example": ("out.example", "multipart/report",
-                                                           "5.1.1")}
+        assert reports(first, 1) == {
+            "nobody@in.example": ("out.example", "multipart/report", "failed", "5.1.1")}
     finally:
         dovecot.stop()
