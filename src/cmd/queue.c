@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/cursor.h"
+#include "mail/envelope.h"
 #include "wire/date.h"
 #include "wire/json.h"
 
@@ -19,7 +20,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { FLUSH_AT = 8 * 1024, TEXT_MAX = 4 * 1024 * 1024 };
+/* A request has room for whatever a command line can hold: one that was cut on its way would choose
+ * other messages. */
+enum { FLUSH_AT = 8 * 1024, TEXT_MAX = 4 * 1024 * 1024, REQUEST_MAX = 16 * 1024 * 1024 };
 
 struct queue_options {
     struct running_options running;
@@ -175,49 +178,79 @@ static bool seconds_of(const char *text, uint64_t *out)
     return cursor_at_end(&c) && !__builtin_mul_overflow(*out, factor, out);
 }
 
-static void put_option(struct buf *out, const char *name, const char *value)
+/* An empty one, as of a script's unset variable, would choose everything. */
+static bool put_option(struct buf *out, const char *name, const char *value)
 {
-    if (value != NULL)
-        control_text(out, name, slice_of(value));
+    if (value == NULL)
+        return true;
+    if (*value == '\0') {
+        (void)command_wrong("queue", EX_USAGE, "--%s is given, but empty", name);
+        return false;
+    }
+    control_text(out, name, slice_of(value));
+    return true;
 }
 
-static int put_ids(struct buf *out, const struct queue_options *o)
+static bool put_ids(struct buf *out, const struct queue_options *o)
 {
     struct buf ids;
+    bool good = true;
 
     buf_init(&ids, CONTROL_LINE_MAX);
-    for (unsigned i = 0; i < o->words.count; i++)
-        (void)buf_printf(&ids, "%s%s", i > 0 ? "," : "", o->words.values[i]);
-    if (o->words.count > 0)
+    for (unsigned i = 0; good && i < o->words.count; i++) {
+        struct slice word = slice_of(o->words.values[i]);
+        uint64_t id;
+
+        good = queue_id_parse(word, &id) && (i == 0 || buf_append_char(&ids, ',')) &&
+               buf_append(&ids, word);
+        if (!good)
+            (void)command_wrong("queue", EX_DATAERR, "'%.*s' is no queue id, or there are too many",
+                                SLICE_PRINTF(word));
+    }
+    if (good && o->words.count > 0)
         control_text(out, "id", buf_slice(&ids));
     buf_done(&ids);
-    return 0;
+    return good;
 }
 
-/* False: it was told what is wrong. */
-static bool write_request(const char *verb, const struct queue_options *o, uint64_t limit,
-                          struct buf *out)
+static bool put_older(struct buf *out, const char *text)
 {
     uint64_t older;
 
-    control_begin(out, slice_of(verb));
-    put_ids(out, o);
-    put_option(out, "from", o->from);
-    put_option(out, "to", o->to);
-    put_option(out, "domain", o->domain);
-    put_option(out, "status", o->status);
-    put_option(out, "reason", o->reason);
-    if (o->older != NULL && !seconds_of(o->older, &older)) {
+    if (text == NULL)
+        return true;
+    if (!seconds_of(text, &older)) {
         (void)command_wrong("queue", EX_USAGE, "--older '%s' is no time, as 90s, 15m, 4h or 2d",
-                            o->older);
+                            text);
         return false;
     }
-    if (o->older != NULL)
-        control_uint(out, "older", older);
+    control_uint(out, "older", older);
+    return true;
+}
+
+static bool end_request(struct buf *out)
+{
+    control_end(out);
+    if (buf_len(out) <= CONTROL_LINE_MAX)
+        return true;
+    (void)command_wrong("queue", EX_USAGE, "that is too much for one request");
+    return false;
+}
+
+/* Else it was told what is wrong. */
+static int write_request(const char *verb, const struct queue_options *o, uint64_t limit,
+                         struct buf *out)
+{
+    control_begin(out, slice_of(verb));
+    if (!put_option(out, "from", o->from) || !put_option(out, "to", o->to) ||
+        !put_option(out, "domain", o->domain) || !put_option(out, "status", o->status) ||
+        !put_option(out, "reason", o->reason) || !put_older(out, o->older))
+        return EX_USAGE;
+    if (!put_ids(out, o))
+        return EX_DATAERR;
     if (limit > 0)
         control_uint(out, "limit", limit);
-    control_end(out);
-    return true;
+    return end_request(out) ? 0 : EX_USAGE;
 }
 
 static int ask(const char *verb, const struct queue_options *o, uint64_t limit, struct listing *l,
@@ -228,10 +261,10 @@ static int ask(const char *verb, const struct queue_options *o, uint64_t limit, 
     char path[RUNNING_PATH_MAX];
     int status;
 
-    buf_init(&request, CONTROL_LINE_MAX);
+    buf_init(&request, REQUEST_MAX);
     status = running_find("queue", &o->running, path);
-    if (status == 0 && !write_request(verb, o, limit, &request))
-        status = EX_USAGE;
+    if (status == 0)
+        status = write_request(verb, o, limit, &request);
     if (status == 0)
         status = running_ask("queue", path, buf_slice(&request), &calls, l, count);
     buf_done(&request);

@@ -178,9 +178,10 @@ struct queue_cursor {
     uint64_t offset;
 };
 
-/* Visits up to `max` messages with a recipient left. False: that was the last. */
+/* Visits up to `max` messages with a recipient left, fewer when a visit says that it is enough for
+ * now. False: that was the last. */
 bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
-                void (*visit)(void *ctx, struct queue_entry *e), void *ctx);
+                bool (*visit)(void *ctx, struct queue_entry *e), void *ctx);
 
 /* NULL: there is none. Good until the queue is touched. */
 struct queue_entry *queue_find(struct queue *q, uint64_t id);

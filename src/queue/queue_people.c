@@ -20,7 +20,7 @@ static struct receiver_dir *dir_at(struct queue *q, size_t number)
 struct walk {
     struct queue_cursor *at;
     unsigned left;
-    void (*visit)(void *ctx, struct queue_entry *e);
+    bool (*visit)(void *ctx, struct queue_entry *e);
     void *ctx;
 };
 
@@ -36,8 +36,8 @@ static void walk_segment(struct mail_segment *s, struct walk *w)
         w->at->segment = s->number;
         w->at->offset = e->offset;
         w->left--;
-        if (e->open > 0)
-            w->visit(w->ctx, e);
+        if (e->open > 0 && !w->visit(w->ctx, e))
+            w->left = 0;
     }
 }
 
@@ -52,7 +52,7 @@ static void walk_dir(struct receiver_dir *r, struct walk *w)
 }
 
 bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
-                void (*visit)(void *ctx, struct queue_entry *e), void *ctx)
+                bool (*visit)(void *ctx, struct queue_entry *e), void *ctx)
 {
     struct walk w = {at, max, visit, ctx};
     struct receiver_dir *r;
@@ -108,7 +108,8 @@ struct queue_message *queue_take(struct queue *q, struct queue_entry *e)
     struct choice waiting = {.who = CHOOSE_WAITING, .now_ms = clock_monotonic_ms(q->o.clock)};
     struct queue_message *m = queue_claim_entry(q, e, &waiting);
 
-    index_set(&q->index, e);
+    if (m != NULL) /* else it may be gone */
+        index_set(&q->index, e);
     return m;
 }
 

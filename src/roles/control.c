@@ -12,6 +12,7 @@
 #include "loop/stream.h"
 #include "roles/role.h"
 
+#include "base/cursor.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@
 enum {
     CALLERS_MAX = 32,
     STEP_MAX = 50,             /* messages in one round */
-    OUT_MAX = 2 * 1024 * 1024, /* a message with a thousand recipients fits several times */
-    OUT_FULL = 512 * 1024,     /* enough for now */
+    OUT_MAX = 4 * 1024 * 1024, /* a message with a thousand recipients fits on top of ... */
+    OUT_FULL = 512 * 1024,     /* ... what is enough for now */
     PATH_MAX_LEN = 108,
     SOCKET_MODE = 0600,
 };
@@ -33,7 +34,8 @@ struct caller;
 typedef void act_fn(struct caller *c, struct queue_message *m);
 
 struct filter {
-    struct slice ids; /* "A,B,C"; "": a walk */
+    bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
+    struct slice ids;
     struct slice from, to, domain, status, reason;
     uint64_t older_us;
     uint64_t limit;
@@ -280,7 +282,8 @@ static bool fits(struct caller *c, const struct queue_message *m)
 
     if (f->from.len > 0 && !address_fits(c, &e->sender, f->from))
         return false;
-    if (f->older_us > 0 && wall_us(c->control) < e->arrival_us + f->older_us)
+    uint64_t now = wall_us(c->control);
+    if (f->older_us > 0 && (now < e->arrival_us || now - e->arrival_us < f->older_us))
         return false;
     for (unsigned i = 0; i < e->rcpt_count; i++)
         if (rcpt_fits(c, m, i))
@@ -313,38 +316,60 @@ static void act_on(struct caller *c, struct queue_entry *e)
         queue_release(q, m);
 }
 
-static void on_visit(void *ctx, struct queue_entry *e)
+static bool has_enough(const struct caller *c)
+{
+    return c->count >= c->filter.limit || buf_len(&c->stream.out) > OUT_FULL;
+}
+
+static bool on_visit(void *ctx, struct queue_entry *e)
 {
     struct caller *c = ctx;
 
     if (c->count < c->filter.limit)
         act_on(c, e);
+    return !has_enough(c);
 }
 
-static bool act_on_ids(struct caller *c)
+/* False: it is none. */
+static bool take_id(struct slice *ids, uint64_t *id)
 {
-    struct slice one, rest = c->filter.ids;
+    struct slice one;
+
+    if (!slice_cut(*ids, ',', &one, ids)) {
+        one = *ids;
+        *ids = SLICE("");
+    }
+    return queue_id_parse(one, id);
+}
+
+static bool are_ids(struct slice ids)
+{
     uint64_t id;
 
-    while (rest.len > 0) {
-        if (!slice_cut(rest, ',', &one, &rest)) {
-            one = rest;
-            rest = SLICE("");
-        }
-        if (!queue_id_parse(one, &id))
+    do {
+        if (!take_id(&ids, &id))
             return false;
-        struct queue_entry *e = queue_find(c->control->queue, id);
-        if (e != NULL)
-            act_on(c, e);
-    }
+    } while (ids.len > 0);
     return true;
+}
+
+/* One in a step: it is looked for among all that is queued. False: that was the last. */
+static bool act_on_next_id(struct caller *c)
+{
+    struct queue_entry *e = NULL;
+    uint64_t id;
+
+    if (take_id(&c->filter.ids, &id))
+        e = queue_find(c->control->queue, id);
+    if (e != NULL)
+        act_on(c, e);
+    return c->filter.ids.len > 0;
 }
 
 static void end_walk(struct caller *c)
 {
     answer_ok(c);
     c->act = NULL;
-    arena_reset(&c->arena);
 }
 
 /* True: there is more to do now. */
@@ -354,7 +379,8 @@ static bool walk_on(struct caller *c)
 
     if (buf_len(&c->stream.out) > OUT_FULL)
         return false;
-    more = queue_walk(c->control->queue, &c->at, STEP_MAX, on_visit, c);
+    more = c->filter.named ? act_on_next_id(c)
+                           : queue_walk(c->control->queue, &c->at, STEP_MAX, on_visit, c);
     if (!more || c->count >= c->filter.limit)
         end_walk(c);
     stream_flush(&c->stream);
@@ -363,7 +389,8 @@ static bool walk_on(struct caller *c)
 
 /* ---- the content of one message ---- */
 
-static void content_on(struct caller *c)
+/* True: there is more to do now. */
+static bool content_on(struct caller *c)
 {
     struct queue_message *m = c->content;
     char piece[16 * 1024];
@@ -374,7 +401,7 @@ static void content_on(struct caller *c)
                                 m->offset + c->content_at);
         if (got <= 0) {
             caller_free(c); /* the caller sees that it is not whole */
-            return;
+            return false;
         }
         (void)buf_append(&c->stream.out, (struct slice){piece, (size_t)got});
         c->content_at += (uint64_t)got;
@@ -386,6 +413,7 @@ static void content_on(struct caller *c)
         answer_ok(c);
     }
     stream_flush(&c->stream);
+    return c->content != NULL && buf_len(&c->stream.out) <= OUT_FULL;
 }
 
 static void ask_cat(struct caller *c, const struct control_line *line)
@@ -424,20 +452,118 @@ static const struct {
     {SLICE_INIT("delete"),  act_delete,  true },
 };
 
-static void read_filter(const struct control_line *line, struct filter *f)
+/* What cannot be understood is not left out: the rest would choose more than was meant. */
+static bool read_older(struct slice text, struct filter *f)
 {
+    struct cursor in = {text};
     uint64_t older_s;
 
-    *f = (struct filter){.ids = control_value(line, SLICE("id")),
-                         .from = control_value(line, SLICE("from")),
-                         .to = control_value(line, SLICE("to")),
-                         .domain = control_value(line, SLICE("domain")),
-                         .status = control_value(line, SLICE("status")),
-                         .reason = control_value(line, SLICE("reason")),
-                         .limit = UINT64_MAX};
-    if (control_number(line, SLICE("older"), &older_s))
-        f->older_us = older_s * 1000000;
-    (void)control_number(line, SLICE("limit"), &f->limit);
+    if (!take_number(&in, &older_s) || !cursor_at_end(&in))
+        return false;
+    f->older_us = older_s > UINT64_MAX / 1000000 ? UINT64_MAX : older_s * 1000000;
+    return true;
+}
+
+static bool read_limit(struct slice text, struct filter *f)
+{
+    struct cursor in = {text};
+
+    return take_number(&in, &f->limit) && cursor_at_end(&in);
+}
+
+static bool read_status(struct slice text, struct filter *f)
+{
+    f->status = text;
+    return slice_equal(text, SLICE("active")) || slice_equal(text, SLICE("deferred")) ||
+           slice_equal(text, SLICE("held"));
+}
+
+static bool read_ids(struct slice text, struct filter *f)
+{
+    f->named = true;
+    f->ids = text;
+    return are_ids(text);
+}
+
+static bool read_from(struct slice text, struct filter *f)
+{
+    f->from = text;
+    return true;
+}
+
+static bool read_to(struct slice text, struct filter *f)
+{
+    f->to = text;
+    return true;
+}
+
+static bool read_domain(struct slice text, struct filter *f)
+{
+    f->domain = text;
+    return true;
+}
+
+static bool read_reason(struct slice text, struct filter *f)
+{
+    f->reason = text;
+    return true;
+}
+
+static const struct {
+    struct slice name;
+    bool (*read)(struct slice text, struct filter *f);
+    const char *wrong;
+    bool chooses;
+} filters[] = {
+    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits", true },
+    {SLICE_INIT("from"),   read_from,   "no sender is named",                   true },
+    {SLICE_INIT("to"),     read_to,     "no recipient is named",                true },
+    {SLICE_INIT("domain"), read_domain, "no domain is named",                   true },
+    {SLICE_INIT("status"), read_status, "a status is active, deferred or held", true },
+    {SLICE_INIT("reason"), read_reason, "no reason is named",                   true },
+    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",        true },
+    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                  false},
+};
+
+/* NULL: it was read; else what is wrong. */
+static const char *read_field(const struct control_field *field, struct filter *f, bool *chosen)
+{
+    for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {
+        if (!slice_equal(field->name, filters[i].name))
+            continue;
+        *chosen = *chosen || filters[i].chooses;
+        return field->value.len > 0 && filters[i].read(field->value, f) ? NULL : filters[i].wrong;
+    }
+    return "there is no such filter";
+}
+
+static const char *read_filter(const struct control_line *line, bool must_choose, struct filter *f)
+{
+    const char *wrong = NULL;
+    bool chosen = false;
+
+    *f = (struct filter){.limit = UINT64_MAX};
+    for (unsigned i = 0; i < line->count && wrong == NULL; i++)
+        wrong = read_field(&line->fields[i], f, &chosen);
+    if (wrong == NULL && must_choose && !chosen)
+        wrong = "it is not said which messages";
+    return wrong;
+}
+
+static void start_act(struct caller *c, const struct control_line *line, act_fn *act, bool takes)
+{
+    const char *wrong = read_filter(line, takes, &c->filter);
+
+    if (wrong != NULL) {
+        answer_error(c, slice_of(wrong));
+        return;
+    }
+    c->act = act;
+    c->takes = takes;
+    c->count = 0;
+    c->at = (struct queue_cursor){0};
+    if (act == act_retry)
+        outbound_hope(c->control->outbound);
 }
 
 static bool ask_act(struct caller *c, const struct control_line *line)
@@ -445,21 +571,7 @@ static bool ask_act(struct caller *c, const struct control_line *line)
     for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
         if (!slice_equal(acts[i].word, line->word))
             continue;
-        read_filter(line, &c->filter);
-        c->act = acts[i].act;
-        c->takes = acts[i].takes;
-        c->count = 0;
-        c->at = (struct queue_cursor){0};
-        if (c->act == act_retry)
-            outbound_hope(c->control->outbound);
-        if (c->filter.ids.len == 0)
-            return true;
-        if (act_on_ids(c)) {
-            end_walk(c);
-        } else {
-            c->act = NULL;
-            answer_error(c, SLICE("a queue id has 12 letters and digits"));
-        }
+        start_act(c, line, acts[i].act, acts[i].takes);
         return true;
     }
     return false;
@@ -482,6 +594,7 @@ static void hear(struct caller *c, struct slice text)
 {
     struct control_line line;
 
+    arena_reset(&c->arena);
     if (!control_parse(text, &c->arena, &line))
         answer_error(c, SLICE("that is no request"));
     else if (slice_equal(line.word, SLICE("status")))
@@ -497,7 +610,7 @@ static void hear_all(struct caller *c)
 {
     struct slice line, rest;
 
-    while (c->act == NULL && c->content == NULL &&
+    while (c->act == NULL && c->content == NULL && buf_len(&c->stream.out) <= OUT_FULL &&
            slice_cut(buf_slice(&c->stream.in), '\n', &line, &rest)) {
         hear(c, line);
         buf_consume(&c->stream.in, line.len + 1);
@@ -550,7 +663,7 @@ void control_pump(struct control *all)
         struct caller *c = LIST_ENTRY(node, struct caller, link);
 
         if (c->content != NULL)
-            content_on(c);
+            more = content_on(c) || more;
         else if (c->act != NULL)
             more = walk_on(c) || more;
     }

@@ -152,3 +152,24 @@ def test_nonsense_is_answered(serve):
             caller.sendall(nonsense)
             assert caller.recv(1000).startswith(b"error text="), nonsense
     assert len(listed(server)) == 1
+
+
+def test_a_choice_that_says_nothing_chooses_nobody(serve):
+    """postroad queue delete "$UNSET" must not empty the queue, nor a request cut short."""
+    import socket
+    server, _ = deferring(serve, 2)
+    for words in ([""], ["", "BBBBBBBBBBBB"], ["--from", "", "--yes"], ["--reason=", "--yes"],
+                  ["x" * 20] * 1000):
+        status, text = queue(server, "delete", *words)
+        assert status in (64, 65), (words[0], status, text)
+    for request in (b"delete\n", b"delete id=\n", b"delete from=\n", b"delete form=bob\n",
+                    b"delete older=x\n", b"delete limit=x domain=b.example\n", b"hold id=,\n",
+                    b"delete from=a from=\n", b"delete status=defered\n",
+                    b"delete older=99999999999999999999\n"):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(os.path.join(server.folder, "queue", "courier.sock"))
+            caller.sendall(request)
+            assert caller.recv(1000).startswith(b"error text="), request
+    assert queue(server, "delete", "--older", "99999999999999s", "--yes") == \
+        (0, "delete: 0 messages\n")
+    assert len(listed(server)) == 2
