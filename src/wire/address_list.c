@@ -12,110 +12,23 @@
  */
 #include "wire/address_list.h"
 
-#include "wire/chars.h"
 #include "wire/encoded_word.h"
 #include "wire/header.h"
-#include "wire/utf8.h"
+#include "wire/header_token.h"
 
 void address_list_init(struct address_list *list, struct arena *arena, struct slice raw_value)
 {
     *list = (struct address_list){.rest = {header_unfold(arena, raw_value)}, .arena = arena};
 }
 
-/* --- lexical tokens, RFC 5322 3.2 --- */
-
-static bool is_atext(char c)
-{
-    return char_is(c, CHAR_ATEXT | CHAR_HIGH);
-}
-
-/* Text between two delimiters with quoted pairs, from the opening one on; comments nest. */
-static bool take_enclosed(struct cursor *c, char open, char close, struct slice *inside)
-{
-    struct cursor at = *c;
-    unsigned depth = 0;
-    char byte;
-
-    while (take_any(&at, &byte)) {
-        if (byte == '\\')
-            take_any(&at, &byte);
-        else if (byte == close && (open != close || depth > 0))
-            depth--;
-        else if (byte == open)
-            depth++;
-        if (depth == 0) {
-            *inside = slice_head(slice_skip(c->rest, 1), c->rest.len - at.rest.len - 2);
-            *c = at;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Without the backslashes of quoted pairs. */
-static struct slice unescape(struct arena *arena, struct slice s)
-{
-    struct cursor c = {s};
-    char *copy = arena_alloc(arena, s.len + 1);
-    size_t len = 0;
-
-    while (take_any(&c, &copy[len])) {
-        if (copy[len] == '\\')
-            take_any(&c, &copy[len]);
-        len++;
-    }
-    return (struct slice){copy, len};
-}
-
-/* Blanks and comments; the texts of comments go to `comments` unless that is NULL. */
-static bool take_cfws(struct cursor *c, struct buf *comments)
-{
-    struct slice inside;
-
-    for (;;) {
-        take_blanks(c);
-        if (cursor_peek(c) != '(')
-            return true;
-        if (!take_enclosed(c, '(', ')', &inside))
-            return false;
-        if (comments != NULL) {
-            buf_append(comments, inside);
-            buf_append_char(comments, ' ');
-        }
-    }
-}
-
 /* --- addr-spec, with the obsolete forms of 4.4 --- */
-
-/* word *("." word), unquoted into out. */
-static bool take_local_part(struct cursor *c, struct arena *arena, struct buf *out,
-                            struct buf *comments)
-{
-    struct slice inside;
-
-    do {
-        if (!take_cfws(c, comments))
-            return false;
-        struct slice atom = take_while(c, is_atext);
-        if (atom.len > 0)
-            buf_append(out, atom);
-        else if (cursor_peek(c) == '"' && take_enclosed(c, '"', '"', &inside))
-            buf_append(out, unescape(arena, inside));
-        else
-            return false;
-        if (!take_cfws(c, comments))
-            return false;
-    } while (take_char(c, '.') && buf_append_char(out, '.'));
-    return true;
-}
 
 /* atom *("." atom), or "[" ... "]". */
 static bool take_domain(struct cursor *c, struct arena *arena, struct address *a,
                         struct buf *comments)
 {
     struct buf text;
-    struct slice atom, literal;
-    bool good = true;
+    struct slice literal;
 
     if (!take_cfws(c, comments))
         return false;
@@ -126,12 +39,8 @@ static bool take_domain(struct cursor *c, struct arena *arena, struct address *a
     }
     a->kind = ADDRESS_MAILBOX;
     buf_init(&text, c->rest.len);
-    do {
-        good = take_cfws(c, comments);
-        atom = take_while(c, is_atext);
-        good = good && atom.len > 0 && take_cfws(c, comments) && buf_append(&text, atom);
-    } while (good && take_char(c, '.') && buf_append_char(&text, '.'));
-    good = good && domain_parse(buf_slice(&text), arena, &a->domain);
+    bool good =
+        take_dotted_atoms(c, &text, comments) && domain_parse(buf_slice(&text), arena, &a->domain);
     buf_done(&text);
     return good;
 }
@@ -181,33 +90,6 @@ struct element {
     bool ambiguous; /* a second "<" */
     int end;        /* ',', ';', ':' or -1 */
 };
-
-/* Takes "<" ... ">". */
-static bool take_angle(struct cursor *c, struct slice *out)
-{
-    struct cursor at = *c;
-    struct slice inside;
-
-    take_char(&at, '<');
-    struct slice start = at.rest;
-    while (!cursor_at_end(&at)) {
-        int byte = cursor_peek(&at);
-        if (byte == '>') {
-            *out = slice_head(start, start.len - at.rest.len);
-            take_char(&at, '>');
-            *c = at;
-            return true;
-        }
-        if (byte == '<')
-            return false;
-        if (byte == '"' ? !take_enclosed(&at, '"', '"', &inside)
-                        : byte == '(' && !take_enclosed(&at, '(', ')', &inside))
-            return false;
-        if (byte != '"' && byte != '(')
-            at.rest = slice_skip(at.rest, 1);
-    }
-    return false;
-}
 
 /* Steps over a quote, comment, literal, angle or byte; false when it never ends. */
 static bool element_step(struct cursor *c, struct element *e, struct slice start)
@@ -263,51 +145,6 @@ static bool take_element(struct cursor *c, bool in_group, struct element *out)
     return whole;
 }
 
-/* --- names --- */
-
-static bool is_phrase_byte(char c)
-{
-    return c != '"' && c != '(';
-}
-
-static bool is_phrase_text(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!char_is(s.data[i], CHAR_ATEXT | CHAR_HIGH | CHAR_BLANK) && s.data[i] != '.')
-            return false;
-    return true;
-}
-
-/* The words of a phrase, decoded; an encoded word inside quotes is none (RFC 2047 5). False when it
- * holds what no phrase may: it is the name all the same. */
-static bool phrase_read(struct slice s, struct arena *arena, struct slice *name,
-                        struct buf *comments)
-{
-    struct cursor c = {s};
-    struct slice part;
-    struct buf out;
-    bool regular = true;
-
-    buf_init(&out, 4 * s.len + 1);
-    while (take_cfws(&c, comments) && !cursor_at_end(&c)) {
-        if (buf_len(&out) > 0)
-            buf_append_char(&out, ' ');
-        if (cursor_peek(&c) != '"') {
-            part = take_while(&c, is_phrase_byte);
-            regular = regular && is_phrase_text(part);
-            part = encoded_text_decode(arena, part);
-        } else if (take_enclosed(&c, '"', '"', &part)) {
-            part = text_clean(arena, unescape(arena, part));
-        } else {
-            break; /* never: the element was cut out whole */
-        }
-        buf_append(&out, part);
-    }
-    *name = arena_copy(arena, buf_slice(&out));
-    buf_done(&out);
-    return regular && cursor_at_end(&c);
-}
-
 /* --- the list --- */
 
 static bool is_empty(struct slice text, struct buf *comments)
@@ -323,7 +160,7 @@ static void read_mailbox(struct address_list *list, const struct element *e, str
     bool good;
 
     if (e->has_angle) {
-        if (!phrase_read(e->phrase, list->arena, &out->name, comments))
+        if (!phrase_decode(e->phrase, list->arena, &out->name, comments))
             list->irregular = true;
         good = angle_parse(e->angle, list->arena, &out->address, comments);
         if (!is_empty(e->behind, comments))
@@ -347,7 +184,7 @@ static bool read_element(struct address_list *list, const struct element *e, boo
         list->irregular = true;
     } else if (e->end == ':') {
         bool fits = !list->in_group && !is_empty(e->text, NULL);
-        if (!phrase_read(e->text, list->arena, &out->name, comments) || !fits)
+        if (!phrase_decode(e->text, list->arena, &out->name, comments) || !fits)
             list->irregular = true;
         out->kind = fits ? ENTRY_GROUP : ENTRY_BROKEN;
         list->in_group = list->in_group || fits;
@@ -382,7 +219,8 @@ bool address_list_next(struct address_list *list, struct list_entry *out)
         bool whole = take_element(&list->rest, list->in_group, &e);
         buf_init(&comments, 2 * e.text.len + 2);
         found = read_element(list, &e, whole, &got, &comments);
-        got.comment = encoded_text_decode(list->arena, unescape(list->arena, buf_slice(&comments)));
+        got.comment =
+            encoded_text_decode(list->arena, enclosed_unescape(list->arena, buf_slice(&comments)));
         buf_done(&comments);
         if (e.end == ';' && !list->in_group)
             list->irregular = true;
