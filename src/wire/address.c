@@ -168,7 +168,7 @@ static bool is_dot_string(struct slice local)
     return take_dot_string(&c, &whole) && cursor_at_end(&c);
 }
 
-static bool write_local_part(struct buf *out, struct slice local)
+bool local_part_write(struct buf *out, struct slice local)
 {
     if (is_dot_string(local))
         return buf_append(out, local);
@@ -202,7 +202,7 @@ bool address_write(struct buf *out, const struct address *a)
         return true;
     if (!utf8_printable(a->local) || !utf8_printable(a->domain))
         return false;
-    if (write_local_part(out, a->local) && write_destination(out, a))
+    if (local_part_write(out, a->local) && write_destination(out, a))
         return true;
     buf_truncate(out, before);
     return false;

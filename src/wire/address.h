@@ -68,6 +68,9 @@ bool domain_to_ascii(struct slice domain, struct arena *arena, struct slice *out
 bool address_write(struct buf *out, const struct address *a);
 struct slice address_text(struct arena *arena, const struct address *a);
 
+/* The local part as it stands in front of "@": quoted where needed. False: out is full. */
+bool local_part_write(struct buf *out, struct slice local);
+
 /* Same mailbox: domain without case, local part with case, save "postmaster". */
 bool address_equal(const struct address *a, const struct address *b);
 

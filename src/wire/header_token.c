@@ -49,31 +49,33 @@ struct slice enclosed_unescape(struct arena *arena, struct slice inside)
     return (struct slice){copy, len};
 }
 
+/* One quoted string, comment, literal or byte; false when it never ends. */
+static bool angle_step(struct cursor *c)
+{
+    struct slice inside;
+
+    switch (cursor_peek(c)) {
+    case '"': return take_enclosed(c, '"', '"', &inside);
+    case '(': return take_enclosed(c, '(', ')', &inside);
+    case '[': return take_enclosed(c, '[', ']', &inside);
+    default: c->rest = slice_skip(c->rest, 1); return true;
+    }
+}
+
 bool take_angle(struct cursor *c, struct slice *inside)
 {
     struct cursor at = *c;
-    struct slice skipped;
 
     if (!take_char(&at, '<'))
         return false;
     struct slice start = at.rest;
-    while (!cursor_at_end(&at)) {
-        int byte = cursor_peek(&at);
-        if (byte == '>') {
-            *inside = slice_head(start, start.len - at.rest.len);
-            take_char(&at, '>');
-            *c = at;
-            return true;
-        }
-        if (byte == '<')
+    while (cursor_peek(&at) != '>')
+        if (cursor_at_end(&at) || cursor_peek(&at) == '<' || !angle_step(&at))
             return false;
-        if (byte == '"' ? !take_enclosed(&at, '"', '"', &skipped)
-                        : byte == '(' && !take_enclosed(&at, '(', ')', &skipped))
-            return false;
-        if (byte != '"' && byte != '(')
-            at.rest = slice_skip(at.rest, 1);
-    }
-    return false;
+    *inside = slice_head(start, start.len - at.rest.len);
+    take_char(&at, '>');
+    *c = at;
+    return true;
 }
 
 bool take_cfws(struct cursor *c, struct buf *comments)

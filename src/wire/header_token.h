@@ -22,8 +22,8 @@ bool take_enclosed(struct cursor *c, char open, char close, struct slice *inside
 /* The same without the backslashes of its quoted pairs. */
 struct slice enclosed_unescape(struct arena *arena, struct slice inside);
 
-/* "<" ... ">", in which quoted strings and comments may hold ">". False: there is none, it never
- * ends, or another "<" comes first. */
+/* "<" ... ">", in which quoted strings, comments and literals may hold ">". False: there is none,
+ * it never ends, or another "<" comes first. */
 bool take_angle(struct cursor *c, struct slice *inside);
 
 /* Blanks and comments, which may be none; the comments' texts are appended to `comments`, unless

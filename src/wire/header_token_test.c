@@ -46,6 +46,8 @@ static const struct {
     {SLICE_INIT("<a@b>c"),          true,  SLICE_INIT("a@b"),         SLICE_INIT("c")    },
     {SLICE_INIT("<>"),              true,  SLICE_INIT(""),            SLICE_INIT("")     },
     {SLICE_INIT("<\"a>\"@b(>)> c"), true,  SLICE_INIT("\"a>\"@b(>)"), SLICE_INIT(" c")   },
+    {SLICE_INIT("<a@[(>]> c"),      true,  SLICE_INIT("a@[(>]"),      SLICE_INIT(" c")   },
+    {SLICE_INIT("<a@[>"),           false, SLICE_INIT(""),            SLICE_INIT("<a@[>")},
     {SLICE_INIT("<a<b>"),           false, SLICE_INIT(""),            SLICE_INIT("<a<b>")},
     {SLICE_INIT("<\"a>"),           false, SLICE_INIT(""),            SLICE_INIT("<\"a>")},
     {SLICE_INIT("<(a>"),            false, SLICE_INIT(""),            SLICE_INIT("<(a>") },
@@ -77,32 +79,41 @@ static void unescapes(void **state)
     arena_done(&arena);
 }
 
-/* Comments are kept in their order, also those of a phrase. */
-static void phrases(void **state)
-{
-    struct arena arena = {0};
-    struct slice text;
-    struct buf comments;
+/* Comments are kept in their order. */
+static const struct {
+    struct slice phrase, text, comments;
+    bool regular;
+} phrases[] = {
+    {SLICE_INIT("a (b) \"c \\\"d\" =?utf-8?Q?e?= (f)"), SLICE_INIT("a c \"d e"), SLICE_INIT("b f "),
+     true                                                                                                 },
+    {SLICE_INIT(""),                                    SLICE_INIT(""),          SLICE_INIT(""),     true },
+    {SLICE_INIT("a, b"),                                SLICE_INIT("a, b"),      SLICE_INIT(""),     false},
+    {SLICE_INIT("a \"b"),                               SLICE_INIT("a "),        SLICE_INIT(""),     false},
+    {SLICE_INIT("a (c) (b"),                            SLICE_INIT("a"),         SLICE_INIT("c "),   false},
+};
 
+static void decodes(void **state)
+{
     (void)state;
-    buf_init(&comments, 100);
-    check(phrase_decode(SLICE("a (b) \"c \\\"d\" =?utf-8?Q?e?= (f)"), &arena, &text, &comments));
-    check_slice(text, SLICE("a c \"d e"));
-    check_slice(buf_slice(&comments), SLICE("b f "));
-    check(!phrase_decode(SLICE("a, b"), &arena, &text, NULL));
-    check_slice(text, SLICE("a, b"));
-    check(!phrase_decode(SLICE("a \"b"), &arena, &text, NULL));
-    check_slice(text, SLICE("a "));
-    check(!phrase_decode(SLICE("a (b"), &arena, &text, NULL));
-    check_slice(text, SLICE("a"));
-    buf_done(&comments);
-    arena_done(&arena);
+    CHECK_ROWS (i, phrases) {
+        struct arena arena = {0};
+        struct slice phrase = guarded(phrases[i].phrase), text;
+        struct buf comments;
+
+        buf_init(&comments, 100);
+        check_int(phrase_decode(phrase, &arena, &text, &comments), phrases[i].regular);
+        check_slice(text, phrases[i].text);
+        check_slice(buf_slice(&comments), phrases[i].comments);
+        buf_done(&comments);
+        arena_done(&arena);
+        guarded_free(phrase);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(encloses), cmocka_unit_test(angle),
-                                       cmocka_unit_test(unescapes), cmocka_unit_test(phrases)};
+                                       cmocka_unit_test(unescapes), cmocka_unit_test(decodes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,11 @@ static void run_content_type(struct arena *arena, struct slice name, const json_
     run_same(arena, name, test, suite_same_type);
 }
 
+static void run_id(struct arena *arena, struct slice name, const json_t *test)
+{
+    run_same(arena, name, test, suite_same_ids);
+}
+
 static void run_file(const char *folder, const char *file,
                      void (*run)(struct arena *, struct slice, const json_t *))
 {
@@ -99,7 +104,7 @@ int main(int argc, char **argv)
     run_file(folder, "date", run_date);
     run_file(folder, "unstructured", run_unstructured);
     run_file(folder, "content_type", run_content_type);
-    run_file(folder, "id", NULL);
+    run_file(folder, "id", run_id);
     run_file(folder, "list", NULL);
     run_file(folder, "received", NULL);
     return 0;

@@ -8,6 +8,7 @@
 #include "wire/address_list.h"
 #include "wire/content_type.h"
 #include "wire/date.h"
+#include "wire/message_id.h"
 
 /* --- addresses --- */
 
@@ -186,4 +187,43 @@ bool suite_same_type(struct arena *arena, struct slice value, const json_t *want
     if (content_type_parse(value, arena, got))
         put_type(read, got);
     return json_is_object(want) ? is_wanted_type(buf_slice(read), want) : buf_len(read) == 0;
+}
+
+/* --- identifiers --- */
+
+/* "text;" for each string of an array. */
+static void put_wanted_texts(struct buf *out, const json_t *want)
+{
+    const json_t *text;
+    size_t i;
+
+    json_array_foreach(want, i, text)
+    {
+        buf_append(out, (struct slice){json_string_value(text), json_string_length(text)});
+        buf_append_char(out, ';');
+    }
+}
+
+static bool is_wanted_texts(struct slice read, const json_t *want)
+{
+    struct buf wanted;
+
+    buf_init(&wanted, SUITE_READ_MAX);
+    put_wanted_texts(&wanted, want);
+    bool same = slice_equal(read, buf_slice(&wanted));
+    buf_done(&wanted);
+    return same;
+}
+
+bool suite_same_ids(struct arena *arena, struct slice value, const json_t *want, struct buf *read)
+{
+    struct message_id_list list;
+    struct message_id id;
+
+    message_id_list_init(&list, arena, value);
+    while (message_id_next(&list, &id)) {
+        buf_append(read, id.text);
+        buf_append_char(read, ';');
+    }
+    return is_wanted_texts(buf_slice(read), want);
 }

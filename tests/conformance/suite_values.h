@@ -24,4 +24,7 @@ bool suite_same_date(struct arena *arena, struct slice value, const json_t *want
 /* {"c_type", "c_subtype", "attributes"}, or anything else for no type. */
 bool suite_same_type(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
 
+/* ["id"], or anything else for none. */
+bool suite_same_ids(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
+
 #endif
