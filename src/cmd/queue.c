@@ -55,7 +55,8 @@ static void flush(struct listing *l)
 {
     struct slice text = buf_slice(&l->text);
 
-    fwrite(text.data, 1, text.len, stdout);
+    if (text.len > 0) /* an empty buf has no bytes to point at */
+        fwrite(text.data, 1, text.len, stdout);
     buf_clear(&l->text);
 }
 
