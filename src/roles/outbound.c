@@ -227,9 +227,9 @@ void outbound_take(struct outbound *all, struct queue_message *m, unsigned rcpt,
 static enum route_outcome decide(struct destination *d)
 {
     const struct relay *relay = d->manner.relay;
-    const struct settings *s = d->all->role->settings;
-    struct route_options options = {.own_names = &s->hostname,
-                                    .own_name_count = 1,
+    const struct slice own_names[] = {d->all->role->settings->hostname, d->manner.ehlo};
+    struct route_options options = {.own_names = own_names,
+                                    .own_name_count = sizeof(own_names) / sizeof(*own_names),
                                     .own_ips = d->all->own_ips,
                                     .own_ip_count = d->all->own_ip_count,
                                     .family = relay == NULL ? FAMILY_BOTH : relay->family,

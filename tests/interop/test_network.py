@@ -77,6 +77,9 @@ loopthree MX 20 a
 loop MX 10 us
 loop MX 20 a
 looptoo MX 10 us-too
+loopfour MX 10 out.us
+loopfour MX 20 a
+out.us A {HOSTS["b"]}
 nearer MX 10 closed
 nearer MX 20 us
 nearer MX 30 a
@@ -136,7 +139,7 @@ listen mx {OUR_IP}:25
 resolver recursive
 queue {{folder}}/queue {{ min-free 10M }}
 postmaster admin@{US}
-relay direct {{ retry 1s 2s }}
+relay direct {{ helo out.{US}; retry 1s 2s }}
 accept to domain {US} deliver maildir {{folder}}/data/mail/{{domain}}/{{user}}
 accept from local to any relay direct
 """
@@ -414,6 +417,7 @@ def test_dns_that_fails_is_no_answer(world, domain, why):
     ("ann@gone.world.test", "5.1.2", "does not exist"),
     ("ann@loop.world.test", "5.4.6", "loops back to myself"),
     ("ann@looptoo.world.test", "5.4.6", "loops back to myself"),
+    ("ann@loopfour.world.test", "5.4.6", "loops back to myself"),
     ("ann@loopthree.world.test", "5.4.6", "greets with our own name: mail loops back to myself"),
     ("ann@localhost.world.test", "5.4.6", "loops back to myself"),
     ("ann@home.world.test", "5.4.6", "loops back to myself"),
