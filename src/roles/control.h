@@ -2,11 +2,13 @@
  * control.h - the courier's control socket, courier.sock in the queue's folder: people's tools look
  * at the queue and take messages in hand. The lines are ipc/control's.
  *
- *     list|count|hold|release|retry|bounce|delete [id=A,B] [from=] [to=] [domain=] [status=]
- * [reason=] [older=SECONDS] [limit=N]
- *         -> "message id= size= arrived= from= client=" and "rcpt to= status= ..." for each, "ok
- * count=N" cat id=ID    -> "content size=N", N bytes, "ok" status       -> "queue messages= ...",
- * "ok"
+ *     list|count|hold|release|retry|bounce|delete [FILTER]...
+ *                -> list: "message id= size= arrived= from= client=" and "rcpt to= status= ..."
+ *                   for each; all: "ok count=N"
+ *     cat id=ID  -> "content size=N", N bytes, "ok"
+ *     status     -> "queue messages= ...", "ok"
+ *
+ * A FILTER is id=A,B from= to= domain= status= reason= older=SECONDS limit=N.
  *
  * Who may connect is said by the mode of the socket. Work on many messages is done in steps.
  */
@@ -24,6 +26,6 @@ struct control *control_new(struct role *role, struct queue *queue, struct parce
 void control_free(struct control *c); /* NULL is fine */
 
 /* Once per round of the loop, before it sleeps. */
-void control_pump(struct control *c); /* NULL is fine */
+void control_pump(struct control *all); /* NULL is fine */
 
 #endif

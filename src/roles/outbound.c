@@ -232,13 +232,14 @@ static enum route_outcome decide(struct destination *d)
                                     .own_name_count = sizeof(own_names) / sizeof(*own_names),
                                     .own_ips = d->all->own_ips,
                                     .own_ip_count = d->all->own_ip_count,
-                                    .family = relay == NULL ? FAMILY_BOTH : relay->family,
-                                    .loopback_allowed = relay != NULL && relay->loopback,
+                                    .family = FAMILY_BOTH,
                                     .port = SMTP_PORT,
                                     .chance = d->chance};
 
-    if (d->lmtp != NULL)
+    if (relay == NULL)
         return route_targets(&d->facts, d->lmtp, 1, &options, &d->arena, &d->route);
+    options.family = relay->family;
+    options.loopback_allowed = relay->loopback;
     if (relay->host_count > 0)
         return route_targets(&d->facts, relay->hosts, relay->host_count, &options, &d->arena,
                              &d->route);

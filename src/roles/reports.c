@@ -174,15 +174,14 @@ static int put(struct reports *all, struct report_request *r, const struct envel
 int reports_send(struct reports *all, struct report_request *r, struct queue_message *about,
                  const struct bounce_rcpt *rcpts, unsigned count, enum bounce_fate fate)
 {
-    const struct address *postmaster =
-        fate == BOUNCE_TO_POSTMASTER ? &all->role->settings->rules.postmaster : NULL;
-    const struct address *to = postmaster != NULL ? postmaster : &about->envelope.sender;
-
+    const struct address *postmaster = NULL, *to = &about->envelope.sender;
     struct envelope e = {.arrival_us = clock_wall_us(all->role->doors->clock),
                          .client_address = SLICE("local")};
     struct arena arena = {0};
     struct buf content;
 
+    if (fate == BOUNCE_TO_POSTMASTER)
+        to = postmaster = &all->role->settings->rules.postmaster;
     buf_init(&content, BOUNCE_MAX);
     int rc = address_report(all, to, &arena, &e) ? open_in(all) : -ENOENT;
     if (rc == 0 && !write_content(all, about, rcpts, count, postmaster, &arena, &e, &content))
