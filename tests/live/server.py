@@ -94,12 +94,13 @@ class Server:
             return False
 
     def retry_now(self):
-        """What waits for its time is tried now, once the queue is there to be asked."""
+        """What waits for its time is tried now, once the queue is there and knows of it."""
         which = ["--dir", self.data] if self.config is None else \
             ["-c", os.path.join(self.folder, "postroad.conf")]
         command = [BINARY, "queue", "retry", "--status", "deferred", "--yes", *which]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        assert wait_until(lambda: subprocess.run(command, check=False, **quiet).returncode == 0)
+        said = lambda: subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                      text=True, check=False).stdout
+        assert wait_until(lambda: re.match("retry: [1-9]", said()))
 
     def roles(self):
         """[(pid, role)] of the living children of our warden."""
