@@ -48,7 +48,7 @@ class Peer:
     offers = {"DSN", "SMTPUTF8"}
     quoted_names = True  # takes <"john doe"@out.example>
 
-    def __init__(self, folder, onward=0, back=0):
+    def __init__(self, folder, onward=0, back=0, certificate=None):
         need_namespaces()
         self.usr = unpacked(self.package)
         self.port, self.onward, self.back = free_port(), onward, back
@@ -68,6 +68,10 @@ class Peer:
         self.write("etc/hosts", "127.0.0.1 localhost peer.example\n")
         self.write("etc/services", "smtp 25/tcp\nlmtp 24/tcp\n")
         self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+        if certificate:
+            for end in ("pem", "key"):
+                shutil.copy(f"{certificate}.{end}", os.path.join(self.root, f"etc/tls.{end}"))
+        self.tls = bool(certificate)
         self.configure()
 
     def configure(self):
@@ -163,7 +167,13 @@ default_transport = error:only these two
 transport_maps = inline:{
     in.example=smtp:[127.0.0.1]:%ONWARD%,
     out.example=smtp:[127.0.0.1]:%BACK% }
-""")
+""" + ("""
+smtpd_tls_security_level = encrypt
+smtpd_tls_cert_file = /etc/tls.pem
+smtpd_tls_key_file = /etc/tls.key
+smtpd_tls_received_header = yes
+smtp_tls_security_level = encrypt
+""" if self.tls else ""))
         self.write("etc/postfix/master.cf", """
 postlog unix-dgram n - n - 1 postlogd
 127.0.0.1:%PORT% inet n - n - - smtpd
@@ -230,7 +240,9 @@ primary_hostname = peer.example
 daemon_smtp_ports = %PORT%
 local_interfaces = 127.0.0.1
 acl_smtp_rcpt = rcpt
-tls_advertise_hosts =
+tls_advertise_hosts = %s
+tls_certificate = /etc/tls.pem
+tls_privatekey = /etc/tls.key
 never_users =
 begin acl
 rcpt:
@@ -254,13 +266,16 @@ onward:
   driver = smtp
   port = %ONWARD%
   allow_localhost
+  hosts_require_tls = %s
 back:
   driver = smtp
   port = %BACK%
   allow_localhost
 begin retry
 * * F,2h,2s
-""")
+""".replace("%s", "*" if self.tls else ""))
+        if self.tls:
+            os.chown(os.path.join(self.root, "etc/tls.key"), self.ids["Debian-exim"], -1)
 
     def taken_off(self, came, sent):
         """A mail that ends with its header gets the line behind it."""

@@ -6,7 +6,8 @@ import smtplib
 
 import pytest
 
-from conftest import CONTENT, EIGHT_BIT
+from conftest import CONTENT, EIGHT_BIT, need
+from certificate import make_certificate
 from fake_mx import FakeMx
 from peers import Dovecot, Exim, OpenSmtpd, Postfix
 from server import Server, read, wait_until
@@ -92,14 +93,24 @@ def all_came(stored, hops, peer, mails=MAILS):
 
 
 class Chain:
-    def __init__(self, folder, make_peer):
+    def __init__(self, folder, make_peer, tls=False):
         for name in ("first", "second"):
             (folder / name).mkdir()
         self.dead = FakeMx(lambda verb, line, session: "550 5.1.1 gone" if verb == "RCPT" else None)
         self.first, self.second = Server(folder / "first"), Server(folder / "second")
-        self.peer = make_peer(folder, self.second.port, self.first.port)
+        if tls:
+            need("openssl")
+            make_certificate(folder)
+        self.peer = make_peer(folder, self.second.port, self.first.port,
+                              folder / "mx" if tls else None)
         self.first.config = FIRST + ONWARD % self.peer.port
         self.second.config = SECOND % (self.peer.port, self.dead.port)
+        if tls:
+            self.first.config = self.first.config.replace("tls off", "tls required")
+            self.second.config = self.second.config.replace(
+                "listen mx 127.0.0.1:{port}\n",
+                f"tls {folder}/mx.pem {folder}/mx.key\n"
+                "listen mx 127.0.0.1:{port} { tls required }\n")
 
     def start(self):
         for one in (self.second, self.peer, self.first):
@@ -131,11 +142,29 @@ def test_nothing_is_changed(chain):
         all_came(chain.second.wait_mail(user, "in.example", len(MAILS), 30), 3, chain.peer)
 
 
+@pytest.mark.parametrize("peer", [Postfix, Exim], ids=lambda peer: peer.package)
+def test_nothing_is_changed_by_tls(peer, tmp_path):
+    """Their TLS is OpenSSL's and GnuTLS's. Debian's OpenSMTPD fails every handshake."""
+    chain = Chain(tmp_path, peer, tls=True)
+    try:
+        chain.start()
+        for content in MAILS:
+            hand_in(chain.first, content, "ann@in.example")
+        stored = chain.second.wait_mail("ann", "in.example", len(MAILS), 30)
+        all_came(stored, 3, chain.peer)
+        for mail in stored:
+            last, middle = mail.split(b"\nReceived: ")[1:3]
+            assert b" with ESMTPS" in last and re.search(rb"TLSv?1\.3", middle), (last, middle)
+    finally:
+        chain.stop()
+
+
 def reports(server, count):
     """The reports in bob's mailbox: who failed -> (the fields about it, the mail)."""
     found = {}
     for stored in server.wait_mail("bob", "out.example", count, 30):
-        assert stored.startswith(b"Return-Path: <>\n") and b"<1234@client.example>" in stored, stored
+        assert stored.startswith(b"Return-Path: <>\n"), stored
+        assert b"<1234@client.example>" in stored, stored
         mail = email.message_from_bytes(stored)
         status = next(part for part in mail.walk()
                       if part.get_content_type() == "message/delivery-status")
