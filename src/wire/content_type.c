@@ -94,16 +94,26 @@ static bool is_value_byte(char c)
     return !is_space(c) && c != ';';
 }
 
-/* The inside of a quoted string, unquoted and unfolded; one without an end goes to the end. */
+/* The inside of a quoted string, unquoted and unfolded; one without an end goes to the end. Only
+ * as much memory as it has bytes: a value may hold thousands of them. */
 static struct slice take_quoted(struct reading *r)
 {
-    char *text = arena_alloc(r->arena, r->c.rest.len), byte;
+    struct slice inside = r->c.rest;
+    char byte;
+
+    while (take_any(&r->c, &byte) && byte != '"')
+        if (byte == '\\')
+            (void)take_any(&r->c, &byte);
+    inside.len -= r->c.rest.len;
+
+    struct cursor c = {inside};
+    char *text = arena_alloc(r->arena, inside.len + 1);
     size_t n = 0;
 
-    while (take_any(&r->c, &byte) && byte != '"') {
+    while (take_any(&c, &byte) && byte != '"') {
         if (byte == '\r' || byte == '\n')
             continue;
-        if (byte == '\\' && !take_any(&r->c, &byte))
+        if (byte == '\\' && !take_any(&c, &byte))
             break;
         text[n++] = byte;
     }
@@ -278,7 +288,8 @@ static size_t word_len(struct slice s)
     return slice_starts(slice_skip(s, at), SLICE("?=")) ? at + 2 : 0;
 }
 
-/* Encoded words wherever they stand: writers put them into names of files, glued to the rest. */
+/* Encoded words wherever they stand: writers put them into names of files, glued to the rest.
+ * Blanks between two words mean nothing. */
 static struct slice decode_words(struct arena *arena, struct slice text)
 {
     struct buf out;
@@ -286,19 +297,17 @@ static struct slice decode_words(struct arena *arena, struct slice text)
 
     buf_init(&out, 3 * text.len + 1);
     while (text.len > 0) {
-        size_t len = word_len(text), blanks = 0;
+        struct cursor c = {text};
+        size_t len = word_len(text), blanks = take_while(&c, is_space).len;
 
-        while (blanks < text.len && is_space(text.data[blanks]))
-            blanks++;
         if (len > 0) {
             buf_append(&out, encoded_text_decode(arena, slice_head(text, len)));
-        } else if (after_word && blanks > 0 && word_len(slice_skip(text, blanks)) > 0) {
-            len = blanks; /* between two words they mean nothing */
+            after_word = true;
         } else {
-            len = 1;
-            buf_append(&out, slice_head(text, 1));
+            len = blanks > 0 ? blanks : 1;
+            after_word = after_word && blanks > 0 && word_len(c.rest) > 0;
+            buf_append(&out, slice_head(text, after_word ? 0 : len));
         }
-        after_word = len > 1 || (after_word && len == blanks);
         text = slice_skip(text, len);
     }
     struct slice copy = arena_copy(arena, buf_slice(&out));

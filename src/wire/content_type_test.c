@@ -85,11 +85,47 @@ static void parameters_are_bounded(void **state)
     arena_done(&arena);
 }
 
+/* A megabyte of what might be looked through, or copied, again and again; if it were, neither time
+ * nor memory would suffice. */
+static void long_values(void **state)
+{
+    static const struct {
+        struct slice begin, unit;
+    } values[] = {
+        {SLICE_INIT("a/b;"),      SLICE_INIT("x=\"\";")       },
+        {SLICE_INIT("a/b;x=\"="), SLICE_INIT(" ")             },
+        {SLICE_INIT("a/b;x=\"="), SLICE_INIT("=?")            },
+        {SLICE_INIT("a/b;x=\"="), SLICE_INIT("=?utf-8?q?a?= ")},
+        {SLICE_INIT("a/b;x=\""),  SLICE_INIT("\\")            },
+        {SLICE_INIT("a/b"),       SLICE_INIT("(")             },
+        {SLICE_INIT("a/b"),       SLICE_INIT("()")            },
+        {SLICE_INIT("a/b"),       SLICE_INIT("\"")            },
+    };
+
+    enum { LONG = 1 << 20 };
+
+    (void)state;
+    CHECK_ROWS (i, values) {
+        struct arena arena = {0};
+        struct content_type t;
+        struct buf raw;
+
+        buf_init(&raw, LONG);
+        buf_append(&raw, values[i].begin);
+        while (buf_append(&raw, values[i].unit))
+            ;
+        check(content_type_parse(buf_slice(&raw), &arena, &t));
+        buf_done(&raw);
+        arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_are_read),
         cmocka_unit_test(parameters_are_bounded),
+        cmocka_unit_test(long_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
