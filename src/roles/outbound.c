@@ -24,7 +24,7 @@
 
 enum {
     TRIPS_MAX = 500,           /* connections at a time */
-    PUT_OFF_MAX = 100,         /* messages of one destination in one round */
+    STEP_MAX = 100,            /* messages of one destination in one round */
     ROUTE_GOOD_MS = 60 * 1000, /* then DNS is asked again, whose cache knows the TTL */
     REMEMBERED_MAX = 10000,    /* destinations, while some of them only have failed lately */
     KEY_MAX = 600,
@@ -321,7 +321,7 @@ static void put_off(struct destination *d, struct slice dsn, struct slice why)
     struct verdict v = {.tag = d->manner.tag, .relay = SLICE("none"), .dsn = dsn, .text = why};
     struct queue_message *m;
 
-    for (unsigned i = 0; i < PUT_OFF_MAX; i++) {
+    for (unsigned i = 0; i < STEP_MAX; i++) {
         m = queue_claim_lane(d->all->queue, &d->lane, now_ms(d->all));
         if (m == NULL)
             return;
@@ -399,6 +399,12 @@ static void on_news(struct trip *t, enum trip_news news, struct slice why)
         keep_why(d, why);
         break;
     case TRIP_FREE: trip_is_free(d, t); break;
+    case TRIP_UNUSED:
+        if (d->all->draining)
+            trip_leave(t);
+        else
+            make_ready(d);
+        break;
     case TRIP_ENDED: trip_ended(d, t); break;
     }
 }
@@ -452,7 +458,7 @@ static bool send_some(struct destination *d)
     struct trip *idle;
     struct parcel *p;
 
-    while (!queue_lane_is_empty(&d->lane)) {
+    for (unsigned i = 0; i < STEP_MAX && !queue_lane_is_empty(&d->lane); i++) {
         idle = idle_trip(d);
         if (idle == NULL && !window_has_room(&d->window, now_ms(d->all)))
             return false;
@@ -466,6 +472,8 @@ static bool send_some(struct destination *d)
         else
             begin_trip(d, p);
     }
+    if (!queue_lane_is_empty(&d->lane))
+        make_ready(d);
     return false;
 }
 
@@ -506,7 +514,7 @@ static void go_on(struct destination *d)
     }
     if (d->outcome != ROUTE_FOUND)
         put_off_unrouted(d);
-    else if (send_some(d))
+    else if (send_some(d) && list_empty(&d->ready))
         list_append(&d->all->ready, &d->ready); /* when a trip ends */
 }
 

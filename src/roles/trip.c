@@ -263,7 +263,14 @@ static void part_prepared(struct trip *t)
         refuse_all(t, t->cargo.code == -EILSEQ ? &unfit : &not_now);
 }
 
-static void next_message(struct trip *t);
+/* The server has heard nothing of it. Not TRIP_FREE: the owner may be in trip_take(), and the next
+ * message is perhaps like this one, and all the others behind it. */
+static void rest(struct trip *t)
+{
+    let_go(t);
+    timer_set(t->manner->role->loop, &t->idle, IDLE_MS);
+    t->on_news(t, TRIP_UNUSED, SLICE(""));
+}
 
 /* It is known in which form it goes, and to whom. */
 static void send_prepared(struct trip *t)
@@ -272,8 +279,7 @@ static void send_prepared(struct trip *t)
 
     part_prepared(t);
     if (t->message.rcpt_count == 0) {
-        let_go(t);
-        next_message(t);
+        rest(t);
         return;
     }
     t->message.size = cargo_size(&t->cargo);
@@ -428,11 +434,11 @@ static void hop_failed(struct trip *t)
 
 /* ---- events ---- */
 
+/* Afterwards the owner may have given a message, left it, or freed it. */
 static void offer(struct trip *t)
 {
+    timer_set(t->manner->role->loop, &t->idle, IDLE_MS);
     t->on_news(t, TRIP_FREE, SLICE(""));
-    if (t->parcel == NULL)
-        timer_set(t->manner->role->loop, &t->idle, IDLE_MS);
 }
 
 static void next_message(struct trip *t)

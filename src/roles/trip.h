@@ -35,10 +35,11 @@ struct trip_manner {
 };
 
 enum trip_news {
-    TRIP_WELL,  /* a message was taken or refused in a sane dialog */
-    TRIP_BADLY, /* no hop answered, or the connection broke */
-    TRIP_FREE,  /* it waits: trip_take() another message, or leave it */
-    TRIP_ENDED, /* the owner frees it */
+    TRIP_WELL,   /* a message was taken or refused in a sane dialog */
+    TRIP_BADLY,  /* no hop answered, or the connection broke */
+    TRIP_FREE,   /* it waits: trip_take() another message, or leave it */
+    TRIP_UNUSED, /* the message could not go this way; as TRIP_FREE, but trip_take() only later */
+    TRIP_ENDED,  /* the owner frees it */
 };
 
 struct trip {
@@ -72,10 +73,11 @@ struct trip {
  * trip's now, its due recipients are tried. */
 void trip_begin(struct trip *t, struct parcel *parcel);
 
-/* Inside or after TRIP_FREE. */
+/* Inside or after TRIP_FREE, after TRIP_UNUSED. Events may follow from inside this call: the trip
+ * may be gone when it returns. */
 void trip_take(struct trip *t, struct parcel *parcel);
 
-/* It is not needed any more; TRIP_ENDED follows. */
+/* It is not needed any more; TRIP_ENDED follows, perhaps from inside this call. */
 void trip_leave(struct trip *t);
 
 /* At any time; what was under way is postponed, to be tried again with `repeat`. */

@@ -2,7 +2,10 @@
 misbehave. What each of them costs is one line of the log, never a mail."""
 import os
 import re
+import resource
 import smtplib
+import socket
+import threading
 import time
 
 import pytest
@@ -307,3 +310,24 @@ def test_by_return_ends_in_time(serve, fake):
     line = one_log_line(first, ".*status=bounced.*")
     assert "dsn=5.4.7" in line, line
     assert b"Status: 5.4.7" in first.wait_mail("bob", "out.example")[0]
+
+
+def test_many_that_no_server_here_can_take(serve, fake):
+    """Whatever their number, they cost the courier no more room than one."""
+    count, greet = 6000, threading.Event()
+    mx = fake(lambda verb, line, session: greet.wait(60) and None if verb == "CONNECT" else None)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    mail = (b"MAIL FROM:<> BY=1;R\r\nRCPT TO:<ann@b.example>\r\nDATA\r\n" +
+            b"Subject: late\r\n\r\nlate\r\n.\r\n")
+    with socket.create_connection(("127.0.0.1", first.port)) as client:
+        client.sendall(b"EHLO hurry.example\r\n" + mail * count + b"QUIT\r\n")
+        client.shutdown(socket.SHUT_WR)
+        said = client.makefile("rb").read()
+    assert said.count(b"\r\n250 2.0.0") == count, said[-300:]
+    courier = [pid for pid, role in first.roles() if role == "courier"][0]
+    assert wait_until(lambda: len(mx.lines) == 0 and mx.connections == 5)
+    time.sleep(2)
+    resource.prlimit(courier, resource.RLIMIT_STACK, (128 * 1024, 128 * 1024))
+    greet.set()
+    assert wait_until(lambda: first.log().count("status=bounced") >= count, 60), first.log()[-2000:]
+    assert ("courier" in [role for pid, role in first.roles() if pid == courier])
