@@ -199,7 +199,7 @@ static void send_report(struct parcel *p)
         told[count++] = LIST_ENTRY(node, struct parcel_event, link)->told;
     p->report.done = report_done;
     int rc = reports_send(p->all->reports, &p->report, p->message, told, count, first->fate);
-    if (rc == -ENOENT) {
+    if (rc == -EADDRNOTAVAIL) {
         warn_about(p, "no report: no rule takes mail for its sender");
         record_events(p, 0);
     } else if (rc < 0) {

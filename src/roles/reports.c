@@ -183,7 +183,7 @@ int reports_send(struct reports *all, struct report_request *r, struct queue_mes
     if (fate == BOUNCE_TO_POSTMASTER)
         to = postmaster = &all->role->settings->rules.postmaster;
     buf_init(&content, BOUNCE_MAX);
-    int rc = address_report(all, to, &arena, &e) ? open_in(all) : -ENOENT;
+    int rc = address_report(all, to, &arena, &e) ? open_in(all) : -EADDRNOTAVAIL;
     if (rc == 0 && !write_content(all, about, rcpts, count, postmaster, &arena, &e, &content))
         rc = -EIO;
     if (rc == 0)

@@ -40,8 +40,8 @@ void reports_init(struct reports *all, struct role *role, struct queue *queue,
 void reports_done(struct reports *all); /* requests are forgotten */
 
 /* What is to be told about the message to whom `fate` says; the content is read for it. 0: done()
- * follows, never from in here. -ENOENT: nobody takes mail for its sender; or another negative
- * errno: none was made. */
+ * follows, never from in here. -EADDRNOTAVAIL: nobody takes mail for its sender; or another
+ * negative errno: none was made. */
 int reports_send(struct reports *all, struct report_request *r, struct queue_message *about,
                  const struct bounce_rcpt *rcpts, unsigned count, enum bounce_fate fate);
 
