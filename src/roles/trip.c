@@ -41,6 +41,8 @@ static struct slice hop_text(const struct trip *t, char out[RELAY_TEXT_MAX])
 {
     char ip[64];
 
+    if (hop_of(t)->path != NULL)
+        return hop_name(t);
     net_address_text(&hop_of(t)->address, ip);
     int len = snprintf(out, RELAY_TEXT_MAX, "%.*s[%s]:%u", SLICE_PRINTF(hop_name(t)), ip,
                        hop_of(t)->address.port);
@@ -365,6 +367,7 @@ static void call_hop(struct trip *t)
         memcpy(t->from.ip, source->ip, sizeof(source->ip));
         t->options.from = &t->from;
     }
+    t->used = false;
     remote_open(&t->remote, t->manner->role->loop, &hop_of(t)->address, &t->options, &owner);
 }
 
@@ -461,19 +464,22 @@ static void on_ready(struct trip *t)
     next_message(t);
 }
 
-/* A server may close a connection that idled just when it is to be used again: that is no failure,
- * and the message was not begun. */
+/* A server may close a connection, with a word or without, just when it is to be used again: that
+ * is no failure, and the message was not begun. While that was not sent, what the client says is
+ * about the one before. */
 static bool came_too_late(const struct trip *t)
 {
     const struct client_outcome *o = client_final(t->remote.client);
 
-    return t->used && o->code == 0 && (o->step == STEP_MAIL || o->step == STEP_RSET);
+    if (!t->used || !t->sent)
+        return t->used;
+    return (o->code == 0 || o->code == 421) && (o->step == STEP_MAIL || o->step == STEP_RSET);
 }
 
 static void on_over(struct trip *t)
 {
     timer_cancel(t->manner->role->loop, &t->idle);
-    if (t->parcel != NULL && !t->sent) {
+    if (t->parcel != NULL && !t->sent && !came_too_late(t)) {
         hop_failed(t);
         return;
     }

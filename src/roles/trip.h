@@ -52,7 +52,7 @@ struct trip {
     unsigned hop_count, hop; /* hops[hop] is tried now */
     bool all_refused;        /* every hop so far said 5yz before it knew the mail */
     bool plain;              /* TLS failed here: once more without */
-    bool used;               /* a message went before */
+    bool used;               /* a message went before, over this connection */
     struct remote remote;
     struct remote_options options;
     struct net_address from;

@@ -331,3 +331,27 @@ def test_many_that_no_server_here_can_take(serve, fake):
     greet.set()
     assert wait_until(lambda: first.log().count("status=bounced") >= count, 60), first.log()[-2000:]
     assert ("courier" in [role for pid, role in first.roles() if pid == courier])
+
+
+def test_one_refusal_is_not_the_next_mails(serve, fake):
+    """A server that refuses a mail and hangs up, while the next one, which is large, is looked at
+    before it is sent there."""
+    answer = threading.Event()
+
+    def says(verb, line, session):
+        if verb != "DOT" or "spam" not in session["sender"]:
+            return None
+        answer.wait(60)
+        session["last_reply"] = True
+        return "554 5.7.1 no spam"
+    mx = fake(says)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    for _ in range(5):
+        hand_in(first, CONTENT, sender="spam@out.example")
+    assert wait_until(lambda: mx.lines.count("DATA") == 5)
+    hand_in(first, b"Subject: large\r\n\r\n" + (b"x" * 900 + b"\r\n") * 8000)
+    time.sleep(1)  # it waits for room
+    answer.set()
+    assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
+    assert first.log().count("status=bounced") == 5
+    assert "status=deferred" not in first.log()
