@@ -13,6 +13,7 @@
 #include "mail/envelope.h"
 #include "wire/date.h"
 #include "wire/json.h"
+#include "wire/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +45,23 @@ struct listing {
 /* Whatever a sender wrote: nothing of it reaches the terminal's ear. */
 static void put_safe(struct buf *out, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
+    struct cursor c = {text};
+    uint32_t point;
 
-        (void)buf_append_char(out, c < ' ' || c == 127 ? '?' : text.data[i]);
+    while (c.rest.len > 0) {
+        struct slice one = c.rest;
+
+        if (take_utf8(&c, &point))
+            one = slice_head(one, one.len - c.rest.len);
+        else
+            one = slice_head(one, 0);
+        if (utf8_printable(one) && one.len > 0) {
+            (void)buf_append(out, one);
+            continue;
+        }
+        (void)buf_append_char(out, '?');
+        if (one.len == 0)
+            c.rest = slice_skip(c.rest, 1);
     }
 }
 
@@ -420,7 +434,9 @@ static int queue(int argc, char **argv, const char *verb)
         "  bounce   give it up: the sender gets a report\n"
         "  delete   give it up: nobody hears of it\n\n"
         "Exit status: 0 done; 64 wrong usage; 65 there is no such message; 69 no server answers;\n"
-        "78 the configuration is wrong. An act concerns a message as a whole, all its recipients.",
+        "78 the configuration is wrong. An act concerns a message as a whole, all its recipients "
+        "but\n"
+        "those that are being tried at this moment.",
         "  postroad queue list -c /etc/postroad/postroad.conf --domain example.net\n"
         "  postroad queue retry --reason 'Connection refused' --yes\n"
         "  postroad queue bounce 0FKd6ycwdPSK\n",

@@ -29,6 +29,7 @@ struct running {
     struct arena arena; /* of one line */
     uint64_t content_left;
     uint64_t count;
+    bool connected;
     int status; /* -1: not answered yet */
 };
 
@@ -128,12 +129,20 @@ static int nobody_there(const struct running *r)
                          r->path);
 }
 
+static int cut_short(const struct running *r)
+{
+    return command_wrong(r->command, EX_UNAVAILABLE,
+                         "the server ended the connection before its answer was whole: it was "
+                         "stopped, cannot read the message, or hears too many at once");
+}
+
 static void on_stream(struct stream *stream, enum stream_event event)
 {
     struct running *r = LIST_ENTRY(stream, struct running, stream);
 
     switch (event) {
     case STREAM_CONNECTED:
+        r->connected = true;
         (void)buf_append(&r->stream.out, r->request);
         stream_flush(&r->stream);
         break;
@@ -147,7 +156,7 @@ static void on_stream(struct stream *stream, enum stream_event event)
     case STREAM_EOF:
     case STREAM_FAILED:
         if (r->status < 0)
-            end(r, nobody_there(r));
+            end(r, r->connected ? cut_short(r) : nobody_there(r));
         break;
     }
 }

@@ -291,6 +291,15 @@ static bool fits(struct caller *c, const struct queue_message *m)
     return false;
 }
 
+/* What is being tried at this moment is left alone, and not counted. */
+static bool has_due(const struct queue_message *m)
+{
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
+        if (m->rcpts[i].due)
+            return true;
+    return false;
+}
+
 static void act_on(struct caller *c, struct queue_entry *e)
 {
     struct queue *q = c->control->queue;
@@ -303,14 +312,13 @@ static void act_on(struct caller *c, struct queue_entry *e)
         c->act(c, m);
     if (m != NULL)
         queue_release(q, m);
-    if (!wanted)
-        return;
-    c->count++;
-    if (!c->takes)
+    c->count += wanted && !c->takes;
+    if (!wanted || !c->takes)
         return;
     m = queue_take(q, e);
     if (m == NULL)
         return;
+    c->count += has_due(m);
     c->act(c, m);
     if (c->act != act_bounce && c->act != act_delete)
         queue_release(q, m);

@@ -173,3 +173,45 @@ def test_a_choice_that_says_nothing_chooses_nobody(serve):
     assert queue(server, "delete", "--older", "99999999999999s", "--yes") == \
         (0, "delete: 0 messages\n")
     assert len(listed(server)) == 2
+
+
+def test_an_answer_that_breaks_off_is_told_as_such(serve):
+    import socket
+    server, _ = deferring(serve, 1)
+    path = os.path.join(server.folder, "queue", "courier.sock")
+    callers = [socket.socket(socket.AF_UNIX) for _ in range(32)]
+    for caller in callers:
+        caller.connect(path)
+    time.sleep(0.2)
+    status, text = queue(server, "list", "--json")
+    assert status == 69 and "hears too many" in text and "is it running" not in text
+    for caller in callers:
+        caller.close()
+    assert wait_until(lambda: queue(server, "list")[0] == 0)
+
+
+def test_what_is_being_tried_is_left_alone(serve):
+    import threading
+    port, answer = free_port(), threading.Event()
+    mx = FakeMx(lambda verb, line, session: answer.wait(30) and None if verb == "DOT" else None,
+                port=port)
+    server = serve(CONFIG % port).start()
+    hand_in(server, "ann@b.example")
+    assert wait_until(lambda: "DATA" in mx.lines)
+    ident = listed(server)[0]["id"]
+    assert queue(server, "delete", ident) == (65, "delete: 0 messages\n")
+    answer.set()
+    assert wait_until(lambda: "status=sent" in server.log())
+    mx.close()
+
+
+def test_no_words_of_a_server_move_the_terminal(serve):
+    port = free_port()
+    mx = FakeMx(lambda verb, line, session: "450 4.2.0 grüß \x9b2J\x1b[2J Gott" if verb == "RCPT"
+                else None, port=port)
+    server = serve(CONFIG % port).start()
+    hand_in(server, "ann@b.example")
+    assert wait_until(lambda: "status=deferred" in server.log())
+    _, text = queue(server, "list")
+    assert "grüß" in text and "\x9b" not in text and "\x1b" not in text, text
+    mx.close()
