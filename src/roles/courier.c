@@ -108,6 +108,8 @@ static void arm_due(struct courier *c)
         timer_cancel(c->role.loop, &c->due);
     else if (at > now_ms(c))
         timer_set(c->role.loop, &c->due, at - now_ms(c));
+    else if (local_has_room(c->local))
+        loop_wake(c->role.loop); /* it came back behind this round's claims */
 }
 
 /* Without a postman mail waits, whatever is due. */
@@ -151,10 +153,10 @@ static void courier_before_sleep(struct role *role)
     claim_some(c);
     outbound_pump(c->outbound);
     local_flush(c->local);
-    arm_due(c);
     reports_flush(&c->reports);
     queue_flush(c->queue);
     queue_collect(c->queue);
+    arm_due(c); /* what was being carried may have become due meanwhile */
     if (queue_wants_sync(c->queue) && !timer_is_set(&c->sync))
         timer_set(role->loop, &c->sync, role->draining ? 0 : SYNC_DELAY_MS);
     if (queue_broken(c->queue) < 0)
