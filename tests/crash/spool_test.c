@@ -1,6 +1,6 @@
 /*
  * spool_test.c - single stories of receiver and courier on one disk: a sealed segment that lost a
- * bit, a disk that is full.
+ * bit, a disk that is full, people who take messages in hand.
  */
 #include "check.h"
 
@@ -26,6 +26,7 @@ struct place {
     struct disk_dir *spool, *in, *dir, *out;
     struct draft drafts[MESSAGES];
     struct queue_ticket puts[MESSAGES];
+    uint64_t ids[MESSAGES];
     unsigned told; /* damages */
 };
 
@@ -82,7 +83,7 @@ static void put_one(struct place *p, struct queue_in *q, unsigned i, size_t size
                          .rcpts = &rcpt,
                          .rcpt_count = 1};
 
-    e.id = queue_in_next_id(q);
+    p->ids[i] = e.id = queue_in_next_id(q);
     queue_in_draft_init(q, &p->drafts[i]);
     draft_begin(&p->drafts[i], e.id);
     check_int(draft_append(&p->drafts[i], (struct slice){body, size}), 0);
@@ -630,6 +631,213 @@ static void test_a_carried_message_keeps_its_body_file(void **state)
     end(&p);
 }
 
+/* --- people --- */
+
+struct tour {
+    struct place *place;
+    struct queue *queue;
+    bool seen[MESSAGES];
+    unsigned count;
+};
+
+/* Says at every third message that it is enough for now. */
+static bool on_tour(void *ctx, struct queue_entry *e)
+{
+    struct tour *t = ctx;
+    struct queue_message *m = queue_look(t->queue, e);
+
+    check(m != NULL);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        if (t->place->ids[i] != m->envelope.id)
+            continue;
+        check(!t->seen[i]);
+        t->seen[i] = true;
+        t->count++;
+    }
+    check(!m->rcpts[0].due);
+    check(!queue_release(t->queue, m));
+    return t->count % 3 != 0;
+}
+
+static bool delete_on_tour(void *ctx, struct queue_entry *e)
+{
+    struct tour *t = ctx;
+    struct queue_message *m = queue_take(t->queue, e);
+
+    check(m != NULL && m->rcpts[0].due);
+    queue_outcome(t->queue, m, 0, QUEUE_DISCARDED, SLICE("deleted"));
+    check(queue_release(t->queue, m));
+    t->count++;
+    return true;
+}
+
+/* How many messages a walk in small steps meets, each once. */
+static unsigned walk(struct place *p, struct queue *q,
+                     bool (*visit)(void *ctx, struct queue_entry *e))
+{
+    enum { STEP = 7 };
+
+    struct tour t = {.place = p, .queue = q};
+    struct queue_cursor at = {0};
+    unsigned before;
+    bool more;
+
+    do {
+        before = t.count;
+        more = queue_walk(q, &at, STEP, visit, &t);
+        check(t.count - before <= STEP);
+    } while (more);
+    return t.count;
+}
+
+static struct queue_message *take(struct place *p, struct queue *q, unsigned i)
+{
+    struct queue_entry *e = queue_find(q, p->ids[i]);
+
+    check(e != NULL);
+    struct queue_message *m = queue_take(q, e);
+    check(m != NULL && m->envelope.id == p->ids[i]);
+    return m;
+}
+
+static enum queue_rcpt_state state_of(struct place *p, struct queue *q, unsigned i)
+{
+    struct queue_message *m = queue_look(q, queue_find(q, p->ids[i]));
+
+    check(m != NULL);
+    enum queue_rcpt_state state = m->rcpts[0].state;
+    queue_release(q, m);
+    return state;
+}
+
+static void test_a_walk_meets_every_message_once(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    check_int(walk(&p, q, on_tour), MESSAGES);
+    for (unsigned i = 0; i < MESSAGES; i++)
+        check(queue_find(q, p.ids[i]) != NULL);
+    check(queue_find(q, UINT64_MAX) == NULL);
+
+    /* Those that moved to the own journal are met there. */
+    unsigned left = leave_a_few(&p, q);
+    run_for(&p, q, 30);
+    check(queue_carried(q) > 0);
+    check_int(walk(&p, q, on_tour), left);
+    check(queue_find(q, p.ids[0]) != NULL);
+    check(queue_find(q, p.ids[1]) == NULL);
+
+    /* Whoever is visited may go. */
+    check_int(walk(&p, q, delete_on_tour), left);
+    check_int(queue_count(q), 0);
+    check_int(walk(&p, q, on_tour), 0);
+    run(&p, q);
+    queue_close(q);
+    check_int(deliver_all(&p), 0);
+    end(&p);
+}
+
+/* Through restarts, and wherever it is carried; then it is due at once, restarts or not. */
+static void test_a_held_message_waits_for_its_release(void **state)
+{
+    enum { HELD = 5 };
+
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    struct queue_message *m = take(&p, q, HELD);
+    check_int(m->rcpts[0].state, QUEUE_WAITING);
+    check_int(state_of(&p, q, HELD), QUEUE_ACTIVE);
+    queue_hold(q, m, 0);
+    queue_release(q, m);
+    check_int(claim_all(&p, q), MESSAGES - 1);
+    run_for(&p, q, 30);
+    check_int(queue_carried(q), 1);
+    queue_close(q);
+
+    for (unsigned life = 0; life < 2; life++) {
+        q = open_queue(&p);
+        fake_clock_advance(&p.clock, UINT64_C(30) * 24 * HOUR_MS * 1000);
+        check_int(claim_all(&p, q), 0);
+        check_int(state_of(&p, q, HELD), QUEUE_HELD);
+        run(&p, q);
+        queue_close(q);
+    }
+    q = open_queue(&p);
+    m = take(&p, q, HELD);
+    queue_unhold(q, m, 0);
+    queue_release(q, m);
+    check_int(state_of(&p, q, HELD), QUEUE_WAITING);
+    run(&p, q);
+    queue_close(q);
+    check_int(deliver_all(&p), 1);
+    end(&p);
+}
+
+/* Looking claims nobody; who takes a message has it alone, even out of a lane. */
+static void test_a_message_in_hand_is_nobody_elses(void **state)
+{
+    struct place p;
+    struct queue_lane lane;
+
+    (void)state;
+    begin(&p);
+    put_in(&p, SMALL);
+    struct queue *q = open_queue(&p);
+    uint64_t now_ms = clock_monotonic_ms(&p.clock.clock);
+    struct queue_message *look = queue_look(q, queue_find(q, p.ids[0]));
+    struct queue_message *m = queue_claim(q, now_ms);
+
+    check(look != NULL && m != NULL);
+    queue_release(q, look);
+    queue_lane_init(&lane, 1);
+    queue_park(q, m, 0, &lane);
+    queue_release(q, m);
+    check_int(state_of(&p, q, 0), QUEUE_ACTIVE);
+
+    m = take(&p, q, 0);
+    check(m->rcpts[0].due);
+    struct queue_message *second = take(&p, q, 0);
+    check(!second->rcpts[0].due);
+    queue_release(q, second);
+    check(queue_claim(q, now_ms) == NULL);
+    check(queue_claim_lane(q, &lane, now_ms) == NULL);
+    queue_outcome(q, m, 0, QUEUE_DISCARDED, SLICE("deleted"));
+    check(queue_release(q, m));
+    check(queue_find(q, p.ids[0]) == NULL);
+    run(&p, q);
+    queue_close(q);
+    check_int(deliver_all(&p), 0);
+    end(&p);
+}
+
+static void test_a_message_that_broke_cannot_be_taken(void **state)
+{
+    struct place p;
+    char name[SEGMENT_NAME_SIZE];
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    damage(&p, name);
+    check(queue_take(q, queue_find(q, p.ids[1])) == NULL);
+    check(p.told > 0);
+    check(queue_find(q, p.ids[1]) == NULL);
+    check_int(queue_count(q), MESSAGES - 1);
+    check_int(claim_all(&p, q), MESSAGES - 1);
+    run(&p, q);
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -643,6 +851,10 @@ int main(void)
         cmocka_unit_test(test_a_few_messages_keep_no_segments),
         cmocka_unit_test(test_deferrals_survive),
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
+        cmocka_unit_test(test_a_walk_meets_every_message_once),
+        cmocka_unit_test(test_a_held_message_waits_for_its_release),
+        cmocka_unit_test(test_a_message_in_hand_is_nobody_elses),
+        cmocka_unit_test(test_a_message_that_broke_cannot_be_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
