@@ -88,6 +88,19 @@ static struct slice text_at(const struct source *source, struct place place)
     return (struct slice){start, (size_t)(c.rest.data - start)};
 }
 
+/* In a table a word that begins with '#' begins a comment: such a name stands in quotes. */
+static void write_target(struct reading *r, const struct address *to, struct buf *out)
+{
+    struct slice text = address_text(&r->arena, to);
+
+    if (!slice_starts(text, SLICE("#"))) {
+        must(buf_append(out, text));
+        return;
+    }
+    must(buf_append_char(out, '"') && buf_append(out, to->local) && buf_append_char(out, '"') &&
+         buf_append(out, slice_skip(text, to->local.len)));
+}
+
 static void check_target(struct reading *r, uint32_t i, struct buf *out)
 {
     struct place place;
@@ -97,7 +110,7 @@ static void check_target(struct reading *r, uint32_t i, struct buf *out)
 
     if (place.column < UINT16_MAX && place.width < UINT16_MAX)
         must(address_parse(text, &r->arena, &there) && address_equal(&there, &to));
-    must(buf_append(out, address_text(&r->arena, &to)));
+    write_target(r, &to, out);
 }
 
 static const struct alias_entry *look_up(struct reading *r, struct slice name)
