@@ -27,7 +27,7 @@ enum { FLUSH_AT = 8 * 1024, TEXT_MAX = 4 * 1024 * 1024, REQUEST_MAX = 16 * 1024 
 
 struct queue_options {
     struct running_options running;
-    const char *from, *to, *domain, *status, *reason, *older, *limit;
+    const char *from, *to, *domain, *status, *reason, *older, *limit, *pause;
     struct option_list words;
     bool json, yes;
 };
@@ -38,6 +38,7 @@ struct listing {
     struct buf text;
     uint64_t messages, bytes;
     bool in_message;
+    bool headed;
 };
 
 /* ---- the list ---- */
@@ -74,6 +75,52 @@ static void flush(struct listing *l)
     buf_clear(&l->text);
 }
 
+static struct slice plural_of(uint64_t count)
+{
+    return count == 1 ? SLICE("message waits") : SLICE("messages wait");
+}
+
+/* "14:05"; with its day when that is not within one. */
+static void put_time(struct buf *out, uint64_t at_s)
+{
+    struct clock *clock = clock_real();
+    uint64_t at_us = at_s * 1000000;
+    struct buf text;
+
+    buf_init(&text, 64);
+    (void)date_write_syslog(&text, at_us,
+                            clock->utc_offset_min(clock, at_us)); /* Nov 22 02:14:22 */
+    if (at_us < clock_wall_us(clock) + 24ull * 3600 * 1000000)
+        (void)buf_append(out, slice_head(slice_skip(buf_slice(&text), 7), 5));
+    else
+        (void)buf_append(out, slice_head(buf_slice(&text), 12));
+    buf_done(&text);
+}
+
+static void put_pause(struct listing *l, const struct control_line *line)
+{
+    uint64_t until, messages = 0;
+
+    (void)control_number(line, SLICE("messages"), &messages);
+    (void)buf_append(&l->text, SLICE("paused: "));
+    put_safe(&l->text, control_value(line, SLICE("domain")));
+    if (control_number(line, SLICE("until"), &until)) {
+        (void)buf_append(&l->text, SLICE(" until "));
+        put_time(&l->text, until);
+    }
+    (void)buf_printf(&l->text, " (%llu %.*s)\n", (unsigned long long)messages,
+                     SLICE_PRINTF(plural_of(messages)));
+}
+
+/* What comes behind the pauses. */
+static void put_heading(struct listing *l)
+{
+    if (!l->headed)
+        (void)buf_append(
+            &l->text, SLICE("-Queue ID-  --Size--- --Arrival Time-  -Sender/Recipient-------\n"));
+    l->headed = true;
+}
+
 static void put_message(struct listing *l, const struct control_line *line)
 {
     struct clock *clock = clock_real();
@@ -82,6 +129,7 @@ static void put_message(struct listing *l, const struct control_line *line)
 
     (void)control_number(line, SLICE("size"), &size);
     (void)control_number(line, SLICE("arrived"), &arrived);
+    put_heading(l);
     l->messages++;
     l->bytes += size;
     (void)buf_printf(&l->text, "%s%-12.*s %9llu ", l->messages > 1 ? "\n" : "",
@@ -147,6 +195,16 @@ static void put_json(struct listing *l, const struct control_line *line)
         l->messages++;
         return;
     }
+    if (slice_equal(line->word, SLICE("paused"))) {
+        json_open(&l->j, NULL, '{');
+        json_text(&l->j, "paused", control_value(line, SLICE("domain")));
+        put_json_field(l, line, "until");
+        put_json_field(l, line, "messages");
+        json_close(&l->j, '}');
+        (void)buf_append_char(&l->text, '\n');
+        l->j.follows = false;
+        return;
+    }
     json_open(&l->j, NULL, '{');
     json_text(&l->j, "to", control_value(line, SLICE("to")));
     json_text(&l->j, "status", control_value(line, SLICE("status")));
@@ -164,6 +222,8 @@ static void on_line(void *ctx, const struct control_line *line)
         put_json(l, line);
     else if (slice_equal(line->word, SLICE("message")))
         put_message(l, line);
+    else if (slice_equal(line->word, SLICE("paused")))
+        put_pause(l, line);
     else
         put_rcpt(l, line);
     if (!l->in_message || buf_len(&l->text) > FLUSH_AT)
@@ -228,18 +288,18 @@ static bool put_ids(struct buf *out, const struct queue_options *o)
     return good;
 }
 
-static bool put_older(struct buf *out, const char *text)
+static bool put_time_option(struct buf *out, const char *name, const char *text)
 {
-    uint64_t older;
+    uint64_t seconds;
 
     if (text == NULL)
         return true;
-    if (!seconds_of(text, &older)) {
-        (void)command_wrong("queue", EX_USAGE, "--older '%s' is no time, as 90s, 15m, 4h or 2d",
+    if (!seconds_of(text, &seconds)) {
+        (void)command_wrong("queue", EX_USAGE, "--%s '%s' is no time, as 90s, 15m, 4h or 2d", name,
                             text);
         return false;
     }
-    control_uint(out, "older", older);
+    control_uint(out, name, seconds);
     return true;
 }
 
@@ -259,7 +319,8 @@ static int write_request(const char *verb, const struct queue_options *o, uint64
     control_begin(out, slice_of(verb));
     if (!put_option(out, "from", o->from) || !put_option(out, "to", o->to) ||
         !put_option(out, "domain", o->domain) || !put_option(out, "status", o->status) ||
-        !put_option(out, "reason", o->reason) || !put_older(out, o->older))
+        !put_option(out, "reason", o->reason) || !put_time_option(out, "older", o->older) ||
+        !put_time_option(out, "for", o->pause))
         return EX_USAGE;
     if (!put_ids(out, o))
         return EX_DATAERR;
@@ -305,10 +366,10 @@ static int list(const struct queue_options *o)
         return status;
     buf_init(&l.text, TEXT_MAX);
     l.j.out = &l.text;
-    if (!o->json)
-        printf("-Queue ID-  --Size--- --Arrival Time-  -Sender/Recipient-------\n");
     status = ask("list", o, limit, &l, NULL);
     close_message(&l);
+    if (status == 0 && !o->json)
+        put_heading(&l);
     if (status == 0 && !o->json && l.messages == 0)
         (void)buf_printf(&l.text, "Mail queue is empty\n");
     else if (status == 0 && !o->json)
@@ -375,6 +436,26 @@ static int act(const char *verb, const struct queue_options *o)
     return count == 0 && o->words.count > 0 ? EX_DATAERR : EXIT_SUCCESS;
 }
 
+/* Tells how it is now, or was. */
+static int pause_or_resume(const char *verb, const struct queue_options *o)
+{
+    struct listing l = {.json = o->json};
+    int status;
+
+    if (o->domain == NULL || o->words.count > 0)
+        return command_wrong("queue", EX_USAGE, "write: postroad queue %s --domain example.net",
+                             verb);
+    buf_init(&l.text, TEXT_MAX);
+    l.j.out = &l.text;
+    if (!o->json && strcmp(verb, "resume") == 0)
+        (void)buf_append(&l.text, SLICE("no longer "));
+    status = ask(verb, o, 0, &l, NULL);
+    if (status == 0)
+        flush(&l);
+    buf_done(&l.text);
+    return status;
+}
+
 static int cat(const struct queue_options *o)
 {
     if (o->words.count != 1)
@@ -390,12 +471,16 @@ static int run(const char *verb, const struct queue_options *o)
         return list(o);
     if (strcmp(verb, "cat") == 0)
         return cat(o);
+    if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0)
+        return pause_or_resume(verb, o);
     for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++)
         if (strcmp(verb, acts[i]) == 0)
             return act(verb, o);
-    return command_wrong("queue", EX_USAGE,
-                         "'%s' is none of list, show, cat, hold, release, retry, bounce, delete",
-                         verb);
+    return command_wrong(
+        "queue", EX_USAGE,
+        "'%s' is none of list, show, cat, hold, release, retry, bounce, delete, pause, "
+        "resume",
+        verb);
 }
 
 static int queue(int argc, char **argv, const char *verb)
@@ -411,11 +496,13 @@ static int queue(int argc, char **argv, const char *verb)
          "of this sender; @domain: of any there; <>: reports",                                                 NULL},
         {"--to",     NULL, OPTION_TEXT,  &o.to,             "ADDRESS", "for this recipient, or @domain",       NULL},
         {"--domain", NULL, OPTION_TEXT,  &o.domain,         "DOMAIN",  "for recipients in this domain",        NULL},
-        {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",  "active, deferred or held",             NULL},
+        {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",  "active, deferred, held or paused",
+         NULL                                                                                                      },
         {"--reason", NULL, OPTION_TEXT,  &o.reason,         "TEXT",    "deferred for a reason with this text",
          NULL                                                                                                      },
         {"--older",  NULL, OPTION_TEXT,  &o.older,          "TIME",
          "arrived at least so long ago: 90s, 15m, 4h, 2d",                                                     NULL},
+        {"--for",    NULL, OPTION_TEXT,  &o.pause,          "TIME",    "pause for so long: 90s, 15m, 4h, 2d",  NULL},
         {"--limit",  NULL, OPTION_TEXT,  &o.limit,          "N",       "list at most so many (default 1000)",  NULL},
         {"--json",   NULL, OPTION_FLAG,  &o.json,           NULL,      "one JSON object a line",               NULL},
         {"--yes",    NULL, OPTION_FLAG,  &o.yes,            NULL,      "do not ask",                           NULL},
@@ -423,7 +510,7 @@ static int queue(int argc, char **argv, const char *verb)
     };
     const struct usage usage = {
         "queue",
-        "list|show|cat|hold|release|retry|bounce|delete [OPTION...] [ID...]",
+        "list|show|cat|hold|release|retry|bounce|delete|pause|resume [OPTION...] [ID...]",
         "What waits in the queue of a running server, and what to do with it.\n\n"
         "  list     what waits, for whom, why, and when it is tried again; show ID for one "
         "message\n"
@@ -432,14 +519,17 @@ static int queue(int argc, char **argv, const char *verb)
         "  release  try it again, now\n"
         "  retry    try now what waits for its time\n"
         "  bounce   give it up: the sender gets a report\n"
-        "  delete   give it up: nobody hears of it\n\n"
+        "  delete   give it up: nobody hears of it\n"
+        "  pause    send nothing to --domain, new mail neither, until resume or --for a time\n"
+        "  resume   send to --domain again\n\n"
         "Exit status: 0 done; 64 wrong usage; 65 there is no such message; 69 no server answers;\n"
         "78 the configuration is wrong. An act concerns a message as a whole, all its recipients "
         "but\n"
         "those that are being tried at this moment.",
         "  postroad queue list -c /etc/postroad/postroad.conf --domain example.net\n"
         "  postroad queue retry --reason 'Connection refused' --yes\n"
-        "  postroad queue bounce 0FKd6ycwdPSK\n",
+        "  postroad queue bounce 0FKd6ycwdPSK\n"
+        "  postroad queue pause --domain example.net --for 2h\n",
         options,
         sizeof(options) / sizeof(*options)};
 

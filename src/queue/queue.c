@@ -372,6 +372,27 @@ void queue_lane_init(struct queue_lane *lane, uint32_t number)
     lane->number = number;
 }
 
+/* Who was taken out of it by a person, or stands in it twice for that, is not counted. */
+static bool counts_in(const struct queue_lane *lane, struct queue_entry *e)
+{
+    const struct rcpt_entry *rcpts = entry_rcpts(e);
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++)
+        if (rcpts[i].state == RCPT_PARKED && rcpts[i].lane == lane->number)
+            return true;
+    return false;
+}
+
+size_t queue_lane_count(const struct queue_lane *lane)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < LANE_LISTS; i++)
+        LIST_EACH (node, &lane->parked[i])
+            count += counts_in(lane, LIST_ENTRY(node, struct parked, link)->entry) ? 1 : 0;
+    return count;
+}
+
 bool queue_lane_is_empty(const struct queue_lane *lane)
 {
     for (size_t i = 0; i < LANE_LISTS; i++)

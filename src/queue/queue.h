@@ -114,6 +114,7 @@ struct queue_lane {
 
 void queue_lane_init(struct queue_lane *lane, uint32_t number);
 bool queue_lane_is_empty(const struct queue_lane *lane);
+size_t queue_lane_count(const struct queue_lane *lane); /* messages; counted one by one */
 
 /* This due recipient of a claimed message goes to the end of the lane. */
 void queue_park(struct queue *q, struct queue_message *m, unsigned rcpt, struct queue_lane *lane);

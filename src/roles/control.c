@@ -60,6 +60,7 @@ struct control {
     struct role *role;
     struct queue *queue;
     struct parcels *parcels;
+    struct pauses *pauses;
     struct outbound *outbound;
     struct listener listener;
     struct list callers;
@@ -109,8 +110,21 @@ static void put_id(struct buf *out, uint64_t id)
     control_text(out, "id", (struct slice){text, sizeof(text)});
 }
 
-static struct slice status_of(const struct queue_rcpt *r)
+/* Does it wait for the end of a pause? A deferred one waits for its own time first. */
+static bool is_paused(struct caller *c, const struct queue_message *m, unsigned i)
 {
+    struct pause pause;
+
+    return m->rcpts[i].state == QUEUE_ACTIVE &&
+           pauses_has(c->control->pauses, m->envelope.rcpts[i].final.domain, &c->scratch, &pause);
+}
+
+static struct slice status_of(struct caller *c, const struct queue_message *m, unsigned i)
+{
+    const struct queue_rcpt *r = &m->rcpts[i];
+
+    if (is_paused(c, m, i))
+        return SLICE("paused");
     switch (r->state) {
     case QUEUE_WAITING: return r->attempts > 0 ? SLICE("deferred") : SLICE("active");
     case QUEUE_ACTIVE: return SLICE("active");
@@ -130,7 +144,7 @@ static void tell_rcpt(struct caller *c, const struct queue_message *m, unsigned 
         return;
     control_begin(out, SLICE("rcpt"));
     control_text(out, "to", address_text(&c->scratch, &m->envelope.rcpts[i].final));
-    control_text(out, "status", status_of(r));
+    control_text(out, "status", status_of(c, m, i));
     control_uint(out, "attempts", r->attempts);
     if (r->state == QUEUE_WAITING && r->due_ms > now)
         control_uint(out, "next", (r->due_ms - now + 999) / 1000);
@@ -153,6 +167,26 @@ static void tell_message(struct caller *c, struct queue_message *m)
     control_end(out);
     for (unsigned i = 0; i < e->rcpt_count; i++)
         tell_rcpt(c, m, i);
+}
+
+static void tell_pause(struct caller *c, const struct pause *pause)
+{
+    struct buf *out = &c->stream.out;
+
+    control_begin(out, SLICE("paused"));
+    control_text(out, "domain", pause->domain);
+    if (pause->until_s > 0)
+        control_uint(out, "until", pause->until_s);
+    control_uint(out, "messages", pause->waiting);
+    control_end(out);
+}
+
+static void tell_pauses(struct caller *c)
+{
+    struct pause pause;
+
+    for (size_t i = 0; pauses_at(c->control->pauses, i, &pause); i++)
+        tell_pause(c, &pause);
 }
 
 /* ---- acts ---- */
@@ -271,7 +305,7 @@ static bool rcpt_fits(struct caller *c, const struct queue_message *m, unsigned 
 
     return r->state != QUEUE_DONE && (f->to.len == 0 || address_fits(c, a, f->to)) &&
            (f->domain.len == 0 || slice_equal_nocase(a->domain, f->domain)) &&
-           (f->status.len == 0 || slice_equal(status_of(r), f->status)) &&
+           (f->status.len == 0 || slice_equal(status_of(c, m, i), f->status)) &&
            (f->reason.len == 0 || contains_nocase(r->reason, f->reason));
 }
 
@@ -483,7 +517,7 @@ static bool read_status(struct slice text, struct filter *f)
 {
     f->status = text;
     return slice_equal(text, SLICE("active")) || slice_equal(text, SLICE("deferred")) ||
-           slice_equal(text, SLICE("held"));
+           slice_equal(text, SLICE("held")) || slice_equal(text, SLICE("paused"));
 }
 
 static bool read_ids(struct slice text, struct filter *f)
@@ -523,14 +557,14 @@ static const struct {
     const char *wrong;
     bool chooses;
 } filters[] = {
-    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits", true },
-    {SLICE_INIT("from"),   read_from,   "no sender is named",                   true },
-    {SLICE_INIT("to"),     read_to,     "no recipient is named",                true },
-    {SLICE_INIT("domain"), read_domain, "no domain is named",                   true },
-    {SLICE_INIT("status"), read_status, "a status is active, deferred or held", true },
-    {SLICE_INIT("reason"), read_reason, "no reason is named",                   true },
-    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",        true },
-    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                  false},
+    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits",         true },
+    {SLICE_INIT("from"),   read_from,   "no sender is named",                           true },
+    {SLICE_INIT("to"),     read_to,     "no recipient is named",                        true },
+    {SLICE_INIT("domain"), read_domain, "no domain is named",                           true },
+    {SLICE_INIT("status"), read_status, "a status is active, deferred, held or paused", true },
+    {SLICE_INIT("reason"), read_reason, "no reason is named",                           true },
+    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",                true },
+    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                          false},
 };
 
 /* NULL: it was read; else what is wrong. */
@@ -572,6 +606,8 @@ static void start_act(struct caller *c, const struct control_line *line, act_fn 
     c->at = (struct queue_cursor){0};
     if (act == act_retry)
         outbound_hope(c->control->outbound);
+    if (act == act_list)
+        tell_pauses(c);
 }
 
 static bool ask_act(struct caller *c, const struct control_line *line)
@@ -583,6 +619,49 @@ static bool ask_act(struct caller *c, const struct control_line *line)
         return true;
     }
     return false;
+}
+
+/* 0: `pause` is how it is, or was. */
+static void answer_pause(struct caller *c, int code, const struct pause *pause)
+{
+    if (code == 0) {
+        tell_pause(c, pause);
+        c->count = 1;
+        answer_ok(c);
+    } else if (code == -ENOENT) {
+        answer_error(c, SLICE("this domain is not paused"));
+    } else if (code == -EINVAL) {
+        answer_error(c, SLICE("that is no domain"));
+    } else {
+        answer_error(c, slice_of(strerrordesc_np(-code)));
+    }
+}
+
+static void ask_pause(struct caller *c, const struct control_line *line)
+{
+    struct slice domain = control_value(line, SLICE("domain"));
+    struct pause pause = {0};
+    uint64_t for_s = 0;
+    int code;
+
+    if (control_value(line, SLICE("for")).len > 0 &&
+        (!control_number(line, SLICE("for"), &for_s) || for_s == 0)) {
+        answer_error(c, SLICE("a time is a number of seconds"));
+        return;
+    }
+    code = pauses_begin(c->control->pauses, domain, for_s, &c->arena);
+    if (code == 0)
+        (void)pauses_has(c->control->pauses, domain, &c->arena, &pause);
+    answer_pause(c, code, &pause);
+}
+
+static void ask_resume(struct caller *c, const struct control_line *line)
+{
+    struct pause pause = {0};
+    int code =
+        pauses_end(c->control->pauses, control_value(line, SLICE("domain")), &c->arena, &pause);
+
+    answer_pause(c, code, &pause);
 }
 
 static void ask_status(struct caller *c)
@@ -609,6 +688,10 @@ static void hear(struct caller *c, struct slice text)
         ask_status(c);
     else if (slice_equal(line.word, SLICE("cat")))
         ask_cat(c, &line);
+    else if (slice_equal(line.word, SLICE("pause")))
+        ask_pause(c, &line);
+    else if (slice_equal(line.word, SLICE("resume")))
+        ask_resume(c, &line);
     else if (!ask_act(c, &line))
         answer_error(c, SLICE("there is no such request"));
 }
@@ -695,13 +778,14 @@ static int listen_at(struct control *c)
 }
 
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                            struct outbound *outbound)
+                            struct pauses *pauses, struct outbound *outbound)
 {
     struct control *c = MEMORY_NEW(struct control);
 
     c->role = role;
     c->queue = queue;
     c->parcels = parcels;
+    c->pauses = pauses;
     c->outbound = outbound;
     list_init(&c->callers);
     int code = listen_at(c);

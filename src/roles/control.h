@@ -3,8 +3,12 @@
  * at the queue and take messages in hand. The lines are ipc/control's.
  *
  *     list|count|hold|release|retry|bounce|delete [FILTER]...
- *                -> list: "message id= size= arrived= from= client=" and "rcpt to= status= ..."
+ *                -> list: "paused domain= until= messages=" for each pause, then
+ *                   "message id= size= arrived= from= client=" and "rcpt to= status= ..."
  *                   for each; all: "ok count=N"
+ *     pause domain= [for=SECONDS]
+ *     resume domain=
+ *                -> "paused domain= until= messages=", "ok"
  *     cat id=ID  -> "content size=N", N bytes, "ok"
  *     status     -> "queue messages= ...", "ok"
  *
@@ -17,12 +21,13 @@
 
 #include "roles/outbound.h"
 #include "roles/parcel.h"
+#include "roles/pauses.h"
 
 struct control;
 
 /* NULL: there is none (told): mail goes on. */
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                            struct outbound *outbound);
+                            struct pauses *pauses, struct outbound *outbound);
 void control_free(struct control *c); /* NULL is fine */
 
 /* Once per round of the loop, before it sleeps. */

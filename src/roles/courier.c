@@ -14,6 +14,7 @@
 #include "roles/local.h"
 #include "roles/outbound.h"
 #include "roles/parcel.h"
+#include "roles/pauses.h"
 #include "roles/reports.h"
 
 enum {
@@ -37,6 +38,7 @@ struct courier {
     struct receiver_end receivers[RECEIVERS_MAX];
     struct reports reports;
     struct parcels parcels;
+    struct pauses *pauses;
     struct local *local;
     struct outbound *outbound;
     struct control *control;
@@ -93,6 +95,7 @@ static void send_message(struct courier *c, struct queue_message *m)
 {
     struct parcel *p = parcel_new(&c->parcels, m);
 
+    (void)pauses_take(c->pauses, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
         if (m->rcpts[i].due)
             send_rcpt(c, p, i);
@@ -248,9 +251,10 @@ static int courier_start(struct role *role)
         return code;
     reports_init(&c->reports, role, c->queue, c->spool);
     parcels_init(&c->parcels, role, c->queue, &c->reports);
+    c->pauses = pauses_new(role, c->queue, c->spool);
     c->local = local_new(role, c->spool);
-    c->outbound = outbound_new(role, c->queue, &c->parcels, c->spool);
-    c->control = control_new(role, c->queue, &c->parcels, c->outbound);
+    c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
+    c->control = control_new(role, c->queue, &c->parcels, c->pauses, c->outbound);
     return 0;
 }
 
@@ -272,6 +276,7 @@ static void close_queue(struct courier *c)
     local_free(c->local);
     reports_done(&c->reports);
     parcels_done(&c->parcels);
+    pauses_free(c->pauses);
     queue_close(c->queue);
 }
 

@@ -63,6 +63,7 @@ struct outbound {
     struct role *role;
     struct queue *queue;
     struct parcels *parcels;
+    struct pauses *pauses;
     struct disk_dir *spool;
     struct resolver *resolver; /* NULL: not asked for yet, or cannot be had */
     struct tls_context *tls;
@@ -348,12 +349,21 @@ static void put_off_suspended(struct destination *d)
 
 /* ---- trips ---- */
 
+/* Mail whose domain was paused while it stood in the lane leaves it, a part in each round. */
 static struct parcel *next_parcel(struct destination *d)
 {
-    struct queue_message *m =
-        d->all->draining ? NULL : queue_claim_lane(d->all->queue, &d->lane, now_ms(d->all));
+    struct queue_message *m;
 
-    return m == NULL ? NULL : parcel_new(d->all->parcels, m);
+    for (unsigned i = 0; i < STEP_MAX; i++) {
+        m = d->all->draining ? NULL : queue_claim_lane(d->all->queue, &d->lane, now_ms(d->all));
+        if (m == NULL)
+            return NULL;
+        if (pauses_take(d->all->pauses, m))
+            return parcel_new(d->all->parcels, m);
+        (void)queue_release(d->all->queue, m);
+    }
+    make_ready(d);
+    return NULL;
 }
 
 static void keep_why(struct destination *d, struct slice why)
@@ -594,7 +604,7 @@ static void find_own_ips(struct outbound *all)
 }
 
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                              struct disk_dir *spool)
+                              struct pauses *pauses, struct disk_dir *spool)
 {
     struct outbound *all = MEMORY_NEW(struct outbound);
     uint64_t seed[2] = {random_u64(role->doors->random), random_u64(role->doors->random)};
@@ -602,6 +612,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     all->role = role;
     all->queue = queue;
     all->parcels = parcels;
+    all->pauses = pauses;
     all->spool = spool;
     all->tls = tls_context_client();
     find_own_ips(all);

@@ -11,12 +11,13 @@
 
 #include "mail/rules.h"
 #include "roles/parcel.h"
+#include "roles/pauses.h"
 
 struct outbound;
 
 /* `spool` is borrowed: conversions lie there. */
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                              struct disk_dir *spool);
+                              struct pauses *pauses, struct disk_dir *spool);
 
 /* Connections end as they are. Before parcels_done(). NULL is fine. */
 void outbound_free(struct outbound *all);
