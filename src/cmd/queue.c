@@ -160,6 +160,58 @@ static void put_rcpt(struct listing *l, const struct control_line *line)
     (void)buf_append(&l->text, SLICE("]\n"));
 }
 
+static void put_fact(struct listing *l, const char *what, struct slice text)
+{
+    if (text.len == 0)
+        return;
+    (void)buf_printf(&l->text, "  %-13s ", what);
+    put_safe(&l->text, text);
+    (void)buf_append_char(&l->text, '\n');
+}
+
+static void put_delays(struct listing *l, const struct control_line *line)
+{
+    uint64_t seconds;
+
+    if (control_number(line, SLICE("down"), &seconds)) {
+        (void)buf_printf(&l->text, "  %-13s for %llu s more: ", "down",
+                         (unsigned long long)seconds);
+        put_safe(&l->text, control_value(line, SLICE("down-reason")));
+        (void)buf_append_char(&l->text, '\n');
+    }
+    if (control_value(line, SLICE("paused")).len == 0)
+        return;
+    (void)buf_printf(&l->text, "  %-13s ", "paused");
+    if (control_number(line, SLICE("until"), &seconds)) {
+        (void)buf_append(&l->text, SLICE("until "));
+        put_time(&l->text, seconds);
+    } else {
+        (void)buf_append(&l->text, SLICE("until it is resumed"));
+    }
+    (void)buf_append_char(&l->text, '\n');
+}
+
+/* One recipient in full. */
+static void put_why(struct listing *l, const struct control_line *line)
+{
+    uint64_t attempts = 0, next;
+
+    (void)control_number(line, SLICE("attempts"), &attempts);
+    (void)buf_append_char(&l->text, '\n');
+    put_safe(&l->text, control_value(line, SLICE("to")));
+    (void)buf_printf(&l->text, ": %.*s, %llu attempt%s failed",
+                     SLICE_PRINTF(control_value(line, SLICE("status"))),
+                     (unsigned long long)attempts, attempts == 1 ? "" : "s");
+    if (control_number(line, SLICE("next"), &next))
+        (void)buf_printf(&l->text, ", next try in %llu s", (unsigned long long)next);
+    (void)buf_append_char(&l->text, '\n');
+    put_fact(l, "last failure", control_value(line, SLICE("reason")));
+    put_delays(l, line);
+    put_fact(l, "goes by", control_value(line, SLICE("way")));
+    put_fact(l, "rule", control_value(line, SLICE("rule")));
+    put_fact(l, "to", control_value(line, SLICE("hosts")));
+}
+
 static void close_message(struct listing *l)
 {
     if (!l->in_message)
@@ -177,6 +229,27 @@ static void put_json_field(struct listing *l, const struct control_line *line, c
 
     if (control_number(line, slice_of(name), &number))
         json_number(&l->j, name, (int64_t)number);
+}
+
+static void put_json_text(struct listing *l, const struct control_line *line, const char *name)
+{
+    struct slice text = control_value(line, slice_of(name));
+
+    if (text.len > 0)
+        json_text(&l->j, name, text);
+}
+
+/* What only `why` tells. */
+static void put_json_way(struct listing *l, const struct control_line *line)
+{
+    put_json_text(l, line, "way");
+    put_json_text(l, line, "rule");
+    put_json_text(l, line, "hosts");
+    put_json_field(l, line, "connections");
+    put_json_field(l, line, "down");
+    put_json_text(l, line, "down-reason");
+    put_json_text(l, line, "paused");
+    put_json_field(l, line, "until");
 }
 
 /* One object a line. */
@@ -211,6 +284,7 @@ static void put_json(struct listing *l, const struct control_line *line)
     put_json_field(l, line, "attempts");
     put_json_field(l, line, "next");
     json_text(&l->j, "reason", control_value(line, SLICE("reason")));
+    put_json_way(l, line);
     json_close(&l->j, '}');
 }
 
@@ -224,6 +298,8 @@ static void on_line(void *ctx, const struct control_line *line)
         put_message(l, line);
     else if (slice_equal(line->word, SLICE("paused")))
         put_pause(l, line);
+    else if (control_value(line, SLICE("way")).len > 0)
+        put_why(l, line);
     else
         put_rcpt(l, line);
     if (!l->in_message || buf_len(&l->text) > FLUSH_AT)
@@ -436,6 +512,24 @@ static int act(const char *verb, const struct queue_options *o)
     return count == 0 && o->words.count > 0 ? EX_DATAERR : EXIT_SUCCESS;
 }
 
+static int why(const struct queue_options *o)
+{
+    struct listing l = {.json = o->json, .headed = true};
+    int status;
+
+    if (o->words.count == 0)
+        return command_wrong("queue", EX_USAGE, "write: postroad queue why ID");
+    buf_init(&l.text, TEXT_MAX);
+    l.j.out = &l.text;
+    status = ask("why", o, 0, &l, NULL);
+    close_message(&l);
+    flush(&l);
+    buf_done(&l.text);
+    if (status == 0 && l.messages == 0)
+        return command_wrong("queue", EX_DATAERR, "there is no such message in the queue");
+    return status;
+}
+
 /* Tells how it is now, or was. */
 static int pause_or_resume(const char *verb, const struct queue_options *o)
 {
@@ -471,6 +565,8 @@ static int run(const char *verb, const struct queue_options *o)
         return list(o);
     if (strcmp(verb, "cat") == 0)
         return cat(o);
+    if (strcmp(verb, "why") == 0)
+        return why(o);
     if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0)
         return pause_or_resume(verb, o);
     for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++)
@@ -478,7 +574,7 @@ static int run(const char *verb, const struct queue_options *o)
             return act(verb, o);
     return command_wrong(
         "queue", EX_USAGE,
-        "'%s' is none of list, show, cat, hold, release, retry, bounce, delete, pause, "
+        "'%s' is none of list, show, cat, why, hold, release, retry, bounce, delete, pause, "
         "resume",
         verb);
 }
@@ -510,11 +606,12 @@ static int queue(int argc, char **argv, const char *verb)
     };
     const struct usage usage = {
         "queue",
-        "list|show|cat|hold|release|retry|bounce|delete|pause|resume [OPTION...] [ID...]",
+        "list|show|cat|why|hold|release|retry|bounce|delete|pause|resume [OPTION...] [ID...]",
         "What waits in the queue of a running server, and what to do with it.\n\n"
         "  list     what waits, for whom, why, and when it is tried again; show ID for one "
         "message\n"
         "  cat      the message itself\n"
+        "  why      why it waits, and what the next attempt will do\n"
         "  hold     do not try it until it is released\n"
         "  release  try it again, now\n"
         "  retry    try now what waits for its time\n"

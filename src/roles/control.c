@@ -11,6 +11,7 @@
 #include "loop/listener.h"
 #include "loop/stream.h"
 #include "roles/role.h"
+#include "roles/way.h"
 
 #include "base/cursor.h"
 #include "base/memory.h"
@@ -134,14 +135,12 @@ static struct slice status_of(struct caller *c, const struct queue_message *m, u
     return SLICE("done");
 }
 
-static void tell_rcpt(struct caller *c, const struct queue_message *m, unsigned i)
+static void begin_rcpt(struct caller *c, const struct queue_message *m, unsigned i)
 {
     struct buf *out = &c->stream.out;
     const struct queue_rcpt *r = &m->rcpts[i];
     uint64_t now = loop_now_ms(c->control->role->loop);
 
-    if (r->state == QUEUE_DONE)
-        return;
     control_begin(out, SLICE("rcpt"));
     control_text(out, "to", address_text(&c->scratch, &m->envelope.rcpts[i].final));
     control_text(out, "status", status_of(c, m, i));
@@ -150,7 +149,6 @@ static void tell_rcpt(struct caller *c, const struct queue_message *m, unsigned 
         control_uint(out, "next", (r->due_ms - now + 999) / 1000);
     if (r->reason.len > 0)
         control_text(out, "reason", r->reason);
-    control_end(out);
 }
 
 static void tell_message(struct caller *c, struct queue_message *m)
@@ -165,8 +163,58 @@ static void tell_message(struct caller *c, struct queue_message *m)
     control_text(out, "from", address_text(&c->scratch, &e->sender));
     control_text(out, "client", e->client_address);
     control_end(out);
-    for (unsigned i = 0; i < e->rcpt_count; i++)
-        tell_rcpt(c, m, i);
+}
+
+/* ---- why it waits, and what the next attempt will do ---- */
+
+static struct slice way_text(struct caller *c, const struct decision *d)
+{
+    switch (d->kind) {
+    case DECIDE_MAILDIR:
+        return arena_printf(&c->scratch, "deliver maildir %.*s", SLICE_PRINTF(d->path));
+    case DECIDE_LMTP:
+        return arena_printf(&c->scratch, "deliver lmtp %.*s", SLICE_PRINTF(d->lmtp->name));
+    case DECIDE_RELAY:
+        return arena_printf(&c->scratch, "relay %.*s%s", SLICE_PRINTF(d->relay->name),
+                            d->relay->host_count == 0 ? ", by MX" : "");
+    case DECIDE_DISCARD: return SLICE("discard");
+    case DECIDE_REFUSE: break;
+    }
+    return SLICE("none: it is kept in the queue until a rule accepts it");
+}
+
+static void put_destination(struct caller *c, const struct decision *d)
+{
+    struct buf *out = &c->stream.out;
+    struct outbound_state state = outbound_tell(c->control->outbound, d, &c->scratch);
+
+    control_uint(out, "connections", state.connections);
+    if (state.down_for_ms > 0) {
+        control_uint(out, "down", (state.down_for_ms + 999) / 1000);
+        control_text(out, "down-reason", state.why);
+    }
+    if (state.hosts.len > 0)
+        control_text(out, "hosts", state.hosts);
+}
+
+static void put_way(struct caller *c, const struct queue_message *m, unsigned i)
+{
+    struct buf *out = &c->stream.out;
+    struct decision d = way_of(&c->control->role->settings->rules, &m->envelope, i, &c->scratch);
+    struct pause pause;
+
+    control_text(out, "way", way_text(c, &d));
+    if (d.rule != NULL)
+        control_text(
+            out, "rule",
+            arena_printf(&c->scratch, "%.*s:%u", SLICE_PRINTF(d.rule->file), d.rule->line));
+    if (d.kind == DECIDE_RELAY || d.kind == DECIDE_LMTP)
+        put_destination(c, &d);
+    if (!pauses_has(c->control->pauses, m->envelope.rcpts[i].final.domain, &c->scratch, &pause))
+        return;
+    control_text(out, "paused", pause.domain);
+    if (pause.until_s > 0)
+        control_uint(out, "until", pause.until_s);
 }
 
 static void tell_pause(struct caller *c, const struct pause *pause)
@@ -194,6 +242,24 @@ static void tell_pauses(struct caller *c)
 static void act_list(struct caller *c, struct queue_message *m)
 {
     tell_message(c, m);
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (m->rcpts[i].state == QUEUE_DONE)
+            continue;
+        begin_rcpt(c, m, i);
+        control_end(&c->stream.out);
+    }
+}
+
+static void act_why(struct caller *c, struct queue_message *m)
+{
+    tell_message(c, m);
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (m->rcpts[i].state == QUEUE_DONE)
+            continue;
+        begin_rcpt(c, m, i);
+        put_way(c, m, i);
+        control_end(&c->stream.out);
+    }
 }
 
 static void act_count(struct caller *c, struct queue_message *m)
@@ -486,6 +552,7 @@ static const struct {
     bool takes;
 } acts[] = {
     {SLICE_INIT("list"),    act_list,    false},
+    {SLICE_INIT("why"),     act_why,     false},
     {SLICE_INIT("count"),   act_count,   false},
     {SLICE_INIT("hold"),    act_hold,    true },
     {SLICE_INIT("release"), act_release, true },

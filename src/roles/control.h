@@ -6,6 +6,9 @@
  *                -> list: "paused domain= until= messages=" for each pause, then
  *                   "message id= size= arrived= from= client=" and "rcpt to= status= ..."
  *                   for each; all: "ok count=N"
+ *     why [FILTER]...
+ *                -> the same without pauses; of each recipient also way= rule= connections=
+ *                   down=SECONDS down-reason= hosts= paused= until=
  *     pause domain= [for=SECONDS]
  *     resume domain=
  *                -> "paused domain= until= messages=", "ok"

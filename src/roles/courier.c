@@ -16,6 +16,7 @@
 #include "roles/parcel.h"
 #include "roles/pauses.h"
 #include "roles/reports.h"
+#include "roles/way.h"
 
 enum {
     RECEIVERS_MAX = REPORTS_RECEIVER, /* that number is the courier's own */
@@ -58,13 +59,6 @@ static uint64_t now_ms(struct courier *c)
 
 /* ---- where mail goes ---- */
 
-/* Own clients are told apart as at RCPT: loopback is local. Our own reports are, too. */
-static bool came_from_local(struct slice client)
-{
-    return slice_equal(client, SLICE("local")) || slice_equal(client, SLICE("::1")) ||
-           slice_starts(client, SLICE("127."));
-}
-
 static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
 {
     static const struct verdict discarded = {.tag = SLICE_INIT("local"),
@@ -76,11 +70,8 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
         .relay = SLICE_INIT("none"),
         .dsn = SLICE_INIT("4.3.5"),
         .text = SLICE_INIT("no rule accepts this recipient any more; kept in the queue")};
-    const struct envelope *e = &p->message->envelope;
-    struct rules_query query = {came_from_local(e->client_address), e->sender,
-                                e->rcpts[rcpt].original};
     struct decision d =
-        rules_decide(&c->role.settings->rules, &query, &e->rcpts[rcpt].final, &p->message->arena);
+        way_of(&c->role.settings->rules, &p->message->envelope, rcpt, &p->message->arena);
 
     switch (d.kind) {
     case DECIDE_DISCARD: parcel_discarded(p, rcpt, &discarded); break;

@@ -24,6 +24,7 @@
 
 enum {
     TRIPS_MAX = 500,           /* connections at a time */
+    TOLD_HOPS_MAX = 5,         /* of a route, to people */
     STEP_MAX = 100,            /* messages of one destination in one round */
     ROUTE_GOOD_MS = 60 * 1000, /* then DNS is asked again, whose cache knows the TTL */
     REMEMBERED_MAX = 10000,    /* destinations, while some of them only have failed lately */
@@ -557,6 +558,51 @@ void outbound_hope(struct outbound *all)
         window_hope(&d->window);
         d->good_until_ms = 0; /* a route that failed is asked for again */
     }
+}
+
+/* ---- for people ---- */
+
+static struct slice hop_text(const struct route_hop *hop, struct arena *arena)
+{
+    struct net_address at = {.port = hop->port};
+    char ip[64];
+
+    if (hop->path.len > 0)
+        return hop->path;
+    memcpy(at.ip, hop->ip, sizeof(at.ip));
+    net_address_text(&at, ip);
+    return arena_printf(arena, "%.*s[%s]:%u", SLICE_PRINTF(hop->host->name), ip, hop->port);
+}
+
+static struct slice hosts_text(const struct destination *d, struct arena *arena)
+{
+    struct slice text = SLICE("");
+
+    if (d->state != ROUTE_DECIDED || d->outcome != ROUTE_FOUND)
+        return text;
+    for (size_t i = 0; i < d->route.hop_count && i < TOLD_HOPS_MAX; i++)
+        text = arena_printf(arena, "%.*s%s%.*s", SLICE_PRINTF(text), i > 0 ? ", " : "",
+                            SLICE_PRINTF(hop_text(&d->route.hops[i], arena)));
+    return text;
+}
+
+struct outbound_state outbound_tell(const struct outbound *all, const struct decision *decision,
+                                    struct arena *arena)
+{
+    struct outbound_state state = {0};
+    char text[KEY_MAX];
+    const struct destination *d = map_get(&all->by_key, key_of(decision, text));
+    uint64_t until_ms;
+
+    if (d == NULL)
+        return state;
+    state.connections = d->window.open;
+    state.hosts = hosts_text(d, arena);
+    if (window_is_down(&d->window, now_ms(all), &until_ms)) {
+        state.down_for_ms = until_ms - now_ms(all);
+        state.why = (struct slice){d->why, d->why_len};
+    }
+    return state;
 }
 
 unsigned outbound_connections(const struct outbound *all)

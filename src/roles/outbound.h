@@ -33,6 +33,17 @@ void outbound_pump(struct outbound *all);
 /* A person asks for another try: no destination counts as down. */
 void outbound_hope(struct outbound *all);
 
+/* How it stands with the destination of such a decision. */
+struct outbound_state {
+    uint64_t down_for_ms; /* 0: it does not count as down */
+    struct slice why;     /* it does; borrowed */
+    unsigned connections;
+    struct slice hosts; /* where it leads, in order; "": that is not known now; in the arena */
+};
+
+struct outbound_state outbound_tell(const struct outbound *all, const struct decision *d,
+                                    struct arena *arena);
+
 unsigned outbound_connections(const struct outbound *all);
 
 /* No new mail is taken on; what is under way ends. */

@@ -1,4 +1,5 @@
-"""Domains that a person pauses: `queue pause`, `resume`."""
+"""Domains that a person pauses, and why a message waits: `queue pause`, `resume`, `why`."""
+import json
 import re
 import threading
 import time
@@ -90,3 +91,24 @@ def test_mail_that_stands_in_line_is_paused_too(serve):
     assert queue(server, "resume", "--domain", "b.example")[0] == 0
     assert wait_until(lambda: len(mx.mails) == 29)
     mx.close()
+
+
+def test_why_a_message_waits(serve):
+    server, port = deferring(serve, 3)  # three failures: the destination is down
+    ident = listed(server)[0]["id"]
+    status, text = queue(server, "why", ident)
+    assert status == 0 and ident in text, text
+    assert re.search(r"\nuser\d@b\.example: deferred, 1 attempt failed, next try in \d+ s\n", text)
+    assert re.search(r"last failure +\(?host 127\.0\.0\.1.*Connection refused", text), text
+    assert re.search(r"down +for \d+ s more: .*Connection refused", text), text
+    assert re.search(r"goes by +relay next\n  rule +.*/postroad\.conf:8\n", text), text
+    queue(server, "pause", "--domain", "b.example")
+    hand_in(server, "new@b.example", "ann@out.example")
+    assert wait_until(lambda: "paused" in statuses(server) and server.mails("ann", "out.example"))
+    ident = [m["id"] for m in listed(server, "--to", "new@b.example") if "id" in m][0]
+    text = queue(server, "why", ident)[1]
+    assert "ann@out.example" not in text and "new@b.example: paused, 0 attempts failed" in text
+    assert re.search(r"paused +until it is resumed", text), text
+    told = json.loads(queue(server, "why", "--json", ident)[1])
+    assert told["rcpts"][0]["way"] == "relay next" and told["rcpts"][0]["paused"] == "b.example"
+    assert queue(server, "why")[0] == 64 and queue(server, "why", "BBBBBBBBBBBB")[0] == 65
