@@ -38,7 +38,8 @@ enum context {
     IN_QUEUE = 1 << 2,
     IN_RELAY = 1 << 3,
     IN_SOURCE = 1 << 4,
-    IN_RULE = 1 << 5, /* behind accept, reject, discard in the same line */
+    IN_LIMIT = 1 << 5,
+    IN_RULE = 1 << 6, /* behind accept, reject, discard in the same line */
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
@@ -80,6 +81,8 @@ static const struct row rows[] = {
      "source NAME IP"},
     {SLICE_INIT("relay"), IN_FILE, parser_begin_relay, {SHAPE_NAME}, 0, IN_RELAY, true,
      "relay NAME { ... }"},
+    {SLICE_INIT("limit"), IN_FILE, parser_begin_limit, {SHAPE_LIMIT, SHAPE_LIMIT_TO}, 0, IN_LIMIT, true,
+     "limit to any|domain NAME|mx NAME { ... }"},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -120,6 +123,11 @@ static const struct row rows[] = {
     {SLICE_INIT("helo"), IN_SOURCE, parser_set_source_helo, {SHAPE_HOST}, 0, 0, false,
      "helo NAME"},
 
+    {SLICE_INIT("connections"), IN_LIMIT, parser_set_connections, {SHAPE_CONNECTIONS}, 0, 0, false,
+     "connections 10"},
+    {SLICE_INIT("rate"), IN_LIMIT, parser_set_rate, {SHAPE_RATE}, 0, 0, false,
+     "rate 600/m"},
+
     {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM}, 0, 0, false,
      "from any|local"},
     {SLICE_INIT("sender"), IN_RULE, parser_set_sender, {SHAPE_SENDER}, 0, 0, false,
@@ -150,7 +158,6 @@ static const struct row rows[] = {
     NOT_YET("filter", IN_FILE),
     NOT_YET("hold", IN_FILE),
     NOT_YET("include", IN_FILE),
-    NOT_YET("limit", IN_FILE),
     NOT_YET("log", IN_FILE),
     NOT_YET("lua", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
@@ -164,6 +171,7 @@ static const struct row rows[] = {
     NOT_YET("greet-delay", IN_LISTEN),
     NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
+    NOT_YET("recipients", IN_LIMIT),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("hide-client", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),
@@ -318,6 +326,7 @@ static void forget_blocks(struct parser *p)
 {
     p->listener = &p->nowhere;
     p->source = &p->no_source;
+    p->limit = &p->no_limit;
     p->no_relay = (struct relay){0};
     p->draft = (struct relay_draft){.relay = &p->no_relay};
 }
@@ -341,6 +350,8 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
     read_own_block(p, row, s);
     if (usable && row->apply == parser_begin_relay && !s->unclosed)
         parser_finish_relay(p);
+    if (usable && row->apply == parser_begin_limit && s->block == NULL)
+        parser_warn_of_limit(p, s->word.place);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as above */
@@ -508,6 +519,7 @@ static void set_defaults(struct parser *p)
     struct settings *s = p->settings;
 
     s->listeners = p->listeners;
+    s->limits = p->limits;
     s->rules.rules = p->rules;
     s->rules.hostname = s->hostname;
     if (s->rules.origin.len == 0)
@@ -549,10 +561,11 @@ static void parse(struct parser *p, struct slice text)
 {
     struct syntax_tree tree = syntax_parse(text, p->desk.scratch, p->desk.complaints);
     bool readable = p->desk.complaints->errors == 0;
-    size_t count = tree.count + 1; /* no more listeners or rules than statements */
+    size_t count = tree.count + 1; /* no more listeners, limits or rules than statements */
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
     p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
+    p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
     read_all_named(p, tree.first);

@@ -12,6 +12,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+#include "mail/limit.h"
 #include "mail/rules.h"
 #include "wire/dns_answer.h"
 #include "wire/dots.h"
@@ -74,6 +75,8 @@ struct settings {
     enum dns_source dns_source;                /* default: the system's */
     struct slice dns_forwarder; /* DNS_FROM_FORWARDER: "192.0.2.53", "2001:db8::53@5300" */
     struct rules rules;
+    const struct limit *limits; /* in the order of the file */
+    size_t limit_count;
     struct settings_table *tables;
     struct arena arena; /* owns all of it, save what the tables hold */
 };

@@ -1,5 +1,6 @@
 /*
- * settings_internal.h - what settings.c, settings_rules.c, settings_relays.c and settings_tls.c
+ * settings_internal.h - what settings.c, settings_rules.c, settings_limits.c, settings_relays.c and
+ * settings_tls.c
  * share: the parser, and the functions that its table names.
  */
 #ifndef CONFIG_SETTINGS_INTERNAL_H
@@ -39,6 +40,9 @@ struct parser {
     struct relay_draft draft;
     struct relay_source no_source; /* these, too, take blocks of broken lines */
     struct relay no_relay;
+    struct limit *limits;
+    struct limit *limit; /* whose block is read */
+    struct limit no_limit;
     struct rule *rules;
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
@@ -62,6 +66,12 @@ apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_
 
 /* Its block, if it has one, was read. */
 void parser_finish_relay(struct parser *p);
+
+/* settings_limits.c */
+apply_fn parser_begin_limit, parser_set_connections, parser_set_rate;
+
+/* It has no block, or nothing in it. */
+void parser_warn_of_limit(struct parser *p, struct place word);
 
 /* settings_tls.c */
 apply_fn parser_add_certificate, parser_set_listener_tls;

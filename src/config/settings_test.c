@@ -320,6 +320,29 @@ static void test_large_certificate(void **state)
     arena_done(&arena);
 }
 
+static void test_limits(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct settings *s =
+        parse(SLICE("limits-good.conf"),
+              read_whole(&arena, SOURCE_ROOT "/tests/config/limits-good.conf"), &errors);
+    const struct limit *l = s->limits;
+
+    (void)state;
+    check_int(s->limit_count, 3);
+    check(l[0].match == LIMIT_MX && l[0].connections == 10);
+    check(l[0].rate.count == 600 && l[0].rate.per_s == 60 && l[0].line == 6);
+    check_slice(l[0].pattern, SLICE("*.google.com"));
+    check(l[1].match == LIMIT_DOMAIN && l[1].connections == 0);
+    check(l[1].rate.count == 1 && l[1].rate.per_s == 3600);
+    check_slice(l[1].pattern, SLICE("xn--bcher-kva.example"));
+    check(l[2].match == LIMIT_ANY && l[2].connections == 500 && l[2].rate.count == 0);
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
 static struct settings *parse_relays(struct arena *arena)
 {
     struct settings_errors errors;
@@ -649,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_golden_files),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_large_certificate),
         cmocka_unit_test(test_ways_out),

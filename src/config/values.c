@@ -243,6 +243,30 @@ static bool read_delay(struct desk *desk, const struct syntax_word *word, struct
     return true;
 }
 
+static bool read_connections(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+
+    (void)desk;
+    return take_number(&c, &out->number) && cursor_at_end(&c) && out->number > 0 &&
+           out->number <= LIMIT_CONNECTIONS_MAX;
+}
+
+static bool read_rate(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+    uint64_t count;
+
+    (void)desk;
+    if (!take_number(&c, &count) || count == 0 || count > RATE_COUNT_MAX || !take_char(&c, '/'))
+        return false;
+    out->rate.count = (uint32_t)count;
+    for (size_t i = 0; time_units[i].letter != 'd'; i++)
+        if (take_char(&c, time_units[i].letter))
+            out->rate.per_s = time_units[i].seconds;
+    return out->rate.per_s > 0 && cursor_at_end(&c);
+}
+
 static bool read_server(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     if (route_target_parse(word->text, 0, desk->keep, &out->server))
@@ -348,6 +372,10 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m"), read_duration},
     [SHAPE_DELAY] = {SLICE_INIT("a time"),
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m; or: never"), read_delay},
+    [SHAPE_CONNECTIONS] = {SLICE_INIT("a number of connections"),
+        SLICE_INIT("write one from 1 to 500"), read_connections},
+    [SHAPE_RATE] = {SLICE_INIT("a rate"),
+        SLICE_INIT("write messages per second, minute or hour, up to 1000000: 10/s, 600/m, 50/h"), read_rate},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_LISTENER_TLS] = {.what = SLICE_INIT("a way to use TLS")},
@@ -359,6 +387,8 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_FAMILY] = {.what = SLICE_INIT("a family of addresses")},
     [SHAPE_RELAY_TLS] = {.what = SLICE_INIT("a way to use TLS")},
     [SHAPE_YES_NO] = {.what = SLICE_INIT("yes or no")},
+    [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
+    [SHAPE_LIMIT_TO] = {.what = SLICE_INIT("a kind of destination")},
 };
 
 /* clang-format on */
@@ -416,6 +446,11 @@ static const struct choice choices[] = {
     {SHAPE_RELAY_TLS,    SLICE_INIT("implicit"),      true,  RELAY_TLS_IMPLICIT,    SHAPE_NONE       },
     {SHAPE_YES_NO,       SLICE_INIT("yes"),           true,  true,                  SHAPE_NONE       },
     {SHAPE_YES_NO,       SLICE_INIT("no"),            true,  false,                 SHAPE_NONE       },
+    {SHAPE_LIMIT,        SLICE_INIT("to"),            true,  0,                     SHAPE_NONE       },
+    {SHAPE_LIMIT,        SLICE_INIT("from"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_LIMIT_TO,     SLICE_INIT("any"),           true,  LIMIT_ANY,             SHAPE_NONE       },
+    {SHAPE_LIMIT_TO,     SLICE_INIT("domain"),        true,  LIMIT_DOMAIN,          SHAPE_DOMAINS    },
+    {SHAPE_LIMIT_TO,     SLICE_INIT("mx"),            true,  LIMIT_MX,              SHAPE_DOMAINS    },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };

@@ -33,6 +33,8 @@ enum shape {
     SHAPE_IP,
     SHAPE_DURATION,
     SHAPE_DELAY,
+    SHAPE_CONNECTIONS,
+    SHAPE_RATE,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
     SHAPE_LISTENER_TLS,
@@ -44,6 +46,8 @@ enum shape {
     SHAPE_FAMILY,
     SHAPE_RELAY_TLS,
     SHAPE_YES_NO,
+    SHAPE_LIMIT,
+    SHAPE_LIMIT_TO,
     SHAPE_COUNT,
 };
 
@@ -53,6 +57,7 @@ struct value {
     enum shape then;   /* of a further value, which belongs to this one */
     struct slice text; /* in canonical form */
     uint64_t number;   /* a size, seconds, an enum, or what the choice stands for */
+    struct rate rate;
     struct address address;
     struct reply refusal;
     struct settings_listener socket;

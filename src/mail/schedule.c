@@ -7,7 +7,7 @@
  */
 #include "mail/schedule.h"
 
-enum { ONE = 256, SPREAD = 8 };
+enum { ONE = 256, SPREAD = 8, LATE_US = 10 * 1000 };
 
 const struct retry_plan retry_plan_default = {
     .steps_s = {5 * 60, 15 * 60, 60 * 60, 4 * 60 * 60},
@@ -111,4 +111,40 @@ void window_failed(struct window *w, uint64_t now_ms)
     w->size = w->size > 2 * ONE ? w->size - ONE : ONE;
     if (is_suspect(w))
         w->down_until_ms = now_ms + pause_ms(w->failures);
+}
+
+void window_limit(struct window *w, unsigned max)
+{
+    if (max == w->max)
+        return;
+    w->max = max;
+    if (w->size > max * ONE)
+        w->size = max * ONE;
+}
+
+/* Timers have milliseconds and are late by some: of a rate of hundreds a second that would be a
+ * part, so there it is made up for. */
+static uint64_t earliest_us(uint64_t now_ms, uint64_t step_us)
+{
+    uint64_t now_us = now_ms * 1000;
+
+    return step_us < LATE_US && now_us > LATE_US ? now_us - LATE_US : now_us;
+}
+
+uint64_t pace_wait_ms(const struct pace *p, uint64_t now_ms)
+{
+    uint64_t now_us = now_ms * 1000;
+
+    return p->rate.count == 0 || p->next_us <= now_us ? 0 : (p->next_us - now_us + 999) / 1000;
+}
+
+void pace_went(struct pace *p, uint64_t now_ms)
+{
+    if (p->rate.count == 0)
+        return;
+    uint64_t step_us = (uint64_t)p->rate.per_s * 1000000 / p->rate.count;
+    uint64_t earliest = earliest_us(now_ms, step_us);
+    if (p->next_us < earliest)
+        p->next_us = earliest;
+    p->next_us += step_us;
 }

@@ -1,5 +1,6 @@
 /*
- * schedule.h - when to try again, and how many connections a destination gets.
+ * schedule.h - when to try again, how many connections a destination gets, and how fast mail goes
+ * to it.
  *
  * Pure: time comes in as monotonic milliseconds, chance as a number. RFC 5321 4.5.4.1.
  */
@@ -72,5 +73,29 @@ void window_succeeded(struct window *w);
 
 /* No connection, a lost one, or a server that takes no mail now. */
 void window_failed(struct window *w, uint64_t now_ms);
+
+/* Not more often than `count` times in per_s seconds; count 0: as often as you like. */
+enum { RATE_COUNT_MAX = 1000000 };
+
+struct rate {
+    uint32_t count;
+    uint32_t per_s;
+};
+
+/* What may go comes evenly, without making up for a time when there was nothing to do: a server
+ * that counts in windows of its own, wherever they begin, never counts more. */
+struct pace {
+    struct rate rate;
+    uint64_t next_us; /* when the next one may go */
+};
+
+/* 0: one may go now. Else how long it has to wait. */
+uint64_t pace_wait_ms(const struct pace *p, uint64_t now_ms);
+
+/* One goes. */
+void pace_went(struct pace *p, uint64_t now_ms);
+
+/* Up to so many connections from now on. */
+void window_limit(struct window *w, unsigned max);
 
 #endif

@@ -134,6 +134,75 @@ static void failures_are_kept_for_a_while(void **state)
     check(WINDOW_MEMORY_S > WINDOW_PAUSE_MAX_S);
 }
 
+static void a_limit_may_come_and_go(void **state)
+{
+    struct window w;
+
+    (void)state;
+    window_init(&w, WINDOW_MAX);
+    window_limit(&w, 2);
+    check_int(room(&w, 0), 2);
+    window_limit(&w, 50);
+    for (unsigned i = 0; i < 10000; i++)
+        window_succeeded(&w);
+    check_int(room(&w, 0), 50);
+}
+
+/* Goes as often as it may from now to the end, as a loop with timers does. */
+static unsigned goes(struct pace *p, uint64_t now_ms, uint64_t end_ms)
+{
+    unsigned count = 0;
+
+    while (now_ms < end_ms) {
+        uint64_t wait = pace_wait_ms(p, now_ms);
+        if (wait == 0) {
+            pace_went(p, now_ms);
+            count++;
+        }
+        now_ms += wait;
+        if (count == 1000000)
+            break;
+    }
+    return count;
+}
+
+static void rates_are_kept(void **state)
+{
+    static const struct {
+        struct rate rate;
+        uint64_t for_ms;
+        unsigned least, most;
+    } rows[] = {
+        {{600, 60}, MIN,      599,     601    },
+        {{1, 3600}, HOUR,     1,       1      },
+        {{1, 3600}, HOUR + 1, 2,       2      },
+        {{2, 1},    MIN,      119,     121    },
+        {{5000, 1}, 1000,     5000,    5100   },
+        {{7, 60},   MIN,      7,       8      },
+        {{0, 0},    1,        1000000, 1000000},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct pace p = {.rate = rows[i].rate};
+        unsigned count = goes(&p, 1000, 1000 + rows[i].for_ms);
+
+        check(count >= rows[i].least && count <= rows[i].most);
+    }
+}
+
+static void idle_time_is_not_made_up_for(void **state)
+{
+    struct pace p = {
+        .rate = {60, 60}
+    };
+
+    (void)state;
+    check_int(goes(&p, 0, 10 * 1000), 10);
+    check_int(goes(&p, HOUR, HOUR + 1), 1);
+    check(pace_wait_ms(&p, HOUR) >= 990);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +212,9 @@ int main(void)
         cmocka_unit_test(a_small_limit_is_kept),
         cmocka_unit_test(who_fails_again_and_again_is_down),
         cmocka_unit_test(failures_are_kept_for_a_while),
+        cmocka_unit_test(a_limit_may_come_and_go),
+        cmocka_unit_test(rates_are_kept),
+        cmocka_unit_test(idle_time_is_not_made_up_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,7 @@ struct destination {
     const struct route_target *lmtp; /* NULL: a relay's */
     struct queue_lane lane;
     struct window window;
+    struct pace pace;
     struct list trips;
     struct timer wake;
     /* The route, and what is known for it. */
@@ -248,8 +249,21 @@ static enum route_outcome decide(struct destination *d)
     return route_direct(&d->facts, &d->to, &options, &d->arena, &d->route);
 }
 
+/* What limits hold depends on where it leads. */
+static void set_limits(struct destination *d)
+{
+    const struct settings *s = d->all->role->settings;
+    struct slice mx = d->route.hop_count > 0 ? d->route.hops[0].host->name : SLICE("");
+    const struct limit *l = limit_find(s->limits, s->limit_count, d->route.domain, mx);
+
+    window_limit(&d->window, l == NULL || l->connections == 0 ? WINDOW_MAX : l->connections);
+    d->pace.rate = l == NULL ? (struct rate){0} : l->rate;
+}
+
 static void decided(struct destination *d, enum route_outcome outcome)
 {
+    if (outcome == ROUTE_FOUND)
+        set_limits(d);
     d->state = ROUTE_DECIDED;
     d->outcome = outcome;
     d->good_until_ms = now_ms(d->all) + ROUTE_GOOD_MS;
@@ -350,17 +364,31 @@ static void put_off_suspended(struct destination *d)
 
 /* ---- trips ---- */
 
+/* False: it goes on by itself when it may. */
+static bool may_go(struct destination *d)
+{
+    uint64_t wait_ms = pace_wait_ms(&d->pace, now_ms(d->all));
+
+    if (wait_ms > 0)
+        timer_set(d->all->role->loop, &d->wake, wait_ms);
+    return wait_ms == 0;
+}
+
 /* Mail whose domain was paused while it stood in the lane leaves it, a part in each round. */
 static struct parcel *next_parcel(struct destination *d)
 {
     struct queue_message *m;
 
+    if (queue_lane_is_empty(&d->lane) || !may_go(d))
+        return NULL;
     for (unsigned i = 0; i < STEP_MAX; i++) {
         m = d->all->draining ? NULL : queue_claim_lane(d->all->queue, &d->lane, now_ms(d->all));
         if (m == NULL)
             return NULL;
-        if (pauses_take(d->all->pauses, m))
+        if (pauses_take(d->all->pauses, m)) {
+            pace_went(&d->pace, now_ms(d->all));
             return parcel_new(d->all->parcels, m);
+        }
         (void)queue_release(d->all->queue, m);
     }
     make_ready(d);
@@ -493,10 +521,19 @@ static bool is_at_rest(const struct destination *d)
     return queue_lane_is_empty(&d->lane) && list_empty(&d->trips) && d->state != ROUTE_ASKED;
 }
 
+/* Who forgets it earlier lets the next message go too soon. */
+static uint64_t kept_until_ms(const struct destination *d)
+{
+    uint64_t now = now_ms(d->all), paced = now + pace_wait_ms(&d->pace, now);
+    uint64_t failed = window_kept_until_ms(&d->window);
+
+    return failed > paced ? failed : paced;
+}
+
 /* Nothing is left to do: what failed lately is remembered, without its route. */
 static void rest(struct destination *d)
 {
-    uint64_t now = now_ms(d->all), until = window_kept_until_ms(&d->window);
+    uint64_t now = now_ms(d->all), until = kept_until_ms(d);
 
     if (!is_at_rest(d))
         return;

@@ -355,3 +355,24 @@ def test_one_refusal_is_not_the_next_mails(serve, fake):
     assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
     assert first.log().count("status=bounced") == 5
     assert "status=deferred" not in first.log()
+
+
+def test_limits(serve, fake):
+    """One connection, and messages come no faster than twice a second."""
+    times, open_now, most = [], [0], [0]
+
+    def says(verb, line, session):
+        if verb == "CONNECT":
+            open_now[0] += 1
+            most[0] = max(most[0], open_now[0])
+        elif verb == "QUIT":
+            open_now[0] -= 1
+        elif verb == "DOT":
+            times.append(time.monotonic())
+    mx = fake(says)
+    first = relay_to(serve, f"127.0.0.1:{mx.port}", extra="limit to domain c.example { rate 1/h }\n"
+                     "limit to mx 127.0.0.1 { connections 1; rate 2/s }\nlimit to any { rate 1/h }")
+    for i in range(5):
+        hand_in(first, CONTENT, f"user{i}@b.example")
+    assert wait_until(lambda: len(mx.mails) == 5)
+    assert times[4] - times[0] > 1.8 and most[0] == 1
