@@ -126,6 +126,16 @@ struct slice arena_copy(struct arena *a, struct slice s)
     return (struct slice){at, s.len};
 }
 
+struct slice arena_lower(struct arena *a, struct slice s)
+{
+    if (s.len == 0)
+        return (struct slice){"", 0};
+    char *at = arena_alloc(a, s.len);
+    for (size_t i = 0; i < s.len; i++)
+        at[i] = byte_lower(s.data[i]);
+    return (struct slice){at, s.len};
+}
+
 const char *arena_string(struct arena *a, struct slice s)
 {
     char *at = arena_alloc(a, s.len + 1);

@@ -35,6 +35,9 @@ void *arena_alloc_array(struct arena *a, size_t size, size_t n);
 /* A copy that lives as long as the arena. */
 struct slice arena_copy(struct arena *a, struct slice s);
 
+/* The same in ASCII lower case. */
+struct slice arena_lower(struct arena *a, struct slice s);
+
 /* The same, NUL-terminated, for the system-call edge. The slice must hold no NUL. */
 const char *arena_string(struct arena *a, struct slice s);
 

@@ -73,6 +73,8 @@ static void copies(void **state)
     check_int(printed.len, 602);
     check(slice_starts(printed, SLICE("a-000")) && slice_ends(printed, SLICE("07")));
     check_slice(arena_copy(&a, (struct slice){0}), SLICE(""));
+    check_slice(arena_lower(&a, SLICE("aBZ[@\xc3\x9c")), SLICE("abz[@\xc3\x9c"));
+    check_slice(arena_lower(&a, (struct slice){0}), SLICE(""));
     assert_string_equal(arena_string(&a, (struct slice){0}), "");
     arena_done(&a);
 }

@@ -68,15 +68,6 @@ static void add_name(struct path_writer *w, struct slice name)
         add_unit(w, name.data[i], !is_plain(name.data[i]) || (i == 0 && name.data[i] == '.'));
 }
 
-static struct slice lower(struct arena *arena, struct slice s)
-{
-    char *copy = ARENA_ARRAY(arena, char, s.len);
-
-    for (size_t i = 0; i < s.len; i++)
-        copy[i] = byte_lower(s.data[i]);
-    return (struct slice){copy, s.len};
-}
-
 /* ---- the names in braces ---- */
 
 static void add_domain(struct path_writer *w, const struct address *rcpt, struct arena *arena)
@@ -85,20 +76,20 @@ static void add_domain(struct path_writer *w, const struct address *rcpt, struct
 
     if (rcpt->kind == ADDRESS_LITERAL) { /* "192.0.2.1" may also be the name of a domain */
         add_name(w, SLICE("["));
-        add_name(w, lower(arena, rcpt->domain));
+        add_name(w, arena_lower(arena, rcpt->domain));
         add_name(w, SLICE("]"));
         return;
     }
     if (!domain_to_ascii(rcpt->domain, arena, &ascii))
         ascii = rcpt->domain;
-    add_name(w, lower(arena, ascii));
+    add_name(w, arena_lower(arena, ascii));
 }
 
 static void add_user(struct path_writer *w, const struct address *rcpt, struct arena *arena)
 {
     size_t plus = slice_find(rcpt->local, '+');
 
-    add_name(w, lower(arena, plus > 0 ? slice_head(rcpt->local, plus) : rcpt->local));
+    add_name(w, arena_lower(arena, plus > 0 ? slice_head(rcpt->local, plus) : rcpt->local));
 }
 
 static void add_local(struct path_writer *w, const struct address *rcpt, struct arena *arena)

@@ -64,15 +64,6 @@ static void skip_cfws(struct cursor *c)
     while (skip_comment(c));
 }
 
-static struct slice lower(struct arena *arena, struct slice s)
-{
-    char *copy = arena_alloc(arena, s.len);
-
-    for (size_t i = 0; i < s.len; i++)
-        copy[i] = byte_lower(s.data[i]);
-    return (struct slice){copy, s.len};
-}
-
 static bool is_type_byte(char c)
 {
     return !is_space(c) && c != '/' && c != ';' && c != '(';
@@ -172,7 +163,7 @@ static bool take_piece(struct reading *r)
     if (!take_char(&r->c, '='))
         return false;
     p.text = take_value(r);
-    read_name(lower(r->arena, name), &p);
+    read_name(arena_lower(r->arena, name), &p);
     if (p.name.len > 0 && p.text.len > 0 && r->count < CONTENT_PARAMS_MAX && !is_there(r, &p))
         r->pieces[r->count++] = p;
     return true;
@@ -354,13 +345,13 @@ bool content_type_parse(struct slice raw, struct arena *arena, struct content_ty
     struct content_type got = {0};
 
     skip_cfws(&r.c);
-    got.type = lower(arena, take_while(&r.c, is_type_byte));
+    got.type = arena_lower(arena, take_while(&r.c, is_type_byte));
     if (got.type.len == 0)
         return false;
     skip_cfws(&r.c);
     if (take_char(&r.c, '/')) {
         skip_cfws(&r.c);
-        got.subtype = lower(arena, take_while(&r.c, is_subtype_byte));
+        got.subtype = arena_lower(arena, take_while(&r.c, is_subtype_byte));
         skip_cfws(&r.c);
     }
     take_pieces(&r);

@@ -59,13 +59,7 @@ bool dns_question_make(enum dns_type type, struct slice name, struct arena *aren
     if (label == 0)
         return false;
 
-    char *copy = arena_alloc(arena, name.len);
-
-    for (size_t i = 0; i < name.len; i++)
-        copy[i] = byte_lower(name.data[i]);
-    *out = (struct dns_question){
-        type, {copy, name.len}
-    };
+    *out = (struct dns_question){type, arena_lower(arena, name)};
     return true;
 }
 

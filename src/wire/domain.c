@@ -56,15 +56,6 @@ static bool labels_are_valid(struct slice name, bool (*is)(char))
     return label_is_valid(rest, is);
 }
 
-static struct slice lower_copy(struct arena *arena, struct slice s)
-{
-    char *copy = arena_alloc(arena, s.len);
-
-    for (size_t i = 0; i < s.len; i++)
-        copy[i] = byte_lower(s.data[i]);
-    return (struct slice){copy, s.len};
-}
-
 static bool idna_to_ascii(struct slice name, struct arena *arena, int flags, struct slice *out)
 {
     char *ascii = NULL;
@@ -74,7 +65,7 @@ static bool idna_to_ascii(struct slice name, struct arena *arena, int flags, str
         return false;
     if (idn2_to_ascii_8z(arena_string(arena, name), &ascii, flags) != IDN2_OK)
         return false;
-    struct slice got = lower_copy(arena, slice_of(ascii));
+    struct slice got = arena_lower(arena, slice_of(ascii));
     idn2_free(ascii);
 
     /* Mapping can bring forth anything, "@" and blanks included. */
@@ -105,7 +96,7 @@ bool domain_parse(struct slice text, struct arena *arena, struct slice *out)
 {
     if (!labels_are_valid(text, is_letdig_or_high))
         return false;
-    struct slice name = lower_copy(arena, text);
+    struct slice name = arena_lower(arena, text);
     if (!utf8_is_ascii(name) && !has_one_ascii_form(name, arena))
         return false;
     *out = name;
