@@ -8,7 +8,9 @@
 #include "wire/address_list.h"
 #include "wire/content_type.h"
 #include "wire/date.h"
+#include "wire/list_field.h"
 #include "wire/message_id.h"
+#include "wire/phrase_list.h"
 
 /* --- addresses --- */
 
@@ -75,17 +77,48 @@ static void put_wanted(struct buf *out, struct arena *arena, const json_t *expec
     }
 }
 
-bool suite_same_addresses(struct arena *arena, struct slice value, const json_t *want,
-                          struct buf *read)
+static bool is_wanted_addresses(struct slice read, struct arena *arena, const json_t *want)
 {
     struct buf wanted;
 
     buf_init(&wanted, SUITE_READ_MAX);
-    put_read(read, arena, value);
     put_wanted(&wanted, arena, want);
-    bool same = slice_equal_nocase(buf_slice(read), buf_slice(&wanted));
+    bool same = slice_equal_nocase(read, buf_slice(&wanted));
     buf_done(&wanted);
     return same;
+}
+
+bool suite_same_addresses(struct arena *arena, struct slice value, const json_t *want,
+                          struct buf *read)
+{
+    put_read(read, arena, value);
+    return is_wanted_addresses(buf_slice(read), arena, want);
+}
+
+/* --- List- fields --- */
+
+bool suite_is_list_field(struct arena *arena, struct slice value)
+{
+    struct list_urls urls;
+    struct list_url url;
+    struct slice comment;
+
+    list_urls_init(&urls, arena, value);
+    return list_urls_next(&urls, &url) || list_post_is_no(value, arena, &comment);
+}
+
+bool suite_same_urls(struct arena *arena, struct slice value, const json_t *want, struct buf *read)
+{
+    struct list_urls urls;
+    struct list_url url;
+    struct slice comment;
+
+    list_urls_init(&urls, arena, value);
+    while (list_urls_next(&urls, &url))
+        buf_printf(read, "%.*s|%.*s;", SLICE_PRINTF(url.comment), SLICE_PRINTF(url.text));
+    if (list_post_is_no(value, arena, &comment))
+        buf_printf(read, "%.*s|NO;", SLICE_PRINTF(comment));
+    return is_wanted_addresses(buf_slice(read), arena, want);
 }
 
 /* --- dates --- */
@@ -223,6 +256,22 @@ bool suite_same_ids(struct arena *arena, struct slice value, const json_t *want,
     message_id_list_init(&list, arena, value);
     while (message_id_next(&list, &id)) {
         buf_append(read, id.text);
+        buf_append_char(read, ';');
+    }
+    return is_wanted_texts(buf_slice(read), want);
+}
+
+/* --- phrases --- */
+
+bool suite_same_phrases(struct arena *arena, struct slice value, const json_t *want,
+                        struct buf *read)
+{
+    struct phrase_list list;
+    struct slice phrase;
+
+    phrase_list_init(&list, arena, value);
+    while (phrase_list_next(&list, &phrase)) {
+        buf_append(read, phrase);
         buf_append_char(read, ';');
     }
     return is_wanted_texts(buf_slice(read), want);

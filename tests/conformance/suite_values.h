@@ -18,11 +18,21 @@ enum { SUITE_READ_MAX = 1 << 16 };
 bool suite_same_addresses(struct arena *arena, struct slice value, const json_t *want,
                           struct buf *read);
 
+/* The value of a List- field that RFC 2369 lets through. */
+bool suite_is_list_field(struct arena *arena, struct slice value);
+
+/* {"List": [{"name", "address"}]}, of comments and URLs, or of a comment and "NO". */
+bool suite_same_urls(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
+
 /* {"year", "month", ..., "tz_before_gmt", "tz_hour", "tz_minute"}, or anything else for no date. */
 bool suite_same_date(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
 
 /* {"c_type", "c_subtype", "attributes"}, or anything else for no type. */
 bool suite_same_type(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
+
+/* ["phrase"] */
+bool suite_same_phrases(struct arena *arena, struct slice value, const json_t *want,
+                        struct buf *read);
 
 /* ["id"], or anything else for none. */
 bool suite_same_ids(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
