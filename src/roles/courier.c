@@ -22,6 +22,7 @@ enum {
     RECEIVERS_MAX = REPORTS_RECEIVER, /* that number is the courier's own */
     CLAIMS_MAX = 500,                 /* in one round of the loop */
     SYNC_DELAY_MS = 100,              /* outcomes are synced within this */
+    MAILBOX_LANE = 0,                 /* outbound counts its own from 1 */
     WORKER_THREADS = 3,               /* outcomes, reports, and what makes room for them */
 };
 
@@ -41,6 +42,7 @@ struct courier {
     struct parcels parcels;
     struct pauses *pauses;
     struct local *local;
+    struct queue_lane mailboxes; /* who waits for room at the postman */
     struct outbound *outbound;
     struct control *control;
     struct timer due;
@@ -59,7 +61,7 @@ static uint64_t now_ms(struct courier *c)
 
 /* ---- where mail goes ---- */
 
-static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
+static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt, bool local_room)
 {
     static const struct verdict discarded = {.tag = SLICE_INIT("local"),
                                              .relay = SLICE_INIT("none"),
@@ -76,7 +78,12 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
     switch (d.kind) {
     case DECIDE_DISCARD: parcel_discarded(p, rcpt, &discarded); break;
     case DECIDE_REFUSE: parcel_deferred(p, rcpt, &retry_plan_default, true, &homeless); break;
-    case DECIDE_MAILDIR: local_take(c->local, p, rcpt, &d); break;
+    case DECIDE_MAILDIR:
+        if (local_room)
+            local_take(c->local, p, rcpt, &d);
+        else
+            queue_park(c->queue, p->message, rcpt, &c->mailboxes);
+        break;
     case DECIDE_LMTP:
     case DECIDE_RELAY: outbound_take(c->outbound, p->message, rcpt, &d); break;
     }
@@ -85,11 +92,12 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt)
 static void send_message(struct courier *c, struct queue_message *m)
 {
     struct parcel *p = parcel_new(&c->parcels, m);
+    bool local_room = local_has_room(c->local);
 
     (void)pauses_take(c->pauses, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
         if (m->rcpts[i].due)
-            send_rcpt(c, p, i);
+            send_rcpt(c, p, i, local_room);
     local_go(c->local, p);
     parcel_drop(p);
 }
@@ -102,19 +110,28 @@ static void arm_due(struct courier *c)
         timer_cancel(c->role.loop, &c->due);
     else if (at > now_ms(c))
         timer_set(c->role.loop, &c->due, at - now_ms(c));
-    else if (local_has_room(c->local))
+    else
         loop_wake(c->role.loop); /* it came back behind this round's claims */
 }
 
-/* Without a postman mail waits, whatever is due. */
+/* Without a postman, or when mailboxes are slow, their mail waits in its lane, and no other's. */
+static struct queue_message *next_message(struct courier *c)
+{
+    struct queue_message *m = NULL;
+
+    if (local_has_room(c->local))
+        m = queue_claim_lane(c->queue, &c->mailboxes, now_ms(c));
+    return m != NULL ? m : queue_claim(c->queue, now_ms(c));
+}
+
 static void claim_some(struct courier *c)
 {
     struct queue_message *m;
 
     for (unsigned i = 0; i < CLAIMS_MAX; i++) {
-        if (c->role.draining || !local_has_room(c->local))
+        if (c->role.draining)
             return;
-        m = queue_claim(c->queue, now_ms(c));
+        m = next_message(c);
         if (m == NULL)
             return;
         send_message(c, m);
@@ -244,6 +261,7 @@ static int courier_start(struct role *role)
     parcels_init(&c->parcels, role, c->queue, &c->reports);
     c->pauses = pauses_new(role, c->queue, c->spool);
     c->local = local_new(role, c->spool);
+    queue_lane_init(&c->mailboxes, MAILBOX_LANE);
     c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
     c->control = control_new(role, c->queue, &c->parcels, c->pauses, c->outbound);
     return 0;
@@ -268,6 +286,7 @@ static void close_queue(struct courier *c)
     reports_done(&c->reports);
     parcels_done(&c->parcels);
     pauses_free(c->pauses);
+    queue_lane_done(c->queue, &c->mailboxes);
     queue_close(c->queue);
 }
 

@@ -3,6 +3,7 @@ misbehave. What each of them costs is one line of the log, never a mail."""
 import os
 import re
 import resource
+import signal
 import smtplib
 import socket
 import threading
@@ -376,3 +377,21 @@ def test_limits(serve, fake):
         hand_in(first, CONTENT, f"user{i}@b.example")
     assert wait_until(lambda: len(mx.mails) == 5)
     assert times[4] - times[0] > 1.8 and most[0] == 1
+
+
+def test_slow_mailboxes_hold_up_no_relayed_mail(serve, fake):
+    mx, count = fake(), 2500
+    first = relay_to(serve, f"127.0.0.1:{mx.port}")
+    postman = [pid for pid, role in first.roles() if role == "postman"][0]
+    os.kill(postman, signal.SIGSTOP)
+    mail = (b"MAIL FROM:<>\r\nRCPT TO:<bob@out.example>\r\nDATA\r\nSubject: s\r\n\r\ns\r\n.\r\n")
+    with socket.create_connection(("127.0.0.1", first.port)) as client:
+        client.sendall(b"EHLO hurry.example\r\n" + mail * count + b"QUIT\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert client.makefile("rb").read().count(b"\r\n250 2.0.0") == count
+    hand_in(first)
+    try:
+        assert wait_until(lambda: len(mx.mails) == 1)
+    finally:
+        os.kill(postman, signal.SIGCONT)
+    assert wait_until(lambda: first.log().count("status=sent") == count + 1, 60)
