@@ -23,6 +23,7 @@
 #include <string.h>
 
 enum {
+    TURN_MAX = 20,             /* messages over a connection that others wait for */
     TRIPS_MAX = 500,           /* connections at a time */
     TOLD_HOPS_MAX = 5,         /* of a route, to people */
     STEP_MAX = 100,            /* messages of one destination in one round */
@@ -75,7 +76,8 @@ struct outbound {
     struct list all;
     unsigned count; /* in `all` */
     struct list ready;
-    uint32_t lanes; /* numbers given away */
+    struct list fed; /* got a connection in this round: behind those who wait for one */
+    uint32_t lanes;  /* numbers given away */
     unsigned trips;
     bool pumping;
     bool again; /* while it pumped, somebody got something to do */
@@ -412,20 +414,29 @@ static void trip_ended(struct destination *d, struct trip *t)
     make_ready(d);
 }
 
-static void trip_is_free(struct destination *d, struct trip *t)
-{
-    struct parcel *p = next_parcel(d);
-
-    if (p != NULL)
-        trip_take(t, p);
-    else if (d->all->draining)
-        trip_leave(t);
-}
-
 struct outbound_trip {
     struct trip trip;
     struct destination *destination;
+    unsigned taken; /* messages, one after the other */
 };
+
+/* For a connection, of which there may be no more. */
+static bool others_wait(const struct outbound *all)
+{
+    return all->trips >= TRIPS_MAX && !list_empty(&all->ready);
+}
+
+static void trip_is_free(struct destination *d, struct trip *t)
+{
+    struct outbound_trip *o = LIST_ENTRY(t, struct outbound_trip, trip);
+    bool over = ++o->taken >= TURN_MAX && others_wait(d->all);
+    struct parcel *p = over ? NULL : next_parcel(d);
+
+    if (p != NULL)
+        trip_take(t, p);
+    else if (d->all->draining || others_wait(d->all))
+        trip_leave(t);
+}
 
 static void on_news(struct trip *t, enum trip_news news, struct slice why)
 {
@@ -548,6 +559,7 @@ static void rest(struct destination *d)
 
 static void go_on(struct destination *d)
 {
+    unsigned before = d->all->trips;
     uint64_t until;
 
     if (queue_lane_is_empty(&d->lane) || d->state == ROUTE_ASKED)
@@ -562,8 +574,8 @@ static void go_on(struct destination *d)
     }
     if (d->outcome != ROUTE_FOUND)
         put_off_unrouted(d);
-    else if (send_some(d) && list_empty(&d->ready))
-        list_append(&d->all->ready, &d->ready); /* when a trip ends */
+    else if (send_some(d) && list_empty(&d->ready)) /* when a trip ends */
+        list_append(d->all->trips > before ? &d->all->fed : &d->all->ready, &d->ready);
 }
 
 void outbound_pump(struct outbound *all)
@@ -582,6 +594,7 @@ void outbound_pump(struct outbound *all)
             go_on(d);
         rest(d);
     }
+    list_splice(&all->ready, &all->fed);
     all->pumping = false;
     if (all->again)
         loop_wake(all->role->loop);
@@ -702,6 +715,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     map_init(&all->by_key, seed);
     list_init(&all->all);
     list_init(&all->ready);
+    list_init(&all->fed);
     return all;
 }
 
