@@ -106,7 +106,10 @@ bool cargo_prepare(struct cargo *c, const unsigned *rcpts, unsigned rcpt_count,
     c->answer = (struct relay_answer){0};
     c->arena = arena;
     c->offers = *offers;
-    c->question = (struct relay_question){.envelope = &c->message->envelope,
+    c->envelope = c->message->envelope;
+    if (c->any_length && !ehlo_offers(offers, EHLO_DELIVERBY))
+        c->envelope.wishes.by = BY_UNSAID;
+    c->question = (struct relay_question){.envelope = &c->envelope,
                                           .rcpts = rcpts,
                                           .rcpt_count = rcpt_count,
                                           .offers = &c->offers,

@@ -18,13 +18,14 @@ struct cargo {
     struct role *role;
     struct disk_dir *spool;              /* where conversions lie; borrowed */
     const struct queue_message *message; /* outlives it */
-    bool any_length; /* the server takes lines of any length: it delivers to mailboxes */
+    bool any_length; /* the server delivers to mailboxes: lines of any length, no way on for BY= */
     void (*done)(struct cargo *c); /* when cargo_prepare() said "later" */
     /* Until the next cargo_prepare(). */
     struct relay_answer answer;
     int code; /* 0; -EILSEQ: it can be made fit for nobody; another errno: not now */
     /* its own */
     struct relay_question question;
+    struct envelope envelope; /* as the question needs it */
     struct ehlo_offers offers;
     struct arena *arena;
     struct mime_facts facts;

@@ -191,6 +191,12 @@ static void on_stream(struct stream *stream, enum stream_event event)
     }
 }
 
+void remote_give_up(struct remote *r)
+{
+    if (!r->over)
+        give_up(r, r->stream.securing ? CLIENT_TLS_FAILED : CLIENT_TIMED_OUT, -ETIMEDOUT);
+}
+
 static void on_timer(struct timer *timer)
 {
     struct remote *r = LIST_ENTRY(timer, struct remote, timer);

@@ -75,6 +75,9 @@ void remote_reset(struct remote *r); /* at REMOTE_READY, which comes again: clie
  * no trouble with it. */
 struct slice remote_tls_problem(const struct remote *r);
 
+/* The owner's patience is over: as if the server had not answered. REMOTE_OVER follows at once. */
+void remote_give_up(struct remote *r);
+
 /* Safe inside on_event. What was not finished stays undecided. */
 void remote_close(struct remote *r);
 

@@ -17,7 +17,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 30 * 1000, IDLE_MS = 2000, RELAY_TEXT_MAX = 350 };
+enum {
+    CONNECT_TIMEOUT_MS = 30 * 1000,
+    IDLE_MS = 2000,
+    RELAY_TEXT_MAX = 350,
+    GREETING_S = 15 * 60,       /* from the call until the server is ready */
+    MESSAGE_S = 30 * 60,        /* for one message: this, */
+    SLOWEST_BYTES_S = 2 * 1024, /* its size by this, and a second for each recipient */
+};
 
 static void on_prepared(struct cargo *c);
 
@@ -274,6 +281,13 @@ static void rest(struct trip *t)
     t->on_news(t, TRIP_UNUSED, SLICE(""));
 }
 
+/* Each step may take as long as RFC 5321 4.5.3.2 says; all of them together may not, or a few
+ * hundred servers that answer just in time would hold every connection there is, for days. */
+static void be_patient(struct trip *t, uint64_t seconds)
+{
+    timer_set(t->manner->role->loop, &t->patience, seconds * 1000);
+}
+
 /* It is known in which form it goes, and to whom. */
 static void send_prepared(struct trip *t)
 {
@@ -290,6 +304,7 @@ static void send_prepared(struct trip *t)
     t->message.mail_params = answer->params;
     t->message.rcpt_params = t->params;
     t->sent = true;
+    be_patient(t, MESSAGE_S + t->message.rcpt_count + t->message.size / SLOWEST_BYTES_S);
     remote_send(&t->remote, &t->message);
 }
 
@@ -368,6 +383,7 @@ static void call_hop(struct trip *t)
         t->options.from = &t->from;
     }
     t->used = false;
+    be_patient(t, GREETING_S);
     remote_open(&t->remote, t->manner->role->loop, &hop_of(t)->address, &t->options, &owner);
 }
 
@@ -454,6 +470,7 @@ static void next_message(struct trip *t)
 
 static void on_ready(struct trip *t)
 {
+    timer_cancel(t->manner->role->loop, &t->patience);
     if (t->parcel != NULL && !t->sent) {
         send_message(t);
         return;
@@ -479,6 +496,7 @@ static bool came_too_late(const struct trip *t)
 static void on_over(struct trip *t)
 {
     timer_cancel(t->manner->role->loop, &t->idle);
+    timer_cancel(t->manner->role->loop, &t->patience);
     if (t->parcel != NULL && !t->sent && !came_too_late(t)) {
         hop_failed(t);
         return;
@@ -507,9 +525,15 @@ static void on_idle(struct timer *timer)
     trip_leave(LIST_ENTRY(timer, struct trip, idle));
 }
 
+static void on_patience(struct timer *timer)
+{
+    remote_give_up(&LIST_ENTRY(timer, struct trip, patience)->remote);
+}
+
 void trip_begin(struct trip *t, struct parcel *parcel)
 {
     timer_init(&t->idle, on_idle);
+    timer_init(&t->patience, on_patience);
     t->parcel = parcel;
     t->all_refused = true;
     take_rcpts(t);
@@ -533,6 +557,7 @@ void trip_leave(struct trip *t)
 void trip_free(struct trip *t)
 {
     timer_cancel(t->manner->role->loop, &t->idle);
+    timer_cancel(t->manner->role->loop, &t->patience);
     remote_close(&t->remote);
     if (t->parcel != NULL) {
         for (unsigned i = 0; i < t->message.rcpt_count; i++)

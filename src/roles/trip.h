@@ -66,6 +66,7 @@ struct trip {
     struct slice *params;
     bool *relayed; /* a report is due when the server took it */
     struct timer idle;
+    struct timer patience; /* until the server is ready, or has answered for the message */
     char piece[CLIENT_PIECE_MAX];
 };
 
