@@ -2,18 +2,12 @@
  * control.c - people at the queue.
  *
  * A request is a walk through the queue, or the messages that it names; each message is looked at,
- * compared with the filters, and then told of or acted upon. A walk goes on in steps, and only
- * while the caller reads: neither a million messages nor a stopped terminal holds up the mail.
+ * compared with the filters (control_filter.c), and then told of or acted upon (control_acts.c). A
+ * walk goes on in steps, and only while the caller reads: neither a million messages nor a stopped
+ * terminal holds up the mail.
  */
-#include "roles/control.h"
+#include "roles/control_internal.h"
 
-#include "ipc/control.h"
-#include "loop/listener.h"
-#include "loop/stream.h"
-#include "roles/role.h"
-#include "roles/way.h"
-
-#include "base/cursor.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -29,51 +23,7 @@ enum {
     SOCKET_MODE = 0600,
 };
 
-struct caller;
-
-/* What happens to a message that was asked for. */
-typedef void act_fn(struct caller *c, struct queue_message *m);
-
-struct filter {
-    bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
-    struct slice ids;
-    struct slice from, to, domain, status, reason;
-    uint64_t older_us;
-    uint64_t limit;
-};
-
-struct caller {
-    struct list link;
-    struct control *control;
-    struct stream stream;
-    struct arena arena;   /* of the request */
-    struct arena scratch; /* of one message */
-    act_fn *act;          /* NULL: no walk is under way */
-    bool takes;           /* act wants what waits, claimed */
-    struct filter filter;
-    struct queue_cursor at;
-    uint64_t count;
-    struct queue_message *content; /* that is shown whole; NULL: none */
-    uint64_t content_at;
-};
-
-struct control {
-    struct role *role;
-    struct queue *queue;
-    struct parcels *parcels;
-    struct pauses *pauses;
-    struct outbound *outbound;
-    struct listener listener;
-    struct list callers;
-    unsigned caller_count;
-};
-
 static const struct slice tag_qmgr = SLICE_INIT("qmgr");
-
-static uint64_t wall_us(const struct control *c)
-{
-    return clock_wall_us(c->role->doors->clock);
-}
 
 /* ---- answers ---- */
 
@@ -103,293 +53,7 @@ static void answer_ok(struct caller *c)
     control_end(&c->stream.out);
 }
 
-static void put_id(struct buf *out, uint64_t id)
-{
-    char text[QUEUE_ID_LEN];
-
-    queue_id_write(id, text);
-    control_text(out, "id", (struct slice){text, sizeof(text)});
-}
-
-/* Does it wait for the end of a pause? A deferred one waits for its own time first. */
-static bool is_paused(struct caller *c, const struct queue_message *m, unsigned i)
-{
-    struct pause pause;
-
-    return m->rcpts[i].state == QUEUE_ACTIVE &&
-           pauses_has(c->control->pauses, m->envelope.rcpts[i].final.domain, &c->scratch, &pause);
-}
-
-static struct slice status_of(struct caller *c, const struct queue_message *m, unsigned i)
-{
-    const struct queue_rcpt *r = &m->rcpts[i];
-
-    if (is_paused(c, m, i))
-        return SLICE("paused");
-    switch (r->state) {
-    case QUEUE_WAITING: return r->attempts > 0 ? SLICE("deferred") : SLICE("active");
-    case QUEUE_ACTIVE: return SLICE("active");
-    case QUEUE_HELD: return SLICE("held");
-    case QUEUE_DONE: break;
-    }
-    return SLICE("done");
-}
-
-static void begin_rcpt(struct caller *c, const struct queue_message *m, unsigned i)
-{
-    struct buf *out = &c->stream.out;
-    const struct queue_rcpt *r = &m->rcpts[i];
-    uint64_t now = loop_now_ms(c->control->role->loop);
-
-    control_begin(out, SLICE("rcpt"));
-    control_text(out, "to", address_text(&c->scratch, &m->envelope.rcpts[i].final));
-    control_text(out, "status", status_of(c, m, i));
-    control_uint(out, "attempts", r->attempts);
-    if (r->state == QUEUE_WAITING && r->due_ms > now)
-        control_uint(out, "next", (r->due_ms - now + 999) / 1000);
-    if (r->reason.len > 0)
-        control_text(out, "reason", r->reason);
-}
-
-static void tell_message(struct caller *c, struct queue_message *m)
-{
-    struct buf *out = &c->stream.out;
-    const struct envelope *e = &m->envelope;
-
-    control_begin(out, SLICE("message"));
-    put_id(out, e->id);
-    control_uint(out, "size", m->header_block.len + m->length);
-    control_uint(out, "arrived", e->arrival_us / 1000000);
-    control_text(out, "from", address_text(&c->scratch, &e->sender));
-    control_text(out, "client", e->client_address);
-    control_end(out);
-}
-
-/* ---- why it waits, and what the next attempt will do ---- */
-
-static struct slice way_text(struct caller *c, const struct decision *d)
-{
-    switch (d->kind) {
-    case DECIDE_MAILDIR:
-        return arena_printf(&c->scratch, "deliver maildir %.*s", SLICE_PRINTF(d->path));
-    case DECIDE_LMTP:
-        return arena_printf(&c->scratch, "deliver lmtp %.*s", SLICE_PRINTF(d->lmtp->name));
-    case DECIDE_RELAY:
-        return arena_printf(&c->scratch, "relay %.*s%s", SLICE_PRINTF(d->relay->name),
-                            d->relay->host_count == 0 ? ", by MX" : "");
-    case DECIDE_DISCARD: return SLICE("discard");
-    case DECIDE_REFUSE: break;
-    }
-    return SLICE("none: it is kept in the queue until a rule accepts it");
-}
-
-static void put_destination(struct caller *c, const struct decision *d)
-{
-    struct buf *out = &c->stream.out;
-    struct outbound_state state = outbound_tell(c->control->outbound, d, &c->scratch);
-
-    control_uint(out, "connections", state.connections);
-    if (state.down_for_ms > 0) {
-        control_uint(out, "down", (state.down_for_ms + 999) / 1000);
-        control_text(out, "down-reason", state.why);
-    }
-    if (state.hosts.len > 0)
-        control_text(out, "hosts", state.hosts);
-}
-
-static void put_way(struct caller *c, const struct queue_message *m, unsigned i)
-{
-    struct buf *out = &c->stream.out;
-    struct decision d = way_of(&c->control->role->settings->rules, &m->envelope, i, &c->scratch);
-    struct pause pause;
-
-    control_text(out, "way", way_text(c, &d));
-    if (d.rule != NULL)
-        control_text(
-            out, "rule",
-            arena_printf(&c->scratch, "%.*s:%u", SLICE_PRINTF(d.rule->file), d.rule->line));
-    if (d.kind == DECIDE_RELAY || d.kind == DECIDE_LMTP)
-        put_destination(c, &d);
-    if (!pauses_has(c->control->pauses, m->envelope.rcpts[i].final.domain, &c->scratch, &pause))
-        return;
-    control_text(out, "paused", pause.domain);
-    if (pause.until_s > 0)
-        control_uint(out, "until", pause.until_s);
-}
-
-static void tell_pause(struct caller *c, const struct pause *pause)
-{
-    struct buf *out = &c->stream.out;
-
-    control_begin(out, SLICE("paused"));
-    control_text(out, "domain", pause->domain);
-    if (pause->until_s > 0)
-        control_uint(out, "until", pause->until_s);
-    control_uint(out, "messages", pause->waiting);
-    control_end(out);
-}
-
-static void tell_pauses(struct caller *c)
-{
-    struct pause pause;
-
-    for (size_t i = 0; pauses_at(c->control->pauses, i, &pause); i++)
-        tell_pause(c, &pause);
-}
-
-/* ---- acts ---- */
-
-static void act_list(struct caller *c, struct queue_message *m)
-{
-    tell_message(c, m);
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
-        if (m->rcpts[i].state == QUEUE_DONE)
-            continue;
-        begin_rcpt(c, m, i);
-        control_end(&c->stream.out);
-    }
-}
-
-static void act_why(struct caller *c, struct queue_message *m)
-{
-    tell_message(c, m);
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
-        if (m->rcpts[i].state == QUEUE_DONE)
-            continue;
-        begin_rcpt(c, m, i);
-        put_way(c, m, i);
-        control_end(&c->stream.out);
-    }
-}
-
-static void act_count(struct caller *c, struct queue_message *m)
-{
-    (void)c, (void)m; /* act_on() counts */
-}
-
-static void act_hold(struct caller *c, struct queue_message *m)
-{
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            queue_hold(c->control->queue, m, i);
-}
-
-static void act_release(struct caller *c, struct queue_message *m)
-{
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
-        if (!m->rcpts[i].due)
-            continue;
-        if (m->rcpts[i].state == QUEUE_HELD)
-            queue_unhold(c->control->queue, m, i);
-        else
-            queue_postpone(c->control->queue, m, i, m->rcpts[i].due_ms);
-    }
-}
-
-/* Held ones stay so. */
-static void act_retry(struct caller *c, struct queue_message *m)
-{
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
-        if (!m->rcpts[i].due)
-            continue;
-        if (m->rcpts[i].state == QUEUE_HELD)
-            queue_hold(c->control->queue, m, i);
-        else
-            queue_postpone(c->control->queue, m, i, 0);
-    }
-}
-
-typedef void finish_fn(struct parcel *p, unsigned rcpt);
-
-static void fail_rcpt(struct parcel *p, unsigned rcpt)
-{
-    static const struct verdict v = {
-        .tag = SLICE_INIT("qmgr"),
-        .relay = SLICE_INIT("none"),
-        .dsn = SLICE_INIT("5.7.0"),
-        .text = SLICE_INIT("the administrator returned this message to its sender")};
-
-    parcel_failed(p, rcpt, true, &v);
-}
-
-static void delete_rcpt(struct parcel *p, unsigned rcpt)
-{
-    static const struct verdict v = {.tag = SLICE_INIT("qmgr"),
-                                     .relay = SLICE_INIT("none"),
-                                     .dsn = SLICE_INIT("2.0.0"),
-                                     .text = SLICE_INIT("deleted by the administrator")};
-
-    parcel_deleted(p, rcpt, &v);
-}
-
-/* Takes the message over. */
-static void finish_rcpts(struct caller *c, struct queue_message *m, finish_fn *finish)
-{
-    struct parcel *p = parcel_new(c->control->parcels, m);
-
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            finish(p, i);
-    parcel_drop(p);
-}
-
-static void act_bounce(struct caller *c, struct queue_message *m)
-{
-    finish_rcpts(c, m, fail_rcpt);
-}
-
-static void act_delete(struct caller *c, struct queue_message *m)
-{
-    finish_rcpts(c, m, delete_rcpt);
-}
-
-/* ---- which messages ---- */
-
-static bool address_fits(struct caller *c, const struct address *a, struct slice wanted)
-{
-    struct slice text = address_text(&c->scratch, a);
-
-    if (slice_starts(wanted, SLICE("@")))
-        return slice_ends_nocase(text, wanted);
-    return slice_equal_nocase(text, slice_equal(wanted, SLICE("<>")) ? SLICE("") : wanted);
-}
-
-static bool contains_nocase(struct slice text, struct slice wanted)
-{
-    for (; text.len >= wanted.len; text = slice_skip(text, 1))
-        if (slice_equal_nocase(slice_head(text, wanted.len), wanted))
-            return true;
-    return false;
-}
-
-/* Is there a recipient to whom all of it applies? */
-static bool rcpt_fits(struct caller *c, const struct queue_message *m, unsigned i)
-{
-    const struct filter *f = &c->filter;
-    const struct address *a = &m->envelope.rcpts[i].final;
-    const struct queue_rcpt *r = &m->rcpts[i];
-
-    return r->state != QUEUE_DONE && (f->to.len == 0 || address_fits(c, a, f->to)) &&
-           (f->domain.len == 0 || slice_equal_nocase(a->domain, f->domain)) &&
-           (f->status.len == 0 || slice_equal(status_of(c, m, i), f->status)) &&
-           (f->reason.len == 0 || contains_nocase(r->reason, f->reason));
-}
-
-static bool fits(struct caller *c, const struct queue_message *m)
-{
-    const struct filter *f = &c->filter;
-    const struct envelope *e = &m->envelope;
-
-    if (f->from.len > 0 && !address_fits(c, &e->sender, f->from))
-        return false;
-    uint64_t now = wall_us(c->control);
-    if (f->older_us > 0 && (now < e->arrival_us || now - e->arrival_us < f->older_us))
-        return false;
-    for (unsigned i = 0; i < e->rcpt_count; i++)
-        if (rcpt_fits(c, m, i))
-            return true;
-    return false;
-}
+/* ---- the walk ---- */
 
 /* What is being tried at this moment is left alone, and not counted. */
 static bool has_due(const struct queue_message *m)
@@ -407,7 +71,7 @@ static void act_on(struct caller *c, struct queue_entry *e)
 
     arena_reset(&c->scratch);
     m = queue_look(q, e);
-    bool wanted = m != NULL && fits(c, m);
+    bool wanted = m != NULL && control_filter_fits(c, m);
     if (wanted && !c->takes)
         c->act(c, m);
     if (m != NULL)
@@ -438,36 +102,13 @@ static bool on_visit(void *ctx, struct queue_entry *e)
     return !has_enough(c);
 }
 
-/* False: it is none. */
-static bool take_id(struct slice *ids, uint64_t *id)
-{
-    struct slice one;
-
-    if (!slice_cut(*ids, ',', &one, ids)) {
-        one = *ids;
-        *ids = SLICE("");
-    }
-    return queue_id_parse(one, id);
-}
-
-static bool are_ids(struct slice ids)
-{
-    uint64_t id;
-
-    do {
-        if (!take_id(&ids, &id))
-            return false;
-    } while (ids.len > 0);
-    return true;
-}
-
 /* One in a step: it is looked for among all that is queued. False: that was the last. */
 static bool act_on_next_id(struct caller *c)
 {
     struct queue_entry *e = NULL;
     uint64_t id;
 
-    if (take_id(&c->filter.ids, &id))
+    if (control_take_id(&c->filter.ids, &id))
         e = queue_find(c->control->queue, id);
     if (e != NULL)
         act_on(c, e);
@@ -546,122 +187,9 @@ static void ask_cat(struct caller *c, const struct control_line *line)
 
 /* ---- requests ---- */
 
-static const struct {
-    struct slice word;
-    act_fn *act;
-    bool takes;
-} acts[] = {
-    {SLICE_INIT("list"),    act_list,    false},
-    {SLICE_INIT("why"),     act_why,     false},
-    {SLICE_INIT("count"),   act_count,   false},
-    {SLICE_INIT("hold"),    act_hold,    true },
-    {SLICE_INIT("release"), act_release, true },
-    {SLICE_INIT("retry"),   act_retry,   true },
-    {SLICE_INIT("bounce"),  act_bounce,  true },
-    {SLICE_INIT("delete"),  act_delete,  true },
-};
-
-/* What cannot be understood is not left out: the rest would choose more than was meant. */
-static bool read_older(struct slice text, struct filter *f)
-{
-    struct cursor in = {text};
-    uint64_t older_s;
-
-    if (!take_number(&in, &older_s) || !cursor_at_end(&in))
-        return false;
-    f->older_us = older_s > UINT64_MAX / 1000000 ? UINT64_MAX : older_s * 1000000;
-    return true;
-}
-
-static bool read_limit(struct slice text, struct filter *f)
-{
-    struct cursor in = {text};
-
-    return take_number(&in, &f->limit) && cursor_at_end(&in);
-}
-
-static bool read_status(struct slice text, struct filter *f)
-{
-    f->status = text;
-    return slice_equal(text, SLICE("active")) || slice_equal(text, SLICE("deferred")) ||
-           slice_equal(text, SLICE("held")) || slice_equal(text, SLICE("paused"));
-}
-
-static bool read_ids(struct slice text, struct filter *f)
-{
-    f->named = true;
-    f->ids = text;
-    return are_ids(text);
-}
-
-static bool read_from(struct slice text, struct filter *f)
-{
-    f->from = text;
-    return true;
-}
-
-static bool read_to(struct slice text, struct filter *f)
-{
-    f->to = text;
-    return true;
-}
-
-static bool read_domain(struct slice text, struct filter *f)
-{
-    f->domain = text;
-    return true;
-}
-
-static bool read_reason(struct slice text, struct filter *f)
-{
-    f->reason = text;
-    return true;
-}
-
-static const struct {
-    struct slice name;
-    bool (*read)(struct slice text, struct filter *f);
-    const char *wrong;
-    bool chooses;
-} filters[] = {
-    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits",         true },
-    {SLICE_INIT("from"),   read_from,   "no sender is named",                           true },
-    {SLICE_INIT("to"),     read_to,     "no recipient is named",                        true },
-    {SLICE_INIT("domain"), read_domain, "no domain is named",                           true },
-    {SLICE_INIT("status"), read_status, "a status is active, deferred, held or paused", true },
-    {SLICE_INIT("reason"), read_reason, "no reason is named",                           true },
-    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",                true },
-    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                          false},
-};
-
-/* NULL: it was read; else what is wrong. */
-static const char *read_field(const struct control_field *field, struct filter *f, bool *chosen)
-{
-    for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {
-        if (!slice_equal(field->name, filters[i].name))
-            continue;
-        *chosen = *chosen || filters[i].chooses;
-        return field->value.len > 0 && filters[i].read(field->value, f) ? NULL : filters[i].wrong;
-    }
-    return "there is no such filter";
-}
-
-static const char *read_filter(const struct control_line *line, bool must_choose, struct filter *f)
-{
-    const char *wrong = NULL;
-    bool chosen = false;
-
-    *f = (struct filter){.limit = UINT64_MAX};
-    for (unsigned i = 0; i < line->count && wrong == NULL; i++)
-        wrong = read_field(&line->fields[i], f, &chosen);
-    if (wrong == NULL && must_choose && !chosen)
-        wrong = "it is not said which messages";
-    return wrong;
-}
-
 static void start_act(struct caller *c, const struct control_line *line, act_fn *act, bool takes)
 {
-    const char *wrong = read_filter(line, takes, &c->filter);
+    const char *wrong = control_filter_read(line, takes, &c->filter);
 
     if (wrong != NULL) {
         answer_error(c, slice_of(wrong));
@@ -674,25 +202,25 @@ static void start_act(struct caller *c, const struct control_line *line, act_fn 
     if (act == act_retry)
         outbound_hope(c->control->outbound);
     if (act == act_list)
-        tell_pauses(c);
+        control_tell_pauses(c);
 }
 
 static bool ask_act(struct caller *c, const struct control_line *line)
 {
-    for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
-        if (!slice_equal(acts[i].word, line->word))
-            continue;
-        start_act(c, line, acts[i].act, acts[i].takes);
-        return true;
-    }
-    return false;
+    bool takes;
+    act_fn *act = control_act_named(line->word, &takes);
+
+    if (act == NULL)
+        return false;
+    start_act(c, line, act, takes);
+    return true;
 }
 
 /* 0: `pause` is how it is, or was. */
 static void answer_pause(struct caller *c, int code, const struct pause *pause)
 {
     if (code == 0) {
-        tell_pause(c, pause);
+        control_tell_pause(c, pause);
         c->count = 1;
         answer_ok(c);
     } else if (code == -ENOENT) {

@@ -96,8 +96,9 @@ def test_unknown_users_are_refused_at_rcpt(make):
         assert text.endswith(b">: Recipient address rejected: User unknown"), text
     for code, text in replies[2:]:
         assert code == 554 and text.startswith(b"5.7.1 <") and text.endswith(b"Relay access denied")
-    assert re.search(r"NOQUEUE: reject: RCPT from unknown\[127\.0\.0\.1\]: 550 5\.1\.1 "
-                     r"<gone@example\.org>: Recipient address rejected: User unknown", server.log())
+    told = re.compile(r"NOQUEUE: reject: RCPT from unknown\[127\.0\.0\.1\]: 550 5\.1\.1 "
+                      r"<gone@example\.org>: Recipient address rejected: User unknown")
+    assert wait_until(lambda: told.search(server.log())), server.log()[-2000:]
 
 
 def test_detail(make):

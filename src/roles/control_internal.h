@@ -1,0 +1,76 @@
+/*
+ * control_internal.h - what control.c, control_acts.c and control_filter.c share.
+ */
+#ifndef ROLES_CONTROL_INTERNAL_H
+#define ROLES_CONTROL_INTERNAL_H
+
+#include "base/cursor.h"
+#include "ipc/control.h"
+#include "loop/listener.h"
+#include "loop/stream.h"
+#include "roles/control.h"
+#include "roles/role.h"
+#include "roles/way.h"
+
+struct caller;
+
+/* What happens to a message that was asked for. */
+typedef void act_fn(struct caller *c, struct queue_message *m);
+
+struct filter {
+    bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
+    struct slice ids;
+    struct slice from, to, domain, status, reason;
+    uint64_t older_us;
+    uint64_t limit;
+};
+
+struct caller {
+    struct list link;
+    struct control *control;
+    struct stream stream;
+    struct arena arena;   /* of the request */
+    struct arena scratch; /* of one message */
+    act_fn *act;          /* NULL: no walk is under way */
+    bool takes;           /* act wants what waits, claimed */
+    struct filter filter;
+    struct queue_cursor at;
+    uint64_t count;
+    struct queue_message *content; /* that is shown whole; NULL: none */
+    uint64_t content_at;
+};
+
+struct control {
+    struct role *role;
+    struct queue *queue;
+    struct parcels *parcels;
+    struct pauses *pauses;
+    struct outbound *outbound;
+    struct listener listener;
+    struct list callers;
+    unsigned caller_count;
+};
+
+/* ---- control_acts.c ---- */
+
+/* NULL: there is no such act. *takes: it wants what waits, claimed. */
+act_fn *control_act_named(struct slice word, bool *takes);
+act_fn act_list, act_retry, act_bounce, act_delete;
+
+/* Every pause, before a list. */
+void control_tell_pauses(struct caller *c);
+void control_tell_pause(struct caller *c, const struct pause *pause);
+struct slice control_status(struct caller *c, const struct queue_message *m, unsigned i);
+
+/* ---- control_filter.c ---- */
+
+/* NULL: it was read; else what is wrong. must_choose: a request that names nothing means nothing.
+ */
+const char *control_filter_read(const struct control_line *line, bool must_choose,
+                                struct filter *f);
+bool control_filter_fits(struct caller *c, const struct queue_message *m);
+
+/* The next of the ids that are left. */
+bool control_take_id(struct slice *ids, uint64_t *id);
+
+#endif
