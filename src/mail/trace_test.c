@@ -4,6 +4,7 @@
 #include "mail/trace.h"
 
 #include "wire/header.h"
+#include "wire/received.h"
 
 #include "check.h"
 
@@ -118,6 +119,51 @@ static void test_received_under_tls(void **state)
     arena_done(&arena);
 }
 
+/* What we write is what we read, whatever the client calls itself. */
+static void test_received_is_read_back(void **state)
+{
+    static const char *const helos[] = {"c.example", "by",  "from", "with",       "id",
+                                        "for",       "via", "tls",  "[192.0.2.9]"};
+
+    (void)state;
+    CHECK_ROWS (i, helos) {
+        struct arena arena = {0};
+        struct address rcpt = path_of("<\"by x; \"@b.example>", &arena);
+        struct envelope_rcpt rcpts[1] = {
+            {.original = rcpt, .final = rcpt}
+        };
+        struct envelope e = {
+            .id = 51,
+            .arrival_us = 1795313662000000,
+            .helo = slice_of(helos[i]),
+            .client_address = SLICE("2001:db8::1"),
+            .proto = SLICE("ESMTPS"),
+            .tls = {SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"), 256, 256},
+            .rcpts = rcpts,
+            .rcpt_count = 1
+        };
+        struct header_field field;
+        struct received hop;
+        struct buf out;
+
+        buf_init(&out, 4096);
+        check(trace_received_write(&out, &e, SLICE("mx1.example.org"), 60));
+        struct cursor c = {buf_slice(&out)};
+        check(header_take_field(&c, &field) && received_parse(field.value, &arena, &hop));
+        check_slice(hop.clauses[RECEIVED_FROM], e.helo);
+        check_slice(hop.clauses[RECEIVED_BY], SLICE("mx1.example.org"));
+        check_slice(hop.clauses[RECEIVED_WITH], e.proto);
+        check_slice(hop.clauses[RECEIVED_ID], SLICE("00000000000z"));
+        check_slice(hop.from_address, e.client_address);
+        check_slice(hop.tls_version, e.tls.version);
+        check_slice(hop.tls_cipher, e.tls.cipher);
+        check(address_equal(&hop.rcpt, &rcpt));
+        check(hop.has_date && hop.wall_us == e.arrival_us && hop.offset_min == 60);
+        buf_done(&out);
+        arena_done(&arena);
+    }
+}
+
 static void test_received_when_full(void **state)
 {
     struct arena arena = {0};
@@ -196,8 +242,11 @@ static void test_return_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_received),           cmocka_unit_test(test_received_under_tls),
-        cmocka_unit_test(test_received_when_full), cmocka_unit_test(test_received_at_the_limits),
+        cmocka_unit_test(test_received),
+        cmocka_unit_test(test_received_under_tls),
+        cmocka_unit_test(test_received_is_read_back),
+        cmocka_unit_test(test_received_when_full),
+        cmocka_unit_test(test_received_at_the_limits),
         cmocka_unit_test(test_return_path),
     };
 

@@ -11,6 +11,7 @@
 #include "wire/list_field.h"
 #include "wire/message_id.h"
 #include "wire/phrase_list.h"
+#include "wire/received.h"
 
 /* --- addresses --- */
 
@@ -128,27 +129,37 @@ static long long member(const json_t *object, const char *name)
     return json_integer_value(json_object_get(object, name));
 }
 
-bool suite_same_date(struct arena *arena, struct slice value, const json_t *want, struct buf *read)
+/* Appends the date to *read, and says whether it is the one that is wanted. */
+static bool is_wanted_date(struct buf *read, struct arena *arena, const uint64_t *got_us,
+                           int got_min, const json_t *want)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    uint64_t got_us = 0, want_us = 0;
-    int got_min = 0, want_min = 0;
-    bool got = date_parse_rfc5322(value, &got_us, &got_min);
+    uint64_t want_us = 0;
+    int want_min = 0;
 
-    if (got)
-        date_write_rfc5322(read, got_us, got_min);
+    if (got_us != NULL)
+        date_write_rfc5322(read, *got_us, got_min);
     else
         buf_append(read, SLICE("no date"));
-    if (!got || !json_is_object(want))
-        return got == json_is_object(want);
+    if (got_us == NULL || !json_is_object(want))
+        return (got_us != NULL) == json_is_object(want);
     struct slice plain =
         arena_printf(arena, "%lld %.3s %lld %lld:%lld:%lld %c%02lld%02lld", member(want, "day"),
                      &months[3 * (member(want, "month") - 1)], member(want, "year"),
                      member(want, "hour"), member(want, "minute"), member(want, "second"),
                      json_is_true(json_object_get(want, "tz_before_gmt")) ? '-' : '+',
                      member(want, "tz_hour"), member(want, "tz_minute"));
-    return date_parse_rfc5322(plain, &want_us, &want_min) && got_us == want_us &&
+    return date_parse_rfc5322(plain, &want_us, &want_min) && *got_us == want_us &&
            got_min == want_min;
+}
+
+bool suite_same_date(struct arena *arena, struct slice value, const json_t *want, struct buf *read)
+{
+    uint64_t wall_us = 0;
+    int offset_min = 0;
+    bool got = date_parse_rfc5322(value, &wall_us, &offset_min);
+
+    return is_wanted_date(read, arena, got ? &wall_us : NULL, offset_min, want);
 }
 
 /* --- types --- */
@@ -275,4 +286,122 @@ bool suite_same_phrases(struct arena *arena, struct slice value, const json_t *w
         buf_append_char(read, ';');
     }
     return is_wanted_texts(buf_slice(read), want);
+}
+
+/* --- hops --- */
+
+static void put_part(struct buf *out, const char *name, struct slice value)
+{
+    if (value.len > 0)
+        buf_printf(out, "%s=%.*s;", name, SLICE_PRINTF(value));
+}
+
+/* {"Name": text} or {"IpAddr": text} */
+static struct slice host_text(const json_t *want, const char *member)
+{
+    const json_t *host = json_object_get(want, member);
+    struct slice name = suite_text(host, "Name");
+
+    return name.len > 0 ? name : suite_text(host, "IpAddr");
+}
+
+/* "TLSv1_3" as "TLSv1.3" */
+static struct slice version_text(struct arena *arena, struct slice version)
+{
+    char *copy = arena_alloc(arena, version.len + 1);
+
+    for (size_t i = 0; i < version.len; i++)
+        copy[i] = version.data[i];
+    if (version.len > 2 && copy[version.len - 2] == '_')
+        copy[version.len - 2] = '.';
+    return (struct slice){copy, version.len};
+}
+
+static void put_wanted_hop(struct buf *out, struct arena *arena, const json_t *want)
+{
+    put_part(out, "from", host_text(want, "from"));
+    put_part(out, "from_ip", suite_text(want, "from_ip"));
+    put_part(out, "from_iprev", suite_text(want, "from_iprev"));
+    put_part(out, "by", host_text(want, "by"));
+    put_part(out, "via", suite_text(want, "via"));
+    put_part(out, "with", suite_text(want, "with"));
+    put_part(out, "id", suite_text(want, "id"));
+    put_part(out, "for", suite_text(want, "for_"));
+    put_part(out, "helo", host_text(want, "helo"));
+    put_part(out, "ident", suite_text(want, "ident"));
+    put_part(out, "tls", version_text(arena, suite_text(want, "tls_version")));
+    put_part(out, "cipher", suite_text(want, "tls_cipher"));
+}
+
+/* The suite names a literal by its address. */
+static struct slice host_name(struct slice host)
+{
+    if (!slice_starts(host, SLICE("[")) || !slice_ends(host, SLICE("]")))
+        return host;
+    return slice_head(slice_skip(host, 1), host.len - 2);
+}
+
+/* The suite has names for these protocols and tells of no other. */
+static struct slice protocol_name(struct slice with)
+{
+    static const struct slice known[] = {SLICE_INIT("HTTP"), SLICE_INIT("IMAP"), SLICE_INIT("POP3"),
+                                         SLICE_INIT("Local"), SLICE_INIT("MMS")};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (slice_equal_nocase(with, known[i]))
+            return with;
+    for (struct slice at = with; at.len > 0; at = slice_skip(at, 1))
+        if (slice_starts_nocase(at, SLICE("MTP")))
+            return with;
+    return SLICE("");
+}
+
+/* The suite takes "user@192.0.2.1" for the user, and no address from it. */
+static void put_client(struct buf *out, struct arena *arena, const struct received *hop,
+                       const json_t *want, struct slice *ident)
+{
+    struct slice both =
+        arena_printf(arena, "%.*s@%.*s", SLICE_PRINTF(hop->ident), SLICE_PRINTF(hop->from_address));
+
+    *ident = hop->ident;
+    if (suite_text(want, "from_ip").len == 0 && slice_equal(both, suite_text(want, "ident")))
+        *ident = both;
+    else
+        put_part(out, "from_ip", hop->from_address);
+    put_part(out, "from_iprev", hop->from_dns);
+}
+
+static void put_hop(struct buf *out, struct arena *arena, const struct received *hop,
+                    const json_t *want)
+{
+    struct slice ident;
+
+    put_part(out, "from", host_name(hop->clauses[RECEIVED_FROM]));
+    put_client(out, arena, hop, want, &ident);
+    put_part(out, "by", host_name(hop->clauses[RECEIVED_BY]));
+    put_part(out, "via", hop->clauses[RECEIVED_VIA]);
+    put_part(out, "with", protocol_name(hop->clauses[RECEIVED_WITH]));
+    put_part(out, "id", hop->clauses[RECEIVED_ID]);
+    put_part(out, "for", address_text(arena, &hop->rcpt));
+    put_part(out, "helo", hop->helo);
+    put_part(out, "ident", ident);
+    put_part(out, "tls", hop->tls_version);
+    put_part(out, "cipher", hop->tls_cipher);
+}
+
+bool suite_same_hop(struct arena *arena, struct slice value, const json_t *want, struct buf *read)
+{
+    struct received hop = {0};
+    struct buf wanted;
+
+    buf_init(&wanted, SUITE_READ_MAX);
+    (void)received_parse(value, arena, &hop);
+    put_hop(read, arena, &hop, want);
+    put_wanted_hop(&wanted, arena, want);
+    bool same = slice_equal_nocase(buf_slice(read), buf_slice(&wanted));
+    same = is_wanted_date(read, arena, hop.has_date ? &hop.wall_us : NULL, hop.offset_min,
+                          json_object_get(want, "date")) &&
+           same;
+    buf_done(&wanted);
+    return same;
 }

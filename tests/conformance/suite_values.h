@@ -30,6 +30,11 @@ bool suite_same_date(struct arena *arena, struct slice value, const json_t *want
 /* {"c_type", "c_subtype", "attributes"}, or anything else for no type. */
 bool suite_same_type(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
 
+/* {"from", "from_ip", "from_iprev", "by", "for_", "with", "via", "id", "helo", "ident",
+ * "tls_version", "tls_cipher", "date"}; "helo_cmd" is not compared: nothing here tells HELO from
+ * EHLO. */
+bool suite_same_hop(struct arena *arena, struct slice value, const json_t *want, struct buf *read);
+
 /* ["phrase"] */
 bool suite_same_phrases(struct arena *arena, struct slice value, const json_t *want,
                         struct buf *read);
