@@ -288,11 +288,31 @@ static void be_patient(struct trip *t, uint64_t seconds)
     timer_set(t->manner->role->loop, &t->patience, seconds * 1000);
 }
 
+static void next_hop(struct trip *t);
+
+/* This server can take it for nobody; another one of the destination may offer what it lacks (RFC
+ * 8689 4.2.1). */
+static bool is_better_elsewhere(const struct trip *t)
+{
+    if (t->used || t->hop + 1 == t->hop_count || t->cargo.code != 0)
+        return false;
+    for (unsigned i = 0; i < t->message.rcpt_count; i++)
+        if (t->cargo.answer.rcpts[i].refusal.code == 0)
+            return false;
+    return true;
+}
+
 /* It is known in which form it goes, and to whom. */
 static void send_prepared(struct trip *t)
 {
     const struct relay_answer *answer = &t->cargo.answer;
 
+    if (is_better_elsewhere(t)) {
+        cargo_stop(&t->cargo);
+        remote_close(&t->remote);
+        next_hop(t);
+        return;
+    }
     part_prepared(t);
     if (t->message.rcpt_count == 0) {
         rest(t);

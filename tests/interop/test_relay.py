@@ -253,6 +253,19 @@ def test_what_is_signed_comes_back_instead(serve, fake):
     assert b"Status: 5.6.3" in first.wait_mail("bob", "out.example")[0]
 
 
+def test_the_next_host_may_offer_what_this_one_lacks(serve, fake):
+    old, new = fake(lambda verb, line, session: OLD.get(verb)), \
+        fake(lambda verb, line, session: NEW.get(verb))
+    first = relay_to(serve, f"127.0.0.1:{old.port}", f"127.0.0.1:{new.port}")
+    content = ("From: Bob <bob@client.example>\r\nMIME-Version: 1.0\r\n"
+               "Content-Type: multipart/signed; boundary=b; micalg=x; protocol=y\r\n\r\n"
+               "--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Transfer-Encoding: 8bit\r\n\r\ngrüße\r\n--b\r\n\r\nsignature\r\n--b--\r\n"
+               ).encode()
+    _, _, got = mailed(new, content, first)
+    assert got == content and not old.mails
+
+
 def test_long_lines_are_mended_for_servers_not_for_mailboxes(serve, fake):
     mx = fake(lambda verb, line, session: NEW.get(verb))
     first = relay_to(serve, f"127.0.0.1:{mx.port}")
