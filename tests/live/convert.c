@@ -27,7 +27,8 @@ static void write_out(struct buf *out)
 {
     struct slice bytes = buf_slice(out);
 
-    fwrite(bytes.data, 1, bytes.len, stdout);
+    if (bytes.len > 0)
+        fwrite(bytes.data, 1, bytes.len, stdout);
     buf_clear(out);
 }
 
