@@ -326,11 +326,6 @@ void tls_context_free(struct tls_context *context)
     memory_free(context);
 }
 
-bool tls_context_is_server(const struct tls_context *context)
-{
-    return context->server;
-}
-
 /* --- connections --- */
 
 static bool aim(struct tls *t, const struct tls_context *context, struct slice name)

@@ -40,8 +40,6 @@ void tls_context_trust_system(struct tls_context *context);
 /* After the last of its connections. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
-bool tls_context_is_server(const struct tls_context *context);
-
 /* The handle and the context are borrowed. `name`: the host a client asks for (SNI), "" for none.
  * NULL when there is no memory for it. */
 struct tls *tls_new(struct tls_context *context, struct net *net, int handle, struct slice name);

@@ -128,11 +128,6 @@ uint64_t cargo_size(const struct cargo *c)
     return c->message->header_block.len + c->answer.header.len + c->length;
 }
 
-void cargo_rewind(struct cargo *c)
-{
-    c->at = 0;
-}
-
 enum remote_piece cargo_next(struct cargo *c, char piece[CLIENT_PIECE_MAX], struct slice *out)
 {
     struct slice parts[] = {c->message->header_block, c->answer.header};

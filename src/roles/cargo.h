@@ -44,9 +44,6 @@ bool cargo_prepare(struct cargo *c, const unsigned *rcpts, unsigned rcpt_count,
 /* Bytes of the whole, as they are sent. */
 uint64_t cargo_size(const struct cargo *c);
 
-/* From its start again. */
-void cargo_rewind(struct cargo *c);
-
 /* At most CLIENT_PIECE_MAX bytes; `piece` is room for them. */
 enum remote_piece cargo_next(struct cargo *c, char piece[CLIENT_PIECE_MAX], struct slice *out);
 

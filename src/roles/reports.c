@@ -107,7 +107,6 @@ static bool write_content(struct reports *all, const struct queue_message *about
 
     if (read_message(about, arena, &input.content) < 0)
         return false;
-
     if (!bounce_write(content, &input, &e->smtputf8, &eight_bit))
         return false;
     e->body = eight_bit ? BODY_8BITMIME : BODY_7BIT;
