@@ -2,7 +2,9 @@
  * parcel.c - what becomes of the recipients of one claimed message.
  *
  * Everything that is said about recipients while a parcel is held comes into one report, written
- * when the last holder lets go: a sender whose mail failed at ten recipients gets one.
+ * when the last holder lets go: a sender whose mail failed at ten recipients gets one. What a
+ * report tells is recorded behind it, a deferral too: noted first, "the sender was told" would
+ * outlive a crash that the telling does not.
  */
 #include "roles/parcel.h"
 
@@ -20,8 +22,9 @@ struct parcel_event {
     struct list link;
     struct bounce_rcpt told;
     enum bounce_fate fate;
-    bool final; /* its outcome waits for the report */
+    bool final; /* its outcome waits for the report; else it is to be tried again */
     enum queue_outcome outcome;
+    struct queue_retry retry;
     struct slice text;
 };
 
@@ -164,18 +167,26 @@ static void end(struct parcel *p)
 }
 
 /* Without its report a failure is none: the recipient is tried once more, and may fail again. */
+static void record_event(struct parcel *p, struct parcel_event *e, int result)
+{
+    struct queue *queue = p->all->queue;
+    unsigned rcpt = e->told.rcpt;
+
+    if (!e->final) {
+        e->retry.warned = result == 0;
+        queue_defer(queue, p->message, rcpt, &e->retry);
+    } else if (result < 0 && e->told.event == BOUNCE_FAILED) {
+        parcel_postponed(p, rcpt, NO_REPORT_RETRY_MS);
+    } else {
+        queue_outcome(queue, p->message, rcpt, e->outcome, e->text);
+    }
+}
+
 static void record_events(struct parcel *p, int result)
 {
     LIST_EACH (node, &p->events) {
-        struct parcel_event *e = LIST_ENTRY(node, struct parcel_event, link);
-
         list_remove(node);
-        if (!e->final)
-            continue;
-        if (result < 0 && e->told.event == BOUNCE_FAILED)
-            parcel_postponed(p, e->told.rcpt, NO_REPORT_RETRY_MS);
-        else
-            queue_outcome(p->all->queue, p->message, e->told.rcpt, e->outcome, e->text);
+        record_event(p, LIST_ENTRY(node, struct parcel_event, link), result);
     }
     if (result < 0)
         warn_about(p, "its report could not be written");
@@ -295,9 +306,9 @@ static bool is_late(const struct parcel *p, const struct retry_plan *plan, uint6
     return (warning_ms > 0 && age_ms >= warning_ms) || age_ms >= by_age_ms(p, BY_NOTIFY);
 }
 
-/* The sender hears once that it takes long. */
+/* The sender hears once that it takes long. True: then it is deferred as well. */
 static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan *plan,
-                        uint64_t age_ms, const struct verdict *v)
+                        uint64_t age_ms, const struct queue_retry *retry, const struct verdict *v)
 {
     enum bounce_fate fate;
 
@@ -308,6 +319,8 @@ static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan
         return false;
     struct parcel_event *e = add_event(p, rcpt, BOUNCE_DELAYED, fate, v);
     e->told.retry_until_us = p->message->envelope.arrival_us + (uint64_t)plan->give_up_s * 1000000;
+    e->retry = *retry;
+    e->retry.reason = e->text;
     return true;
 }
 
@@ -340,7 +353,7 @@ void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *p
     struct queue_retry retry = {.at_ms =
                                     loop_now_ms(role->loop) +
                                     until_next(p, age_ms, retry_delay_ms(plan, attempts, chance)),
-                                .warned = report && warn_sender(p, rcpt, plan, age_ms, v),
                                 .reason = v->text};
-    queue_defer(p->all->queue, p->message, rcpt, &retry);
+    if (!report || !warn_sender(p, rcpt, plan, age_ms, &retry, v))
+        queue_defer(p->all->queue, p->message, rcpt, &retry);
 }
