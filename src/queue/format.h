@@ -12,13 +12,16 @@
 #include "store/segment.h"
 
 /* A queue id: number of the newest segment when it was drawn (34 bits), receiver (8), counter
- * (22). Segment numbers rise and never come back, so neither do ids. */
+ * (22). Segment numbers rise and never come back, so neither do ids. They are times, the same at
+ * servers that start together: where the counter of a segment begins is chance, up to
+ * ID_START_MAX. */
 enum { ID_COUNTER_BITS = 22, ID_RECEIVER_BITS = 8, RECEIVER_MAX = 255 };
 
 /* Where a record speaks of a receiver's segment, this stands for the courier's own. */
 enum { PLACE_OUT = RECEIVER_MAX + 1 };
 
 #define ID_COUNTER_MAX ((UINT64_C(1) << ID_COUNTER_BITS) - 1)
+#define ID_START_MAX   (ID_COUNTER_MAX / 2)
 
 uint64_t id_make(uint64_t segment, unsigned receiver, uint64_t counter);
 uint64_t id_segment(uint64_t id);

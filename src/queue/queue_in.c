@@ -188,7 +188,7 @@ uint64_t queue_in_next_id(struct queue_in *q)
 {
     if (q->id_segment != commit_segment(q->commit)) {
         q->id_segment = commit_segment(q->commit);
-        q->id_counter = 0;
+        q->id_counter = random_u64(q->o.random) & ID_START_MAX;
     }
     if (q->id_counter == ID_COUNTER_MAX) {
         commit_retire(q->commit); /* four million sessions without a full segment: an attack */

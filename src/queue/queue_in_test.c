@@ -108,6 +108,31 @@ static void test_ids(void **state)
     end(&p);
 }
 
+/* Two servers that start in the same second, and one that starts twice in it. */
+static void test_ids_of_the_same_second(void **state)
+{
+    struct place one, two;
+    uint64_t ids[3];
+
+    (void)state;
+    begin(&one);
+    begin(&two);
+    fake_random_init(&two.random, 2);
+    open_in(&one);
+    open_in(&two);
+    ids[0] = queue_in_next_id(one.q);
+    ids[1] = queue_in_next_id(two.q);
+    close_in(&one);
+    open_in(&one);
+    ids[2] = queue_in_next_id(one.q);
+    check_int(id_segment(ids[0]), id_segment(ids[1]));
+    check(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
+    close_in(&one);
+    close_in(&two);
+    end(&two);
+    end(&one);
+}
+
 /* Many sessions that bring no mail use up the ids of a segment: they are answered 451 until the
  * next one is there, and never get an id for the second time. */
 static void test_ids_of_a_segment_run_out(void **state)
@@ -119,8 +144,10 @@ static void test_ids_of_a_segment_run_out(void **state)
     begin(&p);
     open_in(&p);
     uint64_t segment = id_segment(queue_in_next_id(p.q));
-    for (uint64_t i = 1; i < ID_COUNTER_MAX; i++)
+    uint64_t count = 1;
+    for (; (id & ID_COUNTER_MAX) != ID_COUNTER_MAX; count++)
         id = queue_in_next_id(p.q);
+    check(count >= ID_COUNTER_MAX - ID_START_MAX);
     check_int(id_segment(id), segment);
 
     fake_disk_set_space(p.disk, 0);
@@ -272,8 +299,11 @@ static void test_make_dirs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),       cmocka_unit_test(test_ids_of_a_segment_run_out),
-        cmocka_unit_test(test_room),      cmocka_unit_test(test_envelope_too_large),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_the_same_second),
+        cmocka_unit_test(test_ids_of_a_segment_run_out),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_envelope_too_large),
         cmocka_unit_test(test_make_dirs),
     };
 
