@@ -56,6 +56,8 @@ struct found {
 enum { NOT_FINAL = 0 };
 
 struct outcome_write {
+    struct list open; /* in outcomes.open */
+    uint64_t number;  /* in the order in which they were asked for */
     struct ticket ticket;
     struct buf bytes;
     struct queue_entry *entry;
@@ -74,6 +76,8 @@ struct outcomes {
     struct list finished; /* tickets */
     struct list moved;    /* tickets of RECORD_CARRIED, finished */
     struct list retry;    /* tickets whose write failed */
+    struct list open;     /* struct outcome_write, by number: all that is not durable */
+    uint64_t numbers;     /* given away */
     bool unsynced;        /* flushed since the last outcomes_sync() */
 };
 
@@ -320,6 +324,7 @@ int outcomes_open(const struct commit_options *options, const uint64_t seed[2],
     list_init(&o->finished);
     list_init(&o->moved);
     list_init(&o->retry);
+    list_init(&o->open);
     map_init(&o->found, seed);
     reasons_init(&o->reasons, seed);
     int rc = read_all(o);
@@ -346,11 +351,13 @@ static void free_found(struct found *f)
 }
 
 /* The caller writes the record's body. */
-static struct outcome_write *write_new(struct queue_entry *e, struct list *refs,
+static struct outcome_write *write_new(struct outcomes *o, struct queue_entry *e, struct list *refs,
                                        uint64_t own_segment, struct found *originals)
 {
     struct outcome_write *w = MEMORY_NEW(struct outcome_write);
 
+    list_append(&o->open, &w->open);
+    w->number = ++o->numbers;
     w->entry = e;
     w->refs = refs;
     w->own_segment = own_segment;
@@ -371,7 +378,7 @@ static void write_outcome(struct outcomes *o, struct queue_entry *e, struct list
                           const struct outcome_record *record, struct found *originals)
 {
     struct outcome_write *w =
-        write_new(e, refs, record->receiver == PLACE_OUT ? record->segment : 0, originals);
+        write_new(o, e, refs, record->receiver == PLACE_OUT ? record->segment : 0, originals);
 
     (void)outcome_record_write(&w->bytes, record);
     append(o, w, RECORD_OUTCOME);
@@ -464,7 +471,7 @@ void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
                                      .rcpt = rcpt,
                                      .rest = rcpt_rest_of(r, o->o.clock),
                                      .reason = reason_text(r->reason)};
-    struct outcome_write *w = write_new(e, refs, receiver == PLACE_OUT ? segment : 0, NULL);
+    struct outcome_write *w = write_new(o, e, refs, receiver == PLACE_OUT ? segment : 0, NULL);
 
     (void)deferred_record_write(&w->bytes, &record);
     append(o, w, RECORD_DEFERRED);
@@ -522,9 +529,21 @@ void outcomes_sync(struct outcomes *o)
 
 static void write_free(struct outcome_write *w)
 {
+    list_remove(&w->open);
     free_found(w->originals);
     buf_done(&w->bytes);
     memory_free(w);
+}
+
+uint64_t outcomes_mark(const struct outcomes *o)
+{
+    return o->numbers;
+}
+
+bool outcomes_reached(const struct outcomes *o, uint64_t mark)
+{
+    return list_empty(&o->open) ||
+           LIST_ENTRY(o->open.next, struct outcome_write, open)->number > mark;
 }
 
 /* --- messages in this journal --- */

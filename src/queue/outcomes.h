@@ -88,6 +88,10 @@ void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
  * different ones. */
 struct reason *outcomes_reason(struct outcomes *o, struct slice text);
 
+/* Everything that was added and deferred before the mark was taken is durable. */
+uint64_t outcomes_mark(const struct outcomes *o);
+bool outcomes_reached(const struct outcomes *o, uint64_t mark);
+
 void outcomes_flush(struct outcomes *o);
 bool outcomes_wants_sync(const struct outcomes *o);
 void outcomes_sync(struct outcomes *o);

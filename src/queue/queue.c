@@ -589,6 +589,16 @@ bool queue_busy(const struct queue *q)
     return outcomes_busy(q->outcomes);
 }
 
+uint64_t queue_mark(const struct queue *q)
+{
+    return outcomes_mark(q->outcomes);
+}
+
+bool queue_reached(const struct queue *q, uint64_t mark)
+{
+    return outcomes_reached(q->outcomes, mark);
+}
+
 void queue_drain(struct queue *q)
 {
     carrier_stop(&q->carrier);

@@ -200,6 +200,11 @@ void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt); /* d
 /* Outcomes that are not yet durable. */
 bool queue_busy(const struct queue *q);
 
+/* A mark stands behind all outcomes, deferrals and holds so far; it is reached when they are
+ * durable. For who promises something to a person. */
+uint64_t queue_mark(const struct queue *q);
+bool queue_reached(const struct queue *q, uint64_t mark);
+
 /* Messages with a recipient left, claimed ones included. */
 size_t queue_count(const struct queue *q);
 

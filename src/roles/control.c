@@ -4,7 +4,11 @@
  * A request is a walk through the queue, or the messages that it names; each message is looked at,
  * compared with the filters (control_filter.c), and then told of or acted upon (control_acts.c). A
  * walk goes on in steps, and only while the caller reads: neither a million messages nor a stopped
- * terminal holds up the mail.
+ * terminal holds up the mail. What people were told is done stays done: the answer waits for the
+ * disk.
+ *
+ * A caller is owed an answer, or owes a request, or owes us to read; each has a time limit, so that
+ * a forgotten terminal does not keep a place.
  */
 #include "roles/control_internal.h"
 
@@ -21,6 +25,9 @@ enum {
     OUT_FULL = 512 * 1024,     /* ... what is enough for now */
     PATH_MAX_LEN = 108,
     SOCKET_MODE = 0600,
+    IDLE_MS = 60 * 1000,        /* for the next request, from its first byte to its last */
+    UNREAD_MS = 10 * 60 * 1000, /* for some of an answer to be read: people use pagers */
+    RECORD_MS = 30 * 1000,      /* for the disk */
 };
 
 static const struct slice tag_qmgr = SLICE_INIT("qmgr");
@@ -29,6 +36,8 @@ static const struct slice tag_qmgr = SLICE_INIT("qmgr");
 
 static void caller_free(struct caller *c)
 {
+    parcels_forget_watch(c->control->parcels, &c->acted);
+    timer_cancel(c->control->role->loop, &c->deadline);
     if (c->content != NULL)
         queue_release(c->control->queue, c->content);
     stream_close(&c->stream);
@@ -51,6 +60,47 @@ static void answer_ok(struct caller *c)
     control_begin(&c->stream.out, SLICE("ok"));
     control_uint(&c->stream.out, "count", c->count);
     control_end(&c->stream.out);
+}
+
+/* ---- deadlines ---- */
+
+static bool is_idle(const struct caller *c)
+{
+    return c->act == NULL && c->content == NULL && !c->recording;
+}
+
+/* It got on. */
+static void touch(struct caller *c)
+{
+    unsigned ms = c->recording                                 ? RECORD_MS
+                  : is_idle(c) && buf_len(&c->stream.out) == 0 ? IDLE_MS
+                                                               : UNREAD_MS;
+
+    timer_set(c->control->role->loop, &c->deadline, ms);
+    c->touched_ms = loop_now_ms(c->control->role->loop);
+    list_remove(&c->link);
+    list_append(&c->control->callers, &c->link);
+}
+
+static void finish(struct caller *c)
+{
+    c->finishing = true;
+    timer_set(c->control->role->loop, &c->deadline, IDLE_MS);
+    stream_finish(&c->stream);
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct caller *c = LIST_ENTRY(t, struct caller, deadline);
+
+    if (!c->recording) {
+        caller_free(c);
+        return;
+    }
+    c->recording = false;
+    answer_error(c, SLICE("it is done, but cannot be made durable now (is the disk full?): a crash "
+                          "would undo it"));
+    finish(c);
 }
 
 /* ---- the walk ---- */
@@ -115,10 +165,25 @@ static bool act_on_next_id(struct caller *c)
     return c->filter.ids.len > 0;
 }
 
+static void hear_all(struct caller *c);
+
+/* What it asked for next may lie there already. */
+static void hear_next(struct caller *c)
+{
+    if (!is_idle(c))
+        return;
+    hear_all(c);
+    stream_resume(&c->stream);
+}
+
 static void end_walk(struct caller *c)
 {
-    answer_ok(c);
     c->act = NULL;
+    c->recording = c->takes;
+    c->marked = false;
+    if (!c->takes)
+        answer_ok(c);
+    touch(c);
 }
 
 /* True: there is more to do now. */
@@ -128,11 +193,13 @@ static bool walk_on(struct caller *c)
 
     if (buf_len(&c->stream.out) > OUT_FULL)
         return false;
+    touch(c);
     more = c->filter.named ? act_on_next_id(c)
                            : queue_walk(c->control->queue, &c->at, STEP_MAX, on_visit, c);
     if (!more || c->count >= c->filter.limit)
         end_walk(c);
     stream_flush(&c->stream);
+    hear_next(c);
     return c->act != NULL && buf_len(&c->stream.out) <= OUT_FULL;
 }
 
@@ -144,6 +211,8 @@ static bool content_on(struct caller *c)
     struct queue_message *m = c->content;
     char piece[16 * 1024];
 
+    if (buf_len(&c->stream.out) <= OUT_FULL)
+        touch(c);
     while (c->content_at < m->length && buf_len(&c->stream.out) <= OUT_FULL) {
         uint64_t left = m->length - c->content_at;
         int64_t got = disk_read(m->file, piece, left < sizeof(piece) ? left : sizeof(piece),
@@ -162,6 +231,7 @@ static bool content_on(struct caller *c)
         answer_ok(c);
     }
     stream_flush(&c->stream);
+    hear_next(c);
     return c->content != NULL && buf_len(&c->stream.out) <= OUT_FULL;
 }
 
@@ -198,6 +268,7 @@ static void start_act(struct caller *c, const struct control_line *line, act_fn 
     c->act = act;
     c->takes = takes;
     c->count = 0;
+    c->acted.undone = 0;
     c->at = (struct queue_cursor){0};
     if (act == act_retry)
         outbound_hope(c->control->outbound);
@@ -296,13 +367,19 @@ static void hear_all(struct caller *c)
 {
     struct slice line, rest;
 
-    while (c->act == NULL && c->content == NULL && buf_len(&c->stream.out) <= OUT_FULL &&
+    while (is_idle(c) && !c->finishing && buf_len(&c->stream.out) <= OUT_FULL &&
            slice_cut(buf_slice(&c->stream.in), '\n', &line, &rest)) {
         hear(c, line);
+        touch(c);
         buf_consume(&c->stream.in, line.len + 1);
     }
     stream_flush(&c->stream);
-    loop_wake(c->control->role->loop); /* control_pump() */
+    if (!is_idle(c)) {
+        loop_wake(c->control->role->loop); /* control_pump() */
+    } else if (buf_room(&c->stream.in) == 0 && !c->finishing) {
+        answer_error(c, SLICE("a request is not as long as that"));
+        finish(c);
+    }
 }
 
 static void on_stream(struct stream *stream, enum stream_event event)
@@ -310,13 +387,43 @@ static void on_stream(struct stream *stream, enum stream_event event)
     struct caller *c = LIST_ENTRY(stream, struct caller, stream);
 
     switch (event) {
-    case STREAM_READABLE:
-    case STREAM_DRAINED: hear_all(c); break;
+    case STREAM_DRAINED:
+        touch(c);
+        hear_all(c);
+        break;
+    case STREAM_READABLE: hear_all(c); break;
     case STREAM_CONNECTED:
     case STREAM_SECURED: break;
     case STREAM_EOF:
     case STREAM_FAILED: caller_free(c); break;
     }
+}
+
+static bool may_go(const struct caller *c, bool unread)
+{
+    uint64_t silent_ms = loop_now_ms(c->control->role->loop) - c->touched_ms;
+
+    return unread ? !c->recording && silent_ms >= IDLE_MS
+                  : is_idle(c) && buf_len(&c->stream.out) == 0;
+}
+
+static bool let_one_go(struct control *all, bool unread)
+{
+    LIST_EACH (node, &all->callers) {
+        struct caller *c = LIST_ENTRY(node, struct caller, link);
+
+        if (!may_go(c, unread))
+            continue;
+        caller_free(c);
+        return true;
+    }
+    return false;
+}
+
+/* Who asks for nothing, longest of all, or else does not read what he asked for. */
+static bool make_room(struct control *all)
+{
+    return let_one_go(all, false) || let_one_go(all, true);
 }
 
 static void on_accept(struct listener *l, int handle, const struct net_address *peer,
@@ -327,34 +434,82 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
     struct caller *c;
 
     (void)peer, (void)own;
-    if (all->caller_count == CALLERS_MAX) {
+    if (all->caller_count == CALLERS_MAX && !make_room(all)) {
         net->ops->close(net, handle);
         return;
     }
     c = MEMORY_NEW(struct caller);
     c->control = all;
+    timer_init(&c->deadline, on_deadline);
     list_append(&all->callers, &c->link);
     all->caller_count++;
     if (stream_open(&c->stream, all->role->loop, handle, CONTROL_LINE_MAX, OUT_MAX, on_stream) < 0)
         caller_free(c);
+    else
+        touch(c);
+}
+
+/* True: there is more to do now. */
+static bool go_on(struct caller *c)
+{
+    if (c->content != NULL)
+        return content_on(c);
+    if (c->act != NULL)
+        return walk_on(c);
+    return false;
 }
 
 void control_pump(struct control *all)
 {
+    struct list now; /* who gets on goes to the end of `callers` */
     bool more = false;
 
+    if (all == NULL)
+        return;
+    list_init(&now);
+    list_splice(&now, &all->callers);
+    while (!list_empty(&now)) {
+        struct caller *c = LIST_ENTRY(now.next, struct caller, link);
+
+        list_remove(&c->link);
+        list_append(&all->callers, &c->link);
+        more = go_on(c) || more;
+    }
+    if (more)
+        loop_wake(all->role->loop);
+}
+
+/* The reports of what was returned come first, and their outcomes behind them. */
+static bool is_recorded(struct caller *c)
+{
+    struct queue *queue = c->control->queue;
+
+    if (c->acted.open > 0)
+        return false;
+    if (!c->marked)
+        c->mark = queue_mark(queue);
+    c->marked = true;
+    return queue_reached(queue, c->mark);
+}
+
+void control_answer(struct control *all)
+{
     if (all == NULL)
         return;
     LIST_EACH (node, &all->callers) {
         struct caller *c = LIST_ENTRY(node, struct caller, link);
 
-        if (c->content != NULL)
-            more = content_on(c) || more;
-        else if (c->act != NULL)
-            more = walk_on(c) || more;
+        if (!c->recording || !is_recorded(c))
+            continue;
+        c->recording = false;
+        if (c->acted.undone > 0)
+            answer_error(c, SLICE("a report could not be written: its message stays queued"));
+        else
+            answer_ok(c);
+        touch(c);
+        stream_flush(&c->stream);
+        hear_next(c);
     }
-    if (more)
-        loop_wake(all->role->loop);
 }
 
 /* ---- as a whole ---- */

@@ -17,7 +17,10 @@
  *
  * A FILTER is id=A,B from= to= domain= status= reason= older=SECONDS limit=N.
  *
- * Who may connect is said by the mode of the socket. Work on many messages is done in steps.
+ * Who may connect is said by the mode of the socket. Work on many messages is done in steps. "ok"
+ * to hold, release, bounce and delete is said when what was done is durable, a bounce's report
+ * included. Who asks nothing for a minute, or does not read an answer for ten, is hung up on; so is
+ * who was silent longest when too many are there.
  */
 #ifndef ROLES_CONTROL_H
 #define ROLES_CONTROL_H
@@ -35,5 +38,8 @@ void control_free(struct control *c); /* NULL is fine */
 
 /* Once per round of the loop, before it sleeps. */
 void control_pump(struct control *all); /* NULL is fine */
+
+/* When the queue has noticed what is durable: answers those who waited for it. NULL is fine. */
+void control_answer(struct control *all);
 
 #endif

@@ -227,6 +227,7 @@ static void finish_rcpts(struct caller *c, struct queue_message *m, finish_fn *f
 {
     struct parcel *p = parcel_new(c->control->parcels, m);
 
+    parcel_be_watched(p, &c->acted);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
         if (m->rcpts[i].due)
             finish(p, i);

@@ -38,6 +38,13 @@ struct caller {
     uint64_t count;
     struct queue_message *content; /* that is shown whole; NULL: none */
     uint64_t content_at;
+    bool recording; /* all is done, and not yet durable */
+    bool marked;    /* it is when the queue reaches `mark` */
+    uint64_t mark;
+    struct parcel_watch acted; /* parcels of its acts */
+    bool finishing;            /* it hears no more than what `out` holds */
+    uint64_t touched_ms;       /* when it last got on */
+    struct timer deadline;
 };
 
 struct control {

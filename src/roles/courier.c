@@ -167,6 +167,7 @@ static void courier_before_sleep(struct role *role)
     reports_flush(&c->reports);
     queue_flush(c->queue);
     queue_collect(c->queue);
+    control_answer(c->control);
     arm_due(c); /* what was being carried may have become due meanwhile */
     if (queue_wants_sync(c->queue) && !timer_is_set(&c->sync))
         timer_set(role->loop, &c->sync, role->draining ? 0 : SYNC_DELAY_MS);

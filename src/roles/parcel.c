@@ -73,6 +73,22 @@ void parcel_hold(struct parcel *p)
     p->holds++;
 }
 
+void parcel_be_watched(struct parcel *p, struct parcel_watch *watch)
+{
+    p->watch = watch;
+    watch->open++;
+}
+
+void parcels_forget_watch(struct parcels *all, const struct parcel_watch *watch)
+{
+    LIST_EACH (node, &all->open) {
+        struct parcel *p = LIST_ENTRY(node, struct parcel, link);
+
+        if (p->watch == watch)
+            p->watch = NULL;
+    }
+}
+
 /* ---- what the log is told ---- */
 
 static uint64_t since(uint64_t now, uint64_t then)
@@ -163,6 +179,8 @@ static void end(struct parcel *p)
 
     if (queue_release(all->queue, p->message))
         tell_removed(all, id);
+    if (p->watch != NULL)
+        p->watch->open--;
     parcel_free(p);
 }
 
@@ -177,6 +195,8 @@ static void record_event(struct parcel *p, struct parcel_event *e, int result)
         queue_defer(queue, p->message, rcpt, &e->retry);
     } else if (result < 0 && e->told.event == BOUNCE_FAILED) {
         parcel_postponed(p, rcpt, NO_REPORT_RETRY_MS);
+        if (p->watch != NULL)
+            p->watch->undone++;
     } else {
         queue_outcome(queue, p->message, rcpt, e->outcome, e->text);
     }

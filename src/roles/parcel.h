@@ -32,6 +32,12 @@ enum sent {
     SENT_ON_TOLD, /* to one that reports what becomes of it */
 };
 
+/* For who started parcels and wants to know when all of them have ended. */
+struct parcel_watch {
+    unsigned open;
+    unsigned undone; /* recipients whose report could not be written: they stay in the queue */
+};
+
 struct parcels {
     struct role *role;
     struct queue *queue;
@@ -49,6 +55,7 @@ struct parcel {
     struct list events; /* that the report tells */
     unsigned event_count;
     struct report_request report;
+    struct parcel_watch *watch; /* NULL: nobody's */
 };
 
 void parcels_init(struct parcels *all, struct role *role, struct queue *queue,
@@ -60,6 +67,10 @@ void parcels_done(struct parcels *all);
 /* Takes the message over; held once, by the caller. */
 struct parcel *parcel_new(struct parcels *all, struct queue_message *message);
 void parcel_hold(struct parcel *p);
+
+/* The watch is told of its end, unless it is forgotten before. */
+void parcel_be_watched(struct parcel *p, struct parcel_watch *watch);
+void parcels_forget_watch(struct parcels *all, const struct parcel_watch *watch);
 void parcel_drop(struct parcel *p);
 
 /* One of them for each due recipient. */

@@ -73,7 +73,6 @@ def test_hold_survives_a_crash_and_release_ends_it(serve):
     server, port = deferring(serve, 2)
     ident = listed(server)[0]["id"]
     assert queue(server, "hold", ident) == (0, "hold: 1 message\n")
-    time.sleep(0.5)  # until its record is synced
     server.kill_all()
     server.start()
     assert wait_until(lambda: all(f'"{status}"' in queue(server, "list", "--json")[1]
@@ -177,17 +176,61 @@ def test_a_choice_that_says_nothing_chooses_nobody(serve):
 
 def test_an_answer_that_breaks_off_is_told_as_such(serve):
     import socket
+    import threading
+    server, _ = deferring(serve, 1)
+    assert server.stop() == 0
+    with socket.socket(socket.AF_UNIX) as nobody:
+        path = os.path.join(server.folder, "queue", "courier.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        nobody.bind(path)
+        nobody.listen()
+        threading.Thread(target=lambda: nobody.accept()[0].close(), daemon=True).start()
+        status, text = queue(server, "list", "--json")
+    assert status == 69 and "hears too many" in text and "is it running" not in text
+
+
+def test_idle_callers_make_room(serve):
+    """Forgotten terminals keep nobody out: who was silent longest goes."""
+    import socket
     server, _ = deferring(serve, 1)
     path = os.path.join(server.folder, "queue", "courier.sock")
-    callers = [socket.socket(socket.AF_UNIX) for _ in range(32)]
+    callers = [socket.socket(socket.AF_UNIX) for _ in range(40)]
     for caller in callers:
         caller.connect(path)
-    time.sleep(0.2)
-    status, text = queue(server, "list", "--json")
-    assert status == 69 and "hears too many" in text and "is it running" not in text
+    for _ in range(3):
+        assert len(listed(server)) == 1
+    assert callers[0].recv(10) == b""
+    callers[-1].sendall(b"count limit=1\n")
+    assert callers[-1].recv(100) == b"ok count=1\n"
     for caller in callers:
         caller.close()
-    assert wait_until(lambda: queue(server, "list")[0] == 0)
+
+
+def test_a_line_without_end(serve):
+    import socket
+    server, _ = deferring(serve, 1)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(os.path.join(server.folder, "queue", "courier.sock"))
+        caller.settimeout(10)
+        caller.sendall(b"x" * 16 * 1024)
+        assert caller.recv(1000).startswith(b"error text=")
+        assert caller.recv(1000) == b""
+    assert len(listed(server)) == 1
+
+
+def test_two_requests_in_one_write(serve):
+    import socket
+    server, _ = deferring(serve, 1)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(os.path.join(server.folder, "queue", "courier.sock"))
+        caller.settimeout(10)
+        ident = listed(server)[0]["id"]
+        caller.sendall(f"hold id={ident}\ncount limit=5\nrelease id={ident}\nstatus\n".encode())
+        text = b""
+        while text.count(b"ok count=") < 4:
+            text += caller.recv(1000)
+    assert text.startswith(b"ok count=1\n" * 3) and b"queue messages=1" in text
 
 
 def test_what_is_being_tried_is_left_alone(serve):
