@@ -65,7 +65,8 @@ enum event_field {
     FIELD_NAME,           /* text */
     FIELD_COUNT,          /* number */
     FIELD_TLS,            /* text: TLSv1.3/TLS_AES_256_GCM_SHA384, absent in the clear */
-    FIELD_MAX,            /* one behind the last */
+    FIELD_ROUTE, /* text: 10:mx1.example/20:mx2.example(no-address); where there is a choice */
+    FIELD_MAX,   /* one behind the last */
 };
 
 enum {

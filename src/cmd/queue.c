@@ -210,6 +210,7 @@ static void put_why(struct listing *l, const struct control_line *line)
     put_fact(l, "goes by", control_value(line, SLICE("way")));
     put_fact(l, "rule", control_value(line, SLICE("rule")));
     put_fact(l, "to", control_value(line, SLICE("hosts")));
+    put_fact(l, "MX", control_value(line, SLICE("mx")));
 }
 
 static void close_message(struct listing *l)
@@ -245,6 +246,7 @@ static void put_json_way(struct listing *l, const struct control_line *line)
     put_json_text(l, line, "way");
     put_json_text(l, line, "rule");
     put_json_text(l, line, "hosts");
+    put_json_text(l, line, "mx");
     put_json_field(l, line, "connections");
     put_json_field(l, line, "down");
     put_json_text(l, line, "down-reason");

@@ -40,6 +40,7 @@ enum context {
     IN_SOURCE = 1 << 4,
     IN_LIMIT = 1 << 5,
     IN_RULE = 1 << 6, /* behind accept, reject, discard in the same line */
+    BEHIND_LIMIT = 1 << 7,
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
@@ -81,8 +82,8 @@ static const struct row rows[] = {
      "source NAME IP"},
     {SLICE_INIT("relay"), IN_FILE, parser_begin_relay, {SHAPE_NAME}, 0, IN_RELAY, true,
      "relay NAME { ... }"},
-    {SLICE_INIT("limit"), IN_FILE, parser_begin_limit, {SHAPE_LIMIT, SHAPE_LIMIT_TO}, 0, IN_LIMIT, true,
-     "limit to any|domain NAME|mx NAME { ... }"},
+    {SLICE_INIT("limit"), IN_FILE, parser_begin_limit, {SHAPE_LIMIT, SHAPE_LIMIT_TO}, BEHIND_LIMIT,
+     IN_LIMIT, true, "limit to any|domain NAME|mx NAME [source NAME] { ... }"},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -123,6 +124,8 @@ static const struct row rows[] = {
     {SLICE_INIT("helo"), IN_SOURCE, parser_set_source_helo, {SHAPE_HOST}, 0, 0, false,
      "helo NAME"},
 
+    {SLICE_INIT("source"), BEHIND_LIMIT, parser_set_limit_source, {SHAPE_SOURCE}, 0, 0, false,
+     "source NAME"},
     {SLICE_INIT("connections"), IN_LIMIT, parser_set_connections, {SHAPE_CONNECTIONS}, 0, 0, false,
      "connections 10"},
     {SLICE_INIT("rate"), IN_LIMIT, parser_set_rate, {SHAPE_RATE}, 0, 0, false,
@@ -195,7 +198,10 @@ static struct slice home_of(struct parser *p, const struct row *stray)
             return arena_printf(p->desk.scratch, "it stands in the block of '%.*s'",
                                 SLICE_PRINTF(rows[i].word));
         if ((rows[i].clauses & stray->where) != 0)
-            return SLICE("it stands in the line of accept, reject or discard");
+            return rows[i].clauses == IN_RULE
+                       ? SLICE("it stands in the line of accept, reject or discard")
+                       : arena_printf(p->desk.scratch, "it stands in the line of '%.*s'",
+                                      SLICE_PRINTF(rows[i].word));
     }
     return SLICE("it stands in a line of its own, outside of blocks");
 }
@@ -345,7 +351,7 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
     if ((row->where & IN_FILE) != 0)
         forget_blocks(p);
     usable = !s->broken && read_line(p, row, s);
-    if (usable && row->clauses != 0)
+    if (usable && row->clauses == IN_RULE)
         parser_finish_rule(p);
     read_own_block(p, row, s);
     if (usable && row->apply == parser_begin_relay && !s->unclosed)

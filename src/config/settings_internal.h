@@ -68,7 +68,7 @@ apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_
 void parser_finish_relay(struct parser *p);
 
 /* settings_limits.c */
-apply_fn parser_begin_limit, parser_set_connections, parser_set_rate;
+apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;
 
 /* It has no block, or nothing in it. */
 void parser_warn_of_limit(struct parser *p, struct place word);

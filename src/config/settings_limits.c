@@ -13,6 +13,19 @@ bool parser_begin_limit(struct parser *p, struct place word, const struct value 
     return true;
 }
 
+bool parser_set_limit_source(struct parser *p, struct place word, const struct value *values)
+{
+    const struct named *named = named_take(&p->relay_sources, &values[0]);
+    const struct relay_source *source;
+
+    (void)word;
+    if (named == NULL)
+        return false;
+    source = named->thing;
+    p->limit->source = source->name;
+    return true;
+}
+
 bool parser_set_connections(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;

@@ -330,14 +330,17 @@ static void test_limits(void **state)
     const struct limit *l = s->limits;
 
     (void)state;
-    check_int(s->limit_count, 3);
+    check_int(s->limit_count, 4);
     check(l[0].match == LIMIT_MX && l[0].connections == 10);
     check(l[0].rate.count == 600 && l[0].rate.per_s == 60 && l[0].line == 6);
     check_slice(l[0].pattern, SLICE("*.google.com"));
     check(l[1].match == LIMIT_DOMAIN && l[1].connections == 0);
     check(l[1].rate.count == 1 && l[1].rate.per_s == 3600);
     check_slice(l[1].pattern, SLICE("xn--bcher-kva.example"));
-    check(l[2].match == LIMIT_ANY && l[2].connections == 500 && l[2].rate.count == 0);
+    check(l[1].source.len == 0);
+    check(l[2].match == LIMIT_ANY && l[2].connections == 3);
+    check_slice(l[2].source, SLICE("out1"));
+    check(l[3].match == LIMIT_ANY && l[3].connections == 500 && l[3].rate.count == 0);
     settings_free(s);
     settings_errors_done(&errors);
     arena_done(&arena);

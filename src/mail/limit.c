@@ -12,21 +12,29 @@ static bool name_matches(struct slice pattern, struct slice name)
     return name.len > suffix.len && slice_ends_nocase(name, suffix);
 }
 
-static bool matches(const struct limit *l, struct slice domain, struct slice mx)
+static bool source_matches(const struct limit *l, const struct limit_query *what)
 {
-    switch (l->match) {
-    case LIMIT_ANY: return true;
-    case LIMIT_DOMAIN: return name_matches(l->pattern, domain);
-    case LIMIT_MX: break;
-    }
-    return name_matches(l->pattern, mx);
+    return l->source.len == 0 ||
+           (what->relay != NULL && relay_slot_has(what->relay, what->slot, l->source));
 }
 
-const struct limit *limit_find(const struct limit *limits, size_t count, struct slice domain,
-                               struct slice mx)
+static bool matches(const struct limit *l, const struct limit_query *what)
+{
+    if (!source_matches(l, what))
+        return false;
+    switch (l->match) {
+    case LIMIT_ANY: return true;
+    case LIMIT_DOMAIN: return name_matches(l->pattern, what->domain);
+    case LIMIT_MX: break;
+    }
+    return name_matches(l->pattern, what->mx);
+}
+
+const struct limit *limit_find(const struct limit *limits, size_t count,
+                               const struct limit_query *what)
 {
     for (size_t i = 0; i < count; i++)
-        if (matches(&limits[i], domain, mx))
+        if (matches(&limits[i], what))
             return &limits[i];
     return NULL;
 }

@@ -31,8 +31,8 @@ static void the_first_that_matches_holds(void **state)
 
     (void)state;
     CHECK_ROWS (i, rows) {
-        const struct limit *got = limit_find(limits, sizeof(limits) / sizeof(*limits),
-                                             slice_of(rows[i].domain), slice_of(rows[i].mx));
+        struct limit_query what = {.domain = slice_of(rows[i].domain), .mx = slice_of(rows[i].mx)};
+        const struct limit *got = limit_find(limits, sizeof(limits) / sizeof(*limits), &what);
         check_int(got == NULL ? 0 : got->line, rows[i].line);
     }
 }
@@ -42,14 +42,33 @@ static void any_matches_all(void **state)
     static const struct limit any = {.match = LIMIT_ANY};
 
     (void)state;
-    check(limit_find(&any, 1, SLICE(""), SLICE("")) == &any);
-    check(limit_find(&any, 0, SLICE(""), SLICE("")) == NULL);
+    check(limit_find(&any, 1, &(struct limit_query){0}) == &any);
+    check(limit_find(&any, 0, &(struct limit_query){0}) == NULL);
+}
+
+static void one_source_only(void **state)
+{
+    static const struct relay_source sources[] = {
+        {.name = SLICE_INIT("out1"), .ip = {0x20}},
+        {.name = SLICE_INIT("out2"), .ip = {0x20}}
+    };
+    static const struct relay relay = {.sources = sources, .source_count = 2};
+    static const struct limit limits[] = {
+        {.match = LIMIT_ANY, .source = SLICE_INIT("out2"), .line = 1},
+        {.match = LIMIT_ANY,                  .line = 2                            }
+    };
+
+    (void)state;
+    check_int(limit_find(limits, 2, &(struct limit_query){.relay = &relay, .slot = 0})->line, 2);
+    check_int(limit_find(limits, 2, &(struct limit_query){.relay = &relay, .slot = 1})->line, 1);
+    check_int(limit_find(limits, 2, &(struct limit_query){0})->line, 2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_first_that_matches_holds),
-                                       cmocka_unit_test(any_matches_all)};
+                                       cmocka_unit_test(any_matches_all),
+                                       cmocka_unit_test(one_source_only)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,4 +41,14 @@ struct relay {
     unsigned line;
 };
 
+/* Which of the relay's sources a message leaves from, the same at each attempt: greylisting servers
+ * want to see the one that came before. */
+unsigned relay_slot(const struct relay *relay, uint64_t id);
+
+/* For a next hop of this family. NULL: the system chooses, as there is none. */
+const struct relay_source *relay_source(const struct relay *relay, unsigned slot, bool v4);
+
+/* Is it one of the slot's? */
+bool relay_slot_has(const struct relay *relay, unsigned slot, struct slice name);
+
 #endif

@@ -11,6 +11,7 @@
  */
 #include "mail/route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -552,6 +553,48 @@ struct slice route_fate_text(enum route_fate fate)
     case HOST_TOO_MANY: return SLICE("one too many");
     }
     return SLICE("");
+}
+
+bool route_host_is_used(const struct route_host *host)
+{
+    return host->fate == HOST_USED || host->fate == HOST_LAST_RESORT;
+}
+
+/* Its length; more than `size`: it did not fit. */
+static size_t write_alternative(const struct route_host *host, bool by_mx, char *out, size_t size)
+{
+    int len = by_mx ? snprintf(out, size, "%u:%.*s", host->preference, SLICE_PRINTF(host->name))
+                    : snprintf(out, size, "%.*s", SLICE_PRINTF(host->name));
+    size_t used = len < 0 ? size : (size_t)len;
+
+    if (route_host_is_used(host) || used >= size)
+        return used;
+    len = snprintf(out + used, size - used, "(%.*s)", SLICE_PRINTF(route_fate_text(host->fate)));
+    for (size_t i = used; i < size && out[i] != 0; i++)
+        if (out[i] == ' ')
+            out[i] = '-';
+    return len < 0 ? size : used + (size_t)len;
+}
+
+struct slice route_alternatives(const struct route *route, char *out, size_t size)
+{
+    struct slice text = {out, 0};
+
+    if (route->host_count == 1 && route_host_is_used(&route->hosts[0]))
+        return text;
+    for (size_t i = 0; i < route->host_count; i++) {
+        size_t start = i > 0 ? text.len + 1 : 0;
+        size_t len = start < size ? write_alternative(&route->hosts[i], route->by_mx, out + start,
+                                                      size - start)
+                                  : size;
+
+        if (start + len >= size)
+            break;
+        if (i > 0)
+            out[text.len] = '/';
+        text.len = start + len;
+    }
+    return text;
 }
 
 /* ---- targets ---- */

@@ -124,7 +124,15 @@ enum route_outcome route_targets(struct facts *facts, const struct route_target 
                                  size_t count, const struct route_options *options,
                                  struct arena *arena, struct route *out);
 
+/* Are its addresses among the hops? */
+bool route_host_is_used(const struct route_host *host);
+
 /* "used", "own name", ...: for logs and people. */
 struct slice route_fate_text(enum route_fate fate);
+
+/* Every host that was considered, by preference, as one word of a log line:
+ * "10:mx1.example.net/20:mx2.example.net(no-address)". Cut at the end of a host when there are too
+ * many. "" where there was nothing to choose: one host, which is used. */
+struct slice route_alternatives(const struct route *route, char *out, size_t size);
 
 #endif

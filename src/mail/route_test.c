@@ -614,6 +614,35 @@ static void a_list_of_hosts_in_its_order(void **state)
     }
 }
 
+static void alternatives_in_one_word(void **state)
+{
+    static const struct {
+        const char *zone, *told;
+        size_t size;
+    } rows[] = {
+        {"d.example MX 10/m1;m1 A 192.0.2.1",                      "",                            99},
+        {"d.example A 192.0.2.1",                                  "",                            99},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1;m2 A 192.0.2.2", "10:m1/20:m2",                 99},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1;m2 A fail",      "10:m1/20:m2(look-up-failed)", 99},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1",                "10:m1/20:m2(no-address)",     99},
+        {"d.example MX 10/m1",                                     "10:m1(no-address)",           99},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1;m2 A 192.0.2.2", "10:m1/20:m2",                 12},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1;m2 A 192.0.2.2", "10:m1",                       11},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1",                "10:m1",                       23},
+        {"d.example MX 20/m2 10/m1;m1 A 192.0.2.1;m2 A 192.0.2.2", "",                            5 },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct address to = {.kind = ADDRESS_MAILBOX, .domain = SLICE("d.example")};
+        struct route r;
+        char *out = arena_alloc(&arena, rows[i].size);
+
+        (void)route_to(rows[i].zone, &to, &usual, &r);
+        check_slice(route_alternatives(&r, out, rows[i].size), slice_of(rows[i].told));
+    }
+}
+
 /* The mail is not to blame for a relay that cannot be found. */
 static void a_missing_relay_is_temporary(void **state)
 {
@@ -656,6 +685,7 @@ int main(void)
         cmocka_unit_test_teardown(a_long_list_is_bounded, release),
         cmocka_unit_test_teardown(every_alternative_is_told, release),
         cmocka_unit_test_teardown(what_failed_is_named, release),
+        cmocka_unit_test_teardown(alternatives_in_one_word, release),
         cmocka_unit_test_teardown(targets_as_written, release),
         cmocka_unit_test_teardown(a_list_of_hosts_in_its_order, release),
         cmocka_unit_test_teardown(a_missing_relay_is_temporary, release),

@@ -83,10 +83,10 @@ static struct slice way_text(struct caller *c, const struct decision *d)
     return SLICE("none: it is kept in the queue until a rule accepts it");
 }
 
-static void put_destination(struct caller *c, const struct decision *d)
+static void put_destination(struct caller *c, const struct decision *d, uint64_t id)
 {
     struct buf *out = &c->stream.out;
-    struct outbound_state state = outbound_tell(c->control->outbound, d, &c->scratch);
+    struct outbound_state state = outbound_tell(c->control->outbound, d, id, &c->scratch);
 
     control_uint(out, "connections", state.connections);
     if (state.down_for_ms > 0) {
@@ -95,6 +95,8 @@ static void put_destination(struct caller *c, const struct decision *d)
     }
     if (state.hosts.len > 0)
         control_text(out, "hosts", state.hosts);
+    if (state.alternatives.len > 0)
+        control_text(out, "mx", state.alternatives);
 }
 
 static void put_way(struct caller *c, const struct queue_message *m, unsigned i)
@@ -109,7 +111,7 @@ static void put_way(struct caller *c, const struct queue_message *m, unsigned i)
             out, "rule",
             arena_printf(&c->scratch, "%.*s:%u", SLICE_PRINTF(d.rule->file), d.rule->line));
     if (d.kind == DECIDE_RELAY || d.kind == DECIDE_LMTP)
-        put_destination(c, &d);
+        put_destination(c, &d, m->envelope.id);
     if (!pauses_has(c->control->pauses, m->envelope.rcpts[i].final.domain, &c->scratch, &pause))
         return;
     control_text(out, "paused", pause.domain);

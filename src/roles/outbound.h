@@ -1,10 +1,10 @@
 /*
  * outbound.h - mail for other servers, by SMTP and LMTP.
  *
- * Each destination (a domain by a relay, or an LMTP server) has a lane in which recipients wait
- * for room, a route that is asked of DNS when it is needed, and a window of connections
- * (mail/schedule) that grows while all goes well. So a destination that is slow or dead costs its
- * own mail time, and no other's.
+ * Each destination (a domain by a relay, or an LMTP server) has a lane in which recipients wait,
+ * and a route that is asked of DNS when it is needed (roles/destination). Those that lead to the
+ * same servers share a window of connections (roles/mx_group, mail/schedule) that grows while all
+ * goes well. So a server that is slow or dead costs its own mail time, and no other's.
  */
 #ifndef ROLES_OUTBOUND_H
 #define ROLES_OUTBOUND_H
@@ -33,16 +33,17 @@ void outbound_pump(struct outbound *all);
 /* A person asks for another try: no destination counts as down. */
 void outbound_hope(struct outbound *all);
 
-/* How it stands with the destination of such a decision. */
+/* How it stands with the destination of such a decision, for the message of that id. */
 struct outbound_state {
     uint64_t down_for_ms; /* 0: it does not count as down */
     struct slice why;     /* it does; borrowed */
     unsigned connections;
     struct slice hosts; /* where it leads, in order; "": that is not known now; in the arena */
+    struct slice alternatives; /* every host, and what became of it; borrowed */
 };
 
 struct outbound_state outbound_tell(const struct outbound *all, const struct decision *d,
-                                    struct arena *arena);
+                                    uint64_t id, struct arena *arena);
 
 unsigned outbound_connections(const struct outbound *all);
 

@@ -119,6 +119,8 @@ static void tell_attempt(const struct parcel *p, unsigned rcpt, struct slice sta
     event_text(&w, FIELD_TEXT, v->text);
     if (v->tls.len > 0)
         event_text(&w, FIELD_TLS, v->tls);
+    if (v->route.len > 0)
+        event_text(&w, FIELD_ROUTE, v->route);
     role_event_end(role, &w);
 }
 

@@ -23,6 +23,7 @@ struct verdict {
     struct slice reply; /* the reply alone, raw, with its code; "": there was none */
     struct slice remote_mta; /* who replied; "": nobody did */
     struct slice tls;        /* "TLSv1.3"; "": in the clear */
+    struct slice route;      /* every host of the route, and what became of it; "": there is none */
 };
 
 /* How far the mail came. */

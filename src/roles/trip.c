@@ -125,7 +125,8 @@ static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o
                         .dsn = status_of(o),
                         .text = words_of(t, o, &t->parcel->message->arena),
                         .remote_mta = o->code != 0 ? hop_name(t) : SLICE(""),
-                        .tls = tls_text(t)};
+                        .tls = tls_text(t),
+                        .route = t->manner->told};
 
     if (o->code != 0)
         v.reply =
@@ -224,7 +225,8 @@ static void refuse_rcpt(struct trip *t, unsigned i, const struct relay_refusal *
         .tag = t->manner->tag,
         .relay = at,
         .dsn = r->enhanced,
-        .text = arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(at), SLICE_PRINTF(r->text))};
+        .text = arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(at), SLICE_PRINTF(r->text)),
+        .route = t->manner->told};
 
     if (r->code / 100 == 5)
         parcel_failed(t->parcel, t->places[i], t->manner->report, &v);
@@ -364,21 +366,12 @@ static bool is_v4(const unsigned char ip[16])
     return memcmp(ip, mapped, sizeof(mapped)) == 0;
 }
 
-/* A message leaves from the same address each time, because greylisting servers want to see the
- * one that came before. NULL: the system chooses, as there is none of the hop's family. */
 static const struct relay_source *source_of(const struct trip *t)
 {
     const struct relay *relay = t->manner->relay;
-    size_t count = relay == NULL ? 0 : relay->source_count;
-    uint64_t id = t->parcel->message->envelope.id;
 
-    for (size_t i = 0; i < count; i++) {
-        const struct relay_source *s = &relay->sources[(id + i) % count];
-
-        if (is_v4(s->ip) == is_v4(hop_of(t)->address.ip))
-            return s;
-    }
-    return NULL;
+    return relay == NULL ? NULL
+                         : relay_source(relay, t->manner->slot, is_v4(hop_of(t)->address.ip));
 }
 
 static void call_hop(struct trip *t)

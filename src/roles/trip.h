@@ -21,16 +21,18 @@ struct trip_hop {
 
 enum { TRIP_HOPS_MAX = 8 };
 
-/* Of a destination; borrowed, outlives its trips. */
+/* Of an MX group; borrowed, outlives its trips. */
 struct trip_manner {
     struct role *role;
     struct disk_dir *spool; /* for conversions */
     enum client_protocol protocol;
     const struct relay *relay; /* NULL: LMTP */
+    unsigned slot;             /* of the relay's sources */
     struct slice ehlo;
     const struct retry_plan *retry;
-    bool report;      /* to senders */
-    struct slice tag; /* in the log */
+    bool report;       /* to senders */
+    struct slice tag;  /* in the log */
+    struct slice told; /* the hosts, and what became of each */
     struct tls_context *tls;
 };
 

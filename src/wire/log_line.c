@@ -266,6 +266,7 @@ static void put_attempt(struct line *l)
         put(l, SLICE(")"));
     }
     put_labelled_word(l, SLICE(" tls="), FIELD_TLS);
+    put_labelled_word(l, SLICE(" mx="), FIELD_ROUTE);
 }
 
 static void put_warning(struct line *l)

@@ -32,6 +32,7 @@ HOSTS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3",  # they take ever
          "busy": "192.0.2.4",       # ... this one says 421,
          "grey": "192.0.2.5",       # "come again" once to each recipient,
          "brief": "192.0.2.10", "short": "192.0.2.11",  # and hang up behind each message;
+         "shared": "192.0.2.15",
          "full": "192.0.2.14",      # 452 to each connection,
          "clone": "192.0.2.13",     # greets by our name,
          "silent": "192.0.2.8"}     # SYN is not answered
@@ -51,6 +52,7 @@ both-closed-six A {HOSTS["a"]}
 order MX 30 c
 order MX 10 a
 order MX 20 b
+*.shared MX 10 shared
 even MX 10 brief
 even MX 10 short
 takeover MX 10 closed
@@ -140,6 +142,7 @@ resolver recursive
 queue {{folder}}/queue {{ min-free 10M }}
 postmaster admin@{US}
 relay direct {{ helo out.{US}; retry 1s 2s }}
+limit to domain one.shared.world.test {{ connections 1 }}
 accept to domain {US} deliver maildir {{folder}}/data/mail/{{domain}}/{{user}}
 accept from local to any relay direct
 """
@@ -303,6 +306,24 @@ def test_equal_preferences_share_the_mail(world):
         world.send(f"ann{i}@even.world.test")
     got = {world.wait_taken(f"ann{i}@even.world.test")[0] for i in range(20)}
     assert got == {"brief", "short"}
+
+
+def test_the_choice_is_told(world):
+    world.send("eve@order.world.test", "eve@hostless.world.test", sender="eve")
+    assert world.wait_said("eve@order.world.test", "status=sent")[0].endswith(
+        " mx=10:a.world.test/20:b.world.test/30:c.world.test")
+    assert world.wait_said("eve@hostless.world.test", "status=bounced")[0].endswith(
+        " mx=10:nothing.world.test(no-address)")
+
+
+def test_domains_of_the_same_servers_share_connections(world):
+    """Five domains, one of which has a limit, of mails handed in one by one."""
+    names = ["one", "two", "three", "four", "five"]
+    for name in names:
+        world.send(f"ann@{name}.shared.world.test", count=4)
+    for name in names:
+        world.wait_taken(f"ann@{name}.shared.world.test", 4)
+    assert world.hosts["shared"].connections == 1
 
 
 def test_the_next_server_takes_over(world):

@@ -1,0 +1,58 @@
+/*
+ * destination.h - a domain by a relay, or an LMTP server: the mail that waits for it, and the way
+ * there.
+ */
+#ifndef ROLES_DESTINATION_H
+#define ROLES_DESTINATION_H
+
+#include "dns/lookup.h"
+#include "mail/rules.h"
+#include "roles/mx_group.h"
+
+enum route_state { ROUTE_OLD, ROUTE_ASKED, ROUTE_DECIDED };
+
+struct destination {
+    struct list link;  /* in outbound.all */
+    struct list ready; /* in outbound.ready, or alone */
+    struct outbound *all;
+    struct slice key; /* owned */
+    struct trip_manner manner;
+    struct address to;               /* whose domain is looked up; owned */
+    const struct route_target *lmtp; /* NULL: a relay's */
+    struct queue_lane lane;
+    struct timer wake;
+    struct mx_group *group; /* where it led when that was last known; NULL: not yet */
+    struct list member;     /* of group */
+    struct list waiting;    /* in group.waiting, or alone */
+    /* The route, and what is known for it. */
+    enum route_state state;
+    enum route_outcome outcome;
+    struct route route;
+    struct facts facts;
+    struct lookup lookup;
+    struct arena arena;
+    uint64_t chance;
+    uint64_t good_until_ms;
+};
+
+/* The one for such a decision, new if need be. `id` of the message chooses among the sources. */
+struct destination *destination_of(struct outbound *all, const struct decision *decision,
+                                   uint64_t id);
+
+/* NULL: there is none now. */
+struct destination *destination_find(const struct outbound *all, const struct decision *decision,
+                                     uint64_t id);
+
+/* Its mail comes back when its time comes. */
+void destination_free(struct destination *d);
+
+/* Finds the way, waits for its turn in the group, or puts its mail off. */
+void destination_go_on(struct destination *d);
+
+/* Freed, if there is nothing to do and nothing to remember. */
+void destination_rest(struct destination *d);
+
+/* May its mail go by the route that it has? */
+bool destination_is_routed(const struct destination *d);
+
+#endif
