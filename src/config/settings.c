@@ -45,7 +45,7 @@ enum context {
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
     set_queue;
-static apply_fn set_listener_max_size, set_line_ends, set_min_free, add_table;
+static apply_fn set_listener_max_size, set_line_ends, add_etrn, set_min_free, add_table;
 
 struct row {
     struct slice word;
@@ -95,6 +95,8 @@ static const struct row rows[] = {
      "max-size SIZE"},
     {SLICE_INIT("line-ends"), IN_LISTEN, set_line_ends, {SHAPE_LINE_ENDS}, 0, 0, false,
      "line-ends strict|repair"},
+    {SLICE_INIT("etrn"), IN_LISTEN, add_etrn, {SHAPE_DOMAINS, SHAPE_LIST}, 0, 0, false,
+     "etrn DOMAIN,*.DOMAIN,..."},
     {SLICE_INIT("tls"), IN_LISTEN, parser_set_listener_tls, {SHAPE_LISTENER_TLS}, 0, 0, false,
      "tls off|optional|required|implicit"},
     /* Behind the listener's: in a block of it that is never closed, this one is known as well. */
@@ -170,7 +172,6 @@ static const struct row rows[] = {
     NOT_YET("auth-cleartext", IN_LISTEN),
     NOT_YET("client-ca", IN_LISTEN),
     NOT_YET("dnsbl", IN_LISTEN),
-    NOT_YET("etrn", IN_LISTEN),
     NOT_YET("greet-delay", IN_LISTEN),
     NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
@@ -280,17 +281,24 @@ static bool read_clauses(struct parser *p, const struct row *row, const struct s
     return true;
 }
 
+/* Does what follows this value belong to the same word? */
+static bool goes_on(const struct row *row, const struct syntax_word *value)
+{
+    return row->shapes[1] == SHAPE_MORE || (row->shapes[1] == SHAPE_LIST && value->more);
+}
+
 /* The statement's own line; false when it is not to be used. */
 static bool read_line(struct parser *p, const struct row *row, const struct syntax_statement *s)
 {
-    const struct syntax_word *words = s->values;
+    const struct syntax_word *words = s->values, *before;
 
     do {
+        before = words;
         struct value values[VALUES_MAX] = {0};
         if (!values_take(&p->desk, row->shapes, row->form, &s->word, &words, values) ||
             !row->apply(p, s->word.place, values))
             return false;
-    } while (words != NULL && row->shapes[1] == SHAPE_MORE);
+    } while (words != NULL && goes_on(row, before));
     if (row->clauses != 0)
         return read_clauses(p, row, &words);
     if (words != NULL)
@@ -428,6 +436,20 @@ static bool set_line_ends(struct parser *p, struct place word, const struct valu
 {
     (void)word;
     p->listener->line_ends = (enum line_ends)values[0].number;
+    return true;
+}
+
+static bool add_etrn(struct parser *p, struct place word, const struct value *values)
+{
+    struct settings_listener *l = p->listener;
+    struct etrn_list *one;
+
+    if (l->kind == LISTENER_LMTP)
+        return desk_error(&p->desk, word, SLICE("there is no ETRN in LMTP"),
+                          SLICE("it stands in the block of: listen mx ADDRESS:PORT"));
+    one = ARENA_NEW(&p->settings->arena, struct etrn_list);
+    *one = (struct etrn_list){l->etrn, values[0].text};
+    l->etrn = one;
     return true;
 }
 

@@ -12,6 +12,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+#include "mail/etrn.h"
 #include "mail/limit.h"
 #include "mail/rules.h"
 #include "wire/dns_answer.h"
@@ -39,8 +40,9 @@ struct settings_listener {
     uint16_t port;
     uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
-    enum listener_tls tls; /* not off: there is a certificate */
-    unsigned line;         /* where it stands in the file */
+    enum listener_tls tls;        /* not off: there is a certificate */
+    const struct etrn_list *etrn; /* whose mail goes when it is asked for; NULL: nobody's */
+    unsigned line;                /* where it stands in the file */
 };
 
 /* A chain and the key that belongs to its first certificate, both in PEM. */

@@ -492,12 +492,14 @@ struct taking {
     const char *form;
     const struct syntax_word *before;
     const struct syntax_word *next;
+    bool list; /* of values */
 };
 
 static bool check_single(struct desk *desk, const struct taking *t)
 {
-    return !t->next->more || desk_error(desk, t->next->place, SLICE("a list cannot stand here"),
-                                        write_form(desk, t->form));
+    return t->list || !t->next->more ||
+           desk_error(desk, t->next->place, SLICE("a list cannot stand here"),
+                      write_form(desk, t->form));
 }
 
 static void step(struct taking *t)
@@ -547,14 +549,20 @@ static bool take_one(struct desk *desk, struct taking *t, enum shape shape, stru
                                       : take_choice(desk, t, shape, out, then);
 }
 
+/* Not a word on how many there are. */
+static bool is_value(enum shape shape)
+{
+    return shape > SHAPE_LIST;
+}
+
 bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
                  const struct syntax_word *before, const struct syntax_word **words,
                  struct value values[VALUES_MAX])
 {
-    struct taking t = {form, before, *words};
+    struct taking t = {form, before, *words, wanted[1] == SHAPE_LIST};
     enum shape then;
 
-    for (size_t i = 0; i < 2 && wanted[i] != SHAPE_NONE && wanted[i] != SHAPE_MORE; i++) {
+    for (size_t i = 0; i < 2 && is_value(wanted[i]); i++) {
         if (!take_one(desk, &t, wanted[i], values++, &then))
             return false;
         if (then != SHAPE_NONE && !take_one(desk, &t, then, values++, &then))

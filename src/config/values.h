@@ -14,6 +14,7 @@
 enum shape {
     SHAPE_NONE,
     SHAPE_MORE, /* as many as there are of the shape before it */
+    SHAPE_LIST, /* the same, as a list: a,b,c */
     SHAPE_HOST,
     SHAPE_DOMAINS,
     SHAPE_MAILBOX,
@@ -74,8 +75,9 @@ struct desk {
 };
 
 /* Takes the values of up to two shapes from *words, which moves behind them; some take a further
- * one. Of SHAPE_MORE only the first is taken: come again for each other one. `before` is
- * the word they stand behind, `form` how the whole is written. False: it was told what is wrong. */
+ * one. Of SHAPE_MORE and SHAPE_LIST only the first is taken: come again for each other one.
+ * `before` is the word they stand behind, `form` how the whole is written. False: it was told what
+ * is wrong. */
 bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
                  const struct syntax_word *before, const struct syntax_word **words,
                  struct value values[VALUES_MAX]);
