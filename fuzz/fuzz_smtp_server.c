@@ -29,7 +29,7 @@ enum choice {
 enum {
     ALL_OFFERS = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_MT_PRIORITY | EHLO_DELIVERBY |
                  EHLO_NO_SOLICITING | EHLO_FUTURERELEASE | EHLO_REQUIRETLS | EHLO_AUTH |
-                 EHLO_STARTTLS,
+                 EHLO_STARTTLS | EHLO_ETRN,
     REQUIRE_TLS = OFFERS | SMALL | SHUT_DOWN,
 };
 
@@ -207,6 +207,21 @@ static void start_tls(struct session *s)
     tell(s, SLICE("secured"), SLICE(""));
 }
 
+static void answer_etrn(struct session *s)
+{
+    const struct etrn_node *node = server_etrn(s->server);
+    struct reply reply = draw_reply(s);
+    struct arena arena = {0};
+    struct slice name;
+
+    must(s->settings.offers & EHLO_ETRN && server_envelope(s->server) == NULL);
+    must(domain_parse(node->domain, &arena, &name) && slice_equal(name, node->domain));
+    must(utf8_is_ascii(name));
+    arena_done(&arena);
+    tell(s, SLICE("etrn"), node->domain);
+    server_answer(s->server, &reply);
+}
+
 static void take_refusal(struct session *s)
 {
     const struct server_refusal *r = server_refusal(s->server);
@@ -235,6 +250,7 @@ static void fulfil(struct session *s, enum server_need need)
     case SERVER_WANTS_MAIL: answer_mail(s); break;
     case SERVER_WANTS_RCPT: answer_rcpt(s); break;
     case SERVER_BODY: take_body(s); break;
+    case SERVER_WANTS_ETRN: answer_etrn(s); break;
     case SERVER_WANTS_COMMIT: commit(s); break;
     case SERVER_RESET:
         s->resets++;

@@ -25,10 +25,10 @@ enum etrn_argument etrn_parse(struct slice text, struct arena *arena, struct etr
     return ETRN_NODE;
 }
 
-static bool is_below(struct slice name, struct slice domain)
+static bool is_below(struct slice name, struct slice top)
 {
-    return name.len > domain.len + 1 && slice_ends_nocase(name, domain) &&
-           name.data[name.len - domain.len - 1] == '.';
+    return name.len > top.len + 1 && slice_ends_nocase(name, top) &&
+           name.data[name.len - top.len - 1] == '.';
 }
 
 /* Of "*.example.net" the name that all are below; else nothing. */

@@ -342,6 +342,24 @@ static void tls_answered(struct server *s, const struct cursor *in, struct buf *
     server_ask(s, SERVER_START_TLS);
 }
 
+/* RFC 1985 5.3. Who asks again and again for what is not his is to go. */
+static void etrn_answered(struct server *s, struct buf *out)
+{
+    struct slice node = etrn_text(&s->node, &s->scratch);
+    struct slice done =
+        arena_printf(&s->scratch, "OK, queuing for node %.*s started", SLICE_PRINTF(node));
+    struct slice refused = arena_printf(&s->scratch, "Node %.*s not allowed", SLICE_PRINTF(node));
+    struct slice failed =
+        arena_printf(&s->scratch, "Unable to queue messages for node %.*s", SLICE_PRINTF(node));
+
+    if (accepted(s))
+        server_say(s, out, answer_or(s, &(struct reply){250, SLICE("2.0.0"), done}));
+    else if (s->answer.code == 459)
+        server_say_wrong(s, out, answer_or(s, &(struct reply){459, SLICE("4.7.1"), refused}));
+    else
+        server_say_excused(s, out, answer_or(s, &(struct reply){458, SLICE("4.3.0"), failed}));
+}
+
 void server_secured(struct server *s, const struct envelope_tls *tls)
 {
     bool asked = s->ask == ASK_WAITING && s->asked == SERVER_START_TLS;
@@ -372,6 +390,8 @@ static void need_answered(struct server *s, const struct cursor *in, struct buf 
         rcpt_answered(s, out);
     else if (s->asked == SERVER_WANTS_TLS)
         tls_answered(s, in, out);
+    else if (s->asked == SERVER_WANTS_ETRN)
+        etrn_answered(s, out);
     else
         commit_answered(s, out);
 }
@@ -551,6 +571,11 @@ struct slice server_body(const struct server *s)
 const struct address *server_rcpt(const struct server *s)
 {
     return &s->path;
+}
+
+const struct etrn_node *server_etrn(const struct server *s)
+{
+    return &s->node;
 }
 
 struct envelope *server_envelope(struct server *s)

@@ -7,10 +7,10 @@
  *
  *     while ((need = server_step(s, &in, out)) != SERVER_WANTS_INPUT) { fulfil it }
  *
- * RFC 5321, 1870 SIZE, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030 CHUNKING and
- * BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept for the next
- * hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710 MT-PRIORITY, 8689
- * REQUIRETLS.
+ * RFC 5321, 1870 SIZE, 1985 ETRN, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030
+ * CHUNKING and BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept
+ * for the next hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710
+ * MT-PRIORITY, 8689 REQUIRETLS.
  * Memory: one arena per session, one per transaction; a session that idles between mails holds
  * little more than its struct.
  */
@@ -19,6 +19,7 @@
 
 #include "base/cursor.h"
 #include "mail/envelope.h"
+#include "mail/etrn.h"
 #include "wire/dots.h"
 #include "wire/ehlo.h"
 #include "wire/smtp_reply.h"
@@ -37,6 +38,8 @@ enum server_need {
                              in `in` at the step behind a 220 was said by nobody knows whom: 554 */
     SERVER_START_TLS,     /* the 220 was said: write out, shake hands -> server_secured(). No step
                              meanwhile; when it fails there is nobody to talk to any more */
+    SERVER_WANTS_ETRN,    /* the mail of server_etrn() shall go now -> server_answer(); 459: not for
+                             this name, 458: not now, both with our usual words if without text */
     SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
     SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it;
                              once per transaction whose MAIL was accepted */
@@ -52,7 +55,8 @@ struct server_settings {
     enum server_protocol protocol;
     unsigned offers;   /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
                           CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                          FUTURERELEASE, REQUIRETLS, STARTTLS. What is not offered is not accepted. */
+                          FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN. What is not offered is not
+                          accepted. */
     bool requires_tls; /* no mail without: 530 5.7.0 */
     struct slice hostname;
     uint64_t max_size; /* bytes of one message; announced by SIZE */
@@ -103,7 +107,7 @@ void server_free(struct server *s);
  * nothing and returns SERVER_WANTS_INPUT. */
 enum server_need server_step(struct server *s, struct cursor *in, struct buf *out);
 
-/* Fulfil CONNECT, MAIL, TLS, COMMIT (in LMTP for every recipient); the reply is copied. 2xx
+/* Fulfil CONNECT, MAIL, TLS, ETRN, COMMIT (in LMTP for every recipient); the reply is copied. 2xx
  * accepts, all else refuses; 421 and 521 also end the session. To accept with our usual words
  * ("2.1.0 Ok") leave the text empty; the greeting always has them. For COMMIT the 250's text names
  * the id. A client refused at CONNECT by another code than 421 or 521 may still say QUIT (RFC
@@ -126,6 +130,7 @@ void server_body_failed(struct server *s, const struct reply *reply);
 
 struct slice server_body(const struct server *s);
 const struct address *server_rcpt(const struct server *s);
+const struct etrn_node *server_etrn(const struct server *s);
 
 /* The transaction so far; the role fills id, arrival_us before it stores it. NULL outside one,
  * so also at RESET and at the REFUSED of what ended it. `body` tells the truth at COMMIT: 8-bit

@@ -40,6 +40,12 @@ static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fix
 static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
 static const struct reply wants_tls = TEXT(530, "5.7.0", "Must issue a STARTTLS command first");
 
+static const struct reply under_way = TEXT(503, "5.5.1", "Error: a mail is under way; RSET first");
+
+#define EHLO_FIRST "Error: send EHLO/HELO first"
+
+static const struct reply wants_ehlo = TEXT(503, "5.5.1", EHLO_FIRST);
+
 struct command {
     unsigned phases; /* where it may stand */
     void (*run)(struct server *s, const struct smtp_command *cmd, struct buf *out);
@@ -99,6 +105,7 @@ static const struct {
     {EHLO_NO_SOLICITING, "\nNO-SOLICITING"},
     {EHLO_FUTURERELEASE, "\nFUTURERELEASE"},
     {EHLO_REQUIRETLS,    "\nREQUIRETLS"   },
+    {EHLO_ETRN,          "\nETRN"         },
 };
 
 enum { OFFERS_TEXT_MAX = 1024 };
@@ -275,9 +282,31 @@ static void cmd_starttls(struct server *s, const struct smtp_command *cmd, struc
     else if (server_is_secure(s))
         server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: TLS has begun already"));
     else if (s->envelope != NULL)
-        server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: a mail is under way; RSET first"));
+        server_say_wrong(s, out, &under_way);
     else
         server_ask(s, SERVER_WANTS_TLS);
+}
+
+/* RFC 1985 5: at any time, but not within a transaction. */
+static void cmd_etrn(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if ((s->settings->offers & EHLO_ETRN) == 0) {
+        cmd_not_here(s, cmd, out);
+        return;
+    }
+    if (s->envelope != NULL || s->phase == PHASE_GREETED) {
+        server_say_wrong(s, out, s->envelope != NULL ? &under_way : &wants_ehlo);
+        return;
+    }
+    switch (etrn_parse(cmd->argument, &s->scratch, &s->node)) {
+    case ETRN_NODE: server_ask(s, SERVER_WANTS_ETRN); return;
+    case ETRN_QUEUE:
+        server_say_wrong(s, out, &REPLY(458, "4.5.4", "No queue has a name here"));
+        return;
+    case ETRN_MALFORMED:
+        server_say_wrong(s, out, &REPLY(501, "5.5.4", "Syntax: ETRN domain"));
+        return;
+    }
 }
 
 static void cmd_rset(struct server *s, const struct smtp_command *cmd, struct buf *out)
@@ -375,7 +404,7 @@ static const struct command commands[VERB_COUNT] = {
     [VERB_BDAT] = {ANY, cmd_bdat, SLICE_INIT("BDAT"), COUNTED(bdat), SYNTAX("BDAT length [LAST]")},
     [VERB_STARTTLS] = {ANY, cmd_starttls, COMMAND, COUNTED(starttls), NO_SYNTAX},
     [VERB_AUTH] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
-    [VERB_ETRN] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_ETRN] = {ANY, cmd_etrn, SLICE_INIT("ETRN"), COUNTED(other), NO_SYNTAX},
     [VERB_UNKNOWN] = {ANY, cmd_unknown, COMMAND, COUNTED(unknown), NO_SYNTAX},
 };
 
@@ -425,7 +454,7 @@ static struct reply out_of_order(const struct server *s)
 {
     static const struct slice missing[] = {
         [PHASE_REFUSED] = SLICE_INIT("Error: refused; only QUIT is left"),
-        [PHASE_GREETED] = SLICE_INIT("Error: send EHLO/HELO first"),
+        [PHASE_GREETED] = SLICE_INIT(EHLO_FIRST),
         [PHASE_READY] = SLICE_INIT("Error: need MAIL command"),
         [PHASE_MAIL] = SLICE_INIT("Error: need RCPT command"),
         [PHASE_RCPT] = SLICE_INIT(""),

@@ -94,6 +94,7 @@ struct server {
     size_t final_count;
     unsigned notify; /* of the RCPT, and its ORCPT */
     struct slice orcpt;
+    struct etrn_node node; /* of the ETRN */
 
     struct arena tx;
     struct envelope *envelope; /* NULL outside a transaction */

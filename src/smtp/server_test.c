@@ -10,7 +10,7 @@
 #include "smtp/server_internal.h"
 
 static const struct server_settings settings = {
-    .offers = EHLO_CHUNKING,
+    .offers = EHLO_CHUNKING | EHLO_ETRN,
     .hostname = SLICE_INIT("mx.example.org"),
     .max_size = 200,
     .line_ends = LINE_ENDS_STRICT,
@@ -69,6 +69,7 @@ static void role_fulfil(struct role *r, enum server_need need)
     switch (need) {
     case SERVER_WANTS_CONNECT:
     case SERVER_WANTS_MAIL:
+    case SERVER_WANTS_ETRN:
     case SERVER_WANTS_TLS: server_answer(r->server, &REPLY(250, "", "")); break;
     case SERVER_WANTS_COMMIT:
         r->commits++;
@@ -265,6 +266,11 @@ static unsigned model_not_here(struct model *m)
     return 502;
 }
 
+static unsigned model_etrn(struct model *m)
+{
+    return !m->helo || m->mail ? 503 : 250;
+}
+
 static unsigned model_bare_lf(struct model *m)
 {
     if (++m->bare_lfs < 3)
@@ -313,6 +319,7 @@ static const struct move {
     {SLICE_INIT("XYZZY\r\n"),                          model_unknown     },
     {SLICE_INIT("\r\n"),                               model_unknown     },
     {SLICE_INIT("STARTTLS\r\n"),                       model_not_here    },
+    {SLICE_INIT("ETRN example.net\r\n"),               model_etrn        },
     {SLICE_INIT("NOOP\n"),                             model_bare_lf     },
     {SLICE_INIT("QUIT\r\n"),                           model_quit        },
 };

@@ -73,7 +73,7 @@ struct play {
 
     struct rule rules[RULES_MAX];
     size_t rule_count;
-    struct reply connect, tls, commit, body_fails;
+    struct reply connect, tls, etrn, commit, body_fails;
     size_t body_fails_after;
     bool early, shut_down_at_commit, implicit_tls, starting_tls;
 
@@ -398,6 +398,8 @@ static bool obey(struct play *p, struct slice directive)
         return shake_hands(p);
     if (slice_equal(name, SLICE("refuse-tls")))
         return take_reply(&c, &p->tls);
+    if (slice_equal(name, SLICE("refuse-etrn")))
+        return take_reply(&c, &p->etrn);
     if (slice_equal(name, SLICE("refuse-connect")))
         return take_reply(&c, &p->connect);
     if (slice_equal(name, SLICE("commit")))
@@ -523,6 +525,14 @@ static void commit(struct play *p)
     server_answer(p->server, &p->commit);
 }
 
+static void answer_etrn(struct play *p)
+{
+    const struct etrn_node *node = server_etrn(p->server);
+
+    buf_printf(&p->events, "etrn %s%.*s\n", node->below ? "@" : "", SLICE_PRINTF(node->domain));
+    server_answer(p->server, &p->etrn);
+}
+
 static void note_refusal(struct play *p)
 {
     const struct server_refusal *r = server_refusal(p->server);
@@ -583,6 +593,7 @@ static void fulfil(struct play *p, enum server_need need)
     case SERVER_BODY: keep_body(p); break;
     case SERVER_WANTS_TLS: server_answer(p->server, &p->tls); break;
     case SERVER_START_TLS: p->starting_tls = true; break;
+    case SERVER_WANTS_ETRN: answer_etrn(p); break;
     case SERVER_WANTS_COMMIT: commit(p); break;
     case SERVER_RESET: reset(p); break;
     case SERVER_REFUSED: note_refusal(p); break;
@@ -622,6 +633,7 @@ static void play_init(struct play *p, const struct dialog *d, enum chunking chun
         .received_max = 100,
     };
     p->connect = p->tls = REPLY(220, "", "");
+    p->etrn = REPLY(250, "", "");
     p->commit = REPLY(250, "2.0.0", "Ok: queued as ID");
     buf_init(&p->in, TEXT_MAX);
     buf_init(&p->out, SERVER_OUT_MAX);
