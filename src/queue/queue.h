@@ -190,6 +190,13 @@ struct queue_entry *queue_find(struct queue *q, uint64_t id);
 /* Reads it without claiming anybody; to be released. NULL: it cannot be read. */
 struct queue_message *queue_look(struct queue *q, struct queue_entry *e);
 
+/* Is somebody left who was tried and waits for a later time? Known without reading the message. */
+bool queue_defers(const struct queue *q, struct queue_entry *e);
+
+/* Of a message that was looked at: this recipient waits no longer for its time. False: it waits for
+ * something else, or is being tried. A restart forgets it. */
+bool queue_hasten(struct queue *q, struct queue_message *m, unsigned rcpt);
+
 /* Claims every recipient that nobody has claimed, whatever it waits for. */
 struct queue_message *queue_take(struct queue *q, struct queue_entry *e);
 

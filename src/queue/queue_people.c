@@ -5,6 +5,8 @@
 
 #include "queue/format.h"
 
+#include <assert.h>
+
 /* ---- walking: receivers in the order in which they were found, then the own journal ---- */
 
 static struct receiver_dir *dir_at(struct queue *q, size_t number)
@@ -101,6 +103,38 @@ struct queue_message *queue_look(struct queue *q, struct queue_entry *e)
     struct choice nobody = {.who = CHOOSE_NOBODY, .now_ms = clock_monotonic_ms(q->o.clock)};
 
     return queue_claim_entry(q, e, &nobody);
+}
+
+static bool waits_for_time(const struct rcpt_entry *r)
+{
+    return r->state == RCPT_OPEN && !r->held;
+}
+
+bool queue_defers(const struct queue *q, struct queue_entry *e)
+{
+    uint64_t now_ms = clock_monotonic_ms(q->o.clock);
+    const struct rcpt_entry *rcpts = entry_rcpts(e);
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++)
+        if (waits_for_time(&rcpts[i]) && rcpts[i].attempts > 0 && rcpts[i].due_ms > now_ms)
+            return true;
+    return false;
+}
+
+/* Behind all that is due already. */
+bool queue_hasten(struct queue *q, struct queue_message *m, unsigned rcpt)
+{
+    struct rcpt_entry *r = &entry_rcpts(m->entry)[rcpt];
+    uint64_t now_ms = clock_monotonic_ms(q->o.clock);
+
+    assert(rcpt < m->entry->rcpt_count);
+    if (!waits_for_time(r))
+        return false;
+    if (r->due_ms > now_ms) {
+        r->due_ms = now_ms;
+        index_set(&q->index, m->entry);
+    }
+    return true;
 }
 
 struct queue_message *queue_take(struct queue *q, struct queue_entry *e)

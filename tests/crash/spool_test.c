@@ -838,6 +838,51 @@ static void test_a_message_that_broke_cannot_be_taken(void **state)
     end(&p);
 }
 
+static bool hasten(struct place *p, struct queue *q, unsigned i)
+{
+    struct queue_message *m = queue_look(q, queue_find(q, p->ids[i]));
+
+    check(m != NULL);
+    bool done = queue_hasten(q, m, 0);
+    queue_release(q, m);
+    return done;
+}
+
+/* Whoever waits for his time, and nobody else, is made due. */
+static void test_a_deferred_message_is_hastened(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_in(&p, SMALL);
+    struct queue *q = open_queue(&p);
+    uint64_t now_ms = clock_monotonic_ms(&p.clock.clock);
+
+    check(!queue_defers(q, queue_find(q, p.ids[0]))); /* it was not tried yet */
+    check(hasten(&p, q, 0));                          /* and is due anyway */
+    struct queue_message *m = queue_claim(q, now_ms);
+    check(!hasten(&p, q, 0)); /* it is being tried */
+    queue_defer(q, m, 0, &(struct queue_retry){.at_ms = now_ms + HOUR_MS});
+    queue_release(q, m);
+    check(queue_claim(q, now_ms) == NULL);
+    check(queue_defers(q, queue_find(q, p.ids[0])));
+    check(hasten(&p, q, 0));
+    check(!queue_defers(q, queue_find(q, p.ids[0])));
+
+    m = queue_claim(q, now_ms);
+    check(m != NULL && m->rcpts[0].due && m->rcpts[0].attempts == 1);
+    queue_hold(q, m, 0);
+    queue_release(q, m);
+    check(!queue_defers(q, queue_find(q, p.ids[0])));
+    check(!hasten(&p, q, 0));
+    check_int(state_of(&p, q, 0), QUEUE_HELD);
+    check(queue_claim(q, now_ms) == NULL);
+    run(&p, q);
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -853,6 +898,7 @@ int main(void)
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
         cmocka_unit_test(test_a_walk_meets_every_message_once),
         cmocka_unit_test(test_a_held_message_waits_for_its_release),
+        cmocka_unit_test(test_a_deferred_message_is_hastened),
         cmocka_unit_test(test_a_message_in_hand_is_nobody_elses),
         cmocka_unit_test(test_a_message_that_broke_cannot_be_taken),
     };
