@@ -105,15 +105,6 @@ static void on_deadline(struct timer *t)
 
 /* ---- the walk ---- */
 
-/* What is being tried at this moment is left alone, and not counted. */
-static bool has_due(const struct queue_message *m)
-{
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            return true;
-    return false;
-}
-
 static void act_on(struct caller *c, struct queue_entry *e)
 {
     struct queue *q = c->control->queue;
@@ -122,19 +113,17 @@ static void act_on(struct caller *c, struct queue_entry *e)
     arena_reset(&c->scratch);
     m = queue_look(q, e);
     bool wanted = m != NULL && control_filter_fits(c, m);
-    if (wanted && !c->takes)
-        c->act(c, m);
+    if (wanted && !c->act->takes)
+        c->count += c->act->run(c, m);
     if (m != NULL)
         queue_release(q, m);
-    c->count += wanted && !c->takes;
-    if (!wanted || !c->takes)
+    if (!wanted || !c->act->takes)
         return;
     m = queue_take(q, e);
     if (m == NULL)
         return;
-    c->count += has_due(m);
-    c->act(c, m);
-    if (c->act != act_bounce && c->act != act_delete)
+    c->count += c->act->run(c, m);
+    if (!c->act->keeps)
         queue_release(q, m);
 }
 
@@ -178,10 +167,10 @@ static void hear_next(struct caller *c)
 
 static void end_walk(struct caller *c)
 {
-    c->act = NULL;
-    c->recording = c->takes;
+    c->recording = c->act->takes;
     c->marked = false;
-    if (!c->takes)
+    c->act = NULL;
+    if (!c->recording)
         answer_ok(c);
     touch(c);
 }
@@ -257,33 +246,32 @@ static void ask_cat(struct caller *c, const struct control_line *line)
 
 /* ---- requests ---- */
 
-static void start_act(struct caller *c, const struct control_line *line, act_fn *act, bool takes)
+static void start_act(struct caller *c, const struct control_line *line,
+                      const struct control_act *act)
 {
-    const char *wrong = control_filter_read(line, takes, &c->filter);
+    const char *wrong = control_filter_read(line, act->chooses, &c->filter);
 
     if (wrong != NULL) {
         answer_error(c, slice_of(wrong));
         return;
     }
     c->act = act;
-    c->takes = takes;
     c->count = 0;
     c->acted.undone = 0;
     c->at = (struct queue_cursor){0};
-    if (act == act_retry)
+    if (act->run == act_retry)
         outbound_hope(c->control->outbound);
-    if (act == act_list)
+    if (act->run == act_list)
         control_tell_pauses(c);
 }
 
 static bool ask_act(struct caller *c, const struct control_line *line)
 {
-    bool takes;
-    act_fn *act = control_act_named(line->word, &takes);
+    const struct control_act *act = control_act_named(line->word);
 
     if (act == NULL)
         return false;
-    start_act(c, line, act, takes);
+    start_act(c, line, act);
     return true;
 }
 

@@ -141,7 +141,7 @@ void control_tell_pauses(struct caller *c)
 
 /* ---- acts ---- */
 
-void act_list(struct caller *c, struct queue_message *m)
+bool act_list(struct caller *c, struct queue_message *m)
 {
     tell_message(c, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
@@ -150,9 +150,10 @@ void act_list(struct caller *c, struct queue_message *m)
         begin_rcpt(c, m, i);
         control_end(&c->stream.out);
     }
+    return true;
 }
 
-static void act_why(struct caller *c, struct queue_message *m)
+static bool act_why(struct caller *c, struct queue_message *m)
 {
     tell_message(c, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
@@ -162,43 +163,62 @@ static void act_why(struct caller *c, struct queue_message *m)
         put_way(c, m, i);
         control_end(&c->stream.out);
     }
+    return true;
 }
 
-static void act_count(struct caller *c, struct queue_message *m)
+static bool act_count(struct caller *c, struct queue_message *m)
 {
-    (void)c, (void)m; /* act_on() counts */
+    (void)c, (void)m;
+    return true;
 }
 
-static void act_hold(struct caller *c, struct queue_message *m)
+/* Held ones stay so, and what is being tried is left alone. */
+bool act_retry(struct caller *c, struct queue_message *m)
 {
+    bool any = false;
+
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            queue_hold(c->control->queue, m, i);
+        any = queue_hasten(c->control->queue, m, i) || any;
+    return any;
 }
 
-static void act_release(struct caller *c, struct queue_message *m)
+typedef void rcpt_fn(struct caller *c, struct queue_message *m, unsigned rcpt);
+
+/* What is being tried at this moment is left alone. */
+static bool each_taken(struct caller *c, struct queue_message *m, rcpt_fn *run)
 {
+    bool any = false;
+
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
         if (!m->rcpts[i].due)
             continue;
-        if (m->rcpts[i].state == QUEUE_HELD)
-            queue_unhold(c->control->queue, m, i);
-        else
-            queue_postpone(c->control->queue, m, i, m->rcpts[i].due_ms);
+        any = true;
+        run(c, m, i);
     }
+    return any;
 }
 
-/* Held ones stay so. */
-void act_retry(struct caller *c, struct queue_message *m)
+static void hold_rcpt(struct caller *c, struct queue_message *m, unsigned rcpt)
 {
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
-        if (!m->rcpts[i].due)
-            continue;
-        if (m->rcpts[i].state == QUEUE_HELD)
-            queue_hold(c->control->queue, m, i);
-        else
-            queue_postpone(c->control->queue, m, i, 0);
-    }
+    queue_hold(c->control->queue, m, rcpt);
+}
+
+static bool act_hold(struct caller *c, struct queue_message *m)
+{
+    return each_taken(c, m, hold_rcpt);
+}
+
+static void release_rcpt(struct caller *c, struct queue_message *m, unsigned rcpt)
+{
+    if (m->rcpts[rcpt].state == QUEUE_HELD)
+        queue_unhold(c->control->queue, m, rcpt);
+    else
+        queue_postpone(c->control->queue, m, rcpt, m->rcpts[rcpt].due_ms);
+}
+
+static bool act_release(struct caller *c, struct queue_message *m)
+{
+    return each_taken(c, m, release_rcpt);
 }
 
 typedef void finish_fn(struct parcel *p, unsigned rcpt);
@@ -225,51 +245,50 @@ static void delete_rcpt(struct parcel *p, unsigned rcpt)
 }
 
 /* Takes the message over. */
-static void finish_rcpts(struct caller *c, struct queue_message *m, finish_fn *finish)
+static bool finish_rcpts(struct caller *c, struct queue_message *m, finish_fn *finish)
 {
     struct parcel *p = parcel_new(c->control->parcels, m);
+    bool any = false;
 
     parcel_be_watched(p, &c->acted);
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        if (m->rcpts[i].due)
-            finish(p, i);
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (!m->rcpts[i].due)
+            continue;
+        any = true;
+        finish(p, i);
+    }
     parcel_drop(p);
+    return any;
 }
 
-void act_bounce(struct caller *c, struct queue_message *m)
+static bool act_bounce(struct caller *c, struct queue_message *m)
 {
-    finish_rcpts(c, m, fail_rcpt);
+    return finish_rcpts(c, m, fail_rcpt);
 }
 
-void act_delete(struct caller *c, struct queue_message *m)
+static bool act_delete(struct caller *c, struct queue_message *m)
 {
-    finish_rcpts(c, m, delete_rcpt);
+    return finish_rcpts(c, m, delete_rcpt);
 }
 
 /* ---- by name ---- */
 
-static const struct {
-    struct slice word;
-    act_fn *act;
-    bool takes;
-} acts[] = {
-    {SLICE_INIT("list"),    act_list,    false},
-    {SLICE_INIT("why"),     act_why,     false},
-    {SLICE_INIT("count"),   act_count,   false},
-    {SLICE_INIT("hold"),    act_hold,    true },
-    {SLICE_INIT("release"), act_release, true },
-    {SLICE_INIT("retry"),   act_retry,   true },
-    {SLICE_INIT("bounce"),  act_bounce,  true },
-    {SLICE_INIT("delete"),  act_delete,  true },
+/* Chooses, takes, keeps. */
+static const struct control_act acts[] = {
+    {SLICE_INIT("list"),    act_list,    false, false, false},
+    {SLICE_INIT("why"),     act_why,     false, false, false},
+    {SLICE_INIT("count"),   act_count,   false, false, false},
+    {SLICE_INIT("retry"),   act_retry,   true,  false, false},
+    {SLICE_INIT("hold"),    act_hold,    true,  true,  false},
+    {SLICE_INIT("release"), act_release, true,  true,  false},
+    {SLICE_INIT("bounce"),  act_bounce,  true,  true,  true },
+    {SLICE_INIT("delete"),  act_delete,  true,  true,  true },
 };
 
-act_fn *control_act_named(struct slice word, bool *takes)
+const struct control_act *control_act_named(struct slice word)
 {
-    for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
-        if (!slice_equal(acts[i].word, word))
-            continue;
-        *takes = acts[i].takes;
-        return acts[i].act;
-    }
+    for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++)
+        if (slice_equal(acts[i].word, word))
+            return &acts[i];
     return NULL;
 }

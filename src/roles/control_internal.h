@@ -14,8 +14,16 @@
 
 struct caller;
 
-/* What happens to a message that was asked for. */
-typedef void act_fn(struct caller *c, struct queue_message *m);
+/* What happens to a message that was asked for. False: nothing; it does not count. */
+typedef bool act_fn(struct caller *c, struct queue_message *m);
+
+struct control_act {
+    struct slice word;
+    act_fn *run;
+    bool chooses; /* a request that names nothing means nothing */
+    bool takes;   /* it wants what waits, claimed */
+    bool keeps;   /* and takes it over */
+};
 
 struct filter {
     bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
@@ -29,10 +37,9 @@ struct caller {
     struct list link;
     struct control *control;
     struct stream stream;
-    struct arena arena;   /* of the request */
-    struct arena scratch; /* of one message */
-    act_fn *act;          /* NULL: no walk is under way */
-    bool takes;           /* act wants what waits, claimed */
+    struct arena arena;            /* of the request */
+    struct arena scratch;          /* of one message */
+    const struct control_act *act; /* NULL: no walk is under way */
     struct filter filter;
     struct queue_cursor at;
     uint64_t count;
@@ -60,9 +67,9 @@ struct control {
 
 /* ---- control_acts.c ---- */
 
-/* NULL: there is no such act. *takes: it wants what waits, claimed. */
-act_fn *control_act_named(struct slice word, bool *takes);
-act_fn act_list, act_retry, act_bounce, act_delete;
+/* NULL: there is no such act. */
+const struct control_act *control_act_named(struct slice word);
+act_fn act_list, act_retry;
 
 /* Every pause, before a list. */
 void control_tell_pauses(struct caller *c);
@@ -71,8 +78,7 @@ struct slice control_status(struct caller *c, const struct queue_message *m, uns
 
 /* ---- control_filter.c ---- */
 
-/* NULL: it was read; else what is wrong. must_choose: a request that names nothing means nothing.
- */
+/* NULL: it was read; else what is wrong. must_choose: it is no request for all messages. */
 const char *control_filter_read(const struct control_line *line, bool must_choose,
                                 struct filter *f);
 bool control_filter_fits(struct caller *c, const struct queue_message *m);
