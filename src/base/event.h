@@ -36,6 +36,7 @@ enum event_kind {
     EVENT_LOST,        /* count: events that were dropped before this one */
     EVENT_BROKEN,      /* client, stage, text: "timeout" or "lost connection" after the stage */
     EVENT_REPORT,      /* queue_id, name: the queue id of our report about it */
+    EVENT_ETRN, /* name: the node, with client: it was asked for; or count of messages that go */
 };
 
 enum event_field {

@@ -16,6 +16,7 @@
 #include "roles/parcel.h"
 #include "roles/pauses.h"
 #include "roles/reports.h"
+#include "roles/wakes.h"
 #include "roles/way.h"
 
 enum {
@@ -45,6 +46,7 @@ struct courier {
     struct queue_lane mailboxes; /* who waits for room at the postman */
     struct outbound *outbound;
     struct control *control;
+    struct wakes *wakes;
     struct timer due;
     struct timer sync;
 };
@@ -161,6 +163,8 @@ static void courier_before_sleep(struct role *role)
 
     reports_collect(&c->reports);
     control_pump(c->control);
+    if (!role->draining)
+        wakes_pump(c->wakes);
     claim_some(c);
     outbound_pump(c->outbound);
     local_flush(c->local);
@@ -189,6 +193,10 @@ static void receiver_message(struct channel *channel, enum message_kind kind, st
     uint64_t segment, offset;
 
     (void)file, (void)handle;
+    if (kind == MESSAGE_ETRN) {
+        wakes_ask(end->courier->wakes, body);
+        return;
+    }
     if (!get_u64(&in, &segment) || !get_u64(&in, &offset))
         return;
     if (kind == MESSAGE_LAST_GOOD)
@@ -264,6 +272,7 @@ static int courier_start(struct role *role)
     c->local = local_new(role, c->spool);
     queue_lane_init(&c->mailboxes, MAILBOX_LANE);
     c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
+    c->wakes = wakes_new(role, c->queue, c->outbound);
     c->control = control_new(role, c->queue, &c->parcels, c->pauses, c->outbound);
     return 0;
 }
@@ -282,6 +291,7 @@ static void courier_drain(struct role *role)
 static void close_queue(struct courier *c)
 {
     control_free(c->control);
+    wakes_free(c->wakes);
     outbound_free(c->outbound);
     local_free(c->local);
     reports_done(&c->reports);

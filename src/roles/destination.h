@@ -33,6 +33,7 @@ struct destination {
     struct arena arena;
     uint64_t chance;
     uint64_t good_until_ms;
+    uint64_t hoped_ms; /* when another try was asked for */
 };
 
 /* The one for such a decision, new if need be. `id` of the message chooses among the sources. */

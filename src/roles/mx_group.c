@@ -279,6 +279,7 @@ static void trip_is_free(struct mx_group *g, struct trip *t)
 static void went_well(struct mx_group *g)
 {
     window_succeeded(&g->window);
+    g->well_ms = now_ms(g);
     if (!list_empty(&g->waiting)) /* the window grew, or is open again */
         outbound_ready_group(g->all, g);
 }

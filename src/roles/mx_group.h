@@ -27,6 +27,8 @@ struct mx_group {
     const struct limit *limit;
     struct window window;
     struct pace pace;
+    uint64_t hoped_ms;   /* when it was last not to count as down any more */
+    uint64_t well_ms;    /* when it last took or refused a message in a sane dialog */
     struct list members; /* destinations that lead here */
     struct list waiting; /* those of them with mail, the next one first */
     struct list trips;

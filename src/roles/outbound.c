@@ -130,6 +130,35 @@ void outbound_hope(struct outbound *all)
         LIST_ENTRY(node, struct destination, link)->good_until_ms = 0;
 }
 
+static void hope_once(struct destination *d, uint64_t since_ms)
+{
+    uint64_t now = outbound_now_ms(d->all);
+
+    if (d->hoped_ms < since_ms) {
+        d->good_until_ms = 0;
+        d->hoped_ms = now;
+    }
+    if (d->group != NULL && d->group->hoped_ms < since_ms) {
+        window_hope(&d->group->window);
+        d->group->hoped_ms = now;
+    }
+}
+
+enum outlook outbound_hope_for(struct outbound *all, const struct decision *decision, uint64_t id,
+                               uint64_t since_ms)
+{
+    struct destination *d = destination_find(all, decision, id);
+    uint64_t until_ms;
+
+    if (d != NULL)
+        hope_once(d, since_ms);
+    if (d == NULL || d->group == NULL)
+        return OUTLOOK_UNKNOWN;
+    if (mx_group_is_down(d->group, &until_ms))
+        return OUTLOOK_DOWN;
+    return d->group->well_ms >= since_ms ? OUTLOOK_WELL : OUTLOOK_UNKNOWN;
+}
+
 /* ---- for people ---- */
 
 static struct slice hop_text(const struct route_hop *hop, struct arena *arena)

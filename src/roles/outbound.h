@@ -33,6 +33,17 @@ void outbound_pump(struct outbound *all);
 /* A person asks for another try: no destination counts as down. */
 void outbound_hope(struct outbound *all);
 
+/* At since_ms another try was asked for mail of such a decision: its destination does not count as
+ * down any more, unless it failed since. */
+enum outlook {
+    OUTLOOK_WELL,    /* its server took mail since then */
+    OUTLOOK_UNKNOWN, /* it was not tried, or nothing is remembered of that */
+    OUTLOOK_DOWN,
+};
+
+enum outlook outbound_hope_for(struct outbound *all, const struct decision *d, uint64_t id,
+                               uint64_t since_ms);
+
 /* How it stands with the destination of such a decision, for the message of that id. */
 struct outbound_state {
     uint64_t down_for_ms; /* 0: it does not count as down */

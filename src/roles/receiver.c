@@ -233,10 +233,14 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
 
 static unsigned offers_of(const struct settings_listener *l)
 {
-    unsigned always = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
+    unsigned offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
                       EHLO_MT_PRIORITY | EHLO_NO_SOLICITING;
 
-    return l->tls == LISTENER_TLS_OFF ? always : always | EHLO_STARTTLS;
+    if (l->etrn != NULL)
+        offers |= EHLO_ETRN;
+    if (l->tls != LISTENER_TLS_OFF)
+        offers |= EHLO_STARTTLS;
+    return offers;
 }
 
 static void receiver_listen(struct role *role, unsigned number, int handle)
@@ -251,6 +255,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     struct entrance *e = &r->entrances[number];
     e->receiver = r;
     e->offer.tls = r->tls;
+    e->offer.etrn = l->etrn;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
@@ -315,6 +320,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     struct receiver *r = MEMORY_NEW(struct receiver);
 
     sessions_init(&r->sessions, &r->role);
+    r->sessions.courier = &r->courier;
     r->courier.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);
     role_init(&r->role, ROLE_RECEIVER, index, doors, &calls, WORKER_THREADS, warden_handle);

@@ -347,6 +347,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_READY:
     case MESSAGE_DURABLE:
     case MESSAGE_LAST_GOOD:
+    case MESSAGE_ETRN:
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:

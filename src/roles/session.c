@@ -21,6 +21,8 @@ enum {
     SESSION_HEADER_MAX = 4096,
     BODY_PROGRESS = 4096,
     GOODBYE_TIMEOUT_MS = 10000, /* to read what we said last */
+    ETRN_BODY_MAX = 512,
+    SESSION_ETRNS_MAX = 25,
 };
 
 struct session {
@@ -42,6 +44,7 @@ struct session {
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;
+    unsigned etrns;   /* that were taken */
     bool ended_by_us; /* timeout, shutdown: told as that, not as a refusal */
 };
 
@@ -150,6 +153,17 @@ static void tell_refusal(struct session *s)
     event_text(&w, FIELD_PROTO, server_proto(s->server));
     event_text(&w, FIELD_HELO, server_helo(s->server));
     role_event_end(s->among->role, &w);
+}
+
+static void tell_etrn(struct session *s, const struct etrn_node *node)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_ETRN, tag_smtpd);
+    struct arena scratch = {0};
+
+    client_fields(s, &w);
+    event_text(&w, FIELD_NAME, etrn_text(node, &scratch));
+    role_event_end(s->among->role, &w);
+    arena_done(&scratch);
 }
 
 static void tls_field(struct session *s, struct event_writer *w)
@@ -281,12 +295,43 @@ static void answer_connect(struct session *s)
         server_answer(s->server, &REPLY(220, "", ""));
 }
 
+static bool ask_courier(struct channel *courier, const struct etrn_node *node)
+{
+    struct buf body;
+
+    buf_init(&body, ETRN_BODY_MAX);
+    put_u8(&body, node->below);
+    put_bytes(&body, node->domain);
+    int code = channel_send(courier, MESSAGE_ETRN, buf_slice(&body), NULL, -1);
+    buf_done(&body);
+    return code == 0;
+}
+
 static void answer_tls(struct session *s)
 {
     if (s->offer->tls == NULL)
         server_answer(s->server, &REPLY(454, "4.7.0", "TLS not available due to temporary reason"));
     else
         server_answer(s->server, &REPLY(220, "", ""));
+}
+
+/* RFC 1985 5.1: not for everybody, and not as often as he likes; each makes the courier look
+ * through the queue. */
+static void answer_etrn(struct session *s)
+{
+    const struct etrn_node *node = server_etrn(s->server);
+
+    if (!etrn_allows(s->offer->etrn, node))
+        server_answer(s->server, &REPLY(459, "4.7.1", ""));
+    else if (s->etrns == SESSION_ETRNS_MAX)
+        server_answer(s->server, &REPLY(459, "4.7.0", "Node not allowed: too many in one session"));
+    else if (!ask_courier(s->among->courier, node))
+        server_answer(s->server, &REPLY(458, "4.3.0", ""));
+    else {
+        s->etrns++;
+        tell_etrn(s, node);
+        server_answer(s->server, &REPLY(250, "2.0.0", ""));
+    }
 }
 
 static void answer_mail(struct session *s)
@@ -425,6 +470,7 @@ static void session_run(struct session *s)
         case SERVER_WANTS_COMMIT: commit_message(s); break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
         case SERVER_WANTS_TLS: answer_tls(s); break;
+        case SERVER_WANTS_ETRN: answer_etrn(s); break;
         case SERVER_START_TLS:
         case SERVER_WANTS_INPUT:
         case SERVER_DONE: break;

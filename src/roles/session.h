@@ -17,7 +17,8 @@
 /* What all sessions of a receiver share; embedded in it. */
 struct sessions {
     struct role *role;
-    struct queue_in *queue; /* set before the first session */
+    struct queue_in *queue;  /* set before the first session */
+    struct channel *courier; /* who is asked for mail by ETRN; perhaps away */
     struct list all;
     size_t count;
     size_t max; /* one more is answered 421 */
@@ -28,6 +29,7 @@ struct session_offer {
     struct server_settings server;
     struct tls_context *tls; /* borrowed; NULL: STARTTLS is answered 454 */
     bool implicit_tls;       /* before the greeting */
+    const struct etrn_list *etrn;
 };
 
 void sessions_init(struct sessions *among, struct role *role);

@@ -298,6 +298,18 @@ static void put_failure(struct line *l)
     put_number(l, code);
 }
 
+static void put_etrn(struct line *l)
+{
+    put_labelled_word(l, SLICE("ETRN "), FIELD_NAME);
+    if (l->e->has[FIELD_CLIENT_ADDRESS]) {
+        put(l, SLICE(" from "));
+        put_client(l);
+        return;
+    }
+    put(l, SLICE(": messages that go now: "));
+    put_number(l, l->e->number[FIELD_COUNT]);
+}
+
 static void put_body(struct line *l)
 {
     switch (l->e->kind) {
@@ -345,6 +357,7 @@ static void put_body(struct line *l)
         put(l, SLICE("sender notification: "));
         put_text(l, FIELD_NAME);
         return;
+    case EVENT_ETRN: put_etrn(l); return;
     case EVENT_LOST:
         put(l, SLICE("warning: events lost: "));
         put_number(l, l->e->number[FIELD_COUNT]);

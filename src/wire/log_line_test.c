@@ -105,6 +105,10 @@ static const struct {
      TAG("smtpd") "timeout after DATA from unknown[127.0.0.1]\n"},
     {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID}, TAG("cleanup") "0BCD12345xyz: message-id=<>\n"},
     {EVENT_ROLE, {ROLE("warden"), {FIELD_TEXT, "started", 0}}, TAG("warden") "started\n"},
+    {EVENT_ETRN, {ROLE("smtpd"), CLIENT, {FIELD_NAME, "@example.net", 0}},
+     TAG("smtpd") "ETRN @example.net from unknown[127.0.0.1]\n"},
+    {EVENT_ETRN, {ROLE("qmgr"), {FIELD_NAME, "example.net", 0}, {FIELD_COUNT, NULL, 7}},
+     TAG("qmgr") "ETRN example.net: messages that go now: 7\n"},
     {EVENT_LOST, {ROLE("scribe"), {FIELD_COUNT, NULL, 7}}, TAG("scribe") "warning: events lost: 7\n"},
     /* a value cannot look like what stands around it */
     {EVENT_QUEUED, {ROLE("qmgr"), ID, {FIELD_SENDER, "\"a>, size=9\"@b", 0}},
@@ -283,7 +287,7 @@ static void hostile_fields(void **state)
     buf_init(&out, 200000);
     buf_init(&value, 200000);
     for (int run = 0; run < 100000; run++) {
-        struct event e = {.kind = (enum event_kind)(1 + run % EVENT_LOST), .pid = 1};
+        struct event e = {.kind = (enum event_kind)(1 + run % EVENT_ETRN), .pid = 1};
 
         check_row = (size_t)run;
         buf_clear(&value);
