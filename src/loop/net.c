@@ -171,8 +171,10 @@ static void real_wake(struct net *n)
 {
     uint64_t one = 1;
 
-    /* EAGAIN: the counter is full, so a wake-up is pending already. */
-    (void)!write(real(n)->wake, &one, sizeof(one));
+    /* EAGAIN: the counter is full, so a wake-up is pending already. Nobody writes a second time
+     * for one that was lost (loop_wake), so a signal must not lose it. */
+    while (write(real(n)->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
 }
 
 /* Connections */
@@ -414,18 +416,21 @@ static int descriptor_sort(int fd, struct disk_file **file, int *passed)
 {
     struct stat st;
 
+    int code = -EPROTO;
+
     if (fd < 0)
         return 0;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (fstat(fd, &st) < 0) {
+        code = -errno;
+    } else if (S_ISREG(st.st_mode)) {
         *file = disk_file_of_fd(fd);
         return 0;
-    }
-    if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+    } else if (S_ISSOCK(st.st_mode)) {
         *passed = fd;
         return 0;
     }
     (void)close(fd);
-    return -EPROTO;
+    return code;
 }
 
 static int64_t real_receive(struct net *n, int h, void *out, size_t len, struct disk_file **file,
@@ -460,7 +465,10 @@ static int64_t real_receive(struct net *n, int h, void *out, size_t len, struct 
     if (count > 1 || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         if (fd >= 0)
             (void)close(fd);
-        return count > 1 ? -EPROTO : -EMSGSIZE;
+        if (count > 1)
+            return -EPROTO;
+        /* There was room for more than one: the system had none for it. */
+        return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
     }
     int code = descriptor_sort(fd, file, passed);
     return code < 0 ? code : got;
