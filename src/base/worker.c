@@ -163,7 +163,10 @@ struct worker *worker_new(unsigned threads, void (*wake)(void *ctx), void *ctx)
     pthread_cond_init(&r->rests, NULL);
     for (unsigned i = 0; i < threads; i++)
         start_thread(r);
-    assert(r->thread_count > 0);
+    if (r->thread_count < threads) { /* with fewer, a job that runs on could keep out the others */
+        real_free(&r->worker);
+        return NULL;
+    }
     return &r->worker;
 }
 

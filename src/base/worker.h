@@ -33,7 +33,8 @@ struct worker {
     void (*free)(struct worker *w);
 };
 
-/* `threads` threads; `wake` is called from them when something waits for worker_collect(). */
+/* `threads` threads; `wake` is called from them when something waits for worker_collect(). NULL
+ * when the system has not so many. */
 struct worker *worker_new(unsigned threads, void (*wake)(void *ctx), void *ctx);
 
 /* Waits for running jobs, drops queued ones. Nobody may call worker_forget() any more. */
