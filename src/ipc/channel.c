@@ -8,6 +8,9 @@
  * A peer's end is noticed by reading, never by a failed send: what it sent before it went
  * (MESSAGE_LAST_GOOD) is read first.
  *
+ * What cannot be read because we are short of memory or descriptors is lost, and so is the channel:
+ * a message may be missing. The peer lives and never hears of it, so the owner must end (`error`).
+ *
  * A send may also fail because the system is short of memory, or has too many descriptors in
  * flight. No event tells the end of that and the socket may be writable all the time, so what
  * waits is tried again after a while.
@@ -209,10 +212,18 @@ int channel_send(struct channel *c, enum message_kind kind, struct slice body,
 
 /* Receiving */
 
+/* What the peer did wrong does not end us. */
+static bool is_own_failure(int code)
+{
+    return code != -EPROTO && code != -EMSGSIZE;
+}
+
 static void refuse(struct channel *c, int code, struct disk_file *file, int handle)
 {
     struct net *net = loop_net(c->loop);
 
+    if (is_own_failure(code))
+        c->error = code;
     (void)fail_code(code, "take a message of", slice_of(role_name(c->peer)));
     disk_close(file);
     if (handle >= 0)

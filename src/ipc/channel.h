@@ -28,6 +28,7 @@ struct channel {
     size_t queued_bytes;
     struct timer retry; /* of the queue, when the system was short of something */
     bool *gone;         /* set when the channel is closed inside on_message */
+    int error;          /* in on_closed: 0, or what we were short of, with a peer that lives on */
     /* One message. `file` and `handle` (-1: none) belong to the receiver of the call from then
      * on; what kind carries which is checked before (a memfd comes as `file`). A message that the
      * matrix does not allow is told by fail and closes the channel. */

@@ -209,6 +209,7 @@ static void receiver_closed(struct channel *channel)
 {
     struct receiver_end *end = LIST_ENTRY(channel, struct receiver_end, channel);
 
+    role_parted(&end->courier->role, channel);
     queue_receiver_ended(end->courier->queue, end->index);
 }
 
@@ -220,8 +221,7 @@ static void meet_receiver(struct courier *c, unsigned index, int handle)
         channel_close(&end->channel);
         queue_receiver_ended(c->queue, index);
     }
-    channel_open(&end->channel, c->role.loop, handle, ROLE_COURIER, ROLE_RECEIVER, receiver_message,
-                 receiver_closed);
+    role_meet(&c->role, &end->channel, handle, ROLE_RECEIVER, receiver_message, receiver_closed);
 }
 
 static void courier_peer(struct role *role, enum role_kind kind, unsigned index, int handle)

@@ -416,6 +416,7 @@ static void postman_closed(struct channel *channel)
 {
     struct local *l = LIST_ENTRY(channel, struct local, postman);
 
+    role_parted(l->role, channel);
     for (uint32_t i = 0; i < l->flight_count; i++) {
         uint64_t tag = (uint64_t)l->flights[i].generation << 32 | i;
         struct visit *v;
@@ -439,8 +440,7 @@ void local_meet(struct local *l, int handle)
         channel_close(&l->postman);
         postman_closed(&l->postman);
     }
-    channel_open(&l->postman, l->role->loop, handle, ROLE_COURIER, ROLE_POSTMAN, postman_message,
-                 postman_closed);
+    role_meet(l->role, &l->postman, handle, ROLE_POSTMAN, postman_message, postman_closed);
 }
 
 struct local *local_new(struct role *role, struct disk_dir *spool)

@@ -210,6 +210,7 @@ static void courier_closed(struct channel *channel)
 {
     struct postman *p = LIST_ENTRY(channel, struct postman, courier);
 
+    role_parted(&p->role, channel);
     LIST_EACH (node, &p->errands) {
         list_remove(node);
         errand_free(LIST_ENTRY(node, struct errand, link));
@@ -228,8 +229,7 @@ static void postman_peer(struct role *role, enum role_kind kind, unsigned index,
     channel_close(&p->courier);
     courier_closed(&p->courier);
     p->courier_number++;
-    channel_open(&p->courier, role->loop, handle, ROLE_POSTMAN, ROLE_COURIER, courier_message,
-                 courier_closed);
+    role_meet(role, &p->courier, handle, ROLE_COURIER, courier_message, courier_closed);
 }
 
 /* ---- the role ---- */
@@ -283,7 +283,8 @@ static void postman_done(struct role *role)
 {
     struct postman *p = postman_of(role);
 
-    worker_forget(role->worker, &p->job);
+    if (role->worker != NULL)
+        worker_forget(role->worker, &p->job);
     for (size_t i = 0; i < p->group_count; i++)
         errand_free(p->group[i]);
     channel_close(&p->courier);

@@ -209,9 +209,10 @@ static void courier_message(struct channel *c, enum message_kind kind, struct sl
     (void)c, (void)kind, (void)body, (void)file, (void)handle; /* it has nothing to say to us */
 }
 
+/* We go on accepting: what is on disk is found by the next courier. */
 static void courier_closed(struct channel *c)
 {
-    (void)c; /* we go on accepting: what is on disk is found by the next courier */
+    role_parted(&LIST_ENTRY(c, struct receiver, courier)->role, c);
 }
 
 static void receiver_peer(struct role *role, enum role_kind kind, unsigned index, int handle)
@@ -224,9 +225,7 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
         return;
     }
     channel_close(&r->courier);
-    if (channel_open(&r->courier, role->loop, handle, ROLE_RECEIVER, ROLE_COURIER, courier_message,
-                     courier_closed) < 0)
-        return;
+    role_meet(role, &r->courier, handle, ROLE_COURIER, courier_message, courier_closed);
     r->told_segment = r->told_offset = 0; /* this courier was told nothing yet */
     publish(r);
 }

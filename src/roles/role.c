@@ -193,6 +193,23 @@ void role_end(struct role *r, int code)
     loop_stop(r->loop);
 }
 
+void role_meet(struct role *r, struct channel *c, int handle, enum role_kind peer,
+               void (*on_message)(struct channel *, enum message_kind, struct slice,
+                                  struct disk_file *, int),
+               void (*on_closed)(struct channel *))
+{
+    int code = channel_open(c, r->loop, handle, r->kind, peer, on_message, on_closed);
+
+    if (code < 0)
+        role_end(r, fail_code(code, "open the channel to", slice_of(role_name(peer))));
+}
+
+void role_parted(struct role *r, const struct channel *c)
+{
+    if (c->error < 0)
+        role_end(r, c->error); /* told already */
+}
+
 static void before_sleep(void *ctx)
 {
     struct role *r = ctx;
@@ -281,9 +298,10 @@ static void scribe_message(struct channel *c, enum message_kind kind, struct sli
     (void)c, (void)kind, (void)body, (void)file, (void)handle;
 }
 
+/* Events are counted as lost until the warden hands over a new end. */
 static void scribe_closed(struct channel *c)
 {
-    (void)c; /* events are counted as lost until the warden hands over a new end */
+    role_parted(LIST_ENTRY(c, struct role, scribe), c);
 }
 
 static void take_peer(struct role *r, struct slice body, int handle)
@@ -299,8 +317,7 @@ static void take_peer(struct role *r, struct slice body, int handle)
     }
     if (kind == ROLE_SCRIBE && r->kind != ROLE_SCRIBE) {
         channel_close(&r->scribe);
-        channel_open(&r->scribe, r->loop, handle, r->kind, ROLE_SCRIBE, scribe_message,
-                     scribe_closed);
+        role_meet(r, &r->scribe, handle, ROLE_SCRIBE, scribe_message, scribe_closed);
         return;
     }
     struct role_pending p = {MESSAGE_PEER, (enum role_kind)kind, index, handle};
@@ -361,7 +378,7 @@ static void warden_closed(struct channel *c)
 {
     struct role *r = LIST_ENTRY(c, struct role, warden);
 
-    role_end(r, 0);
+    role_end(r, c->error);
 }
 
 void role_init(struct role *r, enum role_kind kind, unsigned index, const struct role_doors *doors,
@@ -375,10 +392,12 @@ void role_init(struct role *r, enum role_kind kind, unsigned index, const struct
     buf_init(&r->events, ROLE_EVENTS_MAX);
     loop_before_sleep(r->loop, before_sleep, r);
     loop_on_wake(r->loop, on_wake, r);
-    if (worker_threads > 0)
-        r->worker = doors->worker_new(doors, worker_threads, wake_loop, r);
     r->scribe.watch.handle = -1;
     r->warden.watch.handle = -1;
+    if (worker_threads > 0)
+        r->worker = doors->worker_new(doors, worker_threads, wake_loop, r);
+    if (worker_threads > 0 && r->worker == NULL)
+        role_end(r, fail_code(-EAGAIN, "start threads of", slice_of(role_name(kind))));
     int code = channel_open(&r->warden, r->loop, warden_handle, kind, ROLE_WARDEN, warden_message,
                             warden_closed);
     if (code < 0)
@@ -473,6 +492,8 @@ int role_main(enum role_kind kind, unsigned index, int warden_fd)
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_DUMPABLE, 0);
     raise_file_limit();
+    if (doors.net == NULL)
+        return EXIT_FAILURE;
     struct role *r = role_new(kind, &doors, index, warden_fd);
     if (kind != ROLE_SCRIBE)
         fail_set_sink(role_tell_failure, r);

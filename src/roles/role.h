@@ -100,6 +100,16 @@ void role_warn(struct role *r, struct slice tag, struct slice text);
  * to ROLE_FAILURES_MAX wait, more are counted as lost events. */
 void role_tell_failure(void *ctx, int code, const char *operation, struct slice name);
 
+/* channel_open() to a peer, by its handle. Without it nobody would ever make another, since both
+ * live: if it cannot be had, the role ends, and the warden makes all of its channels anew. */
+void role_meet(struct role *r, struct channel *c, int handle, enum role_kind peer,
+               void (*on_message)(struct channel *, enum message_kind, struct slice,
+                                  struct disk_file *, int),
+               void (*on_closed)(struct channel *));
+
+/* First thing in on_closed of such a channel. Ends the role as well when the fault was ours. */
+void role_parted(struct role *r, const struct channel *c);
+
 /* Ends the loop after this round. code: 0, or the negative errno that is the reason. */
 void role_end(struct role *r, int code);
 

@@ -64,6 +64,7 @@ static void forget_writer(struct channel *c)
     struct writer *w = LIST_ENTRY(c, struct writer, channel);
     struct scribe *s = w->scribe;
 
+    role_parted(&s->role, c);
     list_remove(&w->link);
     memory_free(w);
     /* Draining: the warden closes its end last. */
@@ -90,7 +91,7 @@ static void scribe_peer(struct role *r, enum role_kind kind, unsigned index, int
     w->scribe = s;
     w->channel.watch.handle = -1;
     list_append(&s->writers, &w->link);
-    channel_open(&w->channel, r->loop, handle, ROLE_SCRIBE, kind, take_events, forget_writer);
+    role_meet(r, &w->channel, handle, kind, take_events, forget_writer);
 }
 
 static void scribe_drain(struct role *r)
