@@ -154,17 +154,32 @@ static void close_handle(struct warden *w, int handle)
     w->net->ops->close(w->net, handle);
 }
 
-static void send_peer(struct channel *to, enum role_kind kind, unsigned index, int handle)
+/* A child that did not get all it needs ends, as its channel does, and is started again. */
+static void give(struct child *c, enum message_kind kind, struct slice body, struct disk_file *file,
+                 int handle)
+{
+    if (!channel_is_open(&c->channel))
+        return;
+    int code = channel_send(&c->channel, kind, body, file, handle);
+    if (code < 0) {
+        if (code != -ENOTCONN)
+            fail_code(code, "tell all to", slice_of(role_name(c->kind)));
+        channel_close(&c->channel);
+    }
+}
+
+static void give_peer(struct child *to, enum role_kind kind, unsigned index, int handle)
 {
     struct buf body;
 
     buf_init(&body, 16);
     put_u8(&body, (uint8_t)kind);
     put_u32(&body, index);
-    channel_send(to, MESSAGE_PEER, buf_slice(&body), NULL, handle);
+    give(to, MESSAGE_PEER, buf_slice(&body), NULL, handle);
     buf_done(&body);
 }
 
+/* `a` is the one that starts. */
 static void wire(struct warden *w, struct child *a, struct child *b)
 {
     int ends[2];
@@ -172,10 +187,11 @@ static void wire(struct warden *w, struct child *a, struct child *b)
 
     if (code < 0) {
         fail_code(code, "make a channel for", slice_of(role_name(a->kind)));
+        channel_close(&a->channel);
         return;
     }
-    send_peer(&a->channel, b->kind, b->index, ends[0]);
-    send_peer(&b->channel, a->kind, a->index, ends[1]);
+    give_peer(a, b->kind, b->index, ends[0]);
+    give_peer(b, a->kind, a->index, ends[1]);
     close_handle(w, ends[0]);
     close_handle(w, ends[1]);
 }
@@ -193,7 +209,8 @@ static void wire_all(struct warden *w, struct child *c)
     for (size_t i = 0; i < w->child_count; i++) {
         struct child *other = &w->children[i];
 
-        if (other != c && channel_is_open(&other->channel) && may_talk(c->kind, other->kind))
+        if (other != c && channel_is_open(&c->channel) && channel_is_open(&other->channel) &&
+            may_talk(c->kind, other->kind))
             wire(w, c, other);
     }
 }
@@ -214,9 +231,13 @@ static void wire_self(struct warden *w, struct child *scribe)
     int ends[2];
 
     channel_close(&w->scribe);
-    if (w->net->ops->pair(w->net, ends) < 0)
+    int code = w->net->ops->pair(w->net, ends);
+    if (code < 0) {
+        fail_code(code, "make a channel for", slice_of(role_name(scribe->kind)));
+        channel_close(&scribe->channel);
         return;
-    send_peer(&scribe->channel, ROLE_WARDEN, 0, ends[1]);
+    }
+    give_peer(scribe, ROLE_WARDEN, 0, ends[1]);
     close_handle(w, ends[1]);
     channel_open(&w->scribe, w->loop, ends[0], ROLE_WARDEN, ROLE_SCRIBE, no_message, no_matter);
 }
@@ -230,8 +251,8 @@ static void send_settings(struct warden *w, struct child *c)
 
     buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    channel_send(&c->channel, MESSAGE_SETTINGS, buf_slice(&body),
-                 own ? w->receiver_settings_file : w->settings_file, -1);
+    give(c, MESSAGE_SETTINGS, buf_slice(&body), own ? w->receiver_settings_file : w->settings_file,
+         -1);
     buf_done(&body);
 }
 
@@ -242,7 +263,7 @@ static void send_listeners(struct warden *w, struct child *c)
 
         buf_init(&body, 16);
         put_u32(&body, (uint32_t)i);
-        channel_send(&c->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, w->listeners[i]);
+        give(c, MESSAGE_LISTEN, buf_slice(&body), NULL, w->listeners[i]);
         buf_done(&body);
     }
 }
@@ -334,7 +355,7 @@ static void child_start(struct child *c)
     wire_all(w, c);
     if (c->kind == ROLE_SCRIBE)
         wire_self(w, c);
-    channel_send(&c->channel, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
+    give(c, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
 }
 
 /* ---- draining ---- */
