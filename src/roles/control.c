@@ -28,6 +28,7 @@ enum {
     IDLE_MS = 60 * 1000,        /* for the next request, from its first byte to its last */
     UNREAD_MS = 10 * 60 * 1000, /* for some of an answer to be read: people use pagers */
     RECORD_MS = 30 * 1000,      /* for the disk */
+    LISTEN_AGAIN_MS = 1000,
 };
 
 static const struct slice tag_qmgr = SLICE_INIT("qmgr");
@@ -515,6 +516,15 @@ static int listen_at(struct control *c)
     return handle < 0 ? handle : listener_open(&c->listener, c->role->loop, handle, on_accept);
 }
 
+/* People are to reach a courier that was short of something when it began. */
+static void listen_again(struct timer *t)
+{
+    struct control *c = LIST_ENTRY(t, struct control, again);
+
+    if (listen_at(c) < 0)
+        timer_set(c->role->loop, &c->again, LISTEN_AGAIN_MS);
+}
+
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
                             struct pauses *pauses, struct outbound *outbound)
 {
@@ -526,17 +536,20 @@ struct control *control_new(struct role *role, struct queue *queue, struct parce
     c->pauses = pauses;
     c->outbound = outbound;
     list_init(&c->callers);
+    timer_init(&c->again, listen_again);
     int code = listen_at(c);
-    if (code == 0)
-        return c;
-    if (code != -EAFNOSUPPORT) { /* a network without such sockets: the simulator's */
+    if (code == -EAFNOSUPPORT) { /* a network without such sockets: the simulator's */
+        memory_free(c);
+        return NULL;
+    }
+    if (code < 0) {
         char text[200];
         int len = snprintf(text, sizeof(text), "no control socket: courier.sock in the queue: %s",
                            strerrordesc_np(-code));
         role_warn(role, tag_qmgr, (struct slice){text, len < 0 ? 0 : (size_t)len});
+        timer_set(role->loop, &c->again, LISTEN_AGAIN_MS);
     }
-    memory_free(c);
-    return NULL;
+    return c;
 }
 
 void control_free(struct control *c)
@@ -546,5 +559,6 @@ void control_free(struct control *c)
     LIST_EACH (node, &c->callers)
         caller_free(LIST_ENTRY(node, struct caller, link));
     listener_close(&c->listener);
+    timer_cancel(c->role->loop, &c->again);
     memory_free(c);
 }

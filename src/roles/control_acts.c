@@ -27,7 +27,10 @@ struct slice control_status(struct caller *c, const struct queue_message *m, uns
     if (is_paused(c, m, i))
         return SLICE("paused");
     switch (r->state) {
-    case QUEUE_WAITING: return r->attempts > 0 ? SLICE("deferred") : SLICE("active");
+    case QUEUE_WAITING: /* it may also wait because its file could not be read */
+        return r->attempts > 0 || r->due_ms > loop_now_ms(c->control->role->loop)
+                   ? SLICE("deferred")
+                   : SLICE("active");
     case QUEUE_ACTIVE: return SLICE("active");
     case QUEUE_HELD: return SLICE("held");
     case QUEUE_DONE: break;

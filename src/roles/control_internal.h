@@ -61,6 +61,7 @@ struct control {
     struct pauses *pauses;
     struct outbound *outbound;
     struct listener listener;
+    struct timer again; /* until it can listen */
     struct list callers;
     unsigned caller_count;
 };
