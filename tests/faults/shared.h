@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 enum faulty_call {
+
 #define CALL(name, errors) CALL_##name,
 #include "calls.def"
 #undef CALL
@@ -37,9 +38,9 @@ struct faults_shared {
     _Atomic uint32_t seen;
     _Atomic uint32_t hits;
     uint32_t hit_pid;
-    uint64_t frames[FRAMES]; /* the callers, innermost first, as offsets in the program */
-    char path[PATH_LEN];     /* what it was about, where that has a name */
-    _Atomic int64_t wall_us; /* added to the clock on the wall, of all */
+    uint64_t frames[FRAMES];   /* the callers, innermost first, as offsets in the program */
+    char path[PATH_LEN];       /* what it was about, where that has a name */
+    _Atomic int64_t wall_us;   /* added to the clock on the wall, of all */
     _Atomic int64_t warden_us; /* added to the warden's monotonic clock */
     _Atomic uint64_t lost;     /* bytes that failed syncs lost */
     _Atomic uint32_t signals;  /* processes that a signal of their own ended ... */

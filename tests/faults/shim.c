@@ -124,8 +124,7 @@ static void note_frames(const void *frame)
         uintptr_t pair[2] = {0};
         struct iovec to = {pair, sizeof(pair)}, from = {(void *)at, sizeof(pair)};
 
-        if (syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0) !=
-            (long)sizeof(pair))
+        if (syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0) != (long)sizeof(pair))
             break;
         if (pair[1] >= program_begin && pair[1] < program_end)
             shared->frames[count++] = pair[1] - program_begin;
@@ -140,7 +139,7 @@ static void note_path(int fd, const char *path)
     char link[32];
 
     if (path != NULL) {
-        strncpy(shared->path, path, sizeof(shared->path) - 1);
+        snprintf(shared->path, sizeof(shared->path), "%s", path);
     } else if (fd >= 0) {
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         (void)!readlink(link, shared->path, sizeof(shared->path) - 1);
@@ -179,13 +178,6 @@ static int fault(enum faulty_call call, int fd, const char *path, const void *fr
 static size_t half(size_t len)
 {
     return len > 1 ? len / 2 : len;
-}
-
-/* Nothing more goes either way, as on a connection that was reset. */
-static void break_socket(int fd, int kind)
-{
-    if (kind == ECONNRESET || kind == EPIPE || kind == ETIMEDOUT)
-        (void)shutdown(fd, SHUT_RDWR);
 }
 
 /* --- files --- */
@@ -415,14 +407,25 @@ static bool is_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 }
 
+/* After a reset nothing more goes either way. A channel between two processes cannot break while
+ * both live: there it is a shortage instead. */
+static int socket_fault(int kind, int fd)
+{
+    if (kind != ECONNRESET && kind != EPIPE && kind != ETIMEDOUT)
+        return kind;
+    if (!is_stream(fd))
+        return ENOMEM;
+    (void)shutdown(fd, SHUT_RDWR);
+    return kind;
+}
+
 /* An eventfd or a signalfd knows none of a connection's ends. */
 ssize_t read(int fd, void *out, size_t len)
 {
     int kind = FAULT(read, fd, NULL);
 
     if (kind > 0 && (is_socket(fd) || kind == EINTR || kind == EAGAIN)) {
-        break_socket(fd, kind);
-        errno = kind;
+        errno = socket_fault(kind, fd);
         return -1;
     }
     return syscall(SYS_read, fd, out, kind == KIND_SHORT && is_stream(fd) ? half(len) : len);
@@ -450,8 +453,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
         return syscall(SYS_sendto, fd, m->msg_iov[0].iov_base, half(m->msg_iov[0].iov_len), flags,
                        NULL, 0);
     if (kind > 0) {
-        break_socket(fd, kind);
-        errno = kind;
+        errno = socket_fault(kind, fd);
         return -1;
     }
     return syscall(SYS_sendmsg, fd, m, flags);
@@ -478,8 +480,7 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
     int kind = FAULT(recvmsg, fd, NULL);
 
     if (kind > 0) {
-        break_socket(fd, kind);
-        errno = kind;
+        errno = socket_fault(kind, fd);
         return -1;
     }
     ssize_t got = syscall(SYS_recvmsg, fd, m, flags);
@@ -559,7 +560,7 @@ int epoll_create1(int flags)
 
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    if (operation != EPOLL_CTL_DEL) /* that one needs nothing that may be short */
+    if (operation == EPOLL_CTL_ADD) /* the others need nothing that may be short */
         FAIL_IF(epoll_ctl, fd, NULL);
     return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
@@ -618,9 +619,8 @@ int clock_gettime(clockid_t id, struct timespec *out)
 int pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*main)(void *),
                    void *argument)
 {
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
-        (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))next(
-            "pthread_create");
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = (int (*)(
+        pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))next("pthread_create");
     int kind = FAULT(pthread_create, -1, NULL);
 
     return kind > 0 ? kind : real(out, attributes, main, argument);

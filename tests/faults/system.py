@@ -11,7 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "live"))
 import ledger  # noqa: E402
-from server import BINARY, Server, free_port, wait_until  # noqa: E402
+from server import BINARY, NotStarted, Server, free_port, wait_until  # noqa: E402
 
 SHIM = os.path.join(os.path.dirname(BINARY), "tests", "faults", "faults.so")
 CONFIG = """
