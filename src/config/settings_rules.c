@@ -131,18 +131,18 @@ static bool check_accepts(struct parser *p, struct place word, const char *claus
 
 bool parser_set_users(struct parser *p, struct place word, const struct value *values)
 {
-    struct syntax_word ask = {.text = values[0].text, .place = values[0].place};
     struct settings_table *table;
 
     if (!check_accepts(p, word, "users"))
         return false;
-    if (slice_equal(ask.text, SLICE("ask")))
-        return desk_not_yet(&p->desk, &ask);
+    places_of_rule(p)->users = word;
+    p->rule->asks = slice_equal(values[0].text, SLICE("ask"));
+    if (p->rule->asks)
+        return true;
     table = tables_take(&p->tables, &values[0], TABLE_ACCOUNTS);
     if (table == NULL)
         return false;
     p->rule->users = table->accounts;
-    places_of_rule(p)->users = word;
     return true;
 }
 

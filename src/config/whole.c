@@ -177,7 +177,7 @@ static bool takes_any_name(const struct rule *rule)
     bool leaves = rule->action == ACTION_LMTP || rule->action == ACTION_RELAY;
 
     return rule->verdict == RULE_ACCEPT && rule->from == FROM_ANY && leaves &&
-           rule->users == NULL && rule->to.match != MATCH_ADDRESS;
+           rule->users == NULL && !rule->asks && rule->to.match != MATCH_ADDRESS;
 }
 
 /* To the whole world, for whoever comes. A sender keeps nobody out: it is whatever the client
@@ -212,7 +212,8 @@ void whole_check_strangers(struct desk *desk, const struct rules *rules,
             desk_warning(
                 desk, places[i].action,
                 SLICE("every address is accepted; unknown ones bounce to innocent senders"),
-                SLICE("add 'users TABLE', with everybody whom the other server knows"));
+                SLICE("add 'users TABLE' with everybody whom the other server knows, or 'users "
+                      "ask'"));
     }
 }
 
@@ -224,6 +225,10 @@ static void check_users(struct desk *desk, const struct rule *rule, const struct
         desk_error(desk, at->users,
                    SLICE("'users' says who has a mailbox, but this rule delivers to none"),
                    SLICE("add 'deliver' or 'relay', or remove it"));
+    if (rule->asks && rule->action != ACTION_LMTP && rule->action != ACTION_RELAY)
+        desk_error(desk, at->users,
+                   SLICE("'users ask' asks the next server, but this rule leads to none"),
+                   SLICE("add 'deliver lmtp' or 'relay', or name a table of users"));
     if (rule->catch_all.kind != ADDRESS_NULL && rule->action != ACTION_NONE && rule->users == NULL)
         desk_error(desk, at->catch_all,
                    SLICE("nothing is left to catch: this rule delivers for every address"),

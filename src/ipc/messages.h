@@ -21,6 +21,8 @@ enum message_kind {
     MESSAGE_DURABLE,      /* receiver -> courier: u64 segment, u64 offset: records up to here */
     MESSAGE_LAST_GOOD,    /* receiver -> courier: the same, its last word before it ends */
     MESSAGE_ETRN,         /* receiver -> courier: u8 with all below it, domain: its mail goes now */
+    MESSAGE_ASK,          /* receiver -> courier: is a recipient known there? (roles/question.h) */
+    MESSAGE_ASKED,        /* courier -> receiver: the answer */
     MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */

@@ -191,7 +191,7 @@ static size_t address_encoded_len(const struct address *a)
     return 1 + 1 + a->local.len + 2 + a->domain.len;
 }
 
-static bool put_address(struct buf *out, const struct address *a)
+bool envelope_put_address(struct buf *out, const struct address *a)
 {
     return put_u8(out, (uint8_t)a->kind) && put_u8(out, (uint8_t)a->local.len) &&
            buf_append(out, a->local) && put_u16(out, (uint16_t)a->domain.len) &&
@@ -237,9 +237,9 @@ static bool put_rcpt_addresses(struct buf *out, const struct envelope_rcpt *rcpt
     size_t len = address_encoded_len(&rcpt->original);
 
     if (address_same_bytes(&rcpt->original, &rcpt->final))
-        return put_head(out, TAG_RCPT, len) && put_address(out, &rcpt->original);
+        return put_head(out, TAG_RCPT, len) && envelope_put_address(out, &rcpt->original);
     return put_head(out, TAG_RCPT, len + address_encoded_len(&rcpt->final)) &&
-           put_address(out, &rcpt->original) && put_address(out, &rcpt->final);
+           envelope_put_address(out, &rcpt->original) && envelope_put_address(out, &rcpt->final);
 }
 
 static bool put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
@@ -252,7 +252,7 @@ static bool put_envelope(struct buf *out, const struct envelope *e)
 {
     bool fits = put_u64_item(out, TAG_ID, e->id) && put_u64_item(out, TAG_ARRIVAL, e->arrival_us) &&
                 put_head(out, TAG_SENDER, address_encoded_len(&e->sender)) &&
-                put_address(out, &e->sender) && put_u8_item(out, TAG_BODY, e->body) &&
+                envelope_put_address(out, &e->sender) && put_u8_item(out, TAG_BODY, e->body) &&
                 put_u8_item(out, TAG_SMTPUTF8, e->smtputf8) &&
                 put_text_item(out, TAG_HELO, e->helo) &&
                 put_text_item(out, TAG_CLIENT_ADDRESS, e->client_address) &&
@@ -287,7 +287,7 @@ static bool get_text(struct cursor *c, size_t len, struct arena *arena, struct s
     return true;
 }
 
-static bool get_address(struct cursor *c, struct arena *arena, struct address *out)
+bool envelope_get_address(struct cursor *c, struct arena *arena, struct address *out)
 {
     struct address got = {0};
     uint8_t kind, local_len;
@@ -331,10 +331,10 @@ static bool get_rcpt(struct cursor *c, struct arena *arena, struct envelope *e)
 {
     struct envelope_rcpt *rcpt = &e->rcpts[e->rcpt_count];
 
-    if (!get_address(c, arena, &rcpt->original))
+    if (!envelope_get_address(c, arena, &rcpt->original))
         return false;
     rcpt->final = rcpt->original;
-    if (!cursor_at_end(c) && !get_address(c, arena, &rcpt->final))
+    if (!cursor_at_end(c) && !envelope_get_address(c, arena, &rcpt->final))
         return false;
     e->rcpt_count++;
     return true;
@@ -439,7 +439,7 @@ static bool get_item(unsigned tag, struct slice bytes, struct arena *arena, stru
     switch (tag) {
     case TAG_ID: whole = get_u64(&c, &e->id); break;
     case TAG_ARRIVAL: whole = get_u64(&c, &e->arrival_us); break;
-    case TAG_SENDER: whole = get_address(&c, arena, &e->sender); break;
+    case TAG_SENDER: whole = envelope_get_address(&c, arena, &e->sender); break;
     case TAG_BODY: whole = get_body_type(&c, &e->body); break;
     case TAG_SMTPUTF8: whole = get_bool(&c, &e->smtputf8); break;
     case TAG_HELO: whole = get_text(&c, bytes.len, arena, &e->helo); break;

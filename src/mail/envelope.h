@@ -85,6 +85,10 @@ bool envelope_encode(struct buf *out, const struct envelope *e);
 /* False when the bytes are not one whole, sound envelope; the writer is not trusted. */
 bool envelope_decode(struct slice bytes, struct arena *arena, struct envelope *out);
 
+/* One address alone, as it stands in an envelope. Texts in the arena. */
+bool envelope_put_address(struct buf *out, const struct address *a);
+bool envelope_get_address(struct cursor *c, struct arena *arena, struct address *out);
+
 /* Queue id <-> 12 characters of base 52 (digits and consonants of both cases). */
 enum { QUEUE_ID_LEN = 12 };
 

@@ -59,6 +59,7 @@ struct rule {
     const struct route_target *lmtp; /* ACTION_LMTP */
     const struct relay *relay;       /* ACTION_RELAY */
     const struct accounts *users;    /* who there is; NULL: whoever is asked for */
+    bool asks;                       /* the next hop, at RCPT, who there is; then `users` is NULL */
     const struct aliases *aliases;   /* or NULL */
     struct address catch_all;        /* for unknown names; ADDRESS_NULL: none */
     struct address copy;             /* gets everything as well; ADDRESS_NULL: none */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "roles/control.h"
+#include "roles/inquiry.h"
 #include "roles/local.h"
 #include "roles/outbound.h"
 #include "roles/parcel.h"
@@ -45,6 +46,7 @@ struct courier {
     struct local *local;
     struct queue_lane mailboxes; /* who waits for room at the postman */
     struct outbound *outbound;
+    struct inquiries *inquiries;
     struct control *control;
     struct wakes *wakes;
     struct timer due;
@@ -157,6 +159,22 @@ static bool is_at_rest(struct courier *c)
            !reports_busy(&c->reports);
 }
 
+/* One that cannot be sent is lost: the client's wait has an end, and it comes again. */
+static void answer_receivers(struct courier *c)
+{
+    struct answer a;
+    struct buf body;
+    unsigned receiver;
+
+    while (inquiries_next(c->inquiries, &receiver, &a)) {
+        buf_init(&body, QUESTION_MAX);
+        if (answer_write(&body, &a))
+            (void)channel_send(&c->receivers[receiver].channel, MESSAGE_ASKED, buf_slice(&body),
+                               NULL, -1);
+        buf_done(&body);
+    }
+}
+
 static void courier_before_sleep(struct role *role)
 {
     struct courier *c = courier_of(role);
@@ -165,6 +183,7 @@ static void courier_before_sleep(struct role *role)
     control_pump(c->control);
     if (!role->draining)
         wakes_pump(c->wakes);
+    answer_receivers(c);
     claim_some(c);
     outbound_pump(c->outbound);
     local_flush(c->local);
@@ -185,24 +204,42 @@ static void courier_before_sleep(struct role *role)
 
 /* ---- peers ---- */
 
-static void receiver_message(struct channel *channel, enum message_kind kind, struct slice body,
-                             struct disk_file *file, int handle)
+static void take_question(struct receiver_end *end, struct slice body)
 {
-    struct receiver_end *end = LIST_ENTRY(channel, struct receiver_end, channel);
+    struct arena scratch = {0};
+    struct cursor in = {body};
+    struct question q;
+
+    if (question_read(&in, &scratch, &q))
+        inquiries_ask(end->courier->inquiries, end->index, &q);
+    arena_done(&scratch);
+}
+
+static void take_mark(struct receiver_end *end, enum message_kind kind, struct slice body)
+{
     struct cursor in = {body};
     uint64_t segment, offset;
 
-    (void)file, (void)handle;
-    if (kind == MESSAGE_ETRN) {
-        wakes_ask(end->courier->wakes, body);
-        return;
-    }
     if (!get_u64(&in, &segment) || !get_u64(&in, &offset))
         return;
     if (kind == MESSAGE_LAST_GOOD)
         queue_last_good(end->courier->queue, end->index, segment, offset);
     else
         queue_durable(end->courier->queue, end->index, segment, offset);
+}
+
+static void receiver_message(struct channel *channel, enum message_kind kind, struct slice body,
+                             struct disk_file *file, int handle)
+{
+    struct receiver_end *end = LIST_ENTRY(channel, struct receiver_end, channel);
+
+    (void)file, (void)handle;
+    if (kind == MESSAGE_ASK)
+        take_question(end, body);
+    else if (kind == MESSAGE_ETRN)
+        wakes_ask(end->courier->wakes, body);
+    else
+        take_mark(end, kind, body);
 }
 
 static void receiver_closed(struct channel *channel)
@@ -273,6 +310,7 @@ static int courier_start(struct role *role)
     queue_lane_init(&c->mailboxes, MAILBOX_LANE);
     c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
     c->wakes = wakes_new(role, c->queue, c->outbound);
+    c->inquiries = inquiries_new(c->outbound);
     c->control = control_new(role, c->queue, &c->parcels, c->pauses, c->outbound);
     return 0;
 }
@@ -292,6 +330,7 @@ static void close_queue(struct courier *c)
 {
     control_free(c->control);
     wakes_free(c->wakes);
+    inquiries_free(c->inquiries);
     outbound_free(c->outbound);
     local_free(c->local);
     reports_done(&c->reports);

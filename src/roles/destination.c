@@ -57,24 +57,23 @@ static struct slice key_of(const struct decision *d, uint64_t id, char out[KEY_M
     return (struct slice){out, len < 0 ? 0 : (size_t)len < KEY_MAX ? (size_t)len : KEY_MAX - 1};
 }
 
-static void set_manner(struct destination *d, const struct decision *decision, uint64_t id)
+struct trip_manner destination_manner(struct outbound *all, const struct decision *decision,
+                                      uint64_t id)
 {
-    struct outbound *all = d->all;
     const struct relay *relay = relay_of(decision);
     struct slice hostname = all->role->settings->hostname;
 
-    d->lmtp = relay == NULL ? decision->lmtp : NULL;
-    d->manner =
-        (struct trip_manner){.role = all->role,
-                             .spool = all->spool,
-                             .protocol = relay == NULL ? CLIENT_LMTP : CLIENT_SMTP,
-                             .relay = relay,
-                             .slot = slot_of(decision, id),
-                             .ehlo = relay != NULL && relay->helo.len > 0 ? relay->helo : hostname,
-                             .retry = relay == NULL ? &retry_plan_default : &relay->retry,
-                             .report = relay == NULL || relay->report,
-                             .tag = relay == NULL ? SLICE("lmtp") : SLICE("smtp"),
-                             .tls = all->tls};
+    return (struct trip_manner){.role = all->role,
+                                .spool = all->spool,
+                                .protocol = relay == NULL ? CLIENT_LMTP : CLIENT_SMTP,
+                                .relay = relay,
+                                .slot = slot_of(decision, id),
+                                .ehlo =
+                                    relay != NULL && relay->helo.len > 0 ? relay->helo : hostname,
+                                .retry = relay == NULL ? &retry_plan_default : &relay->retry,
+                                .report = relay == NULL || relay->report,
+                                .tag = relay == NULL ? SLICE("lmtp") : SLICE("smtp"),
+                                .tls = all->tls};
 }
 
 static void on_wake(struct timer *t)
@@ -108,7 +107,8 @@ struct destination *destination_of(struct outbound *all, const struct decision *
     d->to = decision->final;
     d->to.local = SLICE("");
     d->to.domain = outbound_copy(decision->final.domain);
-    set_manner(d, decision, id);
+    d->manner = destination_manner(all, decision, id);
+    d->lmtp = decision->kind == DECIDE_LMTP ? decision->lmtp : NULL;
     list_init(&d->ready);
     list_init(&d->member);
     list_init(&d->waiting);
@@ -142,26 +142,28 @@ void destination_free(struct destination *d)
 
 /* ---- the route ---- */
 
-static enum route_outcome decide(struct destination *d)
+enum route_outcome destination_route(const struct outbound *all, const struct trip_manner *manner,
+                                     const struct route_target *lmtp, const struct address *to,
+                                     uint64_t chance, struct facts *facts, struct arena *arena,
+                                     struct route *out)
 {
-    const struct relay *relay = d->manner.relay;
-    const struct slice own_names[] = {d->all->role->settings->hostname, d->manner.ehlo};
+    const struct relay *relay = manner->relay;
+    const struct slice own_names[] = {all->role->settings->hostname, manner->ehlo};
     struct route_options options = {.own_names = own_names,
                                     .own_name_count = sizeof(own_names) / sizeof(*own_names),
-                                    .own_ips = d->all->own_ips,
-                                    .own_ip_count = d->all->own_ip_count,
+                                    .own_ips = all->own_ips,
+                                    .own_ip_count = all->own_ip_count,
                                     .family = FAMILY_BOTH,
                                     .port = SMTP_PORT,
-                                    .chance = d->chance};
+                                    .chance = chance};
 
     if (relay == NULL)
-        return route_targets(&d->facts, d->lmtp, 1, &options, &d->arena, &d->route);
+        return route_targets(facts, lmtp, 1, &options, arena, out);
     options.family = relay->family;
     options.loopback_allowed = relay->loopback;
     if (relay->host_count > 0)
-        return route_targets(&d->facts, relay->hosts, relay->host_count, &options, &d->arena,
-                             &d->route);
-    return route_direct(&d->facts, &d->to, &options, &d->arena, &d->route);
+        return route_targets(facts, relay->hosts, relay->host_count, &options, arena, out);
+    return route_direct(facts, to, &options, arena, out);
 }
 
 static void decided(struct destination *d, enum route_outcome outcome)
@@ -184,7 +186,8 @@ static void cannot_ask(struct destination *d)
 
 static void ask_or_decide(struct destination *d)
 {
-    enum route_outcome outcome = decide(d);
+    enum route_outcome outcome = destination_route(d->all, &d->manner, d->lmtp, &d->to, d->chance,
+                                                   &d->facts, &d->arena, &d->route);
 
     if (outcome != ROUTE_UNKNOWN) {
         decided(d, outcome);

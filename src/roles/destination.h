@@ -36,7 +36,17 @@ struct destination {
     uint64_t hoped_ms; /* when another try was asked for */
 };
 
-/* The one for such a decision, new if need be. `id` of the message chooses among the sources. */
+/* How its connections are made. `id` of the message chooses among the sources. */
+struct trip_manner destination_manner(struct outbound *all, const struct decision *decision,
+                                      uint64_t id);
+
+/* The way there, ask and rerun: mail/route.h. `lmtp` is NULL for a relay's. */
+enum route_outcome destination_route(const struct outbound *all, const struct trip_manner *manner,
+                                     const struct route_target *lmtp, const struct address *to,
+                                     uint64_t chance, struct facts *facts, struct arena *arena,
+                                     struct route *out);
+
+/* The one for such a decision, new if need be. */
 struct destination *destination_of(struct outbound *all, const struct decision *decision,
                                    uint64_t id);
 

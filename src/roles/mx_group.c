@@ -305,21 +305,6 @@ static void on_news(struct trip *t, enum trip_news news, struct slice why)
     }
 }
 
-static void copy_hops(const struct mx_group *g, const struct route *route, struct trip *t)
-{
-    for (size_t i = 0; i < route->hop_count && t->hop_count < TRIP_HOPS_MAX; i++) {
-        const struct route_hop *from = &route->hops[i];
-        struct trip_hop *to = &t->hops[t->hop_count++];
-        struct slice name = slice_head(from->host->name, UINT8_MAX);
-
-        memcpy(to->name, name.data, name.len);
-        to->name_len = (uint8_t)name.len;
-        memcpy(to->address.ip, from->ip, sizeof(from->ip));
-        to->address.port = from->port;
-        to->path = from->path.len > 0 ? g->path : NULL;
-    }
-}
-
 static void begin_trip(struct mx_group *g, struct route *route, struct parcel *p)
 {
     struct group_trip *o = MEMORY_NEW(struct group_trip);
@@ -328,7 +313,7 @@ static void begin_trip(struct mx_group *g, struct route *route, struct parcel *p
     o->trip.manner = &g->manner;
     o->trip.on_news = on_news;
     route_turn(route, random_u64(g->all->role->doors->random));
-    copy_hops(g, route, &o->trip);
+    o->trip.hop_count = trip_copy_hops(route, g->path, o->trip.hops, TRIP_HOPS_MAX);
     list_append(&g->trips, &o->trip.link);
     g->all->trips++;
     window_opened(&g->window);

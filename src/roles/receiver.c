@@ -206,13 +206,22 @@ static int receiver_start(struct role *role)
 static void courier_message(struct channel *c, enum message_kind kind, struct slice body,
                             struct disk_file *file, int handle)
 {
-    (void)c, (void)kind, (void)body, (void)file, (void)handle; /* it has nothing to say to us */
+    struct receiver *r = LIST_ENTRY(c, struct receiver, courier);
+    struct cursor in = {body};
+    struct answer a;
+
+    (void)kind, (void)file, (void)handle; /* it says nothing else to us */
+    if (answer_read(&in, &a))
+        sessions_answered(&r->sessions, &a);
 }
 
 /* We go on accepting: what is on disk is found by the next courier. */
 static void courier_closed(struct channel *c)
 {
-    role_parted(&LIST_ENTRY(c, struct receiver, courier)->role, c);
+    struct receiver *r = LIST_ENTRY(c, struct receiver, courier);
+
+    role_parted(&r->role, c);
+    sessions_unanswered(&r->sessions);
 }
 
 static void receiver_peer(struct role *role, enum role_kind kind, unsigned index, int handle)
@@ -224,7 +233,10 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
         role->doors->net->ops->close(role->doors->net, handle);
         return;
     }
-    channel_close(&r->courier);
+    if (channel_is_open(&r->courier)) { /* its end was not noticed yet */
+        channel_close(&r->courier);
+        sessions_unanswered(&r->sessions);
+    }
     role_meet(role, &r->courier, handle, ROLE_COURIER, courier_message, courier_closed);
     r->told_segment = r->told_offset = 0; /* this courier was told nothing yet */
     publish(r);

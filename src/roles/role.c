@@ -365,6 +365,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_DURABLE:
     case MESSAGE_LAST_GOOD:
     case MESSAGE_ETRN:
+    case MESSAGE_ASK:
+    case MESSAGE_ASKED:
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:

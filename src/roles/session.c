@@ -23,6 +23,7 @@ enum {
     GOODBYE_TIMEOUT_MS = 10000, /* to read what we said last */
     ETRN_BODY_MAX = 512,
     SESSION_ETRNS_MAX = 25,
+    ASK_TIMEOUT_MS = 60 * 1000, /* whether the next hop knows a recipient */
 };
 
 struct session {
@@ -40,6 +41,8 @@ struct session {
     uint64_t id; /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
+    struct list asking; /* in among->asking, or alone */
+    uint64_t question;
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
@@ -342,17 +345,105 @@ static void answer_mail(struct session *s)
         server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
 }
 
+static struct rules_query rcpt_query(const struct session *s)
+{
+    return (struct rules_query){s->local, server_envelope(s->server)->sender,
+                                *server_rcpt(s->server)};
+}
+
+static const struct reply reply_rcpt = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};
+
+/* Whom the next hop must know; NULL: nobody. Who comes of an alias is known to whoever wrote it. */
+static const struct decision *to_ask_for(const struct expansion *x, const struct rules *rules,
+                                         const struct rules_query *query)
+{
+    struct address given = rules_complete(rules, &query->rcpt);
+
+    for (unsigned i = 0; i < x->count; i++)
+        if (x->homes[i].rule != NULL && x->homes[i].rule->asks &&
+            address_equal(&x->finals[i], &given))
+            return &x->homes[i];
+    return NULL;
+}
+
+static const struct answer no_answer = {.kind = ANSWER_LATER,
+                                        .text = SLICE_INIT("it cannot be asked for now")};
+
+static void refuse_asked(struct session *s, const struct answer *a)
+{
+    struct arena scratch = {0};
+    struct rules_query query = rcpt_query(s);
+    struct reply r = REPLY(450, "4.1.1", "");
+
+    if (a->kind == ANSWER_UNKNOWN)
+        r = REPLY(550, "5.1.1", "");
+    r.text = arena_printf(&scratch, "%s address: %.*s",
+                          a->kind == ANSWER_UNKNOWN ? "undeliverable" : "unverified",
+                          SLICE_PRINTF(a->text));
+    r = rules_refusal(&query, r, &scratch);
+    server_answer_rcpt(s->server, &r, NULL, 0);
+    arena_done(&scratch);
+}
+
+static bool is_asking(const struct session *s)
+{
+    return !list_empty(&s->asking);
+}
+
+static bool send_question(struct sessions *among, const struct question *q)
+{
+    struct buf body;
+    bool sent;
+
+    buf_init(&body, QUESTION_MAX);
+    sent = question_write(&body, q) &&
+           channel_send(among->courier, MESSAGE_ASK, buf_slice(&body), NULL, -1) == 0;
+    buf_done(&body);
+    return sent;
+}
+
+static void ask(struct session *s, const struct decision *d)
+{
+    struct sessions *among = s->among;
+    struct question q = {.number = ++among->questions,
+                         .rule = (uint32_t)(d->rule - among->role->settings->rules.rules),
+                         .rcpt = d->final};
+
+    if (!send_question(among, &q)) {
+        refuse_asked(s, &no_answer);
+        return;
+    }
+    s->question = q.number;
+    list_append(&among->asking, &s->asking);
+    stream_pause(&s->stream);
+    timer_set(among->role->loop, &s->timer, ASK_TIMEOUT_MS);
+}
+
 static void answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
-    struct rules_query query = {s->local, server_envelope(s->server)->sender,
-                                *server_rcpt(s->server)};
-    struct expansion x = rules_expand(&s->among->role->settings->rules, &query, &scratch);
+    const struct rules *rules = &s->among->role->settings->rules;
+    struct rules_query query = rcpt_query(s);
+    struct expansion x = rules_expand(rules, &query, &scratch);
+    const struct decision *asked = to_ask_for(&x, rules, &query);
 
     if (x.refusal.code != 0)
         server_answer_rcpt(s->server, &x.refusal, NULL, 0);
+    else if (asked != NULL)
+        ask(s, asked);
     else
-        server_answer_rcpt(s->server, &REPLY(250, "2.1.5", "Ok"), x.finals, x.count);
+        server_answer_rcpt(s->server, &reply_rcpt, x.finals, x.count);
+    arena_done(&scratch);
+}
+
+/* The same once more, but for the question. */
+static void accept_known(struct session *s)
+{
+    struct arena scratch = {0};
+    struct rules_query query = rcpt_query(s);
+    struct expansion x = rules_expand(&s->among->role->settings->rules, &query, &scratch);
+
+    server_answer_rcpt(s->server, &reply_rcpt, x.finals, x.count);
     arena_done(&scratch);
 }
 
@@ -363,6 +454,7 @@ static void session_free(struct session *s)
     struct sessions *among = s->among;
 
     tell_disconnect(s);
+    list_remove(&s->asking);
     drop_draft(s);
     buf_done(&s->header);
     timer_cancel(among->role->loop, &s->timer);
@@ -478,17 +570,30 @@ static void session_run(struct session *s)
         /* Without room the peer must read first: STREAM_DRAINED brings us back. */
         if (need == SERVER_WANTS_ROOM && buf_len(&s->stream.out) > 0)
             break;
-    } while (!s->committing && need != SERVER_WANTS_INPUT && need != SERVER_START_TLS &&
-             need != SERVER_DONE);
+    } while (!s->committing && !is_asking(s) && need != SERVER_WANTS_INPUT &&
+             need != SERVER_START_TLS && need != SERVER_DONE);
     buf_consume(&s->stream.in, had - in.rest.len);
     if (need == SERVER_DONE)
         session_finish(s);
     else if (need == SERVER_START_TLS)
         secure(s);
-    else if (s->committing)
+    else if (s->committing || is_asking(s))
         stream_flush(&s->stream);
     else
         session_wait(s);
+}
+
+/* What the client sent meanwhile is still in the buffer. */
+static void take_answer(struct session *s, const struct answer *a)
+{
+    list_remove(&s->asking);
+    if (a->kind == ANSWER_KNOWN)
+        accept_known(s);
+    else
+        refuse_asked(s, a);
+    timer_cancel(s->among->role->loop, &s->timer);
+    stream_resume(&s->stream);
+    session_run(s);
 }
 
 static void on_stream(struct stream *stream, enum stream_event event)
@@ -500,7 +605,7 @@ static void on_stream(struct stream *stream, enum stream_event event)
     case STREAM_DRAINED:
         if (s->securing)
             begin_handshake(s);
-        else if (!s->committing)
+        else if (!s->committing && !is_asking(s))
             session_run(s); /* the engine may have stopped for want of room */
         return;
     case STREAM_EOF:
@@ -529,6 +634,10 @@ static void on_timeout(struct timer *t)
 
     if (s->stream.closing || s->ended_by_us) { /* it does not even read its last reply */
         session_free(s);
+        return;
+    }
+    if (is_asking(s)) {
+        take_answer(s, &no_answer);
         return;
     }
     tell_broken(s, SLICE("timeout"));
@@ -598,6 +707,7 @@ void session_open(struct sessions *among, const struct session_offer *offer, int
     s->server = server_new(&offer->server, session_client(s));
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);
+    list_init(&s->asking);
     list_append(&among->all, &s->link);
     among->count++;
     tell_connect(s);
@@ -614,6 +724,29 @@ void sessions_init(struct sessions *among, struct role *role)
 {
     among->role = role;
     list_init(&among->all);
+    list_init(&among->asking);
+}
+
+void sessions_answered(struct sessions *among, const struct answer *a)
+{
+    LIST_EACH (node, &among->asking) {
+        struct session *s = LIST_ENTRY(node, struct session, asking);
+
+        if (s->question == a->number) {
+            take_answer(s, a);
+            return;
+        }
+    }
+}
+
+void sessions_unanswered(struct sessions *among)
+{
+    struct list left; /* an answer may lead to the next question */
+
+    list_init(&left);
+    list_splice(&left, &among->asking);
+    while (!list_empty(&left))
+        take_answer(LIST_ENTRY(left.next, struct session, asking), &no_answer);
 }
 
 void sessions_shut_down(struct sessions *among)
@@ -623,6 +756,11 @@ void sessions_shut_down(struct sessions *among)
 
         if (s->committing || s->stream.closing)
             continue;
+        if (is_asking(s)) {
+            list_remove(&s->asking);
+            refuse_asked(s, &no_answer);
+            stream_resume(&s->stream);
+        }
         if (s->securing) { /* it would not understand a 421 */
             session_free(s);
             continue;

@@ -11,6 +11,7 @@
 
 #include "loop/tls.h"
 #include "queue/queue_in.h"
+#include "roles/question.h"
 #include "roles/role.h"
 #include "smtp/server.h"
 
@@ -18,10 +19,12 @@
 struct sessions {
     struct role *role;
     struct queue_in *queue;  /* set before the first session */
-    struct channel *courier; /* who is asked for mail by ETRN; perhaps away */
+    struct channel *courier; /* asked who is known elsewhere, told of ETRN; perhaps away */
     struct list all;
     size_t count;
-    size_t max; /* one more is answered 421 */
+    size_t max;         /* one more is answered 421 */
+    struct list asking; /* sessions that wait for the courier's answer */
+    uint64_t questions;
 };
 
 /* What a listener offers to all its sessions; outlives them. */
@@ -41,6 +44,12 @@ void session_open(struct sessions *among, const struct session_offer *offer, int
 /* A ticket that queue_in_collect() returned, unlinked: answers the client, and goes on with what
  * it sent meanwhile. */
 void session_put_finished(struct list *ticket);
+
+/* To a question of one of them, or of one that is gone. */
+void sessions_answered(struct sessions *among, const struct answer *a);
+
+/* Who would answer is gone. */
+void sessions_unanswered(struct sessions *among);
 
 /* 421 for each session, but for those that wait for their 250: they get that first. */
 void sessions_shut_down(struct sessions *among);

@@ -20,7 +20,6 @@
 enum {
     CONNECT_TIMEOUT_MS = 30 * 1000,
     IDLE_MS = 2000,
-    RELAY_TEXT_MAX = 350,
     GREETING_S = 15 * 60,       /* from the call until the server is ready */
     MESSAGE_S = 30 * 60,        /* for one message: this, */
     SLOWEST_BYTES_S = 2 * 1024, /* its size by this, and a second for each recipient */
@@ -43,17 +42,22 @@ static struct slice hop_name(const struct trip *t)
     return (struct slice){hop_of(t)->name, hop_of(t)->name_len};
 }
 
-/* "mx1.example.net[192.0.2.1]:25" */
-static struct slice hop_text(const struct trip *t, char out[RELAY_TEXT_MAX])
+struct slice trip_hop_text(const struct trip_hop *hop, char out[TRIP_HOP_TEXT_MAX])
 {
+    struct slice name = {hop->name, hop->name_len};
     char ip[64];
 
-    if (hop_of(t)->path != NULL)
-        return hop_name(t);
-    net_address_text(&hop_of(t)->address, ip);
-    int len = snprintf(out, RELAY_TEXT_MAX, "%.*s[%s]:%u", SLICE_PRINTF(hop_name(t)), ip,
-                       hop_of(t)->address.port);
+    if (hop->path != NULL)
+        return name;
+    net_address_text(&hop->address, ip);
+    int len =
+        snprintf(out, TRIP_HOP_TEXT_MAX, "%.*s[%s]:%u", SLICE_PRINTF(name), ip, hop->address.port);
     return (struct slice){out, len < 0 ? 0 : (size_t)len};
+}
+
+static struct slice hop_text(const struct trip *t, char out[TRIP_HOP_TEXT_MAX])
+{
+    return trip_hop_text(hop_of(t), out);
 }
 
 /* ---- what became of the message ---- */
@@ -82,7 +86,7 @@ static struct slice status_of(const struct client_outcome *o)
 /* A reply in one line, and to what. */
 static struct slice words_of(struct trip *t, const struct client_outcome *o, struct arena *arena)
 {
-    char relay[RELAY_TEXT_MAX];
+    char relay[TRIP_HOP_TEXT_MAX];
     struct slice text = arena_copy(arena, o->text), step = step_name(o->step);
     char *bytes = arena_alloc(arena, text.len + 1);
 
@@ -119,7 +123,7 @@ static struct slice tls_text(const struct trip *t)
 static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o)
 {
     unsigned rcpt = t->places[i];
-    char relay[RELAY_TEXT_MAX];
+    char relay[TRIP_HOP_TEXT_MAX];
     struct verdict v = {.tag = t->manner->tag,
                         .relay = hop_text(t, relay),
                         .dsn = status_of(o),
@@ -218,7 +222,7 @@ static void take_rcpts(struct trip *t)
 /* This server cannot be given it, in any form. */
 static void refuse_rcpt(struct trip *t, unsigned i, const struct relay_refusal *r)
 {
-    char relay[RELAY_TEXT_MAX];
+    char relay[TRIP_HOP_TEXT_MAX];
     struct arena *arena = &t->parcel->message->arena;
     struct slice at = hop_text(t, relay);
     struct verdict v = {
@@ -346,12 +350,12 @@ static void send_message(struct trip *t)
 
 static const struct remote_owner owner;
 
-static enum client_tls tls_mode(const struct trip *t)
+static enum client_tls tls_mode(const struct trip_manner *m, bool plain)
 {
-    enum relay_tls wanted = t->manner->relay == NULL ? RELAY_TLS_OFF : t->manner->relay->tls;
+    enum relay_tls wanted = m->relay == NULL ? RELAY_TLS_OFF : m->relay->tls;
 
     switch (wanted) {
-    case RELAY_TLS_OPTIONAL: return t->plain ? CLIENT_TLS_NEVER : CLIENT_TLS_IF_OFFERED;
+    case RELAY_TLS_OPTIONAL: return plain ? CLIENT_TLS_NEVER : CLIENT_TLS_IF_OFFERED;
     case RELAY_TLS_REQUIRED: return CLIENT_TLS_ALWAYS;
     case RELAY_TLS_IMPLICIT:
     case RELAY_TLS_OFF: break;
@@ -366,35 +370,53 @@ static bool is_v4(const unsigned char ip[16])
     return memcmp(ip, mapped, sizeof(mapped)) == 0;
 }
 
-static const struct relay_source *source_of(const struct trip *t)
+void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, bool plain,
+                       struct remote_options *options, struct net_address *from)
 {
-    const struct relay *relay = t->manner->relay;
+    const struct relay *relay = m->relay;
+    const struct relay_source *source =
+        relay == NULL ? NULL : relay_source(relay, m->slot, is_v4(hop->address.ip));
+    bool by_mx = relay != NULL && relay->host_count == 0;
 
-    return relay == NULL ? NULL
-                         : relay_source(relay, t->manner->slot, is_v4(hop_of(t)->address.ip));
+    *options = (struct remote_options){
+        .client = {.protocol = m->protocol,
+                   .tls = tls_mode(m,                                           plain),
+                   .ehlo = source != NULL && source->helo.len > 0 ? source->helo : m->ehlo,
+                   .own_name = by_mx ? m->role->settings->hostname : SLICE("")},
+        .tls = m->tls,
+        .tls_name = {hop->name, hop->name_len},
+        .implicit_tls = relay != NULL && relay->tls == RELAY_TLS_IMPLICIT,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .path = hop->path
+    };
+    if (source != NULL) {
+        memcpy(from->ip, source->ip, sizeof(source->ip));
+        options->from = from;
+    }
+}
+
+unsigned trip_copy_hops(const struct route *route, const char *path, struct trip_hop *hops,
+                        unsigned max)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < route->hop_count && count < max; i++) {
+        const struct route_hop *from = &route->hops[i];
+        struct trip_hop *to = &hops[count++];
+        struct slice name = slice_head(from->host->name, UINT8_MAX);
+
+        memcpy(to->name, name.data, name.len);
+        to->name_len = (uint8_t)name.len;
+        memcpy(to->address.ip, from->ip, sizeof(from->ip));
+        to->address.port = from->port;
+        to->path = from->path.len > 0 ? path : NULL;
+    }
+    return count;
 }
 
 static void call_hop(struct trip *t)
 {
-    const struct relay *relay = t->manner->relay;
-    const struct relay_source *source = source_of(t);
-    bool by_mx = relay != NULL && relay->host_count == 0;
-
-    t->options = (struct remote_options){
-        .client = {.protocol = t->manner->protocol,
-                   .tls = tls_mode(t),
-                   .ehlo = source != NULL && source->helo.len > 0 ? source->helo : t->manner->ehlo,
-                   .own_name = by_mx ? t->manner->role->settings->hostname : SLICE("")},
-        .tls = t->manner->tls,
-        .tls_name = hop_name(t),
-        .implicit_tls = relay != NULL && relay->tls == RELAY_TLS_IMPLICIT,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .path = hop_of(t)->path
-    };
-    if (source != NULL) {
-        memcpy(t->from.ip, source->ip, sizeof(source->ip));
-        t->options.from = &t->from;
-    }
+    trip_call_options(t->manner, hop_of(t), t->plain, &t->options, &t->from);
     t->used = false;
     be_patient(t, GREETING_S);
     remote_open(&t->remote, t->manner->role->loop, &hop_of(t)->address, &t->options, &owner);
@@ -429,7 +451,7 @@ static struct client_outcome hop_failure(struct trip *t, struct arena *arena)
 
 static bool tls_was_the_trouble(const struct trip *t, const struct client_outcome *o)
 {
-    return !t->plain && o->step == STEP_STARTTLS && tls_mode(t) == CLIENT_TLS_IF_OFFERED;
+    return !t->plain && o->step == STEP_STARTTLS && t->options.client.tls == CLIENT_TLS_IF_OFFERED;
 }
 
 /* Hosts behind us are no nearer to the destination than we are: RFC 5321 5.1. */

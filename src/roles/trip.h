@@ -19,7 +19,7 @@ struct trip_hop {
     const char *path; /* of a socket in the file system, the destination's; or NULL */
 };
 
-enum { TRIP_HOPS_MAX = 8 };
+enum { TRIP_HOPS_MAX = 8, TRIP_HOP_TEXT_MAX = 350 };
 
 /* Of an MX group; borrowed, outlives its trips. */
 struct trip_manner {
@@ -71,6 +71,18 @@ struct trip {
     struct timer patience; /* until the server is ready, or has answered for the message */
     char piece[CLIENT_PIECE_MAX];
 };
+
+/* The first hops of a route; their number. `path` is that of a socket in the file system. */
+unsigned trip_copy_hops(const struct route *route, const char *path, struct trip_hop *hops,
+                        unsigned max);
+
+/* "mx1.example.net[192.0.2.1]:25" */
+struct slice trip_hop_text(const struct trip_hop *hop, char out[TRIP_HOP_TEXT_MAX]);
+
+/* How a hop is called; `plain`: without TLS where that may be. `from` lives as long as the options.
+ */
+void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, bool plain,
+                       struct remote_options *options, struct net_address *from);
 
 /* The caller filled in hops, hop_count, manner and on_news of a zeroed trip. The parcel is the
  * trip's now, its due recipients are tried. */
