@@ -1,5 +1,5 @@
 """Load with a ledger by `postroad bench`, and what the ledger says afterwards. Shared by
-tests/crash_kill and tests/disk_full."""
+tests/crash_kill, tests/crash_power and tests/disk_full."""
 import json
 import os
 import signal
@@ -34,22 +34,26 @@ class Load:
 
 
 class Mixed:
-    """Small mails, several recipients, large ones that leave memory, clients that are slow."""
+    """Small mails, several recipients, large ones that leave memory, clients that are slow. With
+    `lmtp`, a port, some come there; with `onward`, a domain, some go to it."""
 
-    def __init__(self, folder, port, rate, domain):
+    def __init__(self, folder, port, rate, domain, slow="2K-200K", lmtp=None, onward=None):
+        self.folder, self.port, self.rate, self.loads = folder, port, rate, []
+        self.add("small", 0.7, domain, "--sessions", "6", "--reuse", "--size", "512-16K")
+        self.add("several", 0.15, domain, "--sessions", "3", "--size", "1K-8K", "--each", "3")
+        self.add("large", 0.05, domain, "--sessions", "2", "--reuse", "--size", "100K-600K")
+        self.add("slow", 0.1, domain, "--sessions", "10", "--size", slow, "--slow", "5")
+        if lmtp:
+            self.port = lmtp
+            self.add("lmtp", 0.1, domain, "--lmtp", "--sessions", "2", "--size", "1K-8K", "--each", "2")
+            self.port = port
+        if onward:
+            self.add("onward", 0.2, onward, "--sessions", "3", "--reuse", "--size", "512-16K")
+
+    def add(self, name, part, domain, *words):
         users = [word for n in range(20) for word in ("--rcpt", f"user{n}@{domain}")]
-        forever = ["--seconds", "1000000"]
-        share = lambda part: str(max(1, round(rate * part)))
-        self.loads = [
-            Load(folder, "small", port, "--sessions", "6", "--reuse", "--size", "512-16K",
-                 "--rate", share(0.7), *users, *forever),
-            Load(folder, "several", port, "--sessions", "3", "--size", "1K-8K", "--each", "3",
-                 "--rate", share(0.15), *users, *forever),
-            Load(folder, "large", port, "--sessions", "2", "--reuse", "--size", "100K-600K",
-                 "--rate", share(0.05), *users, *forever),
-            Load(folder, "slow", port, "--sessions", "10", "--size", "2K-200K", "--slow", "5",
-                 "--rate", share(0.1), *users, *forever),
-        ]
+        self.loads.append(Load(self.folder, name, self.port, "--seconds", "1000000", "--rate",
+                               str(max(1, round(self.rate * part))), *words, *users))
 
     def start(self):
         for load in self.loads:

@@ -93,14 +93,26 @@ class Server:
         except OSError:
             return False
 
-    def retry_now(self):
-        """What waits for its time is tried now, once the queue is there and knows of it."""
+    def ask(self, *words):
+        """What a tool for people says about this server; "" when it does not answer."""
         which = ["--dir", self.data] if self.config is None else \
             ["-c", os.path.join(self.folder, "postroad.conf")]
-        command = [BINARY, "queue", "retry", "--status", "deferred", "--yes", *which]
-        said = lambda: subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                      text=True, check=False).stdout
-        assert wait_until(lambda: re.match("retry: [1-9]", said()))
+        return subprocess.run([BINARY, *words, *which], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False).stdout
+
+    def flush(self):
+        """What waits for its time is tried now; True when something did wait."""
+        said = self.ask("queue", "retry", "--status", "deferred", "--yes")
+        return bool(re.match("retry: [1-9]", said))
+
+    def retry_now(self):
+        """The same, once the queue is there and knows of it."""
+        assert wait_until(self.flush)
+
+    def queued(self):
+        """How many messages are in the queue; None when it does not say."""
+        found = re.search(r"running: (\d+) messages", self.ask("status"))
+        return int(found[1]) if found else None
 
     def roles(self):
         """[(pid, role)] of the living children of our warden."""
