@@ -83,6 +83,10 @@ static void place_entry(struct mail_segment *s, struct queue_entry *e, uint64_t 
     e->offset = offset;
     e->size = (uint32_t)size;
     s->live += size;
+    if (s->lowest_id == 0 || e->id < s->lowest_id)
+        s->lowest_id = e->id;
+    if (e->id > s->highest_id)
+        s->highest_id = e->id;
     list_append(&s->entries, &e->link);
 }
 

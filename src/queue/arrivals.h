@@ -35,6 +35,8 @@ struct mail_segment {
     struct receiver_dir *from;
     struct list entries; /* struct queue_entry */
     struct list refs;    /* outcomes.h */
+    uint64_t lowest_id,
+        highest_id; /* of all entries it ever had: who is not between is not in it */
     uint64_t number;
     uint64_t generation;
     uint64_t run;

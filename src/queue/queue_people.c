@@ -74,6 +74,8 @@ static struct queue_entry *entry_in(struct receiver_dir *r, uint64_t id)
     LIST_EACH (node, &r->segments) {
         struct mail_segment *s = LIST_ENTRY(node, struct mail_segment, link);
 
+        if (id < s->lowest_id || id > s->highest_id)
+            continue;
         LIST_EACH (at, &s->entries) {
             struct queue_entry *e = LIST_ENTRY(at, struct queue_entry, link);
 

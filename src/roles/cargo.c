@@ -146,8 +146,10 @@ enum remote_piece cargo_next(struct cargo *c, char piece[CLIENT_PIECE_MAX], stru
     uint64_t left = c->length - at;
     int64_t got = disk_read(
         c->file, piece, left < CLIENT_PIECE_MAX ? (size_t)left : CLIENT_PIECE_MAX, c->offset + at);
-    if (got <= 0)
+    if (got <= 0) {
+        c->unreadable = true;
         return REMOTE_UNREADABLE;
+    }
     *out = (struct slice){piece, (size_t)got};
     c->at += (uint64_t)got;
     return REMOTE_PIECE;

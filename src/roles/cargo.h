@@ -33,7 +33,8 @@ struct cargo {
     struct conversion *work;
     struct disk_file *file;
     uint64_t offset, length;
-    uint64_t at; /* of all that was read */
+    uint64_t at;     /* of all that was read */
+    bool unreadable; /* cargo_next() failed: that is nobody else's fault */
 };
 
 /* For these recipients (indexes in the envelope) and a server with these offers. False: later, with

@@ -260,8 +260,7 @@ static void start_act(struct caller *c, const struct control_line *line,
     c->count = 0;
     c->acted.undone = 0;
     c->at = (struct queue_cursor){0};
-    if (act->run == act_retry)
-        outbound_hope(c->control->outbound);
+    c->since_ms = loop_now_ms(c->control->role->loop);
     if (act->run == act_list)
         control_tell_pauses(c);
 }

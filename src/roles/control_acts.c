@@ -176,12 +176,25 @@ static bool act_count(struct caller *c, struct queue_message *m)
 }
 
 /* Held ones stay so, and what is being tried is left alone. */
+/* Who asks for another try knows better than we do that a server is down. */
+static void hope_for(struct caller *c, const struct queue_message *m, unsigned i)
+{
+    struct decision d = way_of(&c->control->role->settings->rules, &m->envelope, i, &c->scratch);
+
+    if (d.kind == DECIDE_RELAY || d.kind == DECIDE_LMTP)
+        (void)outbound_hope_for(c->control->outbound, &d, m->envelope.id, c->since_ms);
+}
+
 bool act_retry(struct caller *c, struct queue_message *m)
 {
     bool any = false;
 
-    for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
-        any = queue_hasten(c->control->queue, m, i) || any;
+    for (unsigned i = 0; i < m->envelope.rcpt_count; i++) {
+        if (!queue_hasten(c->control->queue, m, i))
+            continue;
+        hope_for(c, m, i);
+        any = true;
+    }
     return any;
 }
 

@@ -43,6 +43,7 @@ struct caller {
     struct filter filter;
     struct queue_cursor at;
     uint64_t count;
+    uint64_t since_ms;             /* when the act was asked for */
     struct queue_message *content; /* that is shown whole; NULL: none */
     uint64_t content_at;
     bool recording; /* all is done, and not yet durable */

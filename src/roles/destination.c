@@ -112,6 +112,7 @@ struct destination *destination_of(struct outbound *all, const struct decision *
     list_init(&d->ready);
     list_init(&d->member);
     list_init(&d->waiting);
+    list_init(&d->unasked);
     queue_lane_init(&d->lane, ++all->lanes);
     timer_init(&d->wake, on_wake);
     arena_init(&d->arena);
@@ -129,6 +130,8 @@ void destination_free(struct destination *d)
     mx_group_leave(d);
     queue_lane_done(all->queue, &d->lane);
     lookup_cancel(&d->lookup);
+    list_remove(&d->unasked);
+    all->asking -= d->asking;
     timer_cancel(all->role->loop, &d->wake);
     list_remove(&d->ready);
     list_remove(&d->link);
@@ -184,27 +187,56 @@ static void cannot_ask(struct destination *d)
     decided(d, ROUTE_TEMPORARY);
 }
 
-static void ask_or_decide(struct destination *d)
+static void ask(struct destination *d)
 {
-    enum route_outcome outcome = destination_route(d->all, &d->manner, d->lmtp, &d->to, d->chance,
-                                                   &d->facts, &d->arena, &d->route);
+    struct outbound *all = d->all;
+    struct resolver *resolver = outbound_resolver(all);
 
-    if (outcome != ROUTE_UNKNOWN) {
-        decided(d, outcome);
-        return;
-    }
-    struct resolver *resolver = outbound_resolver(d->all);
     if (resolver == NULL) {
         cannot_ask(d);
         return;
     }
     d->state = ROUTE_ASKED;
+    if (all->asking == OUTBOUND_ASKING_MAX) {
+        list_append(&all->unasked, &d->unasked);
+        return;
+    }
+    d->asking = true;
+    all->asking++;
     lookup_start(&d->lookup, resolver, &d->facts);
+}
+
+static void decide_or_ask(struct destination *d)
+{
+    enum route_outcome outcome = destination_route(d->all, &d->manner, d->lmtp, &d->to, d->chance,
+                                                   &d->facts, &d->arena, &d->route);
+
+    if (outcome == ROUTE_UNKNOWN)
+        ask(d);
+    else
+        decided(d, outcome);
+}
+
+static void ask_next(struct outbound *all)
+{
+    struct destination *next;
+
+    if (list_empty(&all->unasked) || all->asking == OUTBOUND_ASKING_MAX)
+        return;
+    next = LIST_ENTRY(all->unasked.next, struct destination, unasked);
+    list_remove(&next->unasked);
+    ask(next);
 }
 
 static void on_known(struct lookup *l)
 {
-    ask_or_decide(LIST_ENTRY(l, struct destination, lookup));
+    struct destination *d = LIST_ENTRY(l, struct destination, lookup);
+    struct outbound *all = d->all;
+
+    d->asking = false;
+    all->asking--;
+    decide_or_ask(d);
+    ask_next(all);
 }
 
 static void find_route(struct destination *d)
@@ -214,7 +246,7 @@ static void find_route(struct destination *d)
     facts_init(&d->facts, &d->arena);
     d->route = (struct route){0};
     d->chance = random_u64(d->all->role->doors->random);
-    ask_or_decide(d);
+    decide_or_ask(d);
 }
 
 bool destination_is_routed(const struct destination *d)

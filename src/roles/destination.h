@@ -24,6 +24,8 @@ struct destination {
     struct mx_group *group; /* where it led when that was last known; NULL: not yet */
     struct list member;     /* of group */
     struct list waiting;    /* in group.waiting, or alone */
+    struct list unasked;    /* in outbound.unasked, or alone */
+    bool asking;            /* it counts in outbound.asking */
     /* The route, and what is known for it. */
     enum route_state state;
     enum route_outcome outcome;

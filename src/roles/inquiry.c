@@ -238,11 +238,6 @@ static bool conclude_from(struct inquiry *q, const struct client_outcome *o)
     return true;
 }
 
-static bool tls_was_the_trouble(const struct inquiry *q, const struct client_outcome *o)
-{
-    return !q->plain && o->step == STEP_STARTTLS && q->options.client.tls == CLIENT_TLS_IF_OFFERED;
-}
-
 static void try_elsewhere(struct inquiry *q, struct slice why, bool in_the_clear)
 {
     remote_close(&q->remote);
@@ -276,7 +271,8 @@ static void on_over(struct inquiry *q)
     if (conclude_from(q, o))
         inquiry_free(q);
     else
-        try_elsewhere(q, outcome_text(q, o), tls_was_the_trouble(q, o));
+        try_elsewhere(q, outcome_text(q, o),
+                      !q->plain && remote_tls_was_the_trouble(&q->remote, o));
 }
 
 static void on_event(struct remote *r, enum remote_event event)

@@ -122,14 +122,6 @@ void outbound_pump(struct outbound *all)
         loop_wake(all->role->loop);
 }
 
-void outbound_hope(struct outbound *all)
-{
-    LIST_EACH (node, &all->groups)
-        window_hope(&LIST_ENTRY(node, struct mx_group, link)->window);
-    LIST_EACH (node, &all->all) /* a route that failed is asked for again */
-        LIST_ENTRY(node, struct destination, link)->good_until_ms = 0;
-}
-
 static void hope_once(struct destination *d, uint64_t since_ms)
 {
     uint64_t now = outbound_now_ms(d->all);
@@ -259,6 +251,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     map_init(&all->groups_by_key, seed);
     list_init(&all->all);
     list_init(&all->ready);
+    list_init(&all->unasked);
     list_init(&all->groups);
     list_init(&all->ready_groups);
     list_init(&all->fed);

@@ -30,9 +30,6 @@ void outbound_take(struct outbound *all, struct queue_message *m, unsigned rcpt,
 /* Once per round of the loop, before it sleeps. */
 void outbound_pump(struct outbound *all);
 
-/* A person asks for another try: no destination counts as down. */
-void outbound_hope(struct outbound *all);
-
 /* At since_ms another try was asked for mail of such a decision: its destination does not count as
  * down any more, unless it failed since. */
 enum outlook {

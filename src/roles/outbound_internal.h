@@ -12,6 +12,7 @@
 enum {
     OUTBOUND_TRIPS_MAX = 500,        /* connections at a time */
     OUTBOUND_STEP_MAX = 100,         /* messages of one destination in one round */
+    OUTBOUND_ASKING_MAX = 500,       /* destinations whose route DNS is asked for at a time */
     OUTBOUND_REMEMBERED_MAX = 10000, /* destinations, while some of them only have failed lately */
 };
 
@@ -27,8 +28,10 @@ struct outbound {
     size_t own_ip_count;
     struct map by_key;
     struct list all;
-    unsigned count;    /* in `all` */
-    struct list ready; /* destinations with something to do */
+    unsigned count;      /* in `all` */
+    struct list ready;   /* destinations with something to do */
+    unsigned asking;     /* destinations that wait for DNS ... */
+    struct list unasked; /* ... and those that wait for their turn to ask it */
     struct map groups_by_key;
     struct list groups;
     struct list ready_groups;

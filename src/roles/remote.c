@@ -162,6 +162,7 @@ static void on_connected(struct remote *r)
 
 static void on_secured(struct remote *r)
 {
+    r->secured = true;
     if (!r->options->implicit_tls)
         client_secured(r->client);
     talk(r);
@@ -249,6 +250,13 @@ void remote_reset(struct remote *r)
     r->idle = false;
     if (r->gone == NULL && r->connected && !r->over)
         talk(r);
+}
+
+bool remote_tls_was_the_trouble(const struct remote *r, const struct client_outcome *o)
+{
+    if (r->options->client.tls != CLIENT_TLS_IF_OFFERED)
+        return false;
+    return o->step == STEP_STARTTLS || (r->secured && o->step == STEP_EHLO && o->code == 0);
 }
 
 struct slice remote_tls_problem(const struct remote *r)

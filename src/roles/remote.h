@@ -53,6 +53,7 @@ struct remote {
     uint64_t waits;    /* client_waits() that the timer was set for */
     int connect_error; /* negative errno: no connection was made, the client was not asked */
     bool connected;
+    bool secured;
     bool idle; /* the server waits for us */
     bool over;
     bool *gone;
@@ -70,6 +71,10 @@ void remote_open(struct remote *r, struct loop *loop, const struct net_address *
 void remote_send(struct remote *r, const struct client_message *message);
 void remote_quit(struct remote *r);
 void remote_reset(struct remote *r); /* at REMOTE_READY, which comes again: client_reset() */
+
+/* After REMOTE_OVER with this outcome: would it perhaps have gone well in the clear? The handshake
+ * failed, or what follows it did: with TLS 1.3 a client hears only then that it does not please. */
+bool remote_tls_was_the_trouble(const struct remote *r, const struct client_outcome *o);
 
 /* After REMOTE_OVER: why there is no TLS, for people; may hold words of the server. "": there was
  * no trouble with it. */

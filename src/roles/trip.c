@@ -163,15 +163,16 @@ static bool was_cut_off(const struct client_outcome *o)
     return o->verdict == CLIENT_TRY_AGAIN && (o->code == 0 || o->code == 421);
 }
 
-/* The parcel is done; was it a sane dialog? */
+/* The parcel is done; was it a sane dialog? That we could not read the mail is not the server's
+ * fault. */
 static bool finish_message(struct trip *t)
 {
-    bool sane = true;
+    bool sane = true, ours = t->cargo.unreadable;
 
     for (unsigned i = 0; i < t->message.rcpt_count; i++) {
         const struct client_outcome *o = client_outcome(t->remote.client, i);
 
-        sane = sane && !was_cut_off(o);
+        sane = sane && (ours || !was_cut_off(o));
         tell_rcpt(t, i, o);
     }
     let_go(t);
@@ -449,11 +450,6 @@ static struct client_outcome hop_failure(struct trip *t, struct arena *arena)
     return o;
 }
 
-static bool tls_was_the_trouble(const struct trip *t, const struct client_outcome *o)
-{
-    return !t->plain && o->step == STEP_STARTTLS && t->options.client.tls == CLIENT_TLS_IF_OFFERED;
-}
-
 /* Hosts behind us are no nearer to the destination than we are: RFC 5321 5.1. */
 static bool was_ourselves(const struct client_outcome *o)
 {
@@ -466,9 +462,11 @@ static void hop_failed(struct trip *t)
     struct arena *arena = &t->parcel->message->arena;
     struct client_outcome o = hop_failure(t, arena);
 
+    bool secrecy = !t->plain && remote_tls_was_the_trouble(&t->remote, &o);
+
     cargo_stop(&t->cargo);
     remote_close(&t->remote);
-    if (tls_was_the_trouble(t, &o)) {
+    if (secrecy) {
         t->plain = true;
         call_hop(t);
         return;

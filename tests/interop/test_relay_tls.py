@@ -2,6 +2,7 @@
 lose mail."""
 import re
 import smtplib
+import ssl
 
 import pytest
 
@@ -97,4 +98,23 @@ def test_required_tls_that_fails_waits(serve, manner):
     assert wait_until(lambda: "status=deferred" in first.log())
     assert not mx.mails and not any(line.startswith("MAIL") for line in mx.lines)
     assert re.search(r"dsn=4\.(7\.\d|5\.0)", first.log()), first.log()[-1500:]
+    mx.close()
+
+
+def test_who_is_refused_behind_the_handshake_goes_in_the_clear(serve, tmp_path):
+    """With TLS 1.3 the client believes that all is well, and hears of its missing certificate when
+    it waits for the answer to EHLO."""
+    need("openssl")
+    chain, key = make_certificate(tmp_path)
+    strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    strict.minimum_version = ssl.TLSVersion.TLSv1_3
+    strict.load_cert_chain(chain, key)
+    strict.load_verify_locations(chain)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    mx = FakeMx(lambda verb, line, session: "250-new.example\r\n250 STARTTLS"
+                if verb == "EHLO" else "220 go ahead" if verb == "STARTTLS" else None, tls=strict)
+    first = serve(OUT % (mx.port, "optional")).start()
+    hand_in(first)
+    assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
+    assert "status=deferred" not in first.log()
     mx.close()
