@@ -408,9 +408,15 @@ static void send_rset(struct client *c, struct buf *out)
     c->next = STEP_NONE;
 }
 
+/* There is no other answer than yes, RFC 5321 4.1.1.5. Who says no has lost count of his replies,
+ * and said nothing about the mail that is to come. */
 static void on_rset(struct client *c, struct buf *out, unsigned rcpt)
 {
     (void)out, (void)rcpt;
+    if (!is_yes(c) && c->reply.code / 100 == 5 && !c->tx.forgotten) {
+        client_fail(c, CLIENT_NOT_SMTP);
+        return;
+    }
     if (!is_yes(c)) {
         give_up_connection(c, STEP_RSET);
         return;

@@ -667,6 +667,29 @@ static void test_second_message(void **state)
     }
 }
 
+/* A server that refuses RSET has lost count: no word about the next message. */
+static void test_rset_refused(void **state)
+{
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    struct client *c = client_new(&settings);
+    struct cursor in = {SLICE("220 a\r\n250 b\r\n250 ok\r\n550 no\r\n")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, CLIENT_OUT_MAX);
+    client_message(c, &message);
+    check_int(client_step(c, &in, &out), CLIENT_READY);
+    check_int(client_outcome(c, 0)->verdict, CLIENT_REFUSED);
+    client_message(c, &message);
+    in = (struct cursor){SLICE("503 5.5.1 no recipients\r\n")};
+    check_int(client_step(c, &in, &out), CLIENT_DONE);
+    check_int(client_outcome(c, 0)->verdict, CLIENT_TRY_AGAIN);
+    check_slice(client_outcome(c, 0)->enhanced, SLICE("4.5.0"));
+    client_free(c);
+    buf_done(&out);
+}
+
 /* Greet first, look at what is offered, then choose the message. */
 static void test_message_after_ehlo(void **state)
 {
@@ -1082,6 +1105,7 @@ int main(void)
         cmocka_unit_test(test_line_bound),
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_second_message),
+        cmocka_unit_test(test_rset_refused),
         cmocka_unit_test(test_message_after_ehlo),
         cmocka_unit_test(test_examining),
         cmocka_unit_test(test_heard_is_bounded),
