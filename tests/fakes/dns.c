@@ -213,7 +213,8 @@ static void fake_ask(struct resolver *resolver, struct resolver_request *r)
     q->request = r;
     q->question = (struct dns_question){r->question.type, arena_copy(&q->arena, r->question.name)};
     answer(q);
-    if (random_below(f->random, 1000000) < f->options.faults_per_million) {
+    bool calm = f->options.calm != NULL && *f->options.calm;
+    if (random_below(f->random, 1000000) < f->options.faults_per_million && !calm) {
         fail(q, DNS_FAILED, SLICE("SERVFAIL"));
         if (random_below(f->random, 2) == 0)
             delay_ms = deadline_ms;

@@ -14,6 +14,7 @@ struct fake_dns_options {
     uint32_t delay_max_ms;       /* of each answer */
     uint32_t faults_per_million; /* chance of each question to fail, or never to be answered until
                                     the deadline */
+    const bool *calm;            /* once true, nothing fails by itself; NULL: never */
     uint64_t deadline_ms;        /* 0: RESOLVER_DEADLINE_MS */
 };
 

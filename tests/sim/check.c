@@ -4,15 +4,17 @@
  *   acknowledged     in each Maildir it was accepted for, once, as it was sent
  *   not acknowledged there or not there; never if its end was never sent
  *   discarded        nowhere
- *   for elsewhere    at the other server (servers.c counts); refused there, a report at the
- * sender's
+ *   for elsewhere    at the other server, or a report of the failure at the sender's (intake.c
+ *                    counts both), or a notice of it in postmaster's Maildir, or the sender did
+ *                    not want to hear
  *
- * A file names its message by Return-Path; its content must be our header block and then every
- * byte of the body, with LF for CRLF.
+ * A file names its message by Return-Path, or by Subject when that is empty; its content must be
+ * our header block and then every byte of the body, with LF for CRLF.
  */
 #include "sim/check.h"
 
 #include "base/memory.h"
+#include "sim/reports.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,14 +26,15 @@ struct check {
     struct verdict *v;
     unsigned user;
     struct disk_dir *dir;
-    bool may_be_twice;
 };
 
 #define NOTE(k, ...) history_note((k)->history, "check", __VA_ARGS__)
 
 bool verdict_is_good(const struct verdict *v)
 {
-    return v->lost + v->torn + v->strangers + v->twice + v->left == 0 && v->other == NULL;
+    return v->lost + v->torn + v->strangers + v->twice + v->left + v->starved + v->misreported ==
+               0 &&
+           v->other == NULL;
 }
 
 static void blame(struct verdict *v, unsigned number)
@@ -95,16 +98,13 @@ static bool same_as_sent(const struct sent *s, struct slice text)
     return same && text.len == 0;
 }
 
-static struct sent *sender_of(struct check *k, struct slice text)
+/* Who sent it, by its Return-Path. False: it begins otherwise. */
+static bool return_path(struct slice text, struct slice *sender)
 {
-    struct slice line, rest, start, number_text;
-    unsigned number;
+    struct slice line, rest, start;
 
-    if (!slice_cut(text, '\n', &line, &rest) || !slice_cut(line, '<', &start, &line) ||
-        !slice_cut(line, '>', &number_text, &rest) || !ledger_number(number_text, &number) ||
-        number >= k->ledger->count)
-        return NULL;
-    return &k->ledger->sent[number];
+    return slice_cut(text, '\n', &line, &rest) && slice_cut(line, '<', &start, &line) &&
+           slice_cut(line, '>', sender, &rest);
 }
 
 static struct sent_rcpt *rcpt_of(struct sent *s, unsigned user)
@@ -115,14 +115,53 @@ static struct sent_rcpt *rcpt_of(struct sent *s, unsigned user)
     return NULL;
 }
 
+struct notice {
+    struct check *check;
+    const struct sent *sent;
+};
+
+static void count_notice(void *ctx, struct sent_rcpt *r, enum sent_report what)
+{
+    const struct notice *notice = ctx;
+    struct check *k = notice->check;
+
+    if (what != REPORT_OF_FAILURE || coming_came(&r->notices, 0, true))
+        return;
+    k->v->twice++;
+    blame(k->v, notice->sent->number);
+    NOTE(k, "TWICE: postmaster is told that user %u did not get message %u", r->user,
+         notice->sent->number);
+}
+
+/* Of ours, to postmaster: a report could not be delivered. */
+static bool judge_notice(struct check *k, const char *name, struct slice text)
+{
+    struct sent *s = ledger_from(k->ledger, report_receiver(text), SLICE(""));
+
+    if (k->user != 0 || s == NULL)
+        return false;
+    NOTE(k, "%s tells postmaster of message %u", name, s->number);
+    report_read(s, text, count_notice, &(struct notice){k, s});
+    return true;
+}
+
 static void judge_file(struct check *k, const char *name, struct slice text)
 {
-    struct sent *s = sender_of(k, text);
-    struct sent_rcpt *r = s == NULL ? NULL : rcpt_of(s, k->user);
+    struct slice sender, content = text;
 
-    if (s == NULL) {
+    if (!return_path(text, &sender)) {
         k->v->torn++;
         NOTE(k, "TORN: %s of %zu bytes does not begin as a mail", name, text.len);
+        return;
+    }
+    (void)skip_trace(&content);
+    struct sent *s = ledger_from(k->ledger, sender, content);
+    struct sent_rcpt *r = s == NULL ? NULL : rcpt_of(s, k->user);
+    if (s == NULL && sender.len == 0 && judge_notice(k, name, text))
+        return;
+    if (s == NULL) {
+        k->v->strangers++;
+        NOTE(k, "STRANGER: user %u has %s, which nobody sent", k->user, name);
     } else if (r == NULL || !s->whole) {
         k->v->strangers++;
         blame(k->v, s->number);
@@ -165,35 +204,75 @@ static void read_folder(struct check *k, const char *name)
 
 /* --- the ledger --- */
 
-static void judge_rcpt(struct check *k, const struct sent *s, const struct sent_rcpt *r)
+static const char *kind_of(const struct sent_rcpt *r)
 {
-    bool arrives = r->fate != FATE_DISCARD && r->fate != FATE_REJECT;
+    return r->fate == FATE_MAILDIR ? "our" : r->fate == FATE_RELAY ? "far" : "refused";
+}
 
-    if (s->acked && r->accepted && arrives && r->copies == 0) {
+static void judge_delivery(struct check *k, const struct sent *s, const struct sent_rcpt *r)
+{
+    bool owed = s->acked && r->accepted;
+
+    if (owed && (r->fate == FATE_MAILDIR ? r->copies == 0 : !sent_is_settled(s, r))) {
         k->v->lost++;
         blame(k->v, s->number);
-        NOTE(k, "LOST: message %u (%s) for %s user %u", s->number, s->id,
-             r->fate == FATE_MAILDIR ? "our"
-             : r->fate == FATE_RELAY ? "far"
-                                     : "refused",
-             r->user);
+        NOTE(k, "LOST: message %u (%s) for %s user %u", s->number, s->id, kind_of(r), r->user);
     }
-    if (r->fate != FATE_MAILDIR)
-        return;
-    if (r->copies > 1 && k->may_be_twice) {
-        k->v->explained++;
-    } else if (r->copies > 1) {
+    if (r->copies > 1) {
         k->v->twice++;
         blame(k->v, s->number);
         NOTE(k, "TWICE: message %u (%s) for user %u", s->number, s->id, r->user);
     }
 }
 
-void check_mailboxes(struct disk *disk, struct ledger *ledger, bool may_be_twice,
-                     const struct history *history, struct verdict *v)
+/* NULL: what its sender was told of this recipient is right. */
+static const char *wrong_report(const struct check *k, const struct sent *s,
+                                const struct sent_rcpt *r)
 {
-    struct check k = {
-        .disk = disk, .ledger = ledger, .history = history, .v = v, .may_be_twice = may_be_twice};
+    const struct coming *reports = r->reports;
+    bool arrived = r->fate == FATE_MAILDIR ? r->copies > 0 : r->mail.count > 0;
+
+    for (unsigned i = 0; i < SENT_REPORTS; i++)
+        if (reports[i].count > 0 && !sent_wants(s, r, (enum sent_report)i))
+            return "a report that nobody wanted";
+    if (reports[REPORT_OF_FAILURE].count > 0 && arrived && !r->unheard &&
+        !reports[REPORT_OF_FAILURE].doubted)
+        return "a report of a failure of what was delivered";
+    if (reports[REPORT_OF_FAILURE].count > 0 && r->notices.count > 0 &&
+        !reports[REPORT_OF_FAILURE].doubted)
+        return "a report of a failure, and a notice that it could not be delivered";
+    if (reports[REPORT_OF_SUCCESS].count > 0 && !arrived)
+        return "a report of a delivery that never was";
+    if (!s->acked || !r->accepted || s->deaf || s->deafened_us != 0 || k->ledger->disk_errors)
+        return NULL;
+    if (r->warn_us != 0 && reports[REPORT_OF_DELAY].count == 0)
+        return "no report of its delay";
+    if (sent_wants(s, r, REPORT_OF_SUCCESS) && arrived && !r->unheard &&
+        reports[REPORT_OF_SUCCESS].count == 0)
+        return "no report of its delivery";
+    return NULL;
+}
+
+static void judge_rcpt(struct check *k, const struct sent *s, const struct sent_rcpt *r)
+{
+    const char *wrong;
+
+    if (r->fate == FATE_DISCARD || r->fate == FATE_REJECT)
+        return;
+    judge_delivery(k, s, r);
+    wrong = wrong_report(k, s, r);
+    if (wrong == NULL)
+        return;
+    k->v->misreported++;
+    blame(k->v, s->number);
+    NOTE(k, "MISREPORTED: message %u (%s) for %s user %u: %s", s->number, s->id, kind_of(r),
+         r->user, wrong);
+}
+
+void check_mailboxes(struct disk *disk, struct ledger *ledger, const struct history *history,
+                     struct verdict *v)
+{
+    struct check k = {.disk = disk, .ledger = ledger, .history = history, .v = v};
 
     for (k.user = 0; k.user < SENT_USERS; k.user++) {
         read_folder(&k, "new");

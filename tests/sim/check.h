@@ -11,22 +11,24 @@
 struct verdict {
     unsigned messages;
     unsigned acked;
-    unsigned lost;      /* acknowledged, and not in a mailbox where it belongs */
-    unsigned torn;      /* in a mailbox, and not as it was sent */
-    unsigned strangers; /* in a mailbox, and nobody sent it whole to there */
-    unsigned twice;     /* without a reason */
-    unsigned explained; /* twice, and a crash or a reader is the reason */
-    unsigned left;      /* files that nothing needs any more */
-    const char *other;  /* another broken promise, or NULL */
-    unsigned culprit;   /* the first message that one of these is about */
+    unsigned lost;        /* acknowledged, and not in a mailbox where it belongs */
+    unsigned torn;        /* in a mailbox, and not as it was sent */
+    unsigned strangers;   /* in a mailbox, and nobody sent it whole to there */
+    unsigned twice;       /* without a reason */
+    unsigned explained;   /* twice, and a crash or a reader is the reason */
+    unsigned left;        /* files that nothing needs any more */
+    unsigned starved;     /* acknowledged, and not tried in time although it could be */
+    unsigned misreported; /* a report is missing, or nobody wanted it, or it contradicts */
+    const char *other;    /* another broken promise, or NULL */
+    unsigned culprit;     /* the first message that one of these is about */
     bool has_culprit;
 };
 
 bool verdict_is_good(const struct verdict *v);
 
-/* What the users find. may_be_twice: a reader and a crash worked at the same time. */
-void check_mailboxes(struct disk *disk, struct ledger *ledger, bool may_be_twice,
-                     const struct history *history, struct verdict *v);
+/* What the users find, and what the senders were told. */
+void check_mailboxes(struct disk *disk, struct ledger *ledger, const struct history *history,
+                     struct verdict *v);
 
 /* Of a machine that was drained. */
 void check_spool(struct disk *disk, unsigned receivers, const struct history *history,

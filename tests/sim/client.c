@@ -172,7 +172,11 @@ static void say_rcpt(struct client *c, struct sent *s, unsigned rcpt)
     buf_init(&line, 1024);
     (void)buf_append(&line, SLICE("RCPT TO:<"));
     sent_rcpt_address(&s->rcpts[rcpt], &line);
-    (void)buf_append(&line, SLICE(">\r\n"));
+    (void)buf_append(&line, SLICE(">"));
+    const char *wish = sent_wish_name(s->rcpts[rcpt].wish);
+    if (wish != NULL)
+        (void)buf_printf(&line, " NOTIFY=%s", wish);
+    (void)buf_append(&line, SLICE("\r\n"));
     (void)buf_append_char(&line, '\0');
     say(c, buf_slice(&line).data);
     buf_done(&line);
@@ -264,6 +268,7 @@ static void note_acked(struct client *c, struct sent *s, struct slice text)
     static const struct slice as = SLICE_INIT("queued as ");
 
     s->acked = true;
+    s->acked_us = c->internet->o.clock->now_us;
     c->internet->o.ledger->acked++;
     for (; text.len > as.len; text = slice_skip(text, 1)) {
         if (!slice_starts(text, as))
@@ -274,6 +279,7 @@ static void note_acked(struct client *c, struct sent *s, struct slice text)
         break;
     }
     NOTE(c, "message %u of %zu bytes is acknowledged as %s", s->number, s->size, s->id);
+    attempts_acked(c->internet->o.attempts, s);
 }
 
 static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)

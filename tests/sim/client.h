@@ -9,6 +9,7 @@
 #define SIM_CLIENT_H
 
 #include "fakes/net.h"
+#include "sim/attempts.h"
 #include "sim/history.h"
 #include "sim/ledger.h"
 
@@ -20,6 +21,7 @@ struct internet_options {
     struct random *chance;
     const struct history *history;
     struct ledger *ledger;
+    struct attempts *attempts;
     struct net_address server;
 };
 

@@ -1,16 +1,15 @@
 /*
  * deliveries.c - what the log says was delivered.
  *
- * How long is a delivery in flight? Its outcome is synced within 100 ms of virtual time, and the
- * sync itself takes a worker's turn. A crash later than that explains nothing.
+ * A second delivery is explained by a crash while the first was in flight (IN_FLIGHT_US), or by one
+ * at any time since when the disk had errors and the outcome may have waited for it.
  */
 #include "sim/deliveries.h"
 
 #include "base/cursor.h"
+#include "sim/ledger.h"
 
 #include <string.h>
-
-enum { IN_FLIGHT_US = 1000 * 1000 };
 
 /* "ID: to=<u3@sim.example>, ..., status=sent (delivered to maildir)" */
 static bool parse(struct slice text, struct delivered *out)
@@ -43,6 +42,9 @@ void deliveries_log(struct deliveries *d, struct slice text, uint64_t now_us)
 
     if (!parse(text, &got))
         return;
+    /* It was delivered before the line came: perhaps before the crash. */
+    got.in_flight =
+        now_us <= d->log_late_us || (d->crash_us != 0 && now_us - d->crash_us <= IN_FLIGHT_US);
     struct delivered *before = find(d, &got);
     if (before == NULL) {
         if (d->count < DELIVERIES_MAX)
@@ -56,14 +58,14 @@ void deliveries_log(struct deliveries *d, struct slice text, uint64_t now_us)
         memcpy(d->first_twice, got.id, DELIVERY_ID_LEN);
     }
     before->at_us = now_us;
-    before->in_flight = false;
+    before->in_flight = got.in_flight;
 }
 
-void deliveries_crash(struct deliveries *d, uint64_t now_us)
+void deliveries_crash(struct deliveries *d, uint64_t since_us, uint64_t now_us)
 {
     d->crash_us = now_us;
     for (unsigned i = 0; i < d->count; i++) {
-        if (now_us - d->all[i].at_us <= IN_FLIGHT_US)
+        if (d->all[i].at_us >= since_us)
             d->all[i].in_flight = true;
     }
 }

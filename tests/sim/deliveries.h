@@ -24,8 +24,9 @@ struct delivered {
 struct deliveries {
     struct delivered all[DELIVERIES_MAX];
     unsigned count;
-    uint64_t crash_us; /* the last one; 0: none yet */
-    bool disk_errors;  /* what a courier had to note could not always be written */
+    uint64_t crash_us;    /* the last one; 0: none yet */
+    uint64_t log_late_us; /* until then lines may be old */
+    bool disk_errors;     /* what a courier had to note could not always be written */
     unsigned explained;
     unsigned twice;
     char first_twice[DELIVERY_ID_LEN + 1];
@@ -34,7 +35,8 @@ struct deliveries {
 /* The text of a log line of "local". */
 void deliveries_log(struct deliveries *d, struct slice text, uint64_t now_us);
 
-/* Something died. */
-void deliveries_crash(struct deliveries *d, uint64_t now_us);
+/* The courier died, or the whole machine, and what happened since was in flight: nobody else's
+ * death makes a delivery happen twice. */
+void deliveries_crash(struct deliveries *d, uint64_t since_us, uint64_t now_us);
 
 #endif

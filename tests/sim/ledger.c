@@ -9,22 +9,37 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    NAMED_MIN = 64, /* a body of this size has its Subject */
+    LETTERS = 64 * 1024,
+    LINE_MAX_LEN = 1000,
+};
+
 /* Most mail is small; some spills to a file of its own. */
 static size_t draw_size(struct random *chance)
 {
-    switch (random_below(chance, 16)) {
-    case 0: return 0;
-    case 1: return 128 * 1024 + random_below(chance, BODY_MAX - 128 * 1024);
-    case 2: return 100 * 1024 + random_below(chance, 60 * 1024);
-    case 3:
-    case 4: return random_below(chance, 40 * 1024);
+    switch (random_below(chance, 32)) {
+    case 0:
+    case 1: return 0;
+    case 2: return 128 * 1024 + random_below(chance, BODY_MAX - 128 * 1024);
+    case 3: return 100 * 1024 + random_below(chance, 60 * 1024);
+    case 4:
+    case 5:
+    case 6: return random_below(chance, 40 * 1024);
     default: return 1 + random_below(chance, 3000);
     }
 }
 
+static enum sent_wish draw_wish(struct random *chance)
+{
+    return random_below(chance, 2) == 0 ? WISH_UNSAID
+                                        : (enum sent_wish)random_below(chance, WISH_COUNT);
+}
+
 static void draw_rcpt(struct sent *s, struct random *chance)
 {
-    struct sent_rcpt r = {.user = (unsigned)random_below(chance, SENT_USERS)};
+    struct sent_rcpt r = {.user = (unsigned)random_below(chance, SENT_USERS),
+                          .wish = draw_wish(chance)};
 
     r.by_alias = (s->number + r.user) % 3 == 0;
 
@@ -52,24 +67,39 @@ struct sent *ledger_add(struct ledger *l, struct random *chance)
         return NULL;
     struct sent *s = &l->sent[l->count];
     *s = (struct sent){.number = l->count, .size = draw_size(chance)};
+    s->deaf = random_below(chance, 10) == 0;
+    s->from_nobody = s->size >= NAMED_MIN && random_below(chance, 10) == 0;
     for (uint64_t wanted = 1 + random_below(chance, SENT_RCPTS_MAX); wanted > 0; wanted--)
         draw_rcpt(s, chance);
     l->count++;
     return s;
 }
 
+/* Letters without a pattern, the same for ever. */
+static const char *letters(void)
+{
+    static char table[LETTERS];
+    struct fake_random words;
+
+    if (table[0] != '\0')
+        return table;
+    fake_random_init(&words, 1);
+    for (size_t i = 0; i < LETTERS; i++)
+        table[i] = (char)('a' + (int)random_below(&words.random, 26));
+    return table;
+}
+
 /* Lines of any length, some beginning with dots, some empty, with bytes of every value but those
  * that a text cannot hold; the first one is a header or the end of none. */
 static void add_line(struct buf *out, struct fake_random *words, size_t room)
 {
-    static const char edges[] = {'.', '.', 'F', 'R', '\xc3', '-', ':'};
-    size_t len = random_below(&words->random, 8) == 0 ? 0 : random_below(&words->random, 200);
+    static const char edges[] = {'.', '.', 'F', 'a', ' ', '\t', '=', '>', '\x7f'};
+    size_t len = random_below(&words->random, 8) == 0 ? 0 : random_below(&words->random, 900);
 
     if (len > room)
         len = room;
     char *at = buf_reserve(out, len + 2);
-    for (size_t i = 0; i < len; i++)
-        at[i] = (char)('a' + (int)((words->state >> (i % 13)) + i) % 26);
+    memcpy(at, letters() + random_below(&words->random, LETTERS - LINE_MAX_LEN), len);
     if (len > 0)
         at[0] = edges[random_below(&words->random, sizeof(edges))];
     if (len > 1 && random_below(&words->random, 4) == 0)
@@ -93,19 +123,30 @@ void sent_body(const struct sent *s, struct buf *out)
 
 void sent_sender(const struct sent *s, struct buf *out)
 {
-    (void)buf_printf(out, "m%u@client.example", s->number);
+    if (!s->from_nobody)
+        (void)buf_printf(out, "%c%u@client.example", s->deaf ? 'x' : 'm', s->number);
 }
 
-bool ledger_number(struct slice sender, unsigned *number)
+static struct sent *numbered(struct ledger *l, struct slice text, struct slice behind)
 {
-    struct cursor c = {sender};
+    struct cursor c = {text};
     uint64_t n;
 
-    if (!take_char(&c, 'm') || !take_number(&c, &n) ||
-        !slice_equal(c.rest, SLICE("@client.example")) || n >= SENT_MAX)
-        return false;
-    *number = (unsigned)n;
-    return true;
+    if (!take_number(&c, &n) || !slice_starts(c.rest, behind) || n >= l->count)
+        return NULL;
+    return &l->sent[n];
+}
+
+struct sent *ledger_from(struct ledger *l, struct slice sender, struct slice content)
+{
+    static const struct slice subject = SLICE_INIT("Subject: number ");
+
+    if (sender.len > 0)
+        return numbered(l, slice_skip(sender, 1), SLICE("@client.example"));
+    if (!slice_starts(content, subject))
+        return NULL;
+    struct sent *s = numbered(l, slice_skip(content, subject.len), SLICE(""));
+    return s != NULL && s->from_nobody ? s : NULL;
 }
 
 void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out)
@@ -119,6 +160,152 @@ void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out)
     case FATE_RELAY: (void)buf_printf(out, "good@far%u.example", r->user); break;
     case FATE_BOUNCE: (void)buf_printf(out, "bad@far%u.example", r->user); break;
     }
+}
+
+struct sent_rcpt *sent_rcpt_called(struct sent *s, struct slice address)
+{
+    for (unsigned i = 0; i < s->rcpt_count; i++) {
+        char text[64];
+        struct buf out;
+
+        buf_init(&out, sizeof(text));
+        sent_rcpt_address(&s->rcpts[i], &out);
+        struct slice own = buf_slice(&out);
+        bool same =
+            slice_equal(own, address) || (s->rcpts[i].fate == FATE_MAILDIR && address.len > 0 &&
+                                          slice_equal(slice_skip(own, 1), slice_skip(address, 1)));
+        buf_done(&out);
+        if (same)
+            return &s->rcpts[i];
+    }
+    return NULL;
+}
+
+const char *sent_wish_name(enum sent_wish wish)
+{
+    switch (wish) {
+    case WISH_NEVER: return "NEVER";
+    case WISH_FAILURE: return "FAILURE";
+    case WISH_DELAY: return "DELAY";
+    case WISH_SUCCESS: return "SUCCESS,FAILURE";
+    case WISH_UNSAID:
+    case WISH_COUNT: break;
+    }
+    return NULL;
+}
+
+bool sent_wants(const struct sent *s, const struct sent_rcpt *r, enum sent_report report)
+{
+    if (s->from_nobody)
+        return false;
+    switch (report) {
+    case REPORT_OF_FAILURE:
+        return r->wish == WISH_UNSAID || r->wish == WISH_FAILURE || r->wish == WISH_SUCCESS;
+    case REPORT_OF_DELAY: return r->wish == WISH_UNSAID || r->wish == WISH_DELAY;
+    case REPORT_OF_SUCCESS: return r->wish == WISH_SUCCESS;
+    case SENT_REPORTS: break;
+    }
+    return false;
+}
+
+/* ---- done ---- */
+
+/* Of one that nobody hears about we know what the server said, or else the log. */
+bool sent_is_settled(const struct sent *s, const struct sent_rcpt *r)
+{
+    bool failed = r->refused_us != 0 || r->given_up_us != 0;
+
+    if (r->mail.count > 0)
+        return true;
+    if (s->from_nobody)
+        return failed || r->fate == FATE_BOUNCE; /* who refuses it does not know what */
+    if (!sent_wants(s, r, REPORT_OF_FAILURE))
+        return failed;
+    return r->notices.count + r->reports[REPORT_OF_FAILURE].count > 0;
+}
+
+static bool is_left(const struct sent *s, const struct sent_rcpt *r)
+{
+    if (!r->accepted || (r->fate != FATE_RELAY && r->fate != FATE_BOUNCE))
+        return false;
+    return r->mail.count == 0 && r->refused_us == 0 && r->given_up_us == 0 &&
+           !sent_is_settled(s, r);
+}
+
+/* ---- once, or with a reason ---- */
+
+void coming_doubt(struct coming *c)
+{
+    c->doubts++;
+    c->doubted = true;
+}
+
+bool coming_came(struct coming *c, uint64_t now_us, bool answered)
+{
+    bool good = c->count == 0 || c->doubts > 0;
+
+    if (c->count > 0 && c->doubts > 0)
+        c->doubts--;
+    c->count++;
+    c->last_us = now_us;
+    if (!answered)
+        coming_doubt(c);
+    return good;
+}
+
+static void unsure(struct coming *c, bool in_flight)
+{
+    if (in_flight)
+        coming_doubt(c);
+}
+
+static bool is_since(uint64_t at_us, uint64_t since_us)
+{
+    return at_us != 0 && at_us >= since_us;
+}
+
+/* Where the disk had errors an outcome may have waited for long. What the log says of the last
+ * moment goes with the machine: so of mailboxes and of patience that ended the time is not known.
+ */
+static void crash_at(struct ledger *l, struct sent *s, struct sent_rcpt *r, uint64_t since_us)
+{
+    bool all = l->disk_errors;
+    bool mail = all || is_since(r->mail.last_us, since_us);
+    bool failing = is_since(r->refused_us, since_us) || is_since(r->given_up_us, since_us) ||
+                   (r->given_up_us == 0 && !sent_is_settled(s, r));
+
+    r->unheard = r->unheard || (mail && r->mail.count > 0);
+    unsure(&r->mail, mail);
+    for (unsigned i = 0; i < SENT_REPORTS; i++)
+        unsure(&r->reports[i], all || is_since(r->reports[i].last_us, since_us));
+    unsure(&r->reports[REPORT_OF_FAILURE], failing);
+    unsure(&r->notices, failing);
+    unsure(&r->reports[REPORT_OF_SUCCESS], mail || r->fate == FATE_MAILDIR);
+    unsure(&r->reports[REPORT_OF_DELAY], true);
+    unsure(&r->notices, all || is_since(s->deafened_us, since_us));
+    if (is_since(r->warn_us, since_us))
+        r->warn_us = 0; /* its report was perhaps not durable: it is owed by the next attempt */
+}
+
+void ledger_crash(struct ledger *l, uint64_t since_us)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        for (unsigned k = 0; k < l->sent[i].rcpt_count; k++)
+            crash_at(l, &l->sent[i], &l->sent[i].rcpts[k], since_us);
+}
+
+/* ---- as a whole ---- */
+
+const struct sent *ledger_unsettled(const struct ledger *l)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct sent *s = &l->sent[i];
+
+        for (unsigned k = 0; s->acked && k < s->rcpt_count; k++)
+            if (is_left(s, &s->rcpts[k]))
+                return s;
+    }
+    return NULL;
 }
 
 void ledger_domain(unsigned number, char *out, size_t size)

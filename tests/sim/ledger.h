@@ -18,6 +18,11 @@ enum {
     BODY_MAX = 300 * 1024
 };
 
+/* How long a thing that was done is not yet noted durably: the outcome is synced within 100 ms of
+ * virtual time, the sync takes a worker's turn, the reply its way. A crash later than that explains
+ * nothing. */
+#define IN_FLIGHT_US UINT64_C(1000000)
+
 enum sent_fate {
     FATE_MAILDIR,
     FATE_DISCARD,
@@ -26,15 +31,35 @@ enum sent_fate {
     FATE_BOUNCE, /* that server refuses it: the sender gets a report */
 };
 
+/* NOTIFY of RFC 3461. */
+enum sent_wish { WISH_UNSAID, WISH_NEVER, WISH_FAILURE, WISH_DELAY, WISH_SUCCESS, WISH_COUNT };
+
+/* Something that is to come once. */
+struct coming {
+    unsigned count;
+    uint64_t last_us;
+    unsigned doubts; /* crashes and lost answers that left open whether it came, or will: after each
+                        of them, once more is nobody's fault */
+    bool doubted;    /* ever */
+};
+
+enum sent_report { REPORT_OF_FAILURE, REPORT_OF_DELAY, REPORT_OF_SUCCESS, SENT_REPORTS };
+
 struct sent_rcpt {
     unsigned user; /* of SENT_USERS; when it is elsewhere, of SENT_DOMAINS */
     enum sent_fate fate;
-    bool by_alias;     /* "a3", which stands for u3 */
-    bool accepted;     /* 250 to RCPT was read */
-    unsigned copies;   /* found in the end (check.c), or that came there (servers.c); of reports */
-    uint64_t taken_us; /* elsewhere: the last copy */
-    uint64_t refused_us; /* the same, where it is refused */
-    bool unanswered;     /* it was perhaps not heard, or not kept, that a copy was taken */
+    enum sent_wish wish;
+    bool by_alias;      /* "a3", which stands for u3 */
+    bool accepted;      /* 250 to RCPT was read */
+    unsigned copies;    /* found in a Maildir in the end (check.c) */
+    struct coming mail; /* elsewhere: what came there (servers.c) */
+    struct coming reports[SENT_REPORTS];
+    struct coming notices; /* to postmaster, that a report of a failure could not be delivered */
+    bool unheard;          /* elsewhere: a copy was taken, and that was perhaps never heard */
+    uint64_t refused_us;   /* the last 5yz to it; 0: none */
+    uint64_t tried_us;     /* the first attempt that somebody noticed; 0: none yet */
+    uint64_t warn_us;      /* since then a report of the delay is owed; 0: none is */
+    uint64_t given_up_us;  /* when the log said that it has failed; 0: it did not */
 };
 
 struct sent {
@@ -42,8 +67,12 @@ struct sent {
     size_t size; /* of the body */
     unsigned rcpt_count;
     struct sent_rcpt rcpts[SENT_RCPTS_MAX];
-    bool whole;  /* the end of the body may have left */
-    bool acked;  /* 250 to the body was read */
+    bool from_nobody;     /* MAIL FROM:<> */
+    bool deaf;            /* its sender takes no reports */
+    uint64_t deafened_us; /* the last time that his server refused one */
+    bool whole;           /* the end of the body may have left */
+    bool acked;           /* 250 to the body was read */
+    uint64_t acked_us;
     char id[16]; /* as told with the 250 */
 };
 
@@ -51,6 +80,7 @@ struct ledger {
     struct sent sent[SENT_MAX];
     unsigned count;
     unsigned acked;
+    bool disk_errors; /* what a courier had to note could not always be written */
 };
 
 /* NULL: full. */
@@ -59,11 +89,33 @@ struct sent *ledger_add(struct ledger *l, struct random *chance);
 /* As it travels before dot-stuffing: lines with CRLF. */
 void sent_body(const struct sent *s, struct buf *out);
 
-/* "m17@client.example": the sender's address names the message wherever it turns up. */
+/* "m17@client.example": the sender's address names the message wherever it turns up. "x17" does
+ * not take reports. "" of one from nobody, which its Subject names. */
 void sent_sender(const struct sent *s, struct buf *out);
-bool ledger_number(struct slice sender, unsigned *number);
+
+/* The message of that sender, or else of that content; NULL: none. */
+struct sent *ledger_from(struct ledger *l, struct slice sender, struct slice content);
 
 void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out);
+struct sent_rcpt *sent_rcpt_called(struct sent *s, struct slice address);
+const char *sent_wish_name(enum sent_wish wish); /* a value of NOTIFY; NULL: unsaid */
+
+/* Is it the sender's wish to be told of that? */
+bool sent_wants(const struct sent *s, const struct sent_rcpt *r, enum sent_report report);
+
+/* It came. False: once more than it should have, without a reason. */
+bool coming_came(struct coming *c, uint64_t now_us, bool answered);
+void coming_doubt(struct coming *c);
+
+/* The courier died, or the machine: what happened since that time was in flight and may come again.
+ */
+void ledger_crash(struct ledger *l, uint64_t since_us);
+
+/* Elsewhere: it came there, or it is known to have failed by whoever was to know. */
+bool sent_is_settled(const struct sent *s, const struct sent_rcpt *r);
+
+/* The first acknowledged message that is not done with elsewhere; NULL: there is none. */
+const struct sent *ledger_unsettled(const struct ledger *l);
 
 /* "far1.example"; SENT_DOMAINS: that of the senders. */
 void ledger_domain(unsigned number, char *out, size_t size);

@@ -46,8 +46,9 @@ struct process {
     /* the warden's */
     struct channel channel;
     struct timer restart;
-    bool takes_power; /* with it, when it is killed */
-    bool exited;      /* and the warden does not know yet */
+    uint64_t frozen_us; /* until then */
+    bool takes_power;   /* with it, when it is killed */
+    bool exited;        /* and the warden does not know yet */
     uint64_t started_ms;
     unsigned backoff_ms;
 };
@@ -133,8 +134,7 @@ static void write_log(const struct role_doors *doors, struct slice lines)
         struct slice text = slice_skip(at, slice_find(at, ']') + 3);
 
         NOTE(m, "log", "%.*s: %.*s", SLICE_PRINTF(tag), SLICE_PRINTF(text));
-        if (slice_equal(tag, SLICE("local")))
-            deliveries_log(m->o.deliveries, text, m->o.clock->now_us);
+        m->o.on_log(m->o.ctx, tag, text);
     }
 }
 
@@ -262,7 +262,7 @@ static void process_start(struct process *p)
     int ends[2];
 
     p->dead = p->takes_power = false;
-    p->job_at_us = 0;
+    p->job_at_us = p->frozen_us = 0;
     p->started_ms = clock_monotonic_ms(&m->o.clock->clock);
     p->doors = (struct role_doors){.clock = &m->o.clock->clock,
                                    .random = &m->random.random,
@@ -319,7 +319,7 @@ static void process_ended(struct process *p)
          p->dead    ? ""
          : code < 0 ? strerrordesc_np(-code)
                     : "as told");
-    deliveries_crash(m->o.deliveries, m->o.clock->now_us);
+    m->o.on_death(m->o.ctx, p->kind);
     process_free(p);
     p->exited = true;
 }
@@ -355,6 +355,17 @@ void machine_fail_sync(struct machine *m, unsigned process, int code)
 {
     if (m->processes[process].role != NULL)
         fake_disk_fail_sync(m->processes[process].doors.disk, code);
+}
+
+void machine_freeze(struct machine *m, unsigned process, uint64_t until_us)
+{
+    m->processes[process].frozen_us = until_us;
+}
+
+void machine_thaw(struct machine *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        m->processes[i].frozen_us = 0;
 }
 
 /* --- draining --- */
@@ -489,7 +500,7 @@ void machine_power_off(struct machine *m)
     if (!m->on)
         return;
     NOTE(m, "machine", "power off");
-    deliveries_crash(m->o.deliveries, m->o.clock->now_us);
+    m->o.on_death(m->o.ctx, ROLE_WARDEN);
     for (unsigned i = 0; i < m->count; i++) {
         struct process *p = &m->processes[i];
 
@@ -555,9 +566,14 @@ static void look_after(struct process *p)
         process_ended(p);
 }
 
+static bool is_frozen(const struct process *p)
+{
+    return p->frozen_us > now_us(p->machine);
+}
+
 static bool step_process(struct process *p)
 {
-    if (p->role == NULL ||
+    if (p->role == NULL || is_frozen(p) ||
         !(fake_net_is_ready(p->doors.net) || timer_is_due(p->machine, p->role->loop) ||
           loop_is_stopped(p->role->loop)))
         return false;
@@ -572,7 +588,7 @@ static bool step_worker(struct process *p)
 {
     struct machine *m = p->machine;
 
-    if (p->role == NULL || p->worker == NULL || !fake_worker_has_work(p->worker)) {
+    if (p->role == NULL || is_frozen(p) || p->worker == NULL || !fake_worker_has_work(p->worker)) {
         p->job_at_us = 0;
         return false;
     }
@@ -651,6 +667,10 @@ bool machine_next_us(const struct machine *m, uint64_t *at_us)
 
         if (p->role == NULL)
             continue;
+        if (is_frozen(p)) {
+            earlier(at_us, &found, p->frozen_us);
+            continue;
+        }
         if (loop_next_ms(p->role->loop, &at_ms))
             earlier(at_us, &found, at_ms * 1000);
         if (p->job_at_us != 0)
@@ -669,6 +689,11 @@ unsigned machine_processes(const struct machine *m)
 const char *machine_process_name(const struct machine *m, unsigned process)
 {
     return m->processes[process].name;
+}
+
+enum role_kind machine_process_kind(const struct machine *m, unsigned process)
+{
+    return m->processes[process].kind;
 }
 
 void machine_expect_damage(struct machine *m)

@@ -13,7 +13,6 @@
 #include "fakes/disk.h"
 #include "fakes/net.h"
 #include "ipc/messages.h"
-#include "sim/deliveries.h"
 #include "sim/history.h"
 
 struct machine;
@@ -27,12 +26,15 @@ struct machine_options {
     struct fake_network *network;
     struct random *chance; /* of the schedule */
     const struct history *history;
-    struct deliveries *deliveries; /* what the log says, and deaths, go there */
-    uint64_t seed;                 /* of what the program itself draws */
-    uint64_t segment_size;         /* of the journals */
-    uint64_t job_max_us;           /* a worker's job begins within this */
-    struct slice settings;         /* the text of the configuration */
-    struct slice aliases;          /* its /etc/aliases */
+    /* A line of the log; and the end of a process, or of all of them (ROLE_WARDEN). */
+    void (*on_log)(void *ctx, struct slice tag, struct slice text);
+    void (*on_death)(void *ctx, enum role_kind kind);
+    void *ctx;
+    uint64_t seed;         /* of what the program itself draws */
+    uint64_t segment_size; /* of the journals */
+    uint64_t job_max_us;   /* a worker's job begins within this */
+    struct slice settings; /* the text of the configuration */
+    struct slice aliases;  /* its /etc/aliases */
     struct net_address listen;
     struct servers *servers; /* where DNS leads to */
     bool sync_late;          /* a bug to plant: receivers' syncs are said first and done later */
@@ -56,6 +58,12 @@ bool machine_step(struct machine *m);
 
 /* When somebody will have, without new input; false: never. */
 bool machine_next_us(const struct machine *m, uint64_t *at_us);
+
+/* The process does nothing until then: SIGSTOP, a disk that hangs, a machine without time for it.
+ */
+void machine_freeze(struct machine *m, unsigned process, uint64_t until_us);
+void machine_thaw(struct machine *m); /* all of them */
+enum role_kind machine_process_kind(const struct machine *m, unsigned process);
 
 unsigned machine_processes(const struct machine *m);
 const char *machine_process_name(const struct machine *m, unsigned process);

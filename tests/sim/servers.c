@@ -15,17 +15,31 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAKEN_MAX = 2 * BODY_MAX, IN_FLIGHT_US = 1000 * 1000, SENDERS_SERVER = SENT_DOMAINS };
+enum { TAKEN_MAX = 2 * BODY_MAX, SENDERS_SERVER = SENT_DOMAINS, TARPIT_MAX_MS = 20 * 1000 };
+
+/* What was noted of its failures is forgotten after this (mail/schedule.h), and its last pause. */
+#define REMEMBERED_US (UINT64_C(45) * 60 * 1000000)
 
 enum temper {
     TEMPER_GOOD,
-    TEMPER_GREY,   /* each recipient is put off once in a while */
-    TEMPER_BUSY,   /* 421 at any step */
-    TEMPER_DYING,  /* hangs up at any step */
-    TEMPER_ABSENT, /* hangs up at once */
-    TEMPER_LYING,  /* says what no mail server says */
+    TEMPER_GREY,        /* each recipient is put off once in a while */
+    TEMPER_BUSY,        /* 421 at any step */
+    TEMPER_DYING,       /* hangs up at any step */
+    TEMPER_ABSENT,      /* hangs up at once */
+    TEMPER_LYING,       /* says what no mail server says */
+    TEMPER_TARPITTING,  /* takes its time for each answer */
+    TEMPER_SILENT,      /* falls silent at any step, behind the last dot too */
+    TEMPER_CUT_SHORT,   /* hangs up within a reply */
+    TEMPER_FICKLE,      /* takes recipients, and then not their mail; for good, or for now */
+    TEMPER_MISCOUNTING, /* more answers than questions, or fewer */
     TEMPER_COUNT,
 };
+
+static const char *const temper_names[] = {
+    "good",       "greylisting",    "busy",
+    "dying",      "absent",         "talking nonsense",
+    "tarpitting", "falling silent", "hanging up within replies",
+    "fickle",     "miscounting"};
 
 struct server {
     struct servers *all;
@@ -38,11 +52,12 @@ struct visit {
     struct list link;
     struct server *server;
     struct stream stream;
-    char sender[64];
-    char rcpts[SENT_RCPTS_MAX][64];
-    unsigned rcpt_count;
+    struct transaction mail;
+    struct timer slow; /* the next line is heard then */
+    bool waited;
+    bool silent; /* for ever */
+    bool miscounted;
     bool in_body;
-    struct buf body;
 };
 
 struct servers {
@@ -52,7 +67,6 @@ struct servers {
     struct server servers[SENT_DOMAINS + 1];
     struct list visits;
     bool calm;
-    struct servers_count count;
 };
 
 static uint64_t draw(struct servers *s, uint64_t below)
@@ -62,143 +76,34 @@ static uint64_t draw(struct servers *s, uint64_t below)
 
 #define NOTE(v, ...) history_note((v)->server->all->o.history, "server", __VA_ARGS__)
 
+static uint64_t now_us(const struct visit *v)
+{
+    return v->server->all->o.clock->now_us;
+}
+
 static void visit_free(struct visit *v)
 {
+    timer_cancel(v->server->all->loop, &v->slow);
     stream_close(&v->stream);
-    buf_done(&v->body);
+    buf_done(&v->mail.content);
     list_remove(&v->link);
     memory_free(v);
 }
 
-/* ---- what was taken ---- */
-
-/* Behind our Received field, which is folded. */
-static struct slice behind_trace(struct slice text)
+/* Without a good-bye: the last answer may be lost with the connection. */
+static void visit_breaks(struct visit *v)
 {
-    struct slice line, rest = text;
-
-    if (!slice_starts(text, SLICE("Received: ")))
-        return text;
-    do {
-        if (!slice_cut(rest, '\n', &line, &rest))
-            return text;
-    } while (rest.len > 0 && (rest.data[0] == ' ' || rest.data[0] == '\t'));
-    return rest;
-}
-
-static bool is_as_sent(const struct sent *s, struct slice content)
-{
-    struct buf body;
-
-    buf_init(&body, 2 * BODY_MAX);
-    sent_body(s, &body);
-    bool same = slice_equal(behind_trace(content), buf_slice(&body));
-    buf_done(&body);
-    return same;
-}
-
-/* Did anything happen since that makes a second copy nobody's fault? */
-static bool is_explained(const struct servers *s, const struct sent_rcpt *r)
-{
-    const struct deliveries *d = s->o.deliveries;
-
-    return s->o.lossy || r->unanswered || d->disk_errors ||
-           (d->crash_us + IN_FLIGHT_US >= r->taken_us && d->crash_us != 0);
-}
-
-static void count_copy(struct visit *v, struct sent *s, struct sent_rcpt *r, bool answered)
-{
-    struct servers *all = v->server->all;
-
-    if (r->copies > 0 && is_explained(all, r)) {
-        all->count.explained++;
-    } else if (r->copies > 0) {
-        all->count.twice++;
-        NOTE(v, "TWICE: message %u for far user %u", s->number, r->user);
-    }
-    r->copies++;
-    r->unanswered = r->unanswered || !answered;
-    r->taken_us = all->o.clock->now_us;
-}
-
-static struct sent *sent_by(struct visit *v, struct slice sender)
-{
-    struct ledger *l = v->server->all->o.ledger;
-    unsigned number;
-
-    return ledger_number(sender, &number) && number < l->count ? &l->sent[number] : NULL;
-}
-
-static struct sent_rcpt *rcpt_called(struct sent *s, struct slice address)
-{
-    char text[64];
-
-    for (unsigned i = 0; i < s->rcpt_count; i++) {
-        struct buf out;
-
-        buf_init(&out, sizeof(text));
-        sent_rcpt_address(&s->rcpts[i], &out);
-        bool same = slice_equal(buf_slice(&out), address);
-        buf_done(&out);
-        if (same)
-            return &s->rcpts[i];
-    }
-    return NULL;
-}
-
-static void take_mail(struct visit *v, bool answered)
-{
-    struct servers_count *count = &v->server->all->count;
-    struct sent *s = sent_by(v, slice_of(v->sender));
-
-    if (s == NULL || !s->whole) {
-        count->strangers++;
-        NOTE(v, "STRANGER: from <%s>", v->sender);
-        return;
-    }
-    if (!is_as_sent(s, buf_slice(&v->body))) {
-        count->torn++;
-        NOTE(v, "TORN: message %u has come as %zu bytes", s->number, buf_len(&v->body));
-    }
-    for (unsigned i = 0; i < v->rcpt_count; i++) {
-        struct sent_rcpt *r = rcpt_called(s, slice_of(v->rcpts[i]));
-
-        if (r == NULL)
-            count->strangers++;
-        else
-            count_copy(v, s, r, answered);
-    }
-}
-
-/* A report to "m17@client.example": which recipients it calls failed. */
-static void take_report(struct visit *v, bool answered)
-{
-    struct sent *s = sent_by(v, slice_of(v->rcpts[0]));
-    struct slice rest = buf_slice(&v->body), line, before, address;
-    struct sent_rcpt *last = NULL;
-
-    if (s == NULL) {
-        v->server->all->count.strangers++;
-        NOTE(v, "STRANGER: a report for <%s>", v->rcpts[0]);
-        return;
-    }
-    while (slice_cut(rest, '\n', &line, &rest)) {
-        if (slice_starts(line, SLICE("Final-Recipient: ")) &&
-            slice_cut(line, ';', &before, &address))
-            last = rcpt_called(s, slice_trim(slice_head(address, slice_find(address, '\r'))));
-        else if (last != NULL && slice_starts(line, SLICE("Action: failed")))
-            count_copy(v, s, last, answered);
-    }
+    if (v->mail.taken_us != 0 && now_us(v) - v->mail.taken_us <= IN_FLIGHT_US)
+        intake_unheard(v->server->all->o.intake, &v->mail);
+    intake_refusals_end(v->server->all->o.intake, &v->mail);
+    visit_free(v);
 }
 
 static void take(struct visit *v, bool answered)
 {
-    NOTE(v, "%u takes %zu bytes from <%s>%s", v->server->number, buf_len(&v->body), v->sender,
-         answered ? "" : ", and does not say so");
-    if (v->sender[0] != '\0')
-        take_mail(v, answered);
-    else
-        take_report(v, answered);
+    NOTE(v, "%u takes %zu bytes from <%s>%s", v->server->number, buf_len(&v->mail.content),
+         v->mail.sender, answered ? "" : ", and may not say so");
+    intake_take(v->server->all->o.intake, &v->mail, answered);
 }
 
 /* ---- the dialog ---- */
@@ -214,6 +119,14 @@ static bool happens(struct servers *s, unsigned one_in)
     return !s->calm && draw(s, one_in) == 0;
 }
 
+static void say_part(struct visit *v, const char *text)
+{
+    size_t len = strlen(text);
+
+    (void)buf_append(&v->stream.out, (struct slice){text, draw(v->server->all, len)});
+    stream_flush(&v->stream);
+}
+
 /* False when the visitor is gone. */
 static bool answer(struct visit *v, const char *text)
 {
@@ -224,23 +137,42 @@ static bool answer(struct visit *v, const char *text)
         if (!happens(s, 4))
             break;
         say(v, "421 4.3.2 too busy");
-        visit_free(v);
+        visit_breaks(v);
         return false;
     case TEMPER_DYING:
         if (!happens(s, 5))
             break;
-        visit_free(v);
+        visit_breaks(v);
+        return false;
+    case TEMPER_CUT_SHORT:
+        if (!happens(s, 5))
+            break;
+        say_part(v, text);
+        visit_breaks(v);
         return false;
     case TEMPER_LYING:
         if (happens(s, 5))
             text = draw(s, 2) == 0 ? "700 hello" : "250-never\r\n\r\nends";
         break;
+    case TEMPER_SILENT: v->silent = v->silent || happens(s, 6); break;
+    case TEMPER_MISCOUNTING:
+        if (v->miscounted)
+            break; /* one too many and one too few would be a lie that nobody sees */
+        v->miscounted = happens(s, 3);
+        if (v->miscounted && text[0] != '5' && draw(s, 2) == 0)
+            return true;
+        if (v->miscounted)
+            say(v, text);
+        break;
     case TEMPER_GOOD:
     case TEMPER_GREY:
     case TEMPER_ABSENT:
+    case TEMPER_TARPITTING:
+    case TEMPER_FICKLE:
     case TEMPER_COUNT: break;
     }
-    say(v, text);
+    if (!v->silent)
+        say(v, text);
     return true;
 }
 
@@ -257,44 +189,51 @@ static bool keep_address(struct slice line, char out[64])
     return true;
 }
 
-/* Tried again after a crash, its first report may be on its way already. */
-static void note_refusal(struct visit *v, const char *address)
+static bool is_nobody(const struct visit *v, const char *address)
 {
-    struct servers *s = v->server->all;
-    struct sent *sent = sent_by(v, slice_of(v->sender));
-    struct sent_rcpt *r = sent == NULL ? NULL : rcpt_called(sent, slice_of(address));
-
-    if (r == NULL)
-        return;
-    if (r->refused_us != 0 && s->o.deliveries->crash_us >= r->refused_us)
-        r->unanswered = true;
-    r->refused_us = s->o.clock->now_us;
+    if (v->server->number == SENDERS_SERVER)
+        return address[0] == 'x'; /* takes no reports */
+    return slice_starts(slice_of(address), SLICE("bad@"));
 }
 
 static bool hear_rcpt(struct visit *v, struct slice line)
 {
     struct servers *s = v->server->all;
-    char *address = v->rcpts[v->rcpt_count];
+    char *address = v->mail.rcpts[v->mail.rcpt_count];
 
-    if (v->rcpt_count == SENT_RCPTS_MAX || !keep_address(line, address))
+    if (v->mail.rcpt_count == SENT_RCPTS_MAX || !keep_address(line, address))
         return answer(v, "452 4.5.3 too many recipients");
-    if (slice_starts(slice_of(address), SLICE("bad@"))) {
-        note_refusal(v, address);
+    intake_tried(s->o.intake, &v->mail, address);
+    if (is_nobody(v, address)) {
+        intake_refused(s->o.intake, &v->mail, address);
         return answer(v, "550 5.1.1 nobody of that name");
     }
     if (v->server->temper == TEMPER_GREY && happens(s, 2))
         return answer(v, "450 4.7.1 come again");
-    v->rcpt_count++;
+    v->mail.rcpt_count++;
     return answer(v, "250 2.1.5 Ok");
 }
 
 static bool hear_data(struct visit *v)
 {
-    if (v->rcpt_count == 0)
+    if (v->mail.rcpt_count == 0) {
+        intake_refused(v->server->all->o.intake, &v->mail, v->mail.rcpts[0]);
         return answer(v, "503 5.5.1 no recipients");
+    }
     v->in_body = true;
-    buf_clear(&v->body);
+    buf_clear(&v->mail.content);
     return answer(v, "354 go on");
+}
+
+static bool refuse_mail(struct visit *v)
+{
+    struct servers *s = v->server->all;
+
+    if (draw(s, 2) == 0)
+        return answer(v, "452 4.3.1 no room, on second thoughts");
+    for (unsigned i = 0; i < v->mail.rcpt_count; i++)
+        intake_refused(s->o.intake, &v->mail, v->mail.rcpts[i]);
+    return answer(v, "554 5.7.1 not after all");
 }
 
 static bool hear_dot(struct visit *v)
@@ -302,14 +241,38 @@ static bool hear_dot(struct visit *v)
     struct server *server = v->server;
 
     v->in_body = false;
-    if (server->temper == TEMPER_DYING && happens(server->all, 3)) {
+    if (buf_len(&v->mail.content) == 0) { /* a client that counts otherwise, RFC 2920 3.1 */
+        intake_refused(server->all->o.intake, &v->mail, v->mail.rcpts[0]);
+        return answer(v, "554 5.5.1 no mail");
+    }
+    switch (server->temper) {
+    case TEMPER_DYING:
+        if (!happens(server->all, 3))
+            break;
         take(v, false);
         visit_free(v);
         return false;
+    case TEMPER_GREY:
+        if (happens(server->all, 4))
+            return answer(v, "451 4.3.0 not now");
+        break;
+    case TEMPER_FICKLE:
+        if (happens(server->all, 2))
+            return refuse_mail(v);
+        break;
+    case TEMPER_GOOD:
+    case TEMPER_BUSY:
+    case TEMPER_ABSENT:
+    case TEMPER_LYING:
+    case TEMPER_TARPITTING:
+    case TEMPER_SILENT:
+    case TEMPER_CUT_SHORT:
+    case TEMPER_MISCOUNTING:
+    case TEMPER_COUNT: break;
     }
-    if (server->temper == TEMPER_GREY && happens(server->all, 4))
-        return answer(v, "451 4.3.0 not now");
-    if (server->temper == TEMPER_GOOD || server->temper == TEMPER_GREY || server->all->calm) {
+    if (server->temper == TEMPER_GOOD || server->temper == TEMPER_GREY ||
+        server->temper == TEMPER_TARPITTING || server->temper == TEMPER_FICKLE ||
+        server->all->calm) {
         take(v, true);
         say(v, "250 2.0.0 taken");
         return true;
@@ -324,12 +287,15 @@ static bool hear_line(struct visit *v, struct slice line)
     if (v->in_body) {
         if (slice_equal(line, SLICE(".\r\n")))
             return hear_dot(v);
-        (void)buf_append(&v->body, slice_skip(line, line.data[0] == '.' ? 1 : 0));
+        (void)buf_append(&v->mail.content, slice_skip(line, line.data[0] == '.' ? 1 : 0));
         return true;
     }
     if (slice_starts(line, SLICE("MAIL "))) {
-        v->rcpt_count = 0;
-        return keep_address(line, v->sender) && answer(v, "250 2.1.0 Ok");
+        v->mail.rcpt_count = 0;
+        v->mail.taken_us = 0;
+        v->mail.refused_count = 0;
+        buf_clear(&v->mail.content);
+        return keep_address(line, v->mail.sender) && answer(v, "250 2.1.0 Ok");
     }
     if (slice_starts(line, SLICE("RCPT ")))
         return hear_rcpt(v, line);
@@ -345,25 +311,56 @@ static bool hear_line(struct visit *v, struct slice line)
     return answer(v, "250 2.0.0 Ok");
 }
 
+/* A line of a mail is heard at once, all others after a while. */
+static bool takes_its_time(struct visit *v, struct slice line)
+{
+    struct servers *s = v->server->all;
+
+    if (v->server->temper != TEMPER_TARPITTING || v->waited || s->calm ||
+        (v->in_body && !slice_equal(line, SLICE(".\r\n"))))
+        return false;
+    v->waited = true;
+    timer_set(s->loop, &v->slow, 1 + draw(s, TARPIT_MAX_MS));
+    return true;
+}
+
+/* False when the visitor is gone. */
+static bool hear_all(struct visit *v)
+{
+    struct slice in, line, rest;
+
+    while (in = buf_slice(&v->stream.in),
+           !timer_is_set(&v->slow) && slice_cut(in, '\n', &line, &rest)) {
+        line = slice_head(in, line.len + 1);
+        if (takes_its_time(v, line))
+            return true;
+        v->waited = false;
+        if (!v->silent && !hear_line(v, line))
+            return false;
+        buf_consume(&v->stream.in, line.len);
+    }
+    return true;
+}
+
+static void on_slow(struct timer *t)
+{
+    struct visit *v = LIST_ENTRY(t, struct visit, slow);
+
+    if (hear_all(v))
+        stream_resume(&v->stream);
+}
+
 static void on_stream(struct stream *stream, enum stream_event event)
 {
     struct visit *v = LIST_ENTRY(stream, struct visit, stream);
-    struct slice in, line, rest;
 
     switch (event) {
-    case STREAM_READABLE:
-        while (in = buf_slice(&v->stream.in), slice_cut(in, '\n', &line, &rest)) {
-            line = slice_head(in, line.len + 1);
-            if (!hear_line(v, line))
-                return;
-            buf_consume(&v->stream.in, line.len);
-        }
-        return;
+    case STREAM_READABLE: (void)hear_all(v); return;
     case STREAM_CONNECTED:
     case STREAM_SECURED:
     case STREAM_DRAINED: return;
     case STREAM_EOF:
-    case STREAM_FAILED: visit_free(v); return;
+    case STREAM_FAILED: visit_breaks(v); return;
     }
 }
 
@@ -375,7 +372,8 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 
     (void)peer, (void)own;
     v->server = server;
-    buf_init(&v->body, TAKEN_MAX);
+    timer_init(&v->slow, on_slow);
+    buf_init(&v->mail.content, TAKEN_MAX);
     list_append(&server->all->visits, &v->link);
     if (stream_open(&v->stream, server->all->loop, handle, 64 * 1024, 64 * 1024, on_stream) < 0 ||
         (server->temper == TEMPER_ABSENT && !server->all->calm)) {
@@ -387,19 +385,37 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 
 /* ---- as a whole ---- */
 
+void servers_visitor_died(struct servers *s)
+{
+    LIST_EACH (node, &s->visits)
+        intake_refusals_end(s->o.intake, &LIST_ENTRY(node, struct visit, link)->mail);
+}
+
+static void set_temper(struct server *server, enum temper temper)
+{
+    struct servers *s = server->all;
+    bool was_good = server->temper == TEMPER_GOOD;
+
+    server->temper = temper;
+    if (temper != TEMPER_GOOD)
+        s->o.intake->attempts->healthy_us[server->number] = UINT64_MAX;
+    else if (!was_good)
+        s->o.intake->attempts->healthy_us[server->number] = s->o.clock->now_us + REMEMBERED_US;
+}
+
 void servers_change(struct servers *s)
 {
     struct server *one = &s->servers[draw(s, SENT_DOMAINS + 1)];
 
-    one->temper = (enum temper)draw(s, TEMPER_COUNT);
-    history_note(s->o.history, "server", "%u has temper %d now", one->number, one->temper);
+    set_temper(one, (enum temper)draw(s, TEMPER_COUNT));
+    history_note(s->o.history, "server", "%u is %s now", one->number, temper_names[one->temper]);
 }
 
 void servers_calm(struct servers *s)
 {
     s->calm = true;
     for (unsigned i = 0; i <= SENT_DOMAINS; i++)
-        s->servers[i].temper = TEMPER_GOOD;
+        set_temper(&s->servers[i], TEMPER_GOOD);
 }
 
 static struct net_address address_of(unsigned number)
@@ -414,8 +430,8 @@ static struct net_address address_of(unsigned number)
 
 struct resolver *servers_resolver(struct servers *s, struct loop *loop)
 {
-    struct fake_dns_options options = {.delay_max_ms = 200,
-                                       .faults_per_million = s->calm ? 0 : 20000};
+    struct fake_dns_options options = {
+        .delay_max_ms = 200, .faults_per_million = 20000, .calm = &s->calm};
     struct fake_dns *dns = fake_dns_new(loop, s->o.chance, &options);
 
     for (unsigned i = 0; i <= SENT_DOMAINS; i++) {
@@ -448,11 +464,6 @@ bool servers_next_us(const struct servers *s, uint64_t *at_us)
         return false;
     *at_us = at_ms * 1000;
     return true;
-}
-
-struct servers_count servers_count(const struct servers *s)
-{
-    return s->count;
 }
 
 struct servers *servers_new(const struct servers_options *options)

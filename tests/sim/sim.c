@@ -15,7 +15,8 @@ enum { SHOWN_MAX = 1 }; /* failing seeds that are told in full */
 
 struct totals {
     uint64_t seeds, failed;
-    uint64_t messages, acked, lost, torn, strangers, twice, explained, left, other;
+    uint64_t messages, acked, lost, torn, strangers, twice, explained, left, starved, misreported,
+        other;
 };
 
 struct options {
@@ -38,17 +39,30 @@ static void add(struct totals *t, const struct verdict *v)
     t->twice += v->twice;
     t->explained += v->explained;
     t->left += v->left;
+    t->starved += v->starved;
+    t->misreported += v->misreported;
     t->other += v->other != NULL;
+}
+
+static void tell_count(unsigned count, const char *what)
+{
+    if (count > 0)
+        printf("%u %s; ", count, what);
 }
 
 static void tell_verdict(const struct verdict *v)
 {
-    printf("%u lost, %u torn, %u strangers, %u twice, %u left", v->lost, v->torn, v->strangers,
-           v->twice, v->left);
+    tell_count(v->lost, "lost");
+    tell_count(v->torn, "torn");
+    tell_count(v->strangers, "strangers");
+    tell_count(v->twice, "twice");
+    tell_count(v->left, "left over");
+    tell_count(v->starved, "starved");
+    tell_count(v->misreported, "misreported");
     if (v->other != NULL)
-        printf("; %s", v->other);
+        printf("%s; ", v->other);
     if (v->has_culprit)
-        printf("; look for message %u", v->culprit);
+        printf("look for message %u", v->culprit);
     printf("\n");
 }
 
@@ -91,9 +105,10 @@ static void tell_totals(const struct totals *t)
 {
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " messages, %" PRIu64 " acked, %" PRIu64
            " lost, %" PRIu64 " torn, %" PRIu64 " strangers, %" PRIu64 " twice (%" PRIu64
-           " more explained by a crash), %" PRIu64 " left over, %" PRIu64 " other; %.1f s CPU\n",
+           " more explained), %" PRIu64 " left over, %" PRIu64 " starved, %" PRIu64
+           " misreported, %" PRIu64 " other; %.1f s CPU\n",
            t->seeds, t->messages, t->acked, t->lost, t->torn, t->strangers, t->twice, t->explained,
-           t->left, t->other, (double)clock() / CLOCKS_PER_SEC);
+           t->left, t->starved, t->misreported, t->other, (double)clock() / CLOCKS_PER_SEC);
 }
 
 static int run(const struct options *o)

@@ -13,7 +13,10 @@
 #include "fakes/random.h"
 #include "fakes/worker.h"
 #include "queue/queue.h"
+#include "sim/attempts.h"
 #include "sim/client.h"
+#include "sim/deliveries.h"
+#include "sim/intake.h"
 #include "sim/machine.h"
 #include "sim/servers.h"
 
@@ -26,7 +29,9 @@ enum {
     STEPS_MAX = 200 * 1000,
     UNREAD_AFTER_BOOT_S = 60,
     RECEIVERS_MAX = 3,
-    CALM_S = 5 * 3600 /* the longest retry is due by then */
+    CALM_S = 5 * 3600, /* the longest retry is due by then */
+    BACK_WITHIN_S = 15,
+    MESSAGES_MIN = 50,
 };
 
 #define SECOND_US UINT64_C(1000000)
@@ -50,6 +55,7 @@ enum incident_kind {
     INCIDENT_HOMES_BACK,
     INCIDENT_POWER_OFF_AT_COURIER, /* while it carries what was left, perhaps */
     INCIDENT_SERVER,               /* elsewhere: another mood */
+    INCIDENT_FREEZE,               /* a process gets no time */
 };
 
 struct incident {
@@ -70,6 +76,8 @@ struct world {
     struct servers *servers;
     struct ledger ledger;
     struct deliveries deliveries;
+    struct attempts attempts;
+    struct intake intake;
     struct incident incidents[INCIDENTS_MAX]; /* by time */
     unsigned incident_count;
     unsigned incident_next;
@@ -78,9 +86,8 @@ struct world {
     unsigned receivers;    /* of the present life */
     uint64_t segment_size;
     uint64_t booted_us;
+    uint64_t frozen_us, frozen_until_us; /* the courier */
     bool full;
-    bool read;       /* a reader moved mail */
-    bool power_went; /* after that */
 };
 
 static const char settings[] =
@@ -91,15 +98,18 @@ static const char settings[] =
     "discard to address void@sim.example\n"
     "reject to address nobody@sim.example \"5.1.1 No such user\"\n"
     "table aliases aliases /etc/aliases\n"
-    "relay out { tls off }\n"
+    "relay out { tls off; delay-warning 2h }\n"
+    "relay short { tls off; retry 5m 15m 1h; give-up 8h; delay-warning 1h }\n"
     "accept from any to domain far0.example relay out\n"
     "accept from any to domain far1.example relay out\n"
-    "accept from any to domain far2.example relay out\n"
+    "accept from any to domain far2.example relay short\n"
     "accept from local to domain client.example relay out\n"
     "accept to domain sim.example aliases aliases deliver maildir /mail/{domain}/{user}\n";
 
 static const char aliases[] = "a0: u0@sim.example\na1: u1@sim.example\na2: u2@sim.example\n"
                               "a3: u3@sim.example\na4: u4@sim.example\na5: u5@sim.example\n";
+
+static const uint32_t warnings_s[SENT_DOMAINS] = {7200, 7200, 3600};
 
 static const struct net_address server_address = {
     .ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1},
@@ -137,6 +147,15 @@ static void add_incident(struct world *w, uint64_t at_us, enum incident_kind kin
     w->incident_count++;
 }
 
+static unsigned bursts_left(const struct world *w)
+{
+    unsigned count = 0;
+
+    for (unsigned i = w->incident_next; i < w->incident_count; i++)
+        count += w->incidents[i].kind == INCIDENT_BURST;
+    return count;
+}
+
 static enum incident_kind draw_fault(struct world *w)
 {
     static const enum incident_kind faults[] = {
@@ -154,6 +173,8 @@ static enum incident_kind draw_fault(struct world *w)
         INCIDENT_CALL_ERROR,
         INCIDENT_READER,
         INCIDENT_CLOCK_STEP,
+        INCIDENT_FREEZE,
+        INCIDENT_FREEZE,
     };
 
     return faults[draw(w, sizeof(faults) / sizeof(*faults))];
@@ -192,6 +213,43 @@ static struct fake_network_options draw_network(struct world *w)
                                          .file_dup = fake_disk_dup};
 }
 
+static void on_log(void *ctx, struct slice tag, struct slice text)
+{
+    struct world *w = ctx;
+
+    attempts_log(&w->attempts, tag, text, w->clock.now_us);
+    if (slice_equal(tag, SLICE("local")))
+        deliveries_log(&w->deliveries, text, w->clock.now_us);
+}
+
+/* A courier that gets no time notes nothing. */
+static uint64_t in_flight_since(const struct world *w)
+{
+    uint64_t now_us = w->clock.now_us, since_us = now_us - IN_FLIGHT_US;
+
+    return now_us <= w->frozen_until_us + IN_FLIGHT_US && since_us > w->frozen_us
+               ? w->frozen_us - IN_FLIGHT_US
+               : since_us;
+}
+
+/* Whoever dies is back within seconds, when it is not the machine. */
+static void on_death(void *ctx, enum role_kind kind)
+{
+    struct world *w = ctx;
+    uint64_t now_us = w->clock.now_us, until_us = now_us + BACK_WITHIN_S * SECOND_US;
+
+    if (kind == ROLE_COURIER || kind == ROLE_WARDEN) {
+        servers_visitor_died(w->servers);
+        deliveries_crash(&w->deliveries, in_flight_since(w), now_us);
+        ledger_crash(&w->ledger, in_flight_since(w));
+    }
+    attempts_disturbed(&w->attempts,
+                       kind == ROLE_POSTMAN  ? DISTURBS_MAILBOXES
+                       : kind == ROLE_SCRIBE ? DISTURBS_LOG
+                                             : DISTURBS_ALL,
+                       until_us);
+}
+
 static struct machine_options draw_machine(struct world *w)
 {
     static const uint64_t jobs_us[] = {0, 1000, 30000};
@@ -202,7 +260,9 @@ static struct machine_options draw_machine(struct world *w)
         .network = w->network,
         .chance = &w->chance.random,
         .history = &w->history,
-        .deliveries = &w->deliveries,
+        .on_log = on_log,
+        .on_death = on_death,
+        .ctx = w,
         .seed = draw(w, UINT64_MAX),
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
         .job_max_us = jobs_us[draw(w, 3)],
@@ -224,9 +284,17 @@ static void power_off(struct world *w)
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
-    w->power_went = true;
     if (draw(w, 4) == 0)
         w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
+}
+
+/* From now on anything may be put off, and who starts may not be able to read what became of mail.
+ */
+static void disk_errs(struct world *w)
+{
+    w->deliveries.disk_errors = w->ledger.disk_errors = true;
+    ledger_crash(&w->ledger, w->clock.now_us);
+    attempts_disturbed(&w->attempts, DISTURBS_ALL, UINT64_MAX);
 }
 
 static void boot(struct world *w)
@@ -236,6 +304,7 @@ static void boot(struct world *w)
     w->receivers = 1 + (unsigned)draw(w, RECEIVERS_MAX);
     machine_boot(w->machine, w->receivers);
     w->booted_us = w->clock.now_us;
+    attempts_disturbed(&w->attempts, DISTURBS_ALL, w->booted_us + BACK_WITHIN_S * SECOND_US);
 }
 
 static unsigned draw_process(struct world *w)
@@ -257,7 +326,6 @@ static bool read_one(void *ctx, struct slice name)
     (void)snprintf(new, sizeof(new), "%.*s:2,S", SLICE_PRINTF(name));
     if (draw(r->w, 2) == 0 && disk_rename(r->from, old, r->to, new) == 0) {
         NOTE(r->w, "a reader takes %s to cur", old);
-        r->w->read = true;
     }
     return true;
 }
@@ -374,7 +442,7 @@ static void happen_to_process(struct world *w, enum incident_kind kind)
         NOTE(w, "the power will go at call %u of %s to the disk", (unsigned)call, name);
         machine_lose_power_at(w->machine, process, call);
     } else {
-        w->deliveries.disk_errors = true;
+        disk_errs(w);
         NOTE(w, "the next sync of %s fails", name);
         machine_fail_sync(w->machine, process, -EIO);
     }
@@ -399,6 +467,33 @@ static void lose_power_at_courier(struct world *w)
     machine_lose_power_at(w->machine, courier_of(w), call);
 }
 
+/* Mail must not notice when it is the scribe. */
+static void freeze(struct world *w)
+{
+    static const uint64_t times_s[] = {1, 10, 600, 3600};
+    unsigned process;
+
+    if (!machine_is_on(w->machine))
+        return;
+    process = draw_process(w);
+    enum role_kind kind = machine_process_kind(w->machine, process);
+    uint64_t until_us = w->clock.now_us + 1 + draw(w, times_s[draw(w, 4)] * SECOND_US);
+    NOTE(w, "%s gets no time for %u s", machine_process_name(w->machine, process),
+         (unsigned)((until_us - w->clock.now_us) / SECOND_US));
+    machine_freeze(w->machine, process, until_us);
+    if (kind == ROLE_COURIER) {
+        w->frozen_us = w->clock.now_us;
+        w->frozen_until_us = until_us;
+    }
+    if (kind == ROLE_SCRIBE && until_us + SECOND_US > w->deliveries.log_late_us)
+        w->deliveries.log_late_us = until_us + SECOND_US;
+    attempts_disturbed(&w->attempts,
+                       kind == ROLE_POSTMAN  ? DISTURBS_MAILBOXES
+                       : kind == ROLE_SCRIBE ? DISTURBS_LOG
+                                             : DISTURBS_ALL,
+                       until_us + BACK_WITHIN_S * SECOND_US);
+}
+
 static void happen(struct world *w, enum incident_kind kind)
 {
     uint64_t now_us = w->clock.now_us;
@@ -407,6 +502,8 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_BURST:
         for (uint64_t count = 1 + draw(w, 8); count > 0; count--)
             internet_add_client(w->internet, false);
+        if (bursts_left(w) == 0 && w->ledger.count < MESSAGES_MIN)
+            add_incident(w, now_us + 30 * SECOND_US + draw(w, 600 * SECOND_US), INCIDENT_BURST);
         return;
     case INCIDENT_KILL:
     case INCIDENT_KILL_AT:
@@ -424,9 +521,11 @@ static void happen(struct world *w, enum incident_kind kind)
         return;
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_SERVER: servers_change(w->servers); return;
+    case INCIDENT_FREEZE: freeze(w); return;
     case INCIDENT_DISK_FULL:
         fake_disk_set_space(w->disk, fake_disk_used(w->disk) + draw(w, 400 * 1024));
-        w->full = w->deliveries.disk_errors = true;
+        w->full = true;
+        disk_errs(w);
         NOTE(w, "the disk is full");
         add_incident(w, now_us + SECOND_US + draw(w, 900 * SECOND_US), INCIDENT_DISK_FREE);
         return;
@@ -439,7 +538,7 @@ static void happen(struct world *w, enum incident_kind kind)
         fake_disk_fail_at(w->disk, fake_disk_calls(w->disk) + 1 + draw(w, 200),
                           draw(w, 2) == 0 ? -EIO : -ENOSPC);
         machine_expect_damage(w->machine);
-        w->deliveries.disk_errors = true;
+        disk_errs(w);
         NOTE(w, "one of the next calls to the disk fails");
         return;
     case INCIDENT_READER: read_mail(w); return;
@@ -533,12 +632,24 @@ static void drain(struct world *w)
         broken(w, "a drain does not end");
 }
 
+/* Whatever waited for the end of a fault has been tried since. */
+static void check_settled(struct world *w)
+{
+    const struct sent *s = ledger_unsettled(&w->ledger);
+
+    if (s == NULL)
+        return;
+    NOTE(w, "message %u (%s) is not done with", s->number, s->id);
+    broken(w, "mail waits although nothing is broken");
+}
+
 /* No more misfortune; what was begun ends. */
 static void calm_down(struct world *w)
 {
     w->incident_count = w->incident_next;
     w->power_at_ack = 0;
     fake_disk_fail_at(w->disk, 0, 0);
+    machine_thaw(w->machine);
     if (machine_is_on(w->machine))
         for (unsigned i = 0; i < machine_processes(w->machine); i++)
             machine_kill_at(w->machine, i, 0);
@@ -551,6 +662,7 @@ static void calm_down(struct world *w)
     run_for(w, CALM_S * SECOND_US);
     if (internet_clients(w->internet) > 0)
         broken(w, "a client waits for ever");
+    check_settled(w);
     if (draw(w, 2) == 0) {
         power_off(w);
         boot(w);
@@ -598,12 +710,13 @@ static void check_queue(struct world *w)
     disk_dir_close(spool);
 }
 
-static void add_servers_count(struct world *w, struct servers_count count)
+static void add_counts(struct world *w)
 {
-    w->v->twice += count.twice;
-    w->v->explained += count.explained;
-    w->v->torn += count.torn;
-    w->v->strangers += count.strangers;
+    w->v->twice += w->intake.twice + w->deliveries.twice;
+    w->v->explained += w->intake.explained + w->deliveries.explained;
+    w->v->torn += w->intake.torn;
+    w->v->strangers += w->intake.strangers;
+    w->v->starved += w->attempts.starved;
 }
 
 void world_run(const struct world_plan *plan, struct verdict *v)
@@ -618,15 +731,17 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     fake_random_init(&w->chance, plan->seed);
     w->disk = fake_disk_new(&w->clock.clock);
     fake_disk_ignore_dir_sync(w->disk, plan->plant == PLANT_DIRECTORY_NOT_SYNCED);
+    w->attempts = (struct attempts){.ledger = &w->ledger, .history = &w->history};
+    memcpy(w->attempts.warning_s, warnings_s, sizeof(warnings_s));
+    w->intake = (struct intake){
+        .ledger = &w->ledger, .attempts = &w->attempts, .clock = &w->clock, .history = &w->history};
     struct fake_network_options network = draw_network(w);
     w->network = fake_network_new(&w->clock, &network);
     w->servers = servers_new(&(struct servers_options){.clock = &w->clock,
                                                        .network = w->network,
                                                        .chance = &w->chance.random,
                                                        .history = &w->history,
-                                                       .ledger = &w->ledger,
-                                                       .deliveries = &w->deliveries,
-                                                       .lossy = network.loss_per_million > 0});
+                                                       .intake = &w->intake});
     struct machine_options machine = draw_machine(w);
     w->segment_size = machine.segment_size;
     w->machine = machine_new(&machine);
@@ -635,6 +750,7 @@ void world_run(const struct world_plan *plan, struct verdict *v)
                                                           .chance = &w->chance.random,
                                                           .history = &w->history,
                                                           .ledger = &w->ledger,
+                                                          .attempts = &w->attempts,
                                                           .server = server_address});
     draw_plan(w);
     boot(w);
@@ -646,11 +762,9 @@ void world_run(const struct world_plan *plan, struct verdict *v)
         check_queue(w);
     if (w->deliveries.twice > 0)
         NOTE(w, "TWICE: %s without a reason", w->deliveries.first_twice);
-    v->twice += w->deliveries.twice;
-    v->explained += w->deliveries.explained;
     if (v->other == NULL)
-        check_mailboxes(fake_disk(w->disk), &w->ledger, w->read && w->power_went, &w->history, v);
-    add_servers_count(w, servers_count(w->servers));
+        check_mailboxes(fake_disk(w->disk), &w->ledger, &w->history, v);
+    add_counts(w);
     machine_free(w->machine);
     internet_free(w->internet);
     servers_free(w->servers);
