@@ -32,7 +32,8 @@ class Layout(ctypes.Structure):
         ("kind", ctypes.c_int32), ("nth", ctypes.c_uint32), ("seen", ctypes.c_uint32),
         ("hits", ctypes.c_uint32), ("hit_pid", ctypes.c_uint32),
         ("frames", ctypes.c_uint64 * FRAMES), ("path", ctypes.c_char * PATH_LEN),
-        ("wall_us", ctypes.c_int64), ("warden_us", ctypes.c_int64), ("lost", ctypes.c_uint64),
+        ("wall_us", ctypes.c_int64), ("run_us", ctypes.c_int64), ("warden_us", ctypes.c_int64),
+        ("lost", ctypes.c_uint64),
         ("signals", ctypes.c_uint32), ("last_signal", ctypes.c_uint32),
         ("counts", ctypes.c_uint32 * len(CALLS) * len(WHO)),
     ]
@@ -64,6 +65,11 @@ class Shared:
     def counts(self, role):
         """{call: how often}, only what was called."""
         return {call: count for call, count in zip(CALLS, self.at.counts[WHO.index(role)]) if count}
+
+    def later(self, seconds):
+        """So much time has passed, for whoever looks at a clock. A role that sleeps does not."""
+        self.at.run_us += int(seconds * 1000000)
+        self.at.wall_us += int(seconds * 1000000)
 
     def patience(self, seconds=11):
         """The warden thinks that all its roles have lived for long."""

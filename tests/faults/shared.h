@@ -6,8 +6,9 @@
  * shim counts the calls of that role, makes the nth fail, and says where. Armed again, it serves
  * the next fault in the same processes.
  *
- * The clocks of the tested system may be shifted: the one on the wall for all, and the warden's own
- * monotonic one, so that it forgets that a role ended before and does not make a longer pause.
+ * The clocks of the tested system may be shifted: both for all, so that a day is over at once, and
+ * the warden's monotonic one, so that it forgets that a role ended before and does not make a
+ * longer pause.
  */
 #ifndef TESTS_FAULTS_SHARED_H
 #define TESTS_FAULTS_SHARED_H
@@ -41,7 +42,8 @@ struct faults_shared {
     uint64_t frames[FRAMES];   /* the callers, innermost first, as offsets in the program */
     char path[PATH_LEN];       /* what it was about, where that has a name */
     _Atomic int64_t wall_us;   /* added to the clock on the wall, of all */
-    _Atomic int64_t warden_us; /* added to the warden's monotonic clock */
+    _Atomic int64_t run_us;    /* added to everybody's monotonic clock */
+    _Atomic int64_t warden_us; /* added to the warden's as well */
     _Atomic uint64_t lost;     /* bytes that failed syncs lost */
     _Atomic uint32_t signals;  /* processes that a signal of their own ended ... */
     uint32_t last_signal;      /* ... and by which */

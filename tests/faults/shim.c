@@ -604,8 +604,9 @@ int clock_gettime(clockid_t id, struct timespec *out)
 
     if (shared != NULL && id == CLOCK_REALTIME)
         add = atomic_load(&shared->wall_us);
-    if (shared != NULL && id == CLOCK_BOOTTIME && who == WHO_WARDEN)
-        add = atomic_load(&shared->warden_us);
+    if (shared != NULL && id == CLOCK_BOOTTIME)
+        add = atomic_load(&shared->run_us) +
+              (who == WHO_WARDEN ? atomic_load(&shared->warden_us) : 0);
     if (add == 0)
         return rc;
     int64_t us = (int64_t)out->tv_sec * 1000000 + out->tv_nsec / 1000 + add;

@@ -21,6 +21,9 @@ from name_server import PROGRAMS, NameServer
 from network import Network, NotHere, Silence, root_servers, trusting
 from server import BINARY, TOP, Server, wait_until
 
+sys.path.insert(0, os.path.join(TOP, "tests", "faults"))
+from armed import Shared  # noqa: E402
+
 sys.path.insert(0, os.path.join(TOP, "tests", "conformance"))
 from attack_dns import A, CNAME, MX, OK, SERVFAIL, Zone, a, mx, name, record  # noqa: E402
 from attack_dns import NameServer as RawNameServer  # noqa: E402
@@ -155,6 +158,32 @@ class Ours(Server):
 
     def command(self):
         return trusting(self.anchor, super().command())
+
+
+SHIM = os.path.join(os.path.dirname(BINARY), "tests", "faults", "faults.so")
+
+
+class Patient(Ours):
+    """With the usual schedule, and clocks that can be put on."""
+
+    def __init__(self, folder, anchor):
+        super().__init__(folder, anchor)
+        self.config = CONFIG.replace(f"listen mx {OUR_IP}:25\n", "").replace("; retry 1s 2s", "")
+        self.shared = Shared(os.path.join(self.folder, "clocks"))
+
+    def command(self):
+        return trusting(self.anchor, ["env", f"LD_PRELOAD={SHIM}",
+                                      f"POSTROAD_FAULTS={self.shared.path}",
+                                      *Server.command(self)])
+
+    def next_in(self, rcpt):
+        """Seconds until the next attempt; None: it is not in the queue, or being tried."""
+        found = self.ask("queue", "list", "--json")
+        rcpts = [one for line in found.splitlines() for one in json.loads(line)["rcpts"]]
+        return next((one.get("next") for one in rcpts if one["to"] == rcpt), None)
+
+    def attempts(self, rcpt):
+        return [line for line in self.log().splitlines() if f"to=<{rcpt}>, relay=" in line]
 
 
 class World:
@@ -392,6 +421,44 @@ def test_all_dead_waits_and_is_tried_again(world):
                                "Connection refused")
     assert waits["reason"] in world.queue("list", "--domain", "dead.world.test")
     assert not world.ours.mails("bob", US)
+
+
+def test_five_days_of_the_usual_schedule(world, tmp_path):
+    """5m 15m 1h 4h 4h ...: each pause up to an eighth longer; a word to the sender after four
+    hours, and the mail back after five days. In between the server is started anew."""
+    if not os.path.exists(SHIM):
+        pytest.skip("no clocks to put on under a sanitizer")
+    server = Patient(tmp_path, world.names.anchor).start()
+    rcpt, age, steps = "ann@dead.world.test", 0, []
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(f"bob@{US}", [rcpt], CONTENT)
+    while age < 6 * 86400:
+        wait_until(lambda: server.next_in(rcpt) or server.mails("bob", US)[1:])
+        pause = server.next_in(rcpt)
+        if pause is None:
+            break
+        assert len(server.attempts(rcpt)) == len(steps) + 1
+        assert len(server.mails("bob", US)) == (age >= 4 * 3600), (age, steps)
+        steps.append(pause)
+        if len(steps) == 7:
+            assert server.stop() == 0
+            server.shared.later(1000)  # not for the mail: its time goes on
+            server.start()
+            pause, age = pause - 1000, age + 1000
+            assert pause - 10 <= wait_until(lambda: server.next_in(rcpt)) <= pause
+        server.shared.later(pause + 1)
+        age += pause + 1
+        server.ask("status")  # wakes it
+    assert 5 * 86400 <= age < 5 * 86400 + 5 * 3600, (age, steps)
+    for pause, usual in zip(steps, [300, 900, 3600] + [4 * 3600] * 100):
+        assert usual - 5 <= pause <= usual * 9 / 8 + 5, steps
+    lines = server.attempts(rcpt)
+    assert ["deferred" in line for line in lines] == [True] * (len(lines) - 1) + [False]
+    assert "dsn=5.4.7, status=bounced" in lines[-1]
+    reports = [email.message_from_bytes(mail) for mail in server.wait_mail("bob", US, 2)]
+    actions = [mail.get_payload()[1].get_payload()[1]["Action"] for mail in reports]
+    assert actions == ["delayed", "failed"]
+    assert server.stop() == 0
 
 
 def test_who_comes_back_gets_its_mail(world):
