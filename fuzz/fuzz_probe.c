@@ -1,9 +1,9 @@
 /*
  * fuzz_probe.c - what a hostile server makes `postroad probe` say.
  *
- * First character: TLS and the output. The rest: the server's lines, each after the client has said
- * what it can, as in fuzz_smtp_client. The table must be printable line by line, the JSON ASCII;
- * both are bounded.
+ * First character: TLS, the output, whether the server is judged by its answers to tricks. The
+ * rest: the server's lines, each after the client has said what it can, as in fuzz_smtp_client. The
+ * table must be printable line by line, the JSON ASCII; both are bounded.
  */
 #include "fuzz.h"
 
@@ -12,7 +12,7 @@
 
 enum { IN_MAX = 4 * 1024 * 1024, LINE_MAX_BYTES = 8 * 1024 };
 
-enum choice { TLS_WANTED = 1, TLS_WORKS = 2, IMPLICIT = 4, JSON = 8 };
+enum choice { TLS_WANTED = 1, TLS_WORKS = 2, IMPLICIT = 4, JSON = 8, TRICKS = 16 };
 
 struct play {
     struct probe probe;
@@ -102,6 +102,37 @@ static void start(struct play *p, unsigned choice)
     run(p);
 }
 
+static void add_trick(struct probe_tricks *to, struct probe_trick t)
+{
+    must(t.name != NULL && t.verdict <= TRICK_FOOLED);
+    to->tricks[to->count++] = t;
+}
+
+/* The same lines as answers to a script, of which some were wanted otherwise. */
+static void play_tricks(struct play *p, struct slice server)
+{
+    enum { LINE = 10, ANSWER_TEXT_MAX = 4096 };
+
+    struct arena *arena = &p->probe.arena;
+    struct wire w = {.end = (enum wire_end)(server.len % (WIRE_NO_CONNECTION + 1))};
+    struct cursor in = {server};
+    struct reply_reader reader;
+
+    reply_reader_init(&reader, ANSWER_TEXT_MAX);
+    while (w.reply_count < WIRE_REPLIES_MAX && reply_read(&reader, &in) == REPLY_COMPLETE) {
+        w.replies[w.reply_count] = (struct wire_reply){w.reply_count * 2, reader.code,
+                                                       arena_copy(arena, buf_slice(&reader.text))};
+        w.at = w.reply_count++ * 2;
+        reply_reader_reset(&reader);
+    }
+    if (w.reply_count == 0 && w.end == WIRE_UNWANTED)
+        w.end = WIRE_LOST; /* it was a reply that was unwanted */
+    add_trick(&p->probe.smuggling, probe_judge_ending("a", &w, LINE, arena));
+    add_trick(&p->probe.downgrade, probe_judge_downgrade("b", &w, LINE, INJECTED_WHOLE, arena));
+    add_trick(&p->probe.downgrade, probe_judge_downgrade("c", &w, LINE, INJECTED_HALF, arena));
+    reply_reader_done(&reader);
+}
+
 static void check_table(struct slice text)
 {
     struct slice line;
@@ -130,6 +161,8 @@ void fuzz_input(struct slice input)
     start(&p, fuzz_choice(&c));
     play(&p, c.rest);
     json = p.choice & JSON;
+    if (p.choice & TRICKS)
+        play_tricks(&p, c.rest);
     p.probe.speaks =
         probe_speaks(&p.probe.session, &p.probe.arena, &p.probe.why) ? PROBE_YES : PROBE_NO;
     buf_init(&told, PROBE_OUTPUT_MAX);

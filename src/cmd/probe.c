@@ -1,9 +1,10 @@
 /*
  * probe.c - verify any mail server.
  *
- * Three steps: find where (probe_route), talk to the servers in the order in which mail would go to
- * them until one speaks (probe_session), tell it all (probe_report, probe_json). One thing after
- * the other: the loop runs for each step and stops.
+ * Some steps: find where (probe_route), talk to the servers in the order in which mail would go to
+ * them until one speaks (probe_session), try to fool it if that is wanted (probe_intrusive), tell
+ * it all (probe_report, probe_json). One thing after the other: the loop runs for each step and
+ * stops.
  */
 #include "cmd/probe.h"
 #include "cmd/commands.h"
@@ -74,6 +75,31 @@ static void go_on_in_clear(struct probe *p, struct loop *loop, struct tls_contex
                           name_of(p, hop));
 }
 
+static void try_tricks(struct probe *p, struct loop *loop, struct tls_context *tls)
+{
+    const struct route_hop *hop = p->chosen->hop;
+    const struct probe_session *s = &p->session;
+    uint64_t now_us = clock_wall_us(clock_real());
+    struct probe_reach reach = {
+        .request = &p->request,
+        .wire = {.to = {.port = hop->port},
+                 .tls = tls,
+                 .tls_name = name_of(p, hop),
+                 .implicit_tls = s->implicit,
+                 .timeout_s = p->request.timeout_s,
+                 .verbose = p->request.options.verbose},
+        .starttls = s->secured && !s->implicit,
+        .now_us = now_us,
+        .utc_offset_min = clock_real()->utc_offset_min(clock_real(), now_us)
+    };
+
+    for (size_t i = 0; i < sizeof(hop->ip); i++)
+        reach.wire.to.ip[i] = hop->ip[i];
+    probe_smuggle(&p->smuggling, &reach, loop, &p->arena);
+    if (reach.starttls)
+        probe_downgrade(&p->downgrade, &reach, loop, &p->arena);
+}
+
 static bool try_hop(struct probe *p, const struct route_hop *hop, struct loop *loop,
                     struct tls_context *tls)
 {
@@ -100,6 +126,8 @@ static void try_hops(struct probe *p, struct loop *loop, struct tls_context *tls
         if (speaks) {
             p->speaks = PROBE_YES;
             go_on_in_clear(p, loop, tls);
+            if (p->request.options.intrusive)
+                try_tricks(p, loop, tls);
             break;
         }
         probe_session_done(&p->session);

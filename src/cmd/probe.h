@@ -4,6 +4,7 @@
 #ifndef CMD_PROBE_H
 #define CMD_PROBE_H
 
+#include "cmd/probe_intrusive.h"
 #include "cmd/probe_verdict.h"
 
 enum { PROBE_TRIES_MAX = 8 };
@@ -32,6 +33,8 @@ struct probe {
     const struct probe_try *chosen; /* NULL: nobody was called */
     struct probe_session session;   /* with the one that speaks */
     struct probe_session in_clear;  /* with the same one, after TLS failed; else all zero */
+    struct probe_tricks smuggling;  /* --intrusive */
+    struct probe_tricks downgrade;
 };
 
 /* Who tells about relaying: a session that broke off at TLS could not ask. */

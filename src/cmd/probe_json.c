@@ -158,6 +158,49 @@ static void put_relay(struct json *j, struct probe *p)
     json_close(j, '}');
 }
 
+static struct slice trick_word(enum probe_trick_verdict v)
+{
+    static const struct slice words[] = {
+        [TRICK_UNTESTED] = SLICE_INIT("untested"),
+        [TRICK_SAFE] = SLICE_INIT("safe"),
+        [TRICK_UNCLEAR] = SLICE_INIT("unclear"),
+        [TRICK_FOOLED] = SLICE_INIT("fooled"),
+    };
+
+    return words[v];
+}
+
+static void put_tricks(struct json *j, const char *name, const struct probe_tricks *t)
+{
+    if (t->count == 0) {
+        json_null(j, name);
+        return;
+    }
+    json_open(j, name, '{');
+    json_text(j, "answer", trick_word(probe_tricks_verdict(t)));
+    json_open(j, "tried", '[');
+    for (size_t i = 0; i < t->count; i++) {
+        json_open(j, NULL, '{');
+        json_text(j, "name", slice_of(t->tricks[i].name));
+        json_text(j, "answer", trick_word(t->tricks[i].verdict));
+        json_text(j, "why", t->tricks[i].why);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+/* Null: not asked for, or of the downgrade, there is no STARTTLS. */
+static void put_intrusive(struct json *j, struct probe *p)
+{
+    put_tricks(j, "smuggling", &p->smuggling);
+    put_tricks(j, "downgrade", &p->downgrade);
+    if (p->smuggling.count > 0)
+        json_text(j, "mail_sent_to", address_text(&p->arena, &p->request.receiver));
+    else
+        json_null(j, "mail_sent_to");
+}
+
 static void put_dialog(struct json *j, struct probe *p)
 {
     if (p->speaks != PROBE_YES) {
@@ -167,12 +210,14 @@ static void put_dialog(struct json *j, struct probe *p)
         json_null(j, "hello");
         json_null(j, "tls");
         json_null(j, "open_relay");
+        put_intrusive(j, p);
         return;
     }
     put_extensions(j, p);
     json_text(j, "hello", probe_hello_name(&p->session));
     put_tls(j, p);
     put_relay(j, p);
+    put_intrusive(j, p);
 }
 
 bool probe_json(struct probe *p, struct buf *out)

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-enum { VALUE_MAX = 600, HOSTS_SHOWN = 30, DAY_S = 24 * 60 * 60 };
+enum { TRICK_WIDTH = 26, VALUE_MAX = 600, HOSTS_SHOWN = 30, DAY_S = 24 * 60 * 60 };
 
 static void row(struct buf *out, const char *label, struct slice value)
 {
@@ -257,6 +257,58 @@ static void tell_relay(struct probe *p, struct buf *out)
                      SLICE_PRINTF(why)));
 }
 
+/* ---- tricks ---- */
+
+static void tell_trick(struct probe *p, const struct probe_trick *t, struct buf *out)
+{
+    static const char *const words[] = {[TRICK_UNTESTED] = "not tested: ",
+                                        [TRICK_SAFE] = "",
+                                        [TRICK_UNCLEAR] = "UNCLEAR: ",
+                                        [TRICK_FOOLED] = "FOOLED: "};
+
+    row(out, "",
+        arena_printf(&p->arena, "%-*s %s%.*s", TRICK_WIDTH, t->name, words[t->verdict],
+                     SLICE_PRINTF(t->why)));
+}
+
+static void tell_tricks(struct probe *p, const char *label, const struct probe_tricks *t,
+                        const char *safe, const char *fooled, struct buf *out)
+{
+    struct slice text = {0};
+
+    switch (probe_tricks_verdict(t)) {
+    case TRICK_UNTESTED:
+        row(out, label,
+            arena_printf(&p->arena, "not tested: %.*s", SLICE_PRINTF(t->tricks[0].why)));
+        return;
+    case TRICK_SAFE: text = slice_of(safe); break;
+    case TRICK_UNCLEAR: text = SLICE("unclear"); break;
+    case TRICK_FOOLED:
+        text = arena_printf(&p->arena, "YES, %s: %zu of %zu ways", fooled,
+                            probe_tricks_count(t, TRICK_FOOLED), t->count);
+        break;
+    }
+    row(out, label, text);
+    for (size_t i = 0; i < t->count; i++)
+        tell_trick(p, &t->tricks[i], out);
+}
+
+static void tell_intrusive(struct probe *p, struct buf *out)
+{
+    struct slice to = address_text(&p->arena, &p->request.receiver);
+
+    if (p->smuggling.count == 0)
+        return;
+    row(out, "mail sent to", arena_printf(&p->arena, "<%.*s>", SLICE_PRINTF(to)));
+    tell_tricks(p, "smuggling", &p->smuggling, "no: it knows where a message ends",
+                "it can be fooled about where a message ends", out);
+    if (p->downgrade.count == 0)
+        row(out, "downgrade", SLICE("not tested: there is no STARTTLS"));
+    else
+        tell_tricks(p, "downgrade", &p->downgrade, "no: TLS begins with a clean slate",
+                    "it answers under TLS what was said in the clear", out);
+}
+
 bool probe_report(struct probe *p, struct buf *out)
 {
     tell_answer(p, out);
@@ -267,6 +319,7 @@ bool probe_report(struct probe *p, struct buf *out)
         tell_extensions(p, out);
         tell_tls(p, out);
         tell_relay(p, out);
+        tell_intrusive(p, out);
     }
     return buf_room(out) > 0;
 }

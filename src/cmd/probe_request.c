@@ -163,6 +163,24 @@ static int parse_addresses(struct probe_request *r)
     return 0;
 }
 
+/* RFC 5321 4.5.1: every server knows postmaster, with or without a domain. */
+static int choose_receiver(struct probe_request *r)
+{
+    struct address postmaster = {.kind = ADDRESS_BARE, .local = SLICE("postmaster")};
+    struct slice ascii;
+
+    if (r->options.to != NULL) {
+        r->receiver = r->to;
+        return 0;
+    }
+    if (r->kind == PROBE_DOMAIN && domain_to_ascii(r->domain.domain, &r->arena, &ascii)) {
+        postmaster.kind = ADDRESS_MAILBOX;
+        postmaster.domain = ascii;
+    }
+    r->receiver = postmaster;
+    return 0;
+}
+
 static int parse_ehlo(struct probe_request *r)
 {
     if (r->options.ehlo == NULL)
@@ -181,9 +199,9 @@ static int parse_resolver(struct probe_request *r)
 
 static int understand(struct probe_request *r)
 {
-    int (*const steps[])(struct probe_request *) = {parse_port,      parse_timeout, parse_tls,
-                                                    parse_addresses, parse_ehlo,    parse_resolver,
-                                                    parse_what};
+    int (*const steps[])(struct probe_request *) = {parse_port,      parse_timeout,  parse_tls,
+                                                    parse_addresses, parse_ehlo,     parse_resolver,
+                                                    parse_what,      choose_receiver};
     int status = 0;
 
     for (size_t i = 0; status == 0 && i < sizeof(steps) / sizeof(*steps); i++)
@@ -194,35 +212,40 @@ static int understand(struct probe_request *r)
 static bool parse_options(struct probe_options *o, int argc, char **argv, int *status)
 {
     const struct option options[] = {
-        {"NAME",       NULL, OPTION_WORDS, &o->what,     NULL,
-         "a domain (by its MX), HOST:PORT, [HOST] or an address",                                         NULL},
-        {"--json",     NULL, OPTION_FLAG,  &o->json,     NULL,      "one JSON object instead of a table", NULL},
-        {"--tls",      NULL, OPTION_TEXT,  &o->tls,      "WORD",
-         "off, optional, implicit (default implicit on port 465)",                                        NULL},
-        {"--port",     NULL, OPTION_TEXT,  &o->port,     "PORT",    "where none is named (default 25)",   NULL},
-        {"--to",       NULL, OPTION_TEXT,  &o->to,       "ADDRESS",
-         "whom to ask for: is it an open relay? (default postroad-probe@example.com)",                    NULL},
-        {"--from",     NULL, OPTION_TEXT,  &o->from,     "ADDRESS",
-         "the sender of that question (default <>)",                                                      NULL},
-        {"--ehlo",     NULL, OPTION_TEXT,  &o->ehlo,     "NAME",    "our name (default this host's)",     NULL},
-        {"--timeout",  NULL, OPTION_TEXT,  &o->timeout,  "SECONDS",
-         "for every wait (default 30, 10 to connect)",                                                    NULL},
-        {"--resolver", NULL, OPTION_TEXT,  &o->resolver, "WORD",
-         "system, recursive, or a name server ADDR[@PORT]",                                               NULL},
-        {"--anchor",   NULL, OPTION_TEXT,  &o->anchor,   "FILE",
-         "what DNSSEC is trusted from (default the root's key)",                                          NULL},
-        {"--verbose",  "-v", OPTION_FLAG,  &o->verbose,  NULL,      "show the dialog",                    NULL},
+        {"NAME",        NULL, OPTION_WORDS, &o->what,      NULL,
+         "a domain (by its MX), HOST:PORT, [HOST] or an address",                                           NULL},
+        {"--json",      NULL, OPTION_FLAG,  &o->json,      NULL,      "one JSON object instead of a table", NULL},
+        {"--tls",       NULL, OPTION_TEXT,  &o->tls,       "WORD",
+         "off, optional, implicit (default implicit on port 465)",                                          NULL},
+        {"--port",      NULL, OPTION_TEXT,  &o->port,      "PORT",    "where none is named (default 25)",   NULL},
+        {"--to",        NULL, OPTION_TEXT,  &o->to,        "ADDRESS",
+         "whom to ask for: is it an open relay? (default postroad-probe@example.com)",                      NULL},
+        {"--from",      NULL, OPTION_TEXT,  &o->from,      "ADDRESS",
+         "the sender of that question (default <>)",                                                        NULL},
+        {"--ehlo",      NULL, OPTION_TEXT,  &o->ehlo,      "NAME",    "our name (default this host's)",     NULL},
+        {"--timeout",   NULL, OPTION_TEXT,  &o->timeout,   "SECONDS",
+         "for every wait (default 30, 10 to connect)",                                                      NULL},
+        {"--resolver",  NULL, OPTION_TEXT,  &o->resolver,  "WORD",
+         "system, recursive, or a name server ADDR[@PORT]",                                                 NULL},
+        {"--anchor",    NULL, OPTION_TEXT,  &o->anchor,    "FILE",
+         "what DNSSEC is trusted from (default the root's key)",                                            NULL},
+        {"--intrusive", NULL, OPTION_FLAG,  &o->intrusive, NULL,
+         "send mail to --to (default postmaster) that asks whether the server can be fooled",               NULL},
+        {"--verbose",   "-v", OPTION_FLAG,  &o->verbose,   NULL,      "show the dialog",                    NULL},
     };
     const struct usage usage = {
         "probe",
         "NAME [OPTION...]",
         "Looks at a mail server: does it speak SMTP, what does it offer, how good is its TLS, does "
         "it\n"
-        "relay for everybody? No message is sent: RCPT is asked once and taken back.",
+        "relay for everybody? No message is sent: RCPT is asked once and taken back.\n"
+        "--intrusive sends some 15 messages, which say what they are: use it on servers of your "
+        "own.",
         "  postroad probe example.org                        the domain, by its MX records\n"
         "  postroad probe mx1.example.org:25                 that host\n"
         "  postroad probe '[mx1.example.org]' --json\n"
         "  postroad probe 127.0.0.1:1025 -v\n"
+        "  postroad probe example.org --intrusive --to me@example.org\n"
         "Exit: 0 it speaks SMTP, 69 it does not or takes no mail, 64 usage, 68 no such domain or\n"
         "host, 75 DNS does not answer.\n",
         options,

@@ -16,7 +16,7 @@
 struct probe_options {
     struct option_list what;
     const char *port, *tls, *from, *to, *ehlo, *timeout, *resolver, *anchor;
-    bool json, verbose;
+    bool json, verbose, intrusive;
 };
 
 enum probe_kind { PROBE_DOMAIN, PROBE_HOST };
@@ -39,6 +39,7 @@ struct probe_request {
     enum probe_tls tls;
     struct address from; /* of the question whether it relays */
     struct address to;
+    struct address receiver; /* of the mail of --intrusive: --to, or postmaster */
     struct slice ehlo;
     unsigned connect_timeout_s;
     unsigned timeout_s;

@@ -64,9 +64,43 @@ static void test_targets(void **state)
     }
 }
 
+/* Who gets the mail of --intrusive. */
+static void test_receiver(void **state)
+{
+    static const struct {
+        const char *what, *to;
+        struct slice receiver;
+    } rows[] = {
+        {"example.org",              NULL,             SLICE_INIT("postmaster@example.org")          },
+        {"b\xc3\xbc\x63her.example", NULL,             SLICE_INIT("postmaster@xn--bcher-kva.example")},
+        {"mx.example.org:25",        NULL,             SLICE_INIT("postmaster")                      },
+        {"192.0.2.1",                NULL,             SLICE_INIT("postmaster")                      },
+        {"example.org",              "me@example.net", SLICE_INIT("me@example.net")                  },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        char probe[] = "probe", flag[] = "--intrusive", to[] = "--to", what[32], whom[32] = "";
+        char *argv[] = {probe, what, flag, to, whom, NULL};
+        struct probe_request r = {0};
+        int status;
+
+        snprintf(what, sizeof(what), "%s", rows[i].what);
+        if (rows[i].to != NULL)
+            snprintf(whom, sizeof(whom), "%s", rows[i].to);
+        else
+            argv[3] = NULL;
+        check(probe_request_parse(&r, rows[i].to != NULL ? 5 : 3, argv, &status));
+        check(r.options.intrusive);
+        check_slice(address_text(&r.arena, &r.receiver), rows[i].receiver);
+        probe_request_done(&r);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_targets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_targets),
+                                       cmocka_unit_test(test_receiver)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
