@@ -21,6 +21,7 @@
 enum {
     CALLERS_MAX = 32,
     STEP_MAX = 50,             /* messages in one round */
+    ACTED_MAX = 50,            /* parcels at a time, each with an open file */
     OUT_MAX = 4 * 1024 * 1024, /* a message with a thousand recipients fits on top of ... */
     OUT_FULL = 512 * 1024,     /* ... what is enough for now */
     PATH_MAX_LEN = 108,
@@ -128,9 +129,10 @@ static void act_on(struct caller *c, struct queue_entry *e)
         queue_release(q, m);
 }
 
-static bool has_enough(const struct caller *c)
+/* The reader, or the reports of what was returned, must come along first. */
+static bool must_wait(const struct caller *c)
 {
-    return c->count >= c->filter.limit || buf_len(&c->stream.out) > OUT_FULL;
+    return buf_len(&c->stream.out) > OUT_FULL || c->acted.open >= ACTED_MAX;
 }
 
 static bool on_visit(void *ctx, struct queue_entry *e)
@@ -139,7 +141,7 @@ static bool on_visit(void *ctx, struct queue_entry *e)
 
     if (c->count < c->filter.limit)
         act_on(c, e);
-    return !has_enough(c);
+    return c->count < c->filter.limit && !must_wait(c);
 }
 
 /* One in a step: it is looked for among all that is queued. False: that was the last. */
@@ -181,7 +183,7 @@ static bool walk_on(struct caller *c)
 {
     bool more;
 
-    if (buf_len(&c->stream.out) > OUT_FULL)
+    if (must_wait(c))
         return false;
     touch(c);
     more = c->filter.named ? act_on_next_id(c)
@@ -190,7 +192,7 @@ static bool walk_on(struct caller *c)
         end_walk(c);
     stream_flush(&c->stream);
     hear_next(c);
-    return c->act != NULL && buf_len(&c->stream.out) <= OUT_FULL;
+    return c->act != NULL && !must_wait(c);
 }
 
 /* ---- the content of one message ---- */

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import smtplib
 import time
 
@@ -87,6 +88,21 @@ def test_hold_survives_a_crash_and_release_ends_it(serve):
     assert wait_until(lambda: not listed(server))
     assert "Mail queue is empty" in queue(server, "list")[1]
     mx.close()
+
+
+def test_more_large_mails_are_bounced_than_files_may_be_open(serve):
+    server = serve(CONFIG % free_port()).start()
+    content = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 2000  # a file of its own
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        for i in range(150):
+            client.sendmail("bob@out.example", [f"user{i}@b.example"], content)
+    assert wait_until(lambda: len(re.findall("status=deferred", server.log())) == 150)
+    courier = [pid for pid, role in server.roles() if role == "courier"][0]
+    resource.prlimit(courier, resource.RLIMIT_NOFILE, (120, 120))
+    assert queue(server, "bounce", "--domain", "b.example", "--yes") == (
+        0, "bounce: 150 messages\n")
+    assert not listed(server, "--domain", "b.example")
+    server.wait_mail("bob", "out.example", 150)
 
 
 def test_bounce_reports_and_delete_does_not(serve):
