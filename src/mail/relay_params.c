@@ -118,8 +118,7 @@ static bool has_long_lines(const struct relay_question *q, const struct envelope
 static int64_t by_left_s(const struct relay_question *q)
 {
     const struct envelope *e = q->envelope;
-    uint64_t passed_s = q->now_us < e->arrival_us ? 0 : (q->now_us - e->arrival_us) / 1000000;
-    int64_t left_s = e->wishes.by_s - (int64_t)passed_s;
+    int64_t left_s = e->wishes.by_s - (int64_t)q->age_s;
 
     return left_s < -BY_SECONDS_MAX ? -BY_SECONDS_MAX : left_s;
 }

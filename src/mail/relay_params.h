@@ -28,8 +28,8 @@ struct relay_question {
     unsigned rcpt_count;
     const struct mime_facts *facts; /* of the content */
     const struct ehlo_offers *offers;
-    bool verified; /* TLS, and the server has proved its name: RFC 8689 4.2.1 */
-    uint64_t now_us;
+    bool verified;  /* TLS, and the server has proved its name: RFC 8689 4.2.1 */
+    uint64_t age_s; /* of the message */
 };
 
 /* ORCPT of at most 500 bytes, RFC 3461 4.2; all others have less. */

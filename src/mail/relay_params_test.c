@@ -10,8 +10,6 @@ enum {
     W = MIME_WILD,
     L = MIME_LONG,
     EVERYTHING = (1 << 17) - 1,
-    S = 1000000,
-    ARRIVAL_S = 1000000,
 };
 
 static struct address mailbox(const char *local, bool utf8)
@@ -49,7 +47,6 @@ static void check_cell(const struct cell *c)
         .orcpt = c->orcpt == NULL ? SLICE("") : slice_of(c->orcpt),
     };
     struct envelope e = {.id = 1,
-                         .arrival_us = (uint64_t)ARRIVAL_S * S,
                          .sender = mailbox("a", c->sender_utf8),
                          .body = c->body,
                          .smtputf8 = c->smtputf8,
@@ -58,8 +55,7 @@ static void check_cell(const struct cell *c)
                          .rcpt_count = 1};
     struct ehlo_offers offers = {.keywords = c->offers, .by_min_s = c->by_min_s};
     unsigned first = 0;
-    struct relay_question q = {
-        &e, &first, 1, &c->facts, &offers, !c->unverified, (ARRIVAL_S + c->passed_s) * S};
+    struct relay_question q = {&e, &first, 1, &c->facts, &offers, !c->unverified, c->passed_s};
     struct arena arena = {0};
     struct relay_answer got;
 

@@ -510,9 +510,7 @@ static void index_carried(struct arrivals *a, const struct carried *c)
     struct queue_entry *e = entry_new(c->id, c->rcpt_count, clock_monotonic_ms(a->clock));
 
     for (uint32_t i = 0; i < c->rcpt_count; i++) {
-        struct rcpt_entry *r = &entry_rcpts(e)[i];
-
-        rcpt_resume(r, &c->rcpts[i], a->clock);
+        rcpt_resume(e, i, &c->rcpts[i], a->clock);
         if (!c->rcpts[i].open)
             entry_close_rcpt(e, i);
     }

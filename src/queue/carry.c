@@ -130,7 +130,7 @@ static void write_front(struct arrivals *a, struct carrying *k)
     (void)carried_front_write(&k->front, e->segment->from->number, e->segment->number,
                               e->rcpt_count);
     for (uint32_t i = 0; i < e->rcpt_count; i++) {
-        struct rcpt_rest rest = rcpt_rest_of(&entry_rcpts(e)[i], a->clock);
+        struct rcpt_rest rest = rcpt_rest_of(e, i, a->clock);
 
         (void)rcpt_rest_write(&k->front, &rest);
     }

@@ -91,24 +91,27 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out)
     return true;
 }
 
-enum rest_flags { REST_OPEN = 1, REST_WARNED = 2, REST_HELD = 4, REST_ALL = 7 };
+enum rest_flags { REST_OPEN = 1, REST_WARNED = 2, REST_HELD = 4, REST_AGED = 8, REST_ALL = 15 };
 
 bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r)
 {
-    unsigned flags =
-        (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0) | (r->held ? REST_HELD : 0);
+    unsigned flags = (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0) |
+                     (r->held ? REST_HELD : 0) | (r->aged ? REST_AGED : 0);
 
     return put_u8(out, (uint8_t)flags) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
-           put_u64(out, r->due_wall_us);
+           put_u64(out, r->due_wall_us) && (!r->aged || put_u32(out, r->age_s));
 }
 
 bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out)
 {
-    struct rcpt_rest got;
+    struct rcpt_rest got = {0};
     uint8_t flags;
 
     if (!get_u8(c, &flags) || flags > REST_ALL || !get_u16(c, &got.attempts) ||
         !get_u32(c, &got.wait_s) || !get_u64(c, &got.due_wall_us))
+        return false;
+    got.aged = (flags & REST_AGED) != 0;
+    if (got.aged && !get_u32(c, &got.age_s))
         return false;
     got.open = (flags & REST_OPEN) != 0;
     got.warned = (flags & REST_WARNED) != 0;

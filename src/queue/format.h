@@ -73,6 +73,8 @@ struct rcpt_rest {
     uint16_t attempts;    /* so far */
     uint32_t wait_s;      /* until the next one, when this was written ... */
     uint64_t due_wall_us; /* ... and by the clock on the wall, which may step */
+    bool aged;            /* the next one is known: records that were written earlier lack it */
+    uint32_t age_s;       /* of the message, when this was written */
 };
 
 bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r);
@@ -87,7 +89,7 @@ struct deferred_record {
     struct slice reason; /* for people; cut to REASON_MAX */
 };
 
-enum { REASON_MAX = 200, DEFERRED_RECORD_MAX = 35 + REASON_MAX };
+enum { REASON_MAX = 200, DEFERRED_RECORD_MAX = 39 + REASON_MAX };
 
 bool deferred_record_write(struct buf *out, const struct deferred_record *d);
 bool deferred_record_parse(struct slice body, struct deferred_record *out);
@@ -102,7 +104,7 @@ struct carried_record {
     uint64_t offset;      /* of `message` in the record's body */
 };
 
-enum { CARRIED_FRONT_MAX = 16 + 15 * ENVELOPE_RCPTS_MAX };
+enum { CARRIED_FRONT_MAX = 16 + 19 * ENVELOPE_RCPTS_MAX };
 
 /* What precedes the message: place and number of recipients, then rcpt_rest_write() of each. */
 bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, uint32_t rcpt_count);

@@ -17,6 +17,7 @@ struct queue_entry *entry_new(uint64_t id, uint32_t rcpt_count, uint64_t due_ms)
     assert(rcpt_count > 0);
     list_init(&e->link);
     e->id = id;
+    e->born_ms = ENTRY_AGELESS;
     e->rcpt_count = e->open = rcpt_count;
     if (rcpt_count > 1)
         e->many = memory_new(rcpt_count * sizeof(*e->many));
@@ -47,21 +48,64 @@ void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt)
     e->open--;
 }
 
-struct rcpt_rest rcpt_rest_of(const struct rcpt_entry *r, struct clock *clock)
+uint64_t age_by_wall_ms(uint64_t then_us, struct clock *clock)
 {
+    uint64_t now_us = clock_wall_us(clock);
+    uint64_t passed_ms = now_us > then_us ? (now_us - then_us) / 1000 : 0;
+
+    return passed_ms < ABSENCE_MAX_MS ? passed_ms : ABSENCE_MAX_MS;
+}
+
+void entry_is_aged(struct queue_entry *e, uint64_t age_ms, struct clock *clock)
+{
+    if (e->born_ms == ENTRY_AGELESS)
+        e->born_ms = (int64_t)clock_monotonic_ms(clock) - (int64_t)age_ms;
+}
+
+uint64_t entry_age_ms(const struct queue_entry *e, uint64_t now_ms)
+{
+    assert(e->born_ms != ENTRY_AGELESS);
+    return (int64_t)now_ms > e->born_ms ? (uint64_t)((int64_t)now_ms - e->born_ms) : 0;
+}
+
+static uint32_t seconds(uint64_t s)
+{
+    return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+}
+
+struct rcpt_rest rcpt_rest_of(struct queue_entry *e, uint32_t rcpt, struct clock *clock)
+{
+    const struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
     uint64_t now_ms = clock_monotonic_ms(clock);
     uint64_t wait_s = r->due_ms > now_ms ? (r->due_ms - now_ms + 999) / 1000 : 0;
+    bool aged = e->born_ms != ENTRY_AGELESS;
 
     return (struct rcpt_rest){.open = r->state != RCPT_WRITTEN,
                               .warned = r->warned,
                               .held = r->held,
                               .attempts = r->attempts,
-                              .wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX,
-                              .due_wall_us = clock_wall_us(clock) + wait_s * 1000000};
+                              .wait_s = seconds(wait_s),
+                              .due_wall_us = clock_wall_us(clock) + wait_s * 1000000,
+                              .aged = aged,
+                              .age_s = aged ? seconds(entry_age_ms(e, now_ms) / 1000) : 0};
 }
 
-void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct clock *clock)
+/* It has grown while nobody was here. */
+static void resume_age(struct queue_entry *e, const struct rcpt_rest *rest, struct clock *clock)
 {
+    uint64_t wait_us = (uint64_t)rest->wait_s * 1000000;
+    uint64_t written_us = rest->due_wall_us > wait_us ? rest->due_wall_us - wait_us : 0;
+    uint64_t age_ms = (uint64_t)rest->age_s * 1000 + age_by_wall_ms(written_us, clock);
+    int64_t born_ms = (int64_t)clock_monotonic_ms(clock) - (int64_t)age_ms;
+
+    if (rest->aged && born_ms > e->born_ms)
+        e->born_ms = born_ms;
+}
+
+void rcpt_resume(struct queue_entry *e, uint32_t rcpt, const struct rcpt_rest *rest,
+                 struct clock *clock)
+{
+    struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
     uint64_t wall_us = clock_wall_us(clock), wait_ms = (uint64_t)rest->wait_s * 1000;
     uint64_t left_ms = rest->due_wall_us > wall_us ? (rest->due_wall_us - wall_us) / 1000 : 0;
 
@@ -70,6 +114,7 @@ void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct cloc
     r->held = rest->held;
     r->due_ms = rest->held ? UINT64_MAX
                            : clock_monotonic_ms(clock) + (left_ms < wait_ms ? left_ms : wait_ms);
+    resume_age(e, rest, clock);
 }
 
 bool entry_rests(const struct queue_entry *e)

@@ -33,11 +33,15 @@ struct rcpt_entry {
     bool held;     /* by a person: due_ms is UINT64_MAX */
 };
 
+/* Nobody has asked for its age yet. */
+#define ENTRY_AGELESS INT64_MIN
+
 struct queue_entry {
     struct list link; /* in its segment */
     struct mail_segment *segment;
     uint64_t id;
     uint64_t offset;         /* of its record */
+    int64_t born_ms;         /* monotonic, perhaps before this clock began; or ENTRY_AGELESS */
     uint64_t due_ms;         /* the earliest open recipient's, while it is in the heap */
     struct rcpt_entry *many; /* NULL: one recipient, held in `one` */
     struct rcpt_entry one;
@@ -60,10 +64,26 @@ void entry_free(struct queue_entry *e);
 
 struct rcpt_entry *entry_rcpts(struct queue_entry *e);
 
-/* What is left of it, for the disk; and back. A clock on the wall that stepped back makes nobody
- * wait longer than was meant. */
-struct rcpt_rest rcpt_rest_of(const struct rcpt_entry *r, struct clock *clock);
-void rcpt_resume(struct rcpt_entry *r, const struct rcpt_rest *rest, struct clock *clock);
+/* How much older a message is than then, by the clock on the wall, which nobody watched meanwhile:
+ * it may have been set, by ten years where a battery was empty. So this is never below 0, and at
+ * most half a day. Mail that waits longer than was meant is a smaller evil than mail that is given
+ * up. */
+enum { ABSENCE_MAX_MS = 12 * 3600 * 1000 };
+
+uint64_t age_by_wall_ms(uint64_t then_us, struct clock *clock);
+
+/* What is left of a recipient, for the disk; and back. A clock on the wall that stepped back makes
+ * nobody wait longer than was meant. The age goes with it, and has grown by the absence. Where
+ * recipients do not agree, the message is as young as they say. */
+struct rcpt_rest rcpt_rest_of(struct queue_entry *e, uint32_t rcpt, struct clock *clock);
+void rcpt_resume(struct queue_entry *e, uint32_t rcpt, const struct rcpt_rest *rest,
+                 struct clock *clock);
+
+/* Unless its age is known: it is this now. */
+void entry_is_aged(struct queue_entry *e, uint64_t age_ms, struct clock *clock);
+
+/* Of one whose age is known. */
+uint64_t entry_age_ms(const struct queue_entry *e, uint64_t now_ms);
 
 /* The recipient has an outcome. Harmless when it had one, or there is no such recipient. */
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);

@@ -5,6 +5,8 @@
 
 #include "queue/index.h"
 
+#include "fakes/clock.h"
+
 #include <stdlib.h>
 
 enum { ENTRIES = 200, STEPS = 20000, RCPTS = 3 };
@@ -97,11 +99,60 @@ static void an_entry_is_over_when_nobody_needs_it(void **state)
     entry_free(e);
 }
 
+enum { S = 1000, TEN_YEARS_S = 10 * 365 * 24 * 3600 };
+
+/* What is left of a recipient after an hour, taken up by the next life on another clock. */
+static struct queue_entry *next_life(int64_t wall_s, struct fake_clock *clock)
+{
+    struct queue_entry *e = entry_new(1, 1, 0), *again = entry_new(1, 1, 0);
+
+    fake_clock_init(clock);
+    entry_is_aged(e, 3600 * S, &clock->clock);
+    entry_is_aged(e, 7, &clock->clock); /* it is known already */
+    entry_rcpts(e)[0].due_ms = clock_monotonic_ms(&clock->clock) + 600 * S;
+    struct rcpt_rest rest = rcpt_rest_of(e, 0, &clock->clock);
+    entry_free(e);
+    clock->now_us = 5000; /* the machine has started anew */
+    clock->wall_now_us += (uint64_t)(wall_s * 1000000);
+    rcpt_resume(again, 0, &rest, &clock->clock);
+    return again;
+}
+
+static void an_age_goes_on_in_the_next_life(void **state)
+{
+    /* Away so long by the clock on the wall; aged so much; due in so long. */
+    static const struct {
+        int64_t away_s;
+        uint64_t aged_s, due_s;
+    } rows[] = {
+        {0,                     3600,         600},
+        {60,                    3660,         540},
+        {86400,                 3600 + 43200, 0  },
+        {-3600,                 3600,         600},
+        {-(int64_t)TEN_YEARS_S, 3600,         600},
+        {TEN_YEARS_S,           3600 + 43200, 0  },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake_clock clock;
+        struct queue_entry *e = next_life(rows[i].away_s, &clock);
+        uint64_t now_ms = clock_monotonic_ms(&clock.clock);
+
+        check_int(entry_age_ms(e, now_ms) / S, rows[i].aged_s);
+        check_int((entry_rcpts(e)[0].due_ms - now_ms) / S, rows[i].due_s);
+        clock.wall_now_us += UINT64_C(1000000) * TEN_YEARS_S; /* says nothing any more */
+        check_int(entry_age_ms(e, now_ms + 30 * S) / S, rows[i].aged_s + 30);
+        entry_free(e);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_due_longest_comes_first),
         cmocka_unit_test(an_entry_is_over_when_nobody_needs_it),
+        cmocka_unit_test(an_age_goes_on_in_the_next_life),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

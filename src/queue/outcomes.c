@@ -445,7 +445,7 @@ static void apply_rcpt(struct outcomes *o, struct queue_entry *e, uint32_t recei
         entry_close_rcpt(e, f->rcpt);
         write_outcome(o, e, refs, &copy, same);
     } else {
-        rcpt_resume(r, &f->rest, o->o.clock);
+        rcpt_resume(e, f->rcpt, &f->rest, o->o.clock);
         r->reason = reasons_take(&o->reasons, reason_text(f->reason));
         if (receiver != PLACE_OUT || f->out->number != segment)
             add_ref(f->out, refs);
@@ -469,7 +469,7 @@ void outcome_defer(struct outcomes *o, struct queue_entry *e, uint32_t receiver,
     struct deferred_record record = {.receiver = receiver,
                                      .segment = segment,
                                      .rcpt = rcpt,
-                                     .rest = rcpt_rest_of(r, o->o.clock),
+                                     .rest = rcpt_rest_of(e, rcpt, o->o.clock),
                                      .reason = reason_text(r->reason)};
     struct outcome_write *w = write_new(o, e, refs, receiver == PLACE_OUT ? segment : 0, NULL);
 

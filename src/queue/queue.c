@@ -292,6 +292,17 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
     m->entry->claims++;
 }
 
+/* The first who reads it tells its age, which from then on the monotonic clock counts. */
+static void learn_age(struct queue *q, const struct queue_message *m)
+{
+    entry_is_aged(m->entry, age_by_wall_ms(m->envelope.arrival_us, q->o.clock), q->o.clock);
+}
+
+uint64_t queue_age_ms(const struct queue_message *m, uint64_t now_ms)
+{
+    return entry_age_ms(m->entry, now_ms);
+}
+
 static void drop_if_over(struct queue *q, struct queue_entry *e)
 {
     if (entry_is_over(e))
@@ -329,6 +340,7 @@ struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
     m->repeat = e->repeat;
     enum load result = open_message(q, m);
     if (result == LOADED) {
+        learn_age(q, m);
         take_rcpts(m, choice);
         return m;
     }

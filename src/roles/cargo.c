@@ -109,11 +109,12 @@ bool cargo_prepare(struct cargo *c, const unsigned *rcpts, unsigned rcpt_count,
     c->envelope = c->message->envelope;
     if (c->any_length && !ehlo_offers(offers, EHLO_DELIVERBY))
         c->envelope.wishes.by = BY_UNSAID;
-    c->question = (struct relay_question){.envelope = &c->envelope,
-                                          .rcpts = rcpts,
-                                          .rcpt_count = rcpt_count,
-                                          .offers = &c->offers,
-                                          .now_us = clock_wall_us(c->role->doors->clock)};
+    c->question = (struct relay_question){
+        .envelope = &c->envelope,
+        .rcpts = rcpts,
+        .rcpt_count = rcpt_count,
+        .offers = &c->offers,
+        .age_s = queue_age_ms(c->message, loop_now_ms(c->role->loop)) / 1000};
     if (!c->surveyed && c->message->length > SURVEY_AT_ONCE_MAX) {
         conversion_look(&input, surveyed, c, &c->work);
         return false;

@@ -40,8 +40,8 @@ bool control_filter_fits(struct caller *c, const struct queue_message *m)
 
     if (f->from.len > 0 && !address_fits(c, &e->sender, f->from))
         return false;
-    uint64_t now = clock_wall_us(c->control->role->doors->clock);
-    if (f->older_us > 0 && (now < e->arrival_us || now - e->arrival_us < f->older_us))
+    /* By its age, not by the clock on the wall: one that is set wrong must not choose too much. */
+    if (queue_age_ms(m, loop_now_ms(c->control->role->loop)) < f->older_ms)
         return false;
     for (unsigned i = 0; i < e->rcpt_count; i++)
         if (rcpt_fits(c, m, i))
@@ -82,7 +82,7 @@ static bool read_older(struct slice text, struct filter *f)
 
     if (!take_number(&in, &older_s) || !cursor_at_end(&in))
         return false;
-    f->older_us = older_s > UINT64_MAX / 1000000 ? UINT64_MAX : older_s * 1000000;
+    f->older_ms = older_s > UINT64_MAX / 1000 ? UINT64_MAX : older_s * 1000;
     return true;
 }
 

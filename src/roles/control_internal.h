@@ -29,7 +29,7 @@ struct filter {
     bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
     struct slice ids;
     struct slice from, to, domain, status, reason;
-    uint64_t older_us;
+    uint64_t older_ms;
     uint64_t limit;
 };
 

@@ -340,7 +340,8 @@ static bool warn_sender(struct parcel *p, unsigned rcpt, const struct retry_plan
     if (fate == BOUNCE_SILENT)
         return false;
     struct parcel_event *e = add_event(p, rcpt, BOUNCE_DELAYED, fate, v);
-    e->told.retry_until_us = p->message->envelope.arrival_us + (uint64_t)plan->give_up_s * 1000000;
+    e->told.retry_until_us = clock_wall_us(p->all->role->doors->clock) +
+                             ((uint64_t)plan->give_up_s * 1000 - age_ms) * 1000;
     e->retry = *retry;
     e->retry.reason = e->text;
     return true;
@@ -363,8 +364,7 @@ void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *p
 {
     struct role *role = p->all->role;
     unsigned attempts = p->message->rcpts[rcpt].attempts + 1;
-    uint64_t age_ms =
-        since(clock_wall_us(role->doors->clock), p->message->envelope.arrival_us) / 1000;
+    uint64_t age_ms = queue_age_ms(p->message, loop_now_ms(role->loop));
     uint32_t chance = (uint32_t)random_u64(role->doors->random);
 
     if (retry_is_over(plan, age_ms) || age_ms >= by_age_ms(p, BY_RETURN)) {

@@ -36,6 +36,7 @@ enum {
 
 #define SECOND_US UINT64_C(1000000)
 #define DAY_US    (86400 * SECOND_US)
+#define DECADE_US (UINT64_C(3653) * DAY_US)
 
 enum incident_kind {
     INCIDENT_BURST,
@@ -494,6 +495,17 @@ static void freeze(struct world *w)
                        until_us + BACK_WITHIN_S * SECOND_US);
 }
 
+/* It is set: a little, by summer time, or from nonsense to what is right, and back. */
+static void step_clock(struct world *w)
+{
+    switch (draw(w, 4)) {
+    case 0: w->clock.wall_now_us -= 3600 * SECOND_US; return;
+    case 1: w->clock.wall_now_us += DECADE_US; return;
+    case 2: w->clock.wall_now_us -= DECADE_US; return;
+    default: w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US; return;
+    }
+}
+
 static void happen(struct world *w, enum incident_kind kind)
 {
     uint64_t now_us = w->clock.now_us;
@@ -544,7 +556,7 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_READER: read_mail(w); return;
     case INCIDENT_CLOCK_STEP:
         NOTE(w, "the wall clock steps");
-        w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
+        step_clock(w);
         return;
     case INCIDENT_HOME_LOST:
         lose_home(w, (unsigned)draw(w, SENT_USERS));
