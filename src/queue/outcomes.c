@@ -9,7 +9,11 @@
  * An outcome that is found at start may be in the page cache only: if the last life ended because
  * a sync failed, the kernel now takes those pages for clean, and no sync writes them any more. So
  * what is found is written again, and acted upon when the copy is durable; until then the
- * original is held too.
+ * original is held too. For the same reason it is read although this sync fails.
+ *
+ * A journal that is not read is dear: what it tells of comes again, to other servers too, and
+ * bodies are missing that nobody needs any more. So a start that is short of memory or descriptors
+ * fails; only damage is passed over.
  *
  * A carried message needs no copy: its old segment is removed only when the record that carries it
  * is durable. So where the old place is gone the record is good; where it is not, the message is
@@ -231,7 +235,24 @@ static void note_record(struct outcomes *o, struct out_segment *s, uint64_t gene
         note_carried(o, s, generation, r);
 }
 
-static void read_records(struct outcomes *o, struct out_segment *s, struct segment_reader *reader)
+/* 0: gone on without it. */
+static int pass_over(struct out_segment *s, int code, const char *operation)
+{
+    switch (-code) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EINTR:
+    case EAGAIN: break;
+    default: give_up_on(s, code, operation); return 0;
+    }
+    char name[SEGMENT_NAME_SIZE];
+
+    segment_name(s->number, name);
+    return fail_code(code, operation, slice_of(name));
+}
+
+static int read_records(struct outcomes *o, struct out_segment *s, struct segment_reader *reader)
 {
     struct record record;
 
@@ -239,8 +260,8 @@ static void read_records(struct outcomes *o, struct out_segment *s, struct segme
         switch (segment_reader_next(reader, &record)) {
         case SEGMENT_RECORD: note_record(o, s, reader->generation, &record); break;
         case SEGMENT_DAMAGE: give_up_on(s, -EBADMSG, "read all of"); break;
-        case SEGMENT_ERROR: give_up_on(s, reader->error, "read"); return;
-        case SEGMENT_END: return;
+        case SEGMENT_ERROR: return pass_over(s, reader->error, "read");
+        case SEGMENT_END: return 0;
         }
     }
 }
@@ -251,16 +272,17 @@ static int read_file(struct outcomes *o, struct out_segment *s, struct disk_file
     struct segment_head head;
     enum head_verdict verdict = HEAD_BAD;
     uint64_t size = 0;
-    int rc = segment_sync(file); /* what is acted upon now must not vanish later */
+    char name[SEGMENT_NAME_SIZE];
+    int rc = segment_sync(file); /* mostly all of it is durable then */
 
-    if (rc == 0)
-        rc = disk_size(file, &size);
+    segment_name(s->number, name);
+    if (rc < 0)
+        (void)fail_code(rc, "sync", slice_of(name));
+    rc = disk_size(file, &size);
     if (rc == 0)
         rc = segment_read_head(file, &verdict, &head);
-    if (rc < 0) {
-        give_up_on(s, rc, "sync and read");
-        return 0;
-    }
+    if (rc < 0)
+        return pass_over(s, rc, "read");
     switch (verdict) {
     case HEAD_NEWER:
         give_up_on(s, -EPROTONOSUPPORT, "read newer version of");
@@ -274,9 +296,9 @@ static int read_file(struct outcomes *o, struct out_segment *s, struct disk_file
     if (head.number != s->number)
         return 0; /* the reserve, when a crash came before its new header */
     segment_reader_aim(&reader, file, head.generation, SEGMENT_HEAD_SIZE, size, SEGMENT_ENDED);
-    read_records(o, s, &reader);
+    rc = read_records(o, s, &reader);
     segment_reader_done(&reader);
-    return 0;
+    return rc;
 }
 
 static int read_segment(struct outcomes *o, uint64_t number)
@@ -287,10 +309,8 @@ static int read_segment(struct outcomes *o, uint64_t number)
 
     segment_name(number, name);
     int rc = disk_open(o->o.dir, name, DISK_READ, 0, &file);
-    if (rc < 0) {
-        give_up_on(s, rc, "open");
-        return 0;
-    }
+    if (rc < 0)
+        return pass_over(s, rc, "open");
     rc = read_file(o, s, file);
     disk_close(file);
     return rc;

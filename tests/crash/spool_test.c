@@ -594,6 +594,92 @@ static void test_deferrals_survive(void **state)
     end(&p);
 }
 
+/* Three messages; two of them are delivered, durably. */
+static void deliver_two(struct place *p)
+{
+    struct queue_in *in = open_in(p);
+
+    for (unsigned i = 0; i < 3; i++) {
+        put_one(p, in, i, i == 1 ? LARGE : SMALL);
+        check_int(result_of(p, in, i), 0);
+    }
+    queue_in_close(in);
+    struct queue *q = open_queue(p);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t now_ms = clock_monotonic_ms(&p->clock.clock);
+        struct queue_message *m = queue_claim(q, now_ms);
+
+        check(m != NULL);
+        if (m->envelope.id == p->ids[2])
+            queue_defer(q, m, 0, &(struct queue_retry){.at_ms = now_ms + 1000});
+        else
+            queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        queue_release(q, m);
+    }
+    run(p, q);
+    queue_close(q);
+}
+
+/* Whatever comes within an hour. */
+static void only_the_third_comes(struct place *p, struct queue *q)
+{
+    unsigned came = 0;
+
+    for (unsigned minute = 0; minute < 60; minute++) {
+        struct queue_message *m = queue_claim(q, clock_monotonic_ms(&p->clock.clock));
+
+        if (m != NULL) {
+            check_int(m->envelope.id, p->ids[2]);
+            queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+            queue_release(q, m);
+            came++;
+        }
+        run(p, q);
+        fake_clock_advance(&p->clock, UINT64_C(60000000));
+    }
+    check_int(came, 1);
+}
+
+/* The n-th call of a start fails for a shortage, or a sync does. False: it has not so many. */
+static bool start_short(unsigned n, int code)
+{
+    struct queue *q;
+    struct place p;
+
+    begin(&p);
+    deliver_two(&p);
+    struct queue_options o = {.spool = p.spool,
+                              .mode = 0600,
+                              .segment_size = SEGMENT_BYTES,
+                              .worker = &p.worker.worker,
+                              .clock = &p.clock.clock,
+                              .random = &p.random.random};
+    uint64_t at = fake_disk_calls(p.disk) + n;
+    fake_disk_fail_at(p.disk, at, code);
+    int rc = queue_open(&o, &q);
+    bool hit = fake_disk_calls(p.disk) >= at;
+    fake_disk_fail_at(p.disk, 0, 0);
+    if (rc < 0)
+        q = open_queue(&p); /* the role ended, and starts again */
+    else
+        queue_receivers_are(q, 0);
+    only_the_third_comes(&p, q);
+    check_int(queue_count(q), 0);
+    queue_close(q);
+    end(&p);
+    return hit;
+}
+
+static void test_a_start_short_of_something_delivers_nothing_twice(void **state)
+{
+    static const int codes[] = {-EMFILE, -ENOMEM, -EINTR};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+        for (unsigned n = 1; start_short(n, codes[i]); n++)
+            ;
+}
+
 /* The body file stays where it is as long as somebody needs it, whoever is asked to sweep. */
 static void test_a_carried_message_keeps_its_body_file(void **state)
 {
@@ -895,6 +981,7 @@ int main(void)
         cmocka_unit_test(test_header_is_read_at_the_next_mark),
         cmocka_unit_test(test_a_few_messages_keep_no_segments),
         cmocka_unit_test(test_deferrals_survive),
+        cmocka_unit_test(test_a_start_short_of_something_delivers_nothing_twice),
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
         cmocka_unit_test(test_a_walk_meets_every_message_once),
         cmocka_unit_test(test_a_held_message_waits_for_its_release),
