@@ -60,7 +60,7 @@ struct parcel *parcel_new(struct parcels *all, struct queue_message *message)
 
     p->all = all;
     p->message = message;
-    p->began_us = clock_wall_us(all->role->doors->clock);
+    p->began_ms = loop_now_ms(all->role->loop);
     p->holds = 1;
     list_init(&p->events);
     list_append(&all->open, &p->link);
@@ -91,17 +91,12 @@ void parcels_forget_watch(struct parcels *all, const struct parcel_watch *watch)
 
 /* ---- what the log is told ---- */
 
-static uint64_t since(uint64_t now, uint64_t then)
-{
-    return now > then ? now - then : 0;
-}
-
 static void tell_attempt(const struct parcel *p, unsigned rcpt, struct slice status,
                          const struct verdict *v)
 {
     struct role *role = p->all->role;
     const struct envelope *e = &p->message->envelope;
-    uint64_t now = clock_wall_us(role->doors->clock);
+    uint64_t now_ms = loop_now_ms(role->loop);
     struct event_writer w = role_event(role, EVENT_ATTEMPT, v->tag);
     char id[QUEUE_ID_LEN];
 
@@ -111,9 +106,9 @@ static void tell_attempt(const struct parcel *p, unsigned rcpt, struct slice sta
     if (!address_equal(&e->rcpts[rcpt].original, &e->rcpts[rcpt].final))
         role_event_address(&w, FIELD_ORIG_RCPT, &e->rcpts[rcpt].original);
     event_text(&w, FIELD_RELAY, v->relay);
-    event_number(&w, FIELD_DELAY_US, since(now, e->arrival_us));
-    event_number(&w, FIELD_DELAY_QUEUE_US, since(p->began_us, e->arrival_us));
-    event_number(&w, FIELD_DELAY_SEND_US, since(now, p->began_us));
+    event_number(&w, FIELD_DELAY_US, queue_age_ms(p->message, now_ms) * 1000);
+    event_number(&w, FIELD_DELAY_QUEUE_US, queue_age_ms(p->message, p->began_ms) * 1000);
+    event_number(&w, FIELD_DELAY_SEND_US, (now_ms - p->began_ms) * 1000);
     event_text(&w, FIELD_ENHANCED, v->dsn);
     event_text(&w, FIELD_STATUS, status);
     event_text(&w, FIELD_TEXT, v->text);

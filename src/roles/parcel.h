@@ -51,7 +51,7 @@ struct parcel {
     struct list link;
     struct parcels *all;
     struct queue_message *message;
-    uint64_t began_us;
+    uint64_t began_ms;
     unsigned holds;
     struct list events; /* that the report tells */
     unsigned event_count;
