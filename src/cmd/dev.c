@@ -65,8 +65,8 @@ static bool write_settings(const struct dev *d, struct buf *out)
     snprintf(spool, sizeof(spool), "%s/spool", d->dir_path);
     snprintf(mail, sizeof(mail), "%s/mail/{domain}/{user}", d->dir_path);
     return buf_printf(out, "hostname   localhost\n") && buf_printf(out, "listen mx  ") &&
-           quote(out, d->smtp_address) && buf_printf(out, "\nqueue      ") && quote(out, spool) &&
-           buf_printf(out, " { min-free 64M }\n") &&
+           quote(out, d->smtp_address) && buf_printf(out, " { faults yes }\nqueue      ") &&
+           quote(out, spool) && buf_printf(out, " { min-free 64M }\n") &&
            buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
            buf_printf(out, "\npostmaster postmaster@localhost\n");
 }
@@ -160,7 +160,10 @@ int cmd_dev(int argc, char **argv)
         "dev",
         "[OPTION...]",
         "Runs the mail system for development: every recipient gets an inbox, nothing leaves the\n"
-        "machine. In the foreground until Ctrl-C; log lines on stderr.",
+        "machine. In the foreground until Ctrl-C; log lines on stderr.\n\n"
+        "At any domain, for programs that must cope: refuse@, defer@, greylist@ (250 when tried "
+        "again\n"
+        "after 5 seconds), delay-30s@ (before RCPT is answered), drop-after-data@.",
         "  postroad dev\n"
         "  postroad dev --dir /tmp/mail --smtp 127.0.0.1:2525\n",
         options,

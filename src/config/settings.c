@@ -45,7 +45,7 @@ enum context {
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
     set_queue;
-static apply_fn set_listener_max_size, set_line_ends, add_etrn, set_min_free, add_table;
+static apply_fn set_listener_max_size, set_line_ends, set_faults, add_etrn, set_min_free, add_table;
 
 struct row {
     struct slice word;
@@ -95,6 +95,8 @@ static const struct row rows[] = {
      "max-size SIZE"},
     {SLICE_INIT("line-ends"), IN_LISTEN, set_line_ends, {SHAPE_LINE_ENDS}, 0, 0, false,
      "line-ends strict|repair"},
+    {SLICE_INIT("faults"), IN_LISTEN, set_faults, {SHAPE_YES_NO}, 0, 0, false,
+     "faults yes|no"},
     {SLICE_INIT("etrn"), IN_LISTEN, add_etrn, {SHAPE_DOMAINS, SHAPE_LIST}, 0, 0, false,
      "etrn DOMAIN,*.DOMAIN,..."},
     {SLICE_INIT("tls"), IN_LISTEN, parser_set_listener_tls, {SHAPE_LISTENER_TLS}, 0, 0, false,
@@ -436,6 +438,13 @@ static bool set_line_ends(struct parser *p, struct place word, const struct valu
 {
     (void)word;
     p->listener->line_ends = (enum line_ends)values[0].number;
+    return true;
+}
+
+static bool set_faults(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->listener->faults = values[0].number != 0;
     return true;
 }
 

@@ -41,6 +41,7 @@ struct settings_listener {
     uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
     enum listener_tls tls;        /* not off: there is a certificate */
+    bool faults;                  /* some addresses behave badly on purpose */
     const struct etrn_list *etrn; /* whose mail goes when it is asked for; NULL: nobody's */
     unsigned line;                /* where it stands in the file */
 };

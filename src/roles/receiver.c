@@ -44,7 +44,8 @@ struct receiver {
     struct entrance *entrances;
     struct tls_context *tls; /* NULL: no certificate, or none that can be used */
     struct sessions sessions;
-    uint64_t told_segment; /* durable mark last published */
+    struct bad_addresses *faults; /* NULL: no listener has them */
+    uint64_t told_segment;        /* durable mark last published */
     uint64_t told_offset;
     struct timer drain_deadline;
 };
@@ -267,6 +268,9 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     e->receiver = r;
     e->offer.tls = r->tls;
     e->offer.etrn = l->etrn;
+    if (l->faults && r->faults == NULL)
+        r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
+    e->offer.faults = l->faults ? r->faults : NULL;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
@@ -313,6 +317,7 @@ static void receiver_done(struct role *role)
     if (r->queue != NULL)
         queue_in_close(r->queue);
     sessions_free(&r->sessions);
+    bad_addresses_free(r->faults);
     tls_context_free(r->tls);
     memory_free(r->entrances);
     channel_close(&r->courier);

@@ -41,7 +41,8 @@ struct session {
     uint64_t id; /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
-    struct list asking; /* in among->asking, or alone */
+    struct list asking; /* in among->asking, among->delayed, or alone */
+    bool delayed;
     uint64_t question;
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
@@ -368,6 +369,7 @@ static const struct decision *to_ask_for(const struct expansion *x, const struct
 
 static const struct answer no_answer = {.kind = ANSWER_LATER,
                                         .text = SLICE_INIT("it cannot be asked for now")};
+static const struct answer delay_over = {.kind = ANSWER_KNOWN};
 
 static void refuse_asked(struct session *s, const struct answer *a)
 {
@@ -419,6 +421,26 @@ static void ask(struct session *s, const struct decision *d)
     timer_set(among->role->loop, &s->timer, ASK_TIMEOUT_MS);
 }
 
+/* True: the recipient behaves badly on purpose, so that this is its answer. */
+static bool is_bad(struct session *s)
+{
+    struct arena scratch = {0};
+    struct rules_query query = rcpt_query(s);
+    struct bad_manners m = bad_addresses_at_rcpt(s->offer->faults, session_client(s), &query.sender,
+                                                 &query.rcpt, &scratch);
+
+    if (m.refusal.code != 0) {
+        server_answer_rcpt(s->server, &m.refusal, NULL, 0);
+    } else if (m.delay_s > 0) {
+        s->delayed = true;
+        list_append(&s->among->delayed, &s->asking);
+        stream_pause(&s->stream);
+        timer_set(s->among->role->loop, &s->timer, (uint64_t)m.delay_s * 1000);
+    }
+    arena_done(&scratch);
+    return m.refusal.code != 0 || m.delay_s > 0;
+}
+
 static void answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
@@ -431,7 +453,7 @@ static void answer_rcpt(struct session *s)
         server_answer_rcpt(s->server, &x.refusal, NULL, 0);
     else if (asked != NULL)
         ask(s, asked);
-    else
+    else if (s->offer->faults == NULL || !is_bad(s))
         server_answer_rcpt(s->server, &reply_rcpt, x.finals, x.count);
     arena_done(&scratch);
 }
@@ -559,7 +581,14 @@ static void session_run(struct session *s)
             if (!s->ended_by_us) /* the client did nothing wrong */
                 tell_refusal(s);
             break;
-        case SERVER_WANTS_COMMIT: commit_message(s); break;
+        case SERVER_WANTS_COMMIT:
+            if (s->offer->faults != NULL && bad_addresses_drop(server_envelope(s->server))) {
+                tell_broken(s, SLICE("connection dropped on purpose"));
+                session_drop(s);
+                return;
+            }
+            commit_message(s);
+            break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
         case SERVER_WANTS_TLS: answer_tls(s); break;
         case SERVER_WANTS_ETRN: answer_etrn(s); break;
@@ -587,6 +616,7 @@ static void session_run(struct session *s)
 static void take_answer(struct session *s, const struct answer *a)
 {
     list_remove(&s->asking);
+    s->delayed = false;
     if (a->kind == ANSWER_KNOWN)
         accept_known(s);
     else
@@ -637,7 +667,7 @@ static void on_timeout(struct timer *t)
         return;
     }
     if (is_asking(s)) {
-        take_answer(s, &no_answer);
+        take_answer(s, s->delayed ? &delay_over : &no_answer);
         return;
     }
     tell_broken(s, SLICE("timeout"));
@@ -725,6 +755,7 @@ void sessions_init(struct sessions *among, struct role *role)
     among->role = role;
     list_init(&among->all);
     list_init(&among->asking);
+    list_init(&among->delayed);
 }
 
 void sessions_answered(struct sessions *among, const struct answer *a)
@@ -758,6 +789,7 @@ void sessions_shut_down(struct sessions *among)
             continue;
         if (is_asking(s)) {
             list_remove(&s->asking);
+            s->delayed = false;
             refuse_asked(s, &no_answer);
             stream_resume(&s->stream);
         }

@@ -11,6 +11,7 @@
 
 #include "loop/tls.h"
 #include "queue/queue_in.h"
+#include "roles/bad_addresses.h"
 #include "roles/question.h"
 #include "roles/role.h"
 #include "smtp/server.h"
@@ -25,6 +26,7 @@ struct sessions {
     size_t max;         /* one more is answered 421 */
     struct list asking; /* sessions that wait for the courier's answer */
     uint64_t questions;
+    struct list delayed; /* sessions whose RCPT is answered later, on purpose */
 };
 
 /* What a listener offers to all its sessions; outlives them. */
@@ -33,6 +35,7 @@ struct session_offer {
     struct tls_context *tls; /* borrowed; NULL: STARTTLS is answered 454 */
     bool implicit_tls;       /* before the greeting */
     const struct etrn_list *etrn;
+    struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */
 };
 
 void sessions_init(struct sessions *among, struct role *role);
