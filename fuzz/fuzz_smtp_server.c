@@ -60,6 +60,9 @@ static void start(struct session *s, unsigned choice)
         .protocol = is_lmtp(choice) ? SERVER_LMTP : SERVER_SMTP,
         .offers = choice & OFFERS ? ALL_OFFERS : 0,
         .requires_tls = (choice & REQUIRE_TLS) == REQUIRE_TLS,
+        .auth = SLICE("PLAIN LOGIN"),
+        .auth_cleartext = (choice & SHUT_DOWN) != 0,
+        .requires_auth = (choice & (OFFERS | SMALL | FEW_ERRORS)) == (OFFERS | SMALL | FEW_ERRORS),
         .line_ends = (choice & REPAIR) && !is_lmtp(choice) ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT,
         .rcpt_max = 100,
         .error_max = choice & FEW_ERRORS ? 3 : 1000,
@@ -207,6 +210,20 @@ static void start_tls(struct session *s)
     tell(s, SLICE("secured"), SLICE(""));
 }
 
+static void answer_auth(struct session *s)
+{
+    const struct server_auth *a = server_auth(s->server);
+
+    must(slice_equal(a->mechanism, SLICE("PLAIN")) || slice_equal(a->mechanism, SLICE("LOGIN")));
+    must(server_user(s->server).len == 0);
+    tell(s, a->begins ? SLICE("auth") : SLICE("goes on"), a->response);
+    switch (fuzz_draw(&s->chance, 3)) {
+    case 0: server_challenge(s->server, SLICE("and\r\n250 then?")); break;
+    case 1: server_authenticated(s->server, SLICE("ann@example.org")); break;
+    default: server_answer(s->server, &REPLY(535, "5.7.8", "no")); break;
+    }
+}
+
 static void answer_etrn(struct session *s)
 {
     const struct etrn_node *node = server_etrn(s->server);
@@ -250,6 +267,7 @@ static void fulfil(struct session *s, enum server_need need)
     case SERVER_WANTS_MAIL: answer_mail(s); break;
     case SERVER_WANTS_RCPT: answer_rcpt(s); break;
     case SERVER_BODY: take_body(s); break;
+    case SERVER_WANTS_AUTH: answer_auth(s); break;
     case SERVER_WANTS_ETRN: answer_etrn(s); break;
     case SERVER_WANTS_COMMIT: commit(s); break;
     case SERVER_RESET:

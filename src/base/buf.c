@@ -25,6 +25,13 @@ void buf_done(struct buf *b)
     *b = (struct buf){.max = b->max};
 }
 
+void buf_wipe(struct buf *b)
+{
+    if (b->data != NULL)
+        explicit_bzero(b->data, b->cap);
+    buf_done(b);
+}
+
 struct slice buf_slice(const struct buf *b)
 {
     return (struct slice){b->data == NULL ? NULL : b->data + b->start, b->end - b->start};

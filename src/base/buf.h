@@ -22,6 +22,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);
+void buf_wipe(struct buf *b); /* the same; nothing of it stays in memory. What grew left copies */
 
 /* What is in it; valid until the next change. */
 struct slice buf_slice(const struct buf *b);

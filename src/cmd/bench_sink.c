@@ -136,6 +136,7 @@ static bool run_engine(struct sink_session *s, struct cursor *in, enum server_ne
                 return true; /* STREAM_DRAINED brings us back */
             break;
         case SERVER_WANTS_TLS: /* not offered */
+        case SERVER_WANTS_AUTH:
         case SERVER_WANTS_ETRN:
         case SERVER_START_TLS:
         case SERVER_REFUSED:

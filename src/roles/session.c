@@ -97,6 +97,7 @@ static void tell_disconnect(struct session *s)
     count_text(&text, "ehlo", c->ehlo, c->ehlo_tried);
     count_text(&text, "helo", c->helo, c->helo_tried);
     count_text(&text, "starttls", c->starttls, c->starttls_tried);
+    count_text(&text, "auth", c->auth, c->auth_tried);
     count_text(&text, "mail", c->mail, c->mail_tried);
     count_text(&text, "rcpt", c->rcpt, c->rcpt_tried);
     count_text(&text, "data", c->data, c->data_tried);
@@ -321,6 +322,12 @@ static void answer_tls(struct session *s)
 
 /* RFC 1985 5.1: not for everybody, and not as often as he likes; each makes the courier look
  * through the queue. */
+/* Nobody can answer yet; no listener offers it. */
+static void answer_auth(struct session *s)
+{
+    server_answer(s->server, &REPLY(454, "4.7.0", "Temporary authentication failure"));
+}
+
 static void answer_etrn(struct session *s)
 {
     const struct etrn_node *node = server_etrn(s->server);
@@ -591,6 +598,7 @@ static void session_run(struct session *s)
             break;
         case SERVER_WANTS_ROOM: stream_flush(&s->stream); break;
         case SERVER_WANTS_TLS: answer_tls(s); break;
+        case SERVER_WANTS_AUTH: answer_auth(s); break;
         case SERVER_WANTS_ETRN: answer_etrn(s); break;
         case SERVER_START_TLS:
         case SERVER_WANTS_INPUT:

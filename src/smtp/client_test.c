@@ -962,6 +962,7 @@ static void serve(struct server *server, struct buf *from_client, struct buf *to
         case SERVER_WANTS_RCPT: server_answer_rcpt(server, &yes, NULL, 0); break;
         case SERVER_BODY: assert_true(buf_append(kept, server_body(server))); break;
         case SERVER_WANTS_TLS:
+        case SERVER_WANTS_AUTH:
         case SERVER_WANTS_ETRN:
         case SERVER_START_TLS:
         case SERVER_WANTS_ROOM:

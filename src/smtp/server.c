@@ -48,6 +48,8 @@ void server_free(struct server *s)
     arena_done(&s->scratch);
     arena_done(&s->tx);
     memory_free(s->helo);
+    server_forget_user(s);
+    buf_wipe(&s->auth_bytes);
     memory_free(s);
 }
 
@@ -90,6 +92,7 @@ static void session_end(struct server *s)
 {
     server_transaction_reset(s);
     s->ask = ASK_NOTHING;
+    s->auth_waits = false;
     server_phase_set(s, PHASE_DONE);
 }
 
@@ -374,6 +377,7 @@ void server_secured(struct server *s, const struct envelope_tls *tls)
     memory_free(s->helo);
     s->helo = NULL;
     s->helo_len = 0;
+    server_forget_user(s);
     s->esmtp = false;
     s->mail_refused = false;
     server_phase_set(s, PHASE_GREETED);
@@ -390,6 +394,8 @@ static void need_answered(struct server *s, const struct cursor *in, struct buf 
         rcpt_answered(s, out);
     else if (s->asked == SERVER_WANTS_TLS)
         tls_answered(s, in, out);
+    else if (s->asked == SERVER_WANTS_AUTH)
+        server_auth_answered(s, out);
     else if (s->asked == SERVER_WANTS_ETRN)
         etrn_answered(s, out);
     else
@@ -492,6 +498,8 @@ static bool advance(struct server *s, struct cursor *in, struct buf *out, enum s
         return server_bdat_step(s, in, out, need);
     if (s->phase == PHASE_BODY)
         return server_data_step(s, in, out, need);
+    if (s->auth_waits)
+        return !server_auth_step(s, in, out) && await_input(s, in, need);
     return !server_command_step(s, in, out) && await_input(s, in, need);
 }
 
@@ -626,11 +634,16 @@ const struct envelope_tls *server_tls(const struct server *s)
 /* RFC 3848; it knows no word for HELO under TLS. */
 struct slice server_proto(const struct server *s)
 {
-    bool secure = server_is_secure(s);
+    static const struct slice words[2][4] = {
+        {SLICE_INIT("ESMTP"), SLICE_INIT("ESMTPA"), SLICE_INIT("ESMTPS"), SLICE_INIT("ESMTPSA")},
+        {SLICE_INIT("LMTP"),  SLICE_INIT("LMTPA"),  SLICE_INIT("LMTPS"),  SLICE_INIT("LMTPSA") },
+    };
+    bool lmtp = s->settings->protocol == SERVER_LMTP;
 
-    if (s->settings->protocol == SERVER_LMTP)
-        return secure ? SLICE("LMTPS") : SLICE("LMTP");
-    if (!s->esmtp)
-        return SLICE("SMTP");
-    return secure ? SLICE("ESMTPS") : SLICE("ESMTP");
+    return !lmtp && !s->esmtp ? SLICE("SMTP") : words[lmtp][server_manner(s)];
+}
+
+unsigned server_manner(const struct server *s)
+{
+    return (server_is_secure(s) ? 2u : 0u) + (s->user_len > 0 ? 1u : 0u);
 }

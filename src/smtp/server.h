@@ -8,11 +8,10 @@
  *     while ((need = server_step(s, &in, out)) != SERVER_WANTS_INPUT) { fulfil it }
  *
  * RFC 5321, 1870 SIZE, 1985 ETRN, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030
- * CHUNKING and BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS; read and kept
- * for the next hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE, 6710
- * MT-PRIORITY, 8689 REQUIRETLS.
- * Memory: one arena per session, one per transaction; a session that idles between mails holds
- * little more than its struct.
+ * CHUNKING and BINARYMIME, 3207 STARTTLS, 4954 AUTH, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS;
+ * read and kept for the next hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE,
+ * 6710 MT-PRIORITY, 8689 REQUIRETLS. Memory: one arena per session, one per transaction; a session
+ * that idles between mails holds little more than its struct.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
@@ -38,6 +37,8 @@ enum server_need {
                              in `in` at the step behind a 220 was said by nobody knows whom: 554 */
     SERVER_START_TLS,     /* the 220 was said: write out, shake hands -> server_secured(). No step
                              meanwhile; when it fails there is nobody to talk to any more */
+    SERVER_WANTS_AUTH,    /* server_auth() -> server_challenge(), server_authenticated(), or
+                             server_answer(535 or another refusal) */
     SERVER_WANTS_ETRN,    /* the mail of server_etrn() shall go now -> server_answer(); 459: not for
                              this name, 458: not now, both with our usual words if without text */
     SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
@@ -55,9 +56,12 @@ struct server_settings {
     enum server_protocol protocol;
     unsigned offers;   /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
                           CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                          FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN. What is not offered is not
-                          accepted. */
-    bool requires_tls; /* no mail without: 530 5.7.0 */
+                          FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN, AUTH. What is not offered is
+                          not accepted. */
+    struct slice auth; /* mechanisms, upper case, with a blank between them */
+    bool auth_cleartext; /* AUTH without TLS as well */
+    bool requires_auth;  /* no mail without: 530 5.7.0 */
+    bool requires_tls;   /* no mail without: 530 5.7.0 */
     struct slice hostname;
     uint64_t max_size; /* bytes of one message; announced by SIZE */
     enum line_ends line_ends;
@@ -69,6 +73,8 @@ struct server_settings {
 enum {
     SERVER_COMMAND_MAX = 2048,
     SERVER_OUT_MAX = 64 * 1024,
+    SERVER_AUTH_LINE_MAX = 12288 + 2, /* RFC 4954 4 */
+    SERVER_CHALLENGE_MAX = 4096,
     SERVER_HANDSHAKE_S = 30, /* for all of it: what the role lets TLS take */
 };
 
@@ -87,9 +93,10 @@ struct server_refusal {
 
 /* Counts for the disconnect line: accepted / tried, in Postfix's form. */
 struct server_counts {
-    unsigned ehlo, helo, starttls, mail, rcpt, data, bdat, rset, noop, quit, unknown, commands;
-    unsigned ehlo_tried, helo_tried, starttls_tried, mail_tried, rcpt_tried, data_tried, bdat_tried,
-        rset_tried, noop_tried, quit_tried, unknown_tried, commands_tried;
+    unsigned ehlo, helo, starttls, auth, mail, rcpt, data, bdat, rset, noop, quit, unknown,
+        commands;
+    unsigned ehlo_tried, helo_tried, starttls_tried, auth_tried, mail_tried, rcpt_tried, data_tried,
+        bdat_tried, rset_tried, noop_tried, quit_tried, unknown_tried, commands_tried;
     unsigned other, other_tried; /* known verbs without a count of their own; in commands, too */
 };
 
@@ -117,6 +124,21 @@ void server_answer(struct server *s, const struct reply *reply);
 /* The handshake is done: behind START_TLS, where all that was learned before is forgotten (RFC 3207
  * 4.2), or before the first step, where TLS comes first. The texts outlive the session. */
 void server_secured(struct server *s, const struct envelope_tls *tls);
+
+/* What the client says of itself; borrowed until it is answered. */
+struct server_auth {
+    struct slice mechanism; /* one of those offered */
+    struct slice response;  /* decoded */
+    bool begins;            /* a new exchange: the one before is over, if it was not answered */
+};
+
+const struct server_auth *server_auth(const struct server *s);
+
+/* Fulfil AUTH: one more round; the client is who it says. Copied. */
+void server_challenge(struct server *s, struct slice bytes);
+void server_authenticated(struct server *s, struct slice user);
+
+struct slice server_user(const struct server *s); /* "": not authenticated */
 
 /* Fulfil RCPT; `finals` (copied) are the recipients to store when the reply is 2xx; count 0: the
  * one that the client gave. Whom the transaction has already is stored once. More than
@@ -152,7 +174,7 @@ const struct server_counts *server_counts(const struct server *s);
 struct slice server_last_stage(const struct server *s);
 
 struct slice server_helo(const struct server *s);  /* "" before EHLO */
-struct slice server_proto(const struct server *s); /* SMTP, ESMTP, ESMTPS, LMTP, LMTPS */
+struct slice server_proto(const struct server *s); /* SMTP, ESMTP, ESMTPSA, LMTP, LMTPS */
 
 /* Its version is "" in the clear. */
 const struct envelope_tls *server_tls(const struct server *s);

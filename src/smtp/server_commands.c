@@ -40,6 +40,7 @@ static const struct reply too_big = TEXT(552, "5.3.4", "Message size exceeds fix
 static const struct reply no_valid_rcpts = TEXT(554, "5.5.1", "Error: no valid recipients");
 static const struct reply wants_tls = TEXT(530, "5.7.0", "Must issue a STARTTLS command first");
 
+static const struct reply wants_auth = TEXT(530, "5.7.0", "Authentication required");
 static const struct reply under_way = TEXT(503, "5.5.1", "Error: a mail is under way; RSET first");
 
 #define EHLO_FIRST "Error: send EHLO/HELO first"
@@ -130,6 +131,8 @@ static void say_offers(struct server *s, struct buf *out)
             buf_append(&text, slice_of(offered[i].line));
     if (offers_tls(s))
         buf_append(&text, SLICE("\nSTARTTLS"));
+    if (server_offers_auth(s) && s->user_len == 0)
+        buf_printf(&text, "\nAUTH %.*s", SLICE_PRINTF(s->settings->auth));
     buf_printf(&text, "\nLIMITS RCPTMAX=%u", rcpt_max(s)); /* RFC 9422 */
     server_say(s, out, &(struct reply){250, SLICE(""), buf_slice(&text)});
     buf_done(&text);
@@ -181,11 +184,14 @@ static void cmd_helo(struct server *s, const struct smtp_command *cmd, struct bu
 /* RFC 6531 4.3. */
 static struct slice utf8_proto(const struct server *s)
 {
-    bool secure = server_is_secure(s);
+    static const struct slice words[2][4] = {
+        {SLICE_INIT("UTF8SMTP"), SLICE_INIT("UTF8SMTPA"), SLICE_INIT("UTF8SMTPS"),
+         SLICE_INIT("UTF8SMTPSA")},
+        {SLICE_INIT("UTF8LMTP"), SLICE_INIT("UTF8LMTPA"), SLICE_INIT("UTF8LMTPS"),
+         SLICE_INIT("UTF8LMTPSA")},
+    };
 
-    if (s->settings->protocol == SERVER_LMTP)
-        return secure ? SLICE("UTF8LMTPS") : SLICE("UTF8LMTP");
-    return secure ? SLICE("UTF8SMTPS") : SLICE("UTF8SMTP");
+    return words[s->settings->protocol == SERVER_LMTP][server_manner(s)];
 }
 
 static void transaction_begin(struct server *s, const struct mail_params *params)
@@ -285,6 +291,23 @@ static void cmd_starttls(struct server *s, const struct smtp_command *cmd, struc
         server_say_wrong(s, out, &under_way);
     else
         server_ask(s, SERVER_WANTS_TLS);
+}
+
+/* RFC 4954 4. Not within a transaction, once, and not where others listen. */
+static void cmd_auth(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    if ((s->settings->offers & EHLO_AUTH) == 0)
+        cmd_not_here(s, cmd, out);
+    else if (s->envelope != NULL)
+        server_say_wrong(s, out, &under_way);
+    else if (s->phase == PHASE_GREETED || !s->esmtp)
+        server_say_wrong(s, out, &wants_ehlo);
+    else if (s->user_len > 0)
+        server_say_wrong(s, out, &REPLY(503, "5.5.1", "Error: already authenticated"));
+    else if (!server_offers_auth(s))
+        server_say_wrong(s, out, &REPLY(538, "5.7.11", "Encryption required: STARTTLS first"));
+    else
+        server_auth_begin(s, cmd->argument, out);
 }
 
 /* RFC 1985 5: at any time, but not within a transaction. */
@@ -403,7 +426,7 @@ static const struct command commands[VERB_COUNT] = {
     [VERB_LHLO] = {ANY, cmd_lhlo, SLICE_INIT("LHLO"), COUNTED(ehlo), PLAIN_SYNTAX("LHLO hostname")},
     [VERB_BDAT] = {ANY, cmd_bdat, SLICE_INIT("BDAT"), COUNTED(bdat), SYNTAX("BDAT length [LAST]")},
     [VERB_STARTTLS] = {ANY, cmd_starttls, COMMAND, COUNTED(starttls), NO_SYNTAX},
-    [VERB_AUTH] = {ANY, cmd_not_here, COMMAND, COUNTED(other), NO_SYNTAX},
+    [VERB_AUTH] = {ANY, cmd_auth, SLICE_INIT("AUTH"), COUNTED(auth), NO_SYNTAX},
     [VERB_ETRN] = {ANY, cmd_etrn, SLICE_INIT("ETRN"), COUNTED(other), NO_SYNTAX},
     [VERB_UNKNOWN] = {ANY, cmd_unknown, COMMAND, COUNTED(unknown), NO_SYNTAX},
 };
@@ -499,6 +522,20 @@ static bool needs_no_tls(enum smtp_verb verb)
     return (verbs & 1u << verb) != 0;
 }
 
+static bool lacks_auth(const struct server *s)
+{
+    return s->settings->requires_auth && s->user_len == 0;
+}
+
+/* RFC 4954 6, RFC 6409 4.3. */
+static bool needs_no_auth(enum smtp_verb verb)
+{
+    static const unsigned verbs =
+        1u << VERB_HELO | 1u << VERB_AUTH | 1u << VERB_RSET | 1u << VERB_HELP;
+
+    return needs_no_tls(verb) || (verbs & 1u << verb) != 0;
+}
+
 const struct reply *server_bdat_misplaced(struct server *s, bool *excused)
 {
     struct reply *r = ARENA_NEW(&s->scratch, struct reply);
@@ -508,6 +545,10 @@ const struct reply *server_bdat_misplaced(struct server *s, bool *excused)
     if (lacks_tls(s)) {
         *excused = true;
         return &wants_tls;
+    }
+    if (lacks_auth(s)) {
+        *excused = true;
+        return &wants_auth;
     }
     *excused = (s->phase == PHASE_MAIL && s->rcpts_refused > 0) ||
                (s->phase == PHASE_READY && s->mail_refused);
@@ -538,6 +579,10 @@ static void command_run(struct server *s, const struct smtp_command *cmd,
 
     if (lacks_tls(s) && !needs_no_tls(s->verb) && s->phase != PHASE_REFUSED) {
         server_say_excused(s, out, &wants_tls);
+        return;
+    }
+    if (lacks_auth(s) && !needs_no_auth(s->verb) && s->phase != PHASE_REFUSED) {
+        server_say_excused(s, out, &wants_auth);
         return;
     }
     if ((row->phases & IN(s->phase)) == 0) {
@@ -600,8 +645,15 @@ static bool swallow_line(struct server *s, struct cursor *in, struct buf *out)
     in->rest = slice_skip(in->rest, lf + 1);
     s->swallowing = false;
     server_count_tried(s);
-    server_say_wrong(s, out, &line_too_long);
+    server_say_wrong(s, out, s->swallow_reply != NULL ? s->swallow_reply : &line_too_long);
+    s->swallow_reply = NULL;
     return true;
+}
+
+/* An initial response may be long. */
+static size_t line_max(struct slice line)
+{
+    return slice_starts_nocase(line, SLICE("AUTH ")) ? SERVER_AUTH_LINE_MAX : SERVER_COMMAND_MAX;
 }
 
 bool server_command_step(struct server *s, struct cursor *in, struct buf *out)
@@ -609,10 +661,11 @@ bool server_command_step(struct server *s, struct cursor *in, struct buf *out)
     if (s->swallowing)
         return swallow_line(s, in, out);
 
-    struct slice head = slice_head(in->rest, SERVER_COMMAND_MAX);
+    size_t max = line_max(in->rest);
+    struct slice head = slice_head(in->rest, max);
     size_t lf = slice_find(head, '\n');
 
-    if (lf == head.len && head.len < SERVER_COMMAND_MAX)
+    if (lf == head.len && head.len < max)
         return false;
     if (lf == head.len) {
         command_begin(s, head);

@@ -38,6 +38,7 @@ enum server_closing { CLOSING_NOT, CLOSING_SHUT_DOWN, CLOSING_TIME_OUT };
 enum {
     SERVER_LINE_SHOWN_MAX = 128, /* of an offending line, kept for the log */
     SERVER_CLIENT_ADDRESS_MAX = 64,
+    SERVER_MECHANISM_MAX = 32,
     SERVER_BARE_LF_MAX = 3, /* the third command that ends with LF alone ends the session */
 };
 
@@ -70,13 +71,14 @@ struct server {
     enum server_closing closing;
     bool esmtp;
     struct envelope_tls tls;
-    bool swallowing;   /* within a command line that is too long */
-    bool partial_line; /* input was left over at the last step */
-    bool mail_refused; /* what follows a refused MAIL is not the client's fault */
-    bool refusal_owed; /* SERVER_REFUSED is still to be told */
-    bool reset_owed;   /* SERVER_RESET, too */
-    unsigned wrong;    /* commands, since the last accepted message */
-    unsigned excused;  /* refusals that are not the client's fault, since then */
+    bool swallowing;                   /* within a command line that is too long */
+    const struct reply *swallow_reply; /* to it; NULL: the usual one */
+    bool partial_line;                 /* input was left over at the last step */
+    bool mail_refused;                 /* what follows a refused MAIL is not the client's fault */
+    bool refusal_owed;                 /* SERVER_REFUSED is still to be told */
+    bool reset_owed;                   /* SERVER_RESET, too */
+    unsigned wrong;                    /* commands, since the last accepted message */
+    unsigned excused;                  /* refusals that are not the client's fault, since then */
     unsigned bare_lfs;
 
     char *helo; /* owned */
@@ -95,6 +97,15 @@ struct server {
     unsigned notify; /* of the RCPT, and its ORCPT */
     struct slice orcpt;
     struct etrn_node node; /* of the ETRN */
+
+    char *user; /* who the client is; owned, NULL: nobody knows */
+    size_t user_len;
+    char auth_name[SERVER_MECHANISM_MAX];
+    struct server_auth auth;
+    struct buf auth_bytes; /* the client's, wiped when answered */
+    struct slice auth_challenge;
+    bool auth_waits; /* the next line belongs to the exchange */
+    unsigned auth_failures;
 
     struct arena tx;
     struct envelope *envelope; /* NULL outside a transaction */
@@ -135,6 +146,9 @@ void server_ask(struct server *s, enum server_need need);
 
 bool server_is_secure(const struct server *s);
 
+/* Of the words of RFC 3848 and 6531: none, A, S, SA. */
+unsigned server_manner(const struct server *s);
+
 extern const struct reply server_too_many_rcpts;
 
 /* The one function that changes the phase. */
@@ -157,6 +171,17 @@ void server_count_accepted(struct server *s);
 
 /* Why BDAT has no place here; NULL: it has. *excused: it is not the client's mistake. */
 const struct reply *server_bdat_misplaced(struct server *s, bool *excused);
+
+/* server_auth.c */
+
+/* Now, to this client? */
+bool server_offers_auth(const struct server *s);
+void server_auth_begin(struct server *s, struct slice argument, struct buf *out);
+
+/* Takes a line of the exchange; false when the input holds no whole one. */
+bool server_auth_step(struct server *s, struct cursor *in, struct buf *out);
+void server_auth_answered(struct server *s, struct buf *out);
+void server_forget_user(struct server *s);
 
 /* server_data.c */
 

@@ -73,7 +73,8 @@ struct play {
 
     struct rule rules[RULES_MAX];
     size_t rule_count;
-    struct reply connect, tls, etrn, commit, body_fails;
+    struct reply connect, tls, auth, etrn, commit, body_fails;
+    struct slice challenge, user; /* auth.code 334 and 235 */
     size_t body_fails_after;
     bool early, shut_down_at_commit, implicit_tls, starting_tls;
 
@@ -366,6 +367,15 @@ static bool shake_hands(struct play *p)
     return true;
 }
 
+static bool answer_auth_by(struct play *p, struct slice how, struct slice text)
+{
+    bool login = slice_equal(how, SLICE("login"));
+
+    p->auth.code = login ? 235 : 334;
+    *(login ? &p->user : &p->challenge) = text;
+    return true;
+}
+
 static bool obey(struct play *p, struct slice directive)
 {
     struct cursor c = {directive};
@@ -398,6 +408,19 @@ static bool obey(struct play *p, struct slice directive)
         return shake_hands(p);
     if (slice_equal(name, SLICE("refuse-tls")))
         return take_reply(&c, &p->tls);
+    if (slice_equal(name, SLICE("refuse-auth")))
+        return take_reply(&c, &p->auth);
+    if (slice_equal(name, SLICE("challenge")) || slice_equal(name, SLICE("login")))
+        return answer_auth_by(p, name, c.rest);
+    if (slice_equal(name, SLICE("auth"))) {
+        p->settings.offers |= EHLO_AUTH;
+        p->settings.auth = c.rest;
+        return c.rest.len > 0;
+    }
+    if (slice_equal(name, SLICE("auth-cleartext")))
+        return p->settings.auth_cleartext = true;
+    if (slice_equal(name, SLICE("require-auth")))
+        return p->settings.requires_auth = true;
     if (slice_equal(name, SLICE("refuse-etrn")))
         return take_reply(&c, &p->etrn);
     if (slice_equal(name, SLICE("refuse-connect")))
@@ -525,6 +548,20 @@ static void commit(struct play *p)
     server_answer(p->server, &p->commit);
 }
 
+static void answer_auth(struct play *p)
+{
+    const struct server_auth *a = server_auth(p->server);
+
+    buf_printf(&p->events, "auth %.*s %s%.*s\n", SLICE_PRINTF(a->mechanism),
+               a->begins ? "begins " : "", SLICE_PRINTF(a->response));
+    if (p->auth.code == 334)
+        server_challenge(p->server, p->challenge);
+    else if (p->auth.code == 235)
+        server_authenticated(p->server, p->user);
+    else
+        server_answer(p->server, &p->auth);
+}
+
 static void answer_etrn(struct play *p)
 {
     const struct etrn_node *node = server_etrn(p->server);
@@ -593,6 +630,7 @@ static void fulfil(struct play *p, enum server_need need)
     case SERVER_BODY: keep_body(p); break;
     case SERVER_WANTS_TLS: server_answer(p->server, &p->tls); break;
     case SERVER_START_TLS: p->starting_tls = true; break;
+    case SERVER_WANTS_AUTH: answer_auth(p); break;
     case SERVER_WANTS_ETRN: answer_etrn(p); break;
     case SERVER_WANTS_COMMIT: commit(p); break;
     case SERVER_RESET: reset(p); break;
@@ -615,7 +653,7 @@ static void pump(struct play *p)
         fulfil(p, need);
     } while (need != SERVER_WANTS_INPUT && need != SERVER_DONE);
     buf_consume(&p->in, buf_len(&p->in) - in.rest.len);
-    if (need == SERVER_WANTS_INPUT && buf_len(&p->in) > SERVER_COMMAND_MAX)
+    if (need == SERVER_WANTS_INPUT && buf_len(&p->in) > SERVER_AUTH_LINE_MAX)
         fail_at(p, 0, "input was left over");
 }
 
@@ -634,6 +672,7 @@ static void play_init(struct play *p, const struct dialog *d, enum chunking chun
     };
     p->connect = p->tls = REPLY(220, "", "");
     p->etrn = REPLY(250, "", "");
+    p->auth = REPLY(535, "5.7.8", "Error: authentication failed");
     p->commit = REPLY(250, "2.0.0", "Ok: queued as ID");
     buf_init(&p->in, TEXT_MAX);
     buf_init(&p->out, SERVER_OUT_MAX);
