@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/memory.h"
 #include "base/random.h"
+#include "fakes/outside.h"
 #include "fakes/random.h"
 
 #include <errno.h>
@@ -63,6 +63,7 @@ struct door {
     struct list link;
     struct fake_disk *of;
     bool *dead;
+    unsigned open; /* handles */
     uint64_t calls;
     uint64_t die_at;
     int sync_fails;    /* the next sync's code, or 0 */
@@ -152,7 +153,7 @@ static int enter_sync(struct door *door, unsigned life)
 
 static struct node *node_new(struct fake_disk *d, bool is_dir)
 {
-    struct node *n = MEMORY_NEW(struct node);
+    struct node *n = OUTSIDE_NEW(struct node);
 
     n->is_dir = is_dir;
     list_init(&n->entries);
@@ -181,17 +182,17 @@ static void drop(struct node *n)
     drop_entries(&n->synced);
     drop_log(&n->log);
     list_remove(&n->all);
-    memory_free(n->seen);
-    memory_free(n->kept);
-    memory_free(n->dirty);
-    memory_free(n);
+    outside_free(n->seen);
+    outside_free(n->kept);
+    outside_free(n->dirty);
+    outside_free(n);
 }
 
 static void entry_drop(struct entry *e)
 {
     list_remove(&e->link);
     drop(e->node);
-    memory_free(e);
+    outside_free(e);
 }
 
 static void drop_entries(struct list *entries)
@@ -205,7 +206,7 @@ static void change_drop(struct change *c)
     list_remove(&c->link);
     drop(c->node);
     drop(c->only_in);
-    memory_free(c);
+    outside_free(c);
 }
 
 static void drop_log(struct list *log)
@@ -240,7 +241,7 @@ static void set_entry(struct list *entries, const char *name, struct node *node)
         entry_drop(e);
     if (node == NULL)
         return;
-    e = MEMORY_NEW(struct entry);
+    e = OUTSIDE_NEW(struct entry);
     copy_name(e->name, name);
     e->node = node;
     list_init(&e->link);
@@ -249,7 +250,7 @@ static void set_entry(struct list *entries, const char *name, struct node *node)
 
 static struct change *log_change(struct node *dir, const char *name, struct node *node)
 {
-    struct change *c = MEMORY_NEW(struct change);
+    struct change *c = OUTSIDE_NEW(struct change);
 
     copy_name(c->name, name);
     c->node = hold(node);
@@ -304,9 +305,9 @@ static void reserve(struct node *n, size_t len)
         return;
     if (cap < n->cap * 2)
         cap = n->cap * 2;
-    n->seen = memory_resize(n->seen, cap);
-    n->kept = memory_resize(n->kept, cap);
-    n->dirty = memory_resize(n->dirty, cap / SECTOR);
+    n->seen = outside_resize(n->seen, cap);
+    n->kept = outside_resize(n->kept, cap);
+    n->dirty = outside_resize(n->dirty, cap / SECTOR);
     memset(n->seen + n->cap, 0, cap - n->cap);
     memset(n->kept + n->cap, 0, cap - n->cap);
     memset(n->dirty + n->cap / SECTOR, 0, (cap - n->cap) / SECTOR);
@@ -356,16 +357,17 @@ static uint64_t now_us(const struct fake_disk *d)
 
 static struct disk_dir *dir_handle(struct door *door, struct node *n)
 {
-    struct fake_dir *h = MEMORY_NEW(struct fake_dir);
+    struct fake_dir *h = OUTSIDE_NEW(struct fake_dir);
 
     *h = (struct fake_dir){.dir = {&ops}, .door = door, .node = hold(n), .life = door->of->crashes};
     door->of->open++;
+    door->open++;
     return &h->dir;
 }
 
 static struct disk_file *file_handle(struct door *door, struct node *n, bool reads, bool writes)
 {
-    struct fake_file *f = MEMORY_NEW(struct fake_file);
+    struct fake_file *f = OUTSIDE_NEW(struct fake_file);
 
     *f = (struct fake_file){.file = {&ops},
                             .door = door,
@@ -374,6 +376,7 @@ static struct disk_file *file_handle(struct door *door, struct node *n, bool rea
                             .reads = reads,
                             .writes = writes};
     door->of->open++;
+    door->open++;
     return &f->file;
 }
 
@@ -423,8 +426,9 @@ static int fake_dir_open_at(struct disk_dir *at, const char *name, struct disk_d
 static void fake_dir_close(struct disk_dir *dir)
 {
     dir_of(dir)->door->of->open--;
+    dir_of(dir)->door->open--;
     drop(dir_of(dir)->node);
-    memory_free(dir_of(dir));
+    outside_free(dir_of(dir));
 }
 
 static int fake_dir_make(struct disk_dir *at, const char *name, unsigned mode)
@@ -588,8 +592,9 @@ static int fake_unlink(struct disk_dir *at, const char *name)
 static void fake_close(struct disk_file *file)
 {
     file_of(file)->door->of->open--;
+    file_of(file)->door->open--;
     drop(file_of(file)->node);
-    memory_free(file_of(file));
+    outside_free(file_of(file));
 }
 
 static int64_t fake_read(struct disk_file *file, void *out, size_t len, uint64_t offset)
@@ -864,7 +869,7 @@ static void door_init(struct door *door, struct fake_disk *d, bool *dead)
 
 struct fake_disk *fake_disk_new(struct clock *clock)
 {
-    struct fake_disk *d = MEMORY_NEW(struct fake_disk);
+    struct fake_disk *d = OUTSIDE_NEW(struct fake_disk);
 
     list_init(&d->doors);
     door_init(&d->own, d, NULL);
@@ -883,10 +888,10 @@ void fake_disk_free(struct fake_disk *d)
         list_remove(at);
         drop(door->owed);
         if (door != &d->own)
-            memory_free(door);
+            outside_free(door);
     }
     drop(d->root);
-    memory_free(d);
+    outside_free(d);
 }
 
 struct disk *fake_disk(struct fake_disk *d)
@@ -901,7 +906,7 @@ static struct door *door_of(struct disk *disk)
 
 struct disk *fake_disk_process(struct fake_disk *d, bool *dead)
 {
-    struct door *door = MEMORY_NEW(struct door);
+    struct door *door = OUTSIDE_NEW(struct door);
 
     door_init(door, d, dead);
     return &door->disk;
@@ -925,6 +930,11 @@ void fake_disk_sync_late(struct disk *process, bool late)
 unsigned fake_disk_open(const struct fake_disk *d)
 {
     return d->open;
+}
+
+unsigned fake_disk_process_open(const struct disk *process)
+{
+    return ((const struct door *)(const void *)process)->open;
 }
 
 uint64_t fake_disk_used(const struct fake_disk *d)

@@ -41,8 +41,10 @@ void fake_disk_sync_late(struct disk *process, bool late);
 /* For fakes/net: a second owner of an open file; it belongs to no process. */
 int fake_disk_dup(struct disk_file *file, struct disk_file **out);
 
-/* Handles that are open, and bytes that all files hold. */
+/* Handles that are open, of all or of one process (what was passed to it does not count), and bytes
+ * that all files hold. */
 unsigned fake_disk_open(const struct fake_disk *d);
+unsigned fake_disk_process_open(const struct disk *process);
 uint64_t fake_disk_used(const struct fake_disk *d);
 
 /* Calls so far. */

@@ -9,7 +9,7 @@
 #include "fakes/net.h"
 
 #include "base/list.h"
-#include "base/memory.h"
+#include "fakes/outside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -99,7 +99,7 @@ static struct socket *socket_of(struct net *n, int h)
 
 static struct socket *socket_new(enum socket_kind kind)
 {
-    struct socket *s = MEMORY_NEW(struct socket);
+    struct socket *s = OUTSIDE_NEW(struct socket);
 
     s->kind = kind;
     list_init(&s->arriving);
@@ -129,7 +129,7 @@ static void parcel_free(struct fake_network *w, struct parcel *p)
         disk_close(p->file);
     if (p->cargo != NULL)
         socket_drop(w, p->cargo);
-    memory_free(p);
+    outside_free(p);
 }
 
 static void parcels_free(struct fake_network *w, struct socket *s)
@@ -152,7 +152,7 @@ static void socket_reset(struct fake_network *w, struct socket *s)
 
 static struct parcel *parcel_send(struct fake_network *w, struct socket *to, struct slice bytes)
 {
-    struct parcel *p = memory_new(sizeof(*p) + bytes.len);
+    struct parcel *p = outside_new(sizeof(*p) + bytes.len);
     uint64_t delay = w->options.delay_max_us;
 
     p->at_us = now_us(w) + (delay > 0 ? chance_below(w, delay + 1) : 0);
@@ -187,7 +187,7 @@ static void socket_drop(struct fake_network *w, struct socket *s)
         s->peer->peer = NULL;
     s->peer = NULL;
     parcels_free(w, s);
-    memory_free(s);
+    outside_free(s);
 }
 
 /* What has arrived. */
@@ -424,7 +424,7 @@ static int fake_connect(struct net *n, const struct net_address *to, const struc
     int h = handle_new(w, near);
 
     if (h < 0) {
-        memory_free(near);
+        outside_free(near);
         return h;
     }
     near->far = *to;
@@ -641,7 +641,7 @@ static int64_t fake_receive(struct net *n, int h, void *out, size_t len, struct 
 
 static void fake_free(struct net *n)
 {
-    memory_free(n);
+    outside_free(n);
 }
 
 static const struct net_ops fake_ops = {
@@ -671,7 +671,7 @@ static const struct net_ops fake_ops = {
 
 struct net *fake_net_new(struct fake_network *w, const struct net_address *host)
 {
-    struct fake_net *f = MEMORY_NEW(struct fake_net);
+    struct fake_net *f = OUTSIDE_NEW(struct fake_net);
 
     f->net.ops = &fake_ops;
     f->world = w;
@@ -683,7 +683,7 @@ struct net *fake_net_new(struct fake_network *w, const struct net_address *host)
 struct fake_network *fake_network_new(struct fake_clock *clock,
                                       const struct fake_network_options *options)
 {
-    struct fake_network *w = MEMORY_NEW(struct fake_network);
+    struct fake_network *w = OUTSIDE_NEW(struct fake_network);
 
     w->clock = clock;
     w->options = *options;
@@ -711,5 +711,5 @@ void fake_network_free(struct fake_network *w)
     for (int h = 0; h < w->top; h++)
         if (w->handles[h] != NULL)
             socket_drop(w, w->handles[h]);
-    memory_free(w);
+    outside_free(w);
 }

@@ -32,6 +32,14 @@ static bool is_far(const struct sent_rcpt *r)
     return r->fate == FATE_RELAY || r->fate == FATE_BOUNCE;
 }
 
+/* Since when all servers of the domain are. */
+static uint64_t healthy_us(const struct attempts *a, unsigned domain)
+{
+    unsigned server = domain % SENT_SERVERS;
+
+    return later(a->healthy_us[server], domain == SENT_HAS_BACKUP ? a->healthy_us[server - 1] : 0);
+}
+
 /* By when it was to be tried; UINT64_MAX: who knows, something was broken since it came. */
 static uint64_t due_us(const struct attempts *a, const struct sent *s, const struct sent_rcpt *r,
                        bool by_log)
@@ -41,7 +49,7 @@ static uint64_t due_us(const struct attempts *a, const struct sent *s, const str
 
     if (!s->acked || a->disturbed_us[DISTURBS_ALL] >= s->acked_us ||
         a->disturbed_us[needs] >= s->acked_us || (by_log && !log_is_whole) ||
-        (is_far(r) && a->healthy_us[r->user] >= s->acked_us))
+        (is_far(r) && healthy_us(a, r->user) >= s->acked_us))
         return UINT64_MAX;
     return s->acked_us + (log_is_whole ? TRIED_WITHIN_S : NOTICED_WITHIN_S) * SECOND_US;
 }

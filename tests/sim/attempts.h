@@ -26,7 +26,7 @@ struct attempts {
     struct ledger *ledger;
     const struct history *history;
     uint64_t disturbed_us[DISTURBANCES];   /* until when */
-    uint64_t healthy_us[SENT_DOMAINS + 1]; /* a server's, since when; UINT64_MAX: it is not */
+    uint64_t healthy_us[SENT_SERVERS + 1]; /* a server's, since when; UINT64_MAX: it is not */
 
     struct {
         char id[16];

@@ -271,7 +271,7 @@ static void crash_at(struct ledger *l, struct sent *s, struct sent_rcpt *r, uint
 {
     bool all = l->disk_errors;
     bool mail = all || is_since(r->mail.last_us, since_us);
-    bool failing = is_since(r->refused_us, since_us) || is_since(r->given_up_us, since_us) ||
+    bool failing = all || is_since(r->refused_us, since_us) || is_since(r->given_up_us, since_us) ||
                    (r->given_up_us == 0 && !sent_is_settled(s, r));
 
     r->unheard = r->unheard || (mail && r->mail.count > 0);

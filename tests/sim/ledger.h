@@ -14,7 +14,9 @@ enum {
     SENT_MAX = 512,
     SENT_RCPTS_MAX = 3,
     SENT_USERS = 6,
-    SENT_DOMAINS = 3,
+    SENT_SERVERS = 3,
+    SENT_DOMAINS = 4,    /* the last one shares the server of the first */
+    SENT_HAS_BACKUP = 2, /* this domain has the server before its own, too */
     BODY_MAX = 300 * 1024
 };
 

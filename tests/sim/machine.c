@@ -11,6 +11,7 @@
  */
 #include "sim/machine.h"
 
+#include "sim/memory.h"
 #include "sim/servers.h"
 
 #include "base/fail.h"
@@ -43,6 +44,7 @@ struct process {
     struct role_doors doors;
     struct fake_worker *worker;
     uint64_t job_at_us; /* when its worker goes on; 0: nothing waits */
+    struct memory_account memory;
     /* the warden's */
     struct channel channel;
     struct timer restart;
@@ -95,6 +97,13 @@ enum {
 };
 
 #define NOTE(m, who, ...) history_note((m)->o.history, who, __VA_ARGS__)
+
+/* Whose code runs from now on; NULL: the world's. */
+static void run_as(struct machine *m, struct process *p)
+{
+    m->running = p;
+    memory_charge(p == NULL ? NULL : &p->memory);
+}
 
 /* --- what the processes get --- */
 
@@ -275,7 +284,10 @@ static void process_start(struct process *p)
     fake_net_dies_with(p->doors.net, &p->dead);
     fake_disk_sync_late(p->doors.disk, m->o.sync_late && p->kind == ROLE_RECEIVER);
     (void)m->net->ops->pair(m->net, ends);
+    p->memory.live = 0;
+    run_as(m, p);
     p->role = new_role(p, ends[1]);
+    run_as(m, NULL);
     (void)channel_open(&p->channel, m->loop, ends[0], ROLE_WARDEN, p->kind, from_child,
                        child_closed);
     send_settings(m, p);
@@ -300,14 +312,16 @@ static void process_free(struct process *p)
 {
     struct machine *m = p->machine;
 
-    m->running = p;
+    run_as(m, p);
     role_free(p->role);
     p->role = NULL;
     p->worker = NULL;
     p->job_at_us = 0;
     p->doors.net->ops->free(p->doors.net);
     p->dead = true;
-    m->running = NULL;
+    run_as(m, NULL);
+    if (p->memory.live != 0 && m->complaint == NULL)
+        m->complaint = "a role does not give back all of its memory";
 }
 
 static void process_ended(struct process *p)
@@ -559,7 +573,7 @@ static bool timer_is_due(const struct machine *m, const struct loop *loop)
 /* The round ran to its end or to the call at which the process died. */
 static void look_after(struct process *p)
 {
-    p->machine->running = NULL;
+    run_as(p->machine, NULL);
     if (p->dead && p->takes_power)
         p->machine->lost_power = true;
     else if (p->dead || loop_is_stopped(p->role->loop))
@@ -577,7 +591,7 @@ static bool step_process(struct process *p)
         !(fake_net_is_ready(p->doors.net) || timer_is_due(p->machine, p->role->loop) ||
           loop_is_stopped(p->role->loop)))
         return false;
-    p->machine->running = p;
+    run_as(p->machine, p);
     if (!loop_is_stopped(p->role->loop))
         (void)loop_round(p->role->loop, false);
     look_after(p);
@@ -597,7 +611,7 @@ static bool step_worker(struct process *p)
     if (p->job_at_us > now_us(m))
         return false;
     p->job_at_us = 0;
-    m->running = p;
+    run_as(m, p);
     (void)fake_worker_step(p->worker);
     look_after(p);
     return true;
@@ -694,6 +708,15 @@ const char *machine_process_name(const struct machine *m, unsigned process)
 enum role_kind machine_process_kind(const struct machine *m, unsigned process)
 {
     return m->processes[process].kind;
+}
+
+struct machine_holding machine_holds(const struct machine *m, unsigned process)
+{
+    const struct process *p = &m->processes[process];
+
+    if (p->role == NULL)
+        return (struct machine_holding){0};
+    return (struct machine_holding){p->memory.live, fake_disk_process_open(p->doors.disk)};
 }
 
 void machine_expect_damage(struct machine *m)

@@ -79,6 +79,14 @@ bool machine_lost_power(const struct machine *m);
 /* The next sync of the process fails. */
 void machine_fail_sync(struct machine *m, unsigned process, int code);
 
+/* What a process has at this moment. */
+struct machine_holding {
+    size_t memory; /* bytes */
+    unsigned files;
+};
+
+struct machine_holding machine_holds(const struct machine *m, unsigned process);
+
 /* A read may fail: then who tells of damage may be right. */
 void machine_expect_damage(struct machine *m);
 

@@ -15,7 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TAKEN_MAX = 2 * BODY_MAX, SENDERS_SERVER = SENT_DOMAINS, TARPIT_MAX_MS = 20 * 1000 };
+enum {
+    TAKEN_MAX = 2 * BODY_MAX,
+    SENDERS_SERVER = SENT_SERVERS,
+    TARPIT_MAX_MS = 20 * 1000,
+};
 
 /* What was noted of its failures is forgotten after this (mail/schedule.h), and its last pause. */
 #define REMEMBERED_US (UINT64_C(45) * 60 * 1000000)
@@ -64,7 +68,7 @@ struct servers {
     struct servers_options o;
     struct net *net;
     struct loop *loop;
-    struct server servers[SENT_DOMAINS + 1];
+    struct server servers[SENT_SERVERS + 1];
     struct list visits;
     bool calm;
 };
@@ -405,7 +409,7 @@ static void set_temper(struct server *server, enum temper temper)
 
 void servers_change(struct servers *s)
 {
-    struct server *one = &s->servers[draw(s, SENT_DOMAINS + 1)];
+    struct server *one = &s->servers[draw(s, SENT_SERVERS + 1)];
 
     set_temper(one, (enum temper)draw(s, TEMPER_COUNT));
     history_note(s->o.history, "server", "%u is %s now", one->number, temper_names[one->temper]);
@@ -414,7 +418,7 @@ void servers_change(struct servers *s)
 void servers_calm(struct servers *s)
 {
     s->calm = true;
-    for (unsigned i = 0; i <= SENT_DOMAINS; i++)
+    for (unsigned i = 0; i <= SENT_SERVERS; i++)
         set_temper(&s->servers[i], TEMPER_GOOD);
 }
 
@@ -428,6 +432,12 @@ static struct net_address address_of(unsigned number)
     return at;
 }
 
+static struct slice host_name(unsigned server, char out[16])
+{
+    (void)snprintf(out, 16, "mx%u.example", server);
+    return slice_of(out);
+}
+
 struct resolver *servers_resolver(struct servers *s, struct loop *loop)
 {
     struct fake_dns_options options = {
@@ -435,12 +445,18 @@ struct resolver *servers_resolver(struct servers *s, struct loop *loop)
     struct fake_dns *dns = fake_dns_new(loop, s->o.chance, &options);
 
     for (unsigned i = 0; i <= SENT_DOMAINS; i++) {
-        char domain[32], host[40];
+        char domain[32], host[16];
+        unsigned server = i == SENT_DOMAINS ? SENDERS_SERVER : i % SENT_SERVERS;
 
         ledger_domain(i, domain, sizeof(domain));
-        (void)snprintf(host, sizeof(host), "mx.%s", domain);
-        fake_dns_mx(dns, slice_of(domain), 10, slice_of(host));
-        fake_dns_address(dns, slice_of(host), address_of(i).ip);
+        fake_dns_mx(dns, slice_of(domain), 10, host_name(server, host));
+        if (i == SENT_HAS_BACKUP)
+            fake_dns_mx(dns, slice_of(domain), 20, host_name(server - 1, host));
+    }
+    for (unsigned i = 0; i <= SENT_SERVERS; i++) {
+        char host[16];
+
+        fake_dns_address(dns, host_name(i, host), address_of(i).ip);
     }
     return fake_dns_resolver(dns);
 }
@@ -475,7 +491,7 @@ struct servers *servers_new(const struct servers_options *options)
     s->net = fake_net_new(s->o.network, &home);
     s->loop = loop_new(s->net, &s->o.clock->clock);
     list_init(&s->visits);
-    for (unsigned i = 0; i <= SENT_DOMAINS; i++) {
+    for (unsigned i = 0; i <= SENT_SERVERS; i++) {
         struct net_address at = address_of(i);
 
         s->servers[i].all = s;
@@ -490,7 +506,7 @@ void servers_free(struct servers *s)
 {
     LIST_EACH (node, &s->visits)
         visit_free(LIST_ENTRY(node, struct visit, link));
-    for (unsigned i = 0; i <= SENT_DOMAINS; i++)
+    for (unsigned i = 0; i <= SENT_SERVERS; i++)
         listener_close(&s->servers[i].listener);
     loop_free(s->loop);
     s->net->ops->free(s->net);

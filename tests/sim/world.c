@@ -45,6 +45,7 @@ enum incident_kind {
     INCIDENT_POWER_OFF,
     INCIDENT_POWER_OFF_AT_CALL,
     INCIDENT_POWER_OFF_AT_ACK,
+    INCIDENT_POWER_OFF_AT_REPORT,
     INCIDENT_POWER_ON,
     INCIDENT_DISK_FULL,
     INCIDENT_DISK_FREE,
@@ -84,7 +85,9 @@ struct world {
     unsigned incident_next;
     unsigned steps;        /* since the clock moved */
     unsigned power_at_ack; /* the power goes when so many were acknowledged; 0: not so */
-    unsigned receivers;    /* of the present life */
+    unsigned reports;      /* that the log has told of */
+    unsigned power_at_report;
+    unsigned receivers; /* of the present life */
     uint64_t segment_size;
     uint64_t booted_us;
     uint64_t frozen_us, frozen_until_us; /* the courier */
@@ -104,13 +107,14 @@ static const char settings[] =
     "accept from any to domain far0.example relay out\n"
     "accept from any to domain far1.example relay out\n"
     "accept from any to domain far2.example relay short\n"
+    "accept from any to domain far3.example relay out\n"
     "accept from local to domain client.example relay out\n"
     "accept to domain sim.example aliases aliases deliver maildir /mail/{domain}/{user}\n";
 
 static const char aliases[] = "a0: u0@sim.example\na1: u1@sim.example\na2: u2@sim.example\n"
                               "a3: u3@sim.example\na4: u4@sim.example\na5: u5@sim.example\n";
 
-static const uint32_t warnings_s[SENT_DOMAINS] = {7200, 7200, 3600};
+static const uint32_t warnings_s[SENT_DOMAINS] = {7200, 7200, 3600, 7200};
 
 static const struct net_address server_address = {
     .ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1},
@@ -169,6 +173,8 @@ static enum incident_kind draw_fault(struct world *w)
         INCIDENT_POWER_OFF_AT_CALL,
         INCIDENT_POWER_OFF_AT_ACK,
         INCIDENT_POWER_OFF_AT_ACK,
+        INCIDENT_POWER_OFF_AT_REPORT,
+        INCIDENT_POWER_OFF_AT_REPORT,
         INCIDENT_DISK_FULL,
         INCIDENT_SYNC_ERROR,
         INCIDENT_CALL_ERROR,
@@ -219,6 +225,7 @@ static void on_log(void *ctx, struct slice tag, struct slice text)
     struct world *w = ctx;
 
     attempts_log(&w->attempts, tag, text, w->clock.now_us);
+    w->reports += slice_equal(tag, SLICE("bounce"));
     if (slice_equal(tag, SLICE("local")))
         deliveries_log(&w->deliveries, text, w->clock.now_us);
 }
@@ -280,7 +287,7 @@ static struct machine_options draw_machine(struct world *w)
 static void power_off(struct world *w)
 {
     machine_power_off(w->machine);
-    w->power_at_ack = 0;
+    w->power_at_ack = w->power_at_report = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
@@ -298,14 +305,19 @@ static void disk_errs(struct world *w)
     attempts_disturbed(&w->attempts, DISTURBS_ALL, UINT64_MAX);
 }
 
-static void boot(struct world *w)
+static void boot_with(struct world *w, unsigned receivers)
 {
     if (machine_is_on(w->machine))
         return;
-    w->receivers = 1 + (unsigned)draw(w, RECEIVERS_MAX);
+    w->receivers = receivers;
     machine_boot(w->machine, w->receivers);
     w->booted_us = w->clock.now_us;
     attempts_disturbed(&w->attempts, DISTURBS_ALL, w->booted_us + BACK_WITHIN_S * SECOND_US);
+}
+
+static void boot(struct world *w)
+{
+    boot_with(w, 1 + (unsigned)draw(w, RECEIVERS_MAX));
 }
 
 static unsigned draw_process(struct world *w)
@@ -531,6 +543,10 @@ static void happen(struct world *w, enum incident_kind kind)
         w->power_at_ack = w->ledger.acked + 1 + (unsigned)draw(w, 8);
         NOTE(w, "the power will go at the %u. acknowledgement", w->power_at_ack);
         return;
+    case INCIDENT_POWER_OFF_AT_REPORT:
+        w->power_at_report = w->reports + 1 + (unsigned)draw(w, 4);
+        NOTE(w, "the power will go at the %u. report", w->power_at_report);
+        return;
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_SERVER: servers_change(w->servers); return;
     case INCIDENT_FREEZE: freeze(w); return;
@@ -575,7 +591,8 @@ static bool loses_power(const struct world *w)
 {
     return machine_is_on(w->machine) &&
            (machine_lost_power(w->machine) ||
-            (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack));
+            (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack) ||
+            (w->power_at_report != 0 && w->reports >= w->power_at_report));
 }
 
 static bool step(struct world *w)
@@ -655,11 +672,62 @@ static void check_settled(struct world *w)
     broken(w, "mail waits although nothing is broken");
 }
 
+/* ---- what is held when there is nothing to do ---- */
+
+struct rest {
+    struct machine_holding processes[MACHINE_PROCESSES_MAX];
+    unsigned connections;
+};
+
+static void look_at_rest(struct world *w, struct rest *rest)
+{
+    for (unsigned i = 0; i < machine_processes(w->machine); i++)
+        rest->processes[i] = machine_holds(w->machine, i);
+    rest->connections = fake_network_open(w->network);
+}
+
+/* More than a process that has done nothing has: buffers that are kept, the courier's own segments,
+ * its reports and the files of theirs. */
+static struct machine_holding may_keep(enum role_kind kind)
+{
+    switch (kind) {
+    case ROLE_RECEIVER: return (struct machine_holding){8 * 1024, 1};
+    case ROLE_SCRIBE: return (struct machine_holding){72 * 1024, 0};
+    case ROLE_COURIER: return (struct machine_holding){192 * 1024, 10};
+    case ROLE_POSTMAN:
+    case ROLE_WARDEN:
+    case ROLE_COUNT: break;
+    }
+    return (struct machine_holding){0, 0};
+}
+
+/* A day of work leaves nothing behind: `worked` is held after it, `fresh` after a start. */
+static void compare_rest(struct world *w, const struct rest *worked, const struct rest *fresh)
+{
+    for (unsigned i = 0; i < machine_processes(w->machine); i++) {
+        struct machine_holding may = may_keep(machine_process_kind(w->machine, i));
+        const struct machine_holding *a = &worked->processes[i], *b = &fresh->processes[i];
+
+        if (a->memory <= b->memory + may.memory && a->files <= b->files + may.files)
+            continue;
+        NOTE(w, "%s held %zu bytes and %u files at rest, fresh %zu and %u",
+             machine_process_name(w->machine, i), a->memory, a->files, b->memory, b->files);
+        broken(w, "a role at rest holds more than it needs");
+    }
+    if (worked->connections == fresh->connections)
+        return;
+    NOTE(w, "%u connections were open at rest, fresh %u", worked->connections, fresh->connections);
+    broken(w, "a connection is open that nobody uses");
+}
+
 /* No more misfortune; what was begun ends. */
 static void calm_down(struct world *w)
 {
+    struct rest worked, fresh;
+    unsigned receivers;
+
     w->incident_count = w->incident_next;
-    w->power_at_ack = 0;
+    w->power_at_ack = w->power_at_report = 0;
     fake_disk_fail_at(w->disk, 0, 0);
     machine_thaw(w->machine);
     if (machine_is_on(w->machine))
@@ -675,14 +743,19 @@ static void calm_down(struct world *w)
     if (internet_clients(w->internet) > 0)
         broken(w, "a client waits for ever");
     check_settled(w);
+    look_at_rest(w, &worked);
+    receivers = w->receivers;
     if (draw(w, 2) == 0) {
         power_off(w);
         boot(w);
         run_for(w, CALM_S * SECOND_US);
     }
     drain(w);
-    boot(w); /* what is left over by now is found by this start */
+    boot_with(w, receivers); /* what is left over by now is found by this start */
     run_for(w, CALM_S * SECOND_US);
+    look_at_rest(w, &fresh);
+    if (w->v->other == NULL)
+        compare_rest(w, &worked, &fresh);
     drain(w);
     broken(w, machine_complaint(w->machine));
 }
