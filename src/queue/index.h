@@ -66,9 +66,9 @@ struct rcpt_entry *entry_rcpts(struct queue_entry *e);
 
 /* How much older a message is than then, by the clock on the wall, which nobody watched meanwhile:
  * it may have been set, by ten years where a battery was empty. So this is never below 0, and at
- * most half a day. Mail that waits longer than was meant is a smaller evil than mail that is given
- * up. */
-enum { ABSENCE_MAX_MS = 12 * 3600 * 1000 };
+ * most an hour, which a restart does not take. Mail that waits longer than was meant is a smaller
+ * evil than mail that is given up. */
+enum { ABSENCE_MAX_MS = 3600 * 1000 };
 
 uint64_t age_by_wall_ms(uint64_t then_us, struct clock *clock);
 

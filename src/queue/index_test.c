@@ -125,12 +125,12 @@ static void an_age_goes_on_in_the_next_life(void **state)
         int64_t away_s;
         uint64_t aged_s, due_s;
     } rows[] = {
-        {0,                     3600,         600},
-        {60,                    3660,         540},
-        {86400,                 3600 + 43200, 0  },
-        {-3600,                 3600,         600},
-        {-(int64_t)TEN_YEARS_S, 3600,         600},
-        {TEN_YEARS_S,           3600 + 43200, 0  },
+        {0,                     3600,        600},
+        {60,                    3660,        540},
+        {86400,                 3600 + 3600, 0  },
+        {-3600,                 3600,        600},
+        {-(int64_t)TEN_YEARS_S, 3600,        600},
+        {TEN_YEARS_S,           3600 + 3600, 0  },
     };
 
     (void)state;

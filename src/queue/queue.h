@@ -107,7 +107,7 @@ struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
 
 /* How long the message has waited, until now (monotonic). Steps of the clock on the wall do not
  * count while the courier lives; how long none lived, that
- * clock says, up to half a day. */
+ * clock says, up to an hour. */
 uint64_t queue_age_ms(const struct queue_message *m, uint64_t now_ms);
 
 /* A lane is a line of recipients that wait for something else than their time: for room at their

@@ -65,12 +65,15 @@ class System(Server):
                                       f"127.0.0.1:{self.sink_port}", "--ledger", self.came],
                                      stdout=subprocess.DEVNULL)
 
-    def end(self):
-        if self.process and self.process.poll() is None:
-            self.kill_all()
+    def stop_sink(self):
         if self.sink and self.sink.poll() is None:
             self.sink.send_signal(signal.SIGTERM)
             self.sink.wait(30)
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.kill_all()
+        self.stop_sink()
 
     def processes(self):
         """{(role, index): pid}"""
