@@ -1,136 +1,36 @@
-"""Mail servers of others, unpacked and never installed. Each runs in a root of its own: /usr is
-what tools/install-deps unpacked, all else is the test's. Every one sends mail for in.example to the
-port `onward` and mail for out.example to the port `back`."""
+"""Mail servers of others, each in a root of its own. Every one sends mail for in.example to the port
+`onward` and mail for out.example to the port `back`."""
 import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
 
 import pytest
 
-from server import NotStarted, children, free_port, wait_until
-
-# In mount and pid namespaces of their own: with the first process all others end, and with the
-# last one what was mounted.
-ENTER = """
-usr=$1 root=$2
-shift 2
-mount --bind "$usr" "$root/usr" && mount -o remount,bind,ro "$root/usr" &&
-    mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" || exit 125
-exec chroot "$root" "$@"
-"""
+from foreign import Foreign, NotHere
 
 
-def unpacked(package):
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    usr = os.path.join(cache, "postroad", "roots", package, "usr")
-    if not os.path.isdir(usr):
-        pytest.skip(f"{package}: cannot be downloaded")
-    return usr
-
-
-def need_namespaces():
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("servers of others run as root, in a root of their own")
-    done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True,
-                          check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no namespaces here: {done.stderr.decode().strip()}")
-
-
-class Peer:
-    package, program, users, greeting = "", [], [], b"220 "
-    log_file = "var/log/log"
+class Peer(Foreign):
     # Of its reports: what they are, and what they tell of a 5.1.1.
     report_type, report_status = "multipart/report", "5.1.1"
     offers = {"DSN", "SMTPUTF8"}
     quoted_names = True  # takes <"john doe"@out.example>
+    key_owner = "root"  # who reads the key of its certificate
 
     def __init__(self, folder, onward=0, back=0, certificate=None):
-        need_namespaces()
-        self.usr = unpacked(self.package)
-        self.port, self.onward, self.back = free_port(), onward, back
-        self.root = os.path.join(str(folder), self.package)
-        self.out_path = os.path.join(str(folder), self.package + ".out")
-        self.process = None
-        for name in ("usr", "proc", "dev", "etc", "tmp", "run", "var/log", "var/lib", "var/spool"):
-            os.makedirs(os.path.join(self.root, name))
-        os.chmod(os.path.join(self.root, "tmp"), 0o1777)
-        for link in ("bin", "sbin", "lib", "lib64"):
-            os.symlink(f"usr/{link}", os.path.join(self.root, link))
-        os.symlink("../run", os.path.join(self.root, "var/run"))
-        self.ids = {"root": 0, "nobody": 65534, **{u: 2001 + n for n, u in enumerate(self.users)}}
-        self.write("etc/passwd", "".join(f"{name}:x:{uid}:{uid}::/nonexistent:/bin/false\n"
-                                         for name, uid in self.ids.items()))
-        self.write("etc/group", "".join(f"{name}:x:{gid}:\n" for name, gid in self.ids.items()))
-        self.write("etc/hosts", "127.0.0.1 localhost peer.example\n")
-        self.write("etc/services", "smtp 25/tcp\nlmtp 24/tcp\n")
-        self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+        self.tls = bool(certificate)
+        try:
+            super().__init__(folder, onward=onward, back=back)
+        except NotHere as why:
+            pytest.skip(str(why))
         if certificate:
             for end in ("pem", "key"):
                 shutil.copy(f"{certificate}.{end}", os.path.join(self.root, f"etc/tls.{end}"))
-        self.tls = bool(certificate)
-        self.configure()
-
-    def configure(self):
-        raise NotImplementedError
+            os.chown(os.path.join(self.root, "etc/tls.key"), self.ids[self.key_owner], -1)
 
     def taken_off(self, came, sent):
         """The mail that came out of it, without what it is known to add."""
         del sent
         return came
-
-    def fill_in(self, text):
-        return re.sub("%(PORT|ONWARD|BACK)%", lambda m: str(getattr(self, m[1].lower())), text)
-
-    def write(self, name, text):
-        path = os.path.join(self.root, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(self.fill_in(text))
-
-    def folder(self, name, owner="root", mode=0o755, group=None):
-        path = os.path.join(self.root, name)
-        os.makedirs(path, exist_ok=True)
-        os.chown(path, self.ids[owner], self.ids[group or owner])
-        os.chmod(path, mode)
-
-    def start(self):
-        with open(self.out_path, "ab") as out:
-            self.process = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--fork", "sh", "-c", ENTER, "sh",
-                 self.usr, self.root, *self.program],
-                env={"PATH": "/usr/sbin:/usr/bin"}, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=out, start_new_session=True)
-        wait_until(lambda: self.greets() or self.process.poll() is not None)
-        if not self.greets():
-            raise NotStarted(f"{self.package}: exit {self.process.poll()}; {self.log()[-3000:]}")
-        return self
-
-    def greets(self):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as s:
-                return s.recv(4) == self.greeting
-        except OSError:
-            return False
-
-    def stop(self):
-        """The first process of the namespace is ended itself: whoever changes its user, as Postfix
-        does, no longer hears that its parent ended."""
-        if self.process:
-            for pid in children(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
-            self.process.wait(10)
-
-    def log(self):
-        text = ""
-        for path in (self.out_path, os.path.join(self.root, self.log_file)):
-            if os.path.exists(path):
-                with open(path, encoding="utf-8", errors="replace") as f:
-                    text += f.read()
-        return text
 
 
 class Postfix(Peer):
@@ -228,6 +128,7 @@ class Exim(Peer):
     users = ["Debian-exim", "mail"]
     log_file = "var/log/exim4/mainlog"
     report_status = "5.0.0"
+    key_owner = "Debian-exim"
     offers = {"SMTPUTF8"}  # DSN only where dsn_advertise_hosts says so
 
     def configure(self):
@@ -274,8 +175,6 @@ back:
 begin retry
 * * F,2h,2s
 """.replace("%s", "*" if self.tls else ""))
-        if self.tls:
-            os.chown(os.path.join(self.root, "etc/tls.key"), self.ids["Debian-exim"], -1)
 
     def taken_off(self, came, sent):
         """A mail that ends with its header gets the line behind it."""

@@ -13,14 +13,16 @@ class Kills:
     """Chooses a victim, kills it, and brings the system back where the warden died."""
 
     def __init__(self, server, chance, victims=()):
-        """Among which victims; none: every role, the warden alone, all at once."""
+        """Among which victims; none: every role, the warden alone, all at once. Of another server
+        (subjects.py): any of its processes, or all."""
         self.server, self.random, self.victims = server, chance, list(victims)
         self.done = []  # (wall time, what)
         self.slowest_start_s = 0.0
 
     def once(self):
+        self.if_all_ended()
         roles = self.server.roles()
-        kinds = self.victims or sorted({role for _, role in roles}) + ["warden", "all"]
+        kinds = self.victims or sorted({role for _, role in roles}) + self.server.parts
         what = self.random.choice(kinds)
         self.done.append((time.time(), what))
         if what == "all":
@@ -32,6 +34,11 @@ class Kills:
             pids = [pid for pid, role in roles if role == what]
             if pids:  # else the last one was not started again yet
                 self.kill_child(self.random.choice(pids))
+
+    def if_all_ended(self):
+        """In OpenSMTPD one process takes all with it."""
+        if self.server.process.poll() is not None:
+            self.start_again()
 
     def start_again(self):
         began = time.monotonic()
@@ -63,10 +70,13 @@ class Kills:
         self.start_again()
 
 
-def unexplained(cases, kills):
-    """Copies too many that no kill excuses."""
+def unexplained(cases, kills, delivering=None):
+    """Copies too many that no kill excuses. `delivering`: names of the processes that may have been
+    about to note a delivery; none: postroad's."""
+    delivering = delivering or DELIVERING
+
     def explained(case):
         first, last = case["first_us"] / 1e6, case["last_us"] / 1e6
         return any(first - IN_FLIGHT_S <= when <= last + IN_FLIGHT_S
-                   for when, what in kills if what in DELIVERING)
+                   for when, what in kills if what in delivering)
     return [case for case in cases if not explained(case)]

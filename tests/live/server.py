@@ -57,6 +57,7 @@ def role_of(pid):
 
 class Server:
     """`postroad dev` in a folder of its own, or `postroad serve` on a given configuration."""
+    parts = ["warden", "all"]  # what can be killed besides its roles
 
     def __init__(self, folder, config=None):
         self.folder = str(folder)
