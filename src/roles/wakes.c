@@ -19,7 +19,8 @@ enum {
     WAKES_MAX = 100,      /* domains at a time */
     REST_MS = 60 * 1000,  /* until a domain is served again */
     VISITS_MAX = 5000,    /* messages in one step, most of them not looked at ... */
-    LOOKS_MAX = 50,       /* ... and read */
+    LOOKS_MAX = 500,      /* ... and read, if that ... */
+    LOOKS_MS = 3,         /* ... takes no longer than this */
     FAST_STEPS = 20,      /* of a walk; then mail comes first: */
     PAUSE_MS = 4,         /* between the others */
     UNSURE_MAX = 200,     /* messages of a domain that go as a test */
@@ -54,6 +55,7 @@ struct wakes {
     struct queue_cursor at;
     uint64_t steps;
     unsigned looks; /* of this step */
+    uint64_t looks_until_ms;
     uint64_t next_step_ms;
     struct arena scratch;
 };
@@ -221,6 +223,8 @@ static bool on_visit(void *ctx, struct queue_entry *e)
 
     if (!queue_defers(all->queue, e))
         return true;
+    if (all->looks == 0) /* finding the place again, in a large segment, is not counted */
+        all->looks_until_ms = clock_monotonic_ms(all->role->doors->clock) + LOOKS_MS;
     m = queue_look(all->queue, e);
     if (m != NULL) {
         for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
@@ -228,7 +232,8 @@ static bool on_visit(void *ctx, struct queue_entry *e)
         queue_release(all->queue, m);
         arena_reset(&all->scratch);
     }
-    return ++all->looks < LOOKS_MAX;
+    return ++all->looks < LOOKS_MAX &&
+           clock_monotonic_ms(all->role->doors->clock) < all->looks_until_ms;
 }
 
 /* ---- the walk ---- */
