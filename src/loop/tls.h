@@ -3,9 +3,7 @@
  *
  * OpenSSL, over a BIO on the door to the network, so that the fake network carries TLS like the
  * real one. Only loop/stream calls what reads and writes; roles make contexts and start TLS on a
- * stream (stream_start_tls).
- *
- * First form: the client encrypts and verifies nothing.
+ * stream (stream_start_tls). There is no renegotiation, and ALPN knows "smtp" only.
  */
 #ifndef LOOP_TLS_H
 #define LOOP_TLS_H
@@ -16,32 +14,69 @@
 struct tls_context; /* what many connections share: a listener's, or a relay's */
 struct tls;         /* one connection */
 
+enum {
+    TLS_TICKET_KEYS_MAX = 2,
+    TLS_TICKET_NAME_LEN = 16,
+    TLS_TICKET_SECRET_LEN = 32,
+    TLS_EXPORTER_LEN = 32,
+};
+
+/* Of session tickets. The first one makes tickets; what the others made is taken. */
+struct tls_ticket_key {
+    unsigned char name[TLS_TICKET_NAME_LEN];
+    unsigned char cipher[TLS_TICKET_SECRET_LEN];
+    unsigned char mac[TLS_TICKET_SECRET_LEN];
+};
+
+struct tls_ticket_keys {
+    struct tls_ticket_key keys[TLS_TICKET_KEYS_MAX];
+    unsigned count;
+};
+
+/* One or two keys, one behind the other. False: that is something else, and *keys stays. */
+bool tls_ticket_keys_read(struct tls_ticket_keys *keys, struct slice bytes);
+
 /* A server's chain (its own certificate first) and key, PEM. NULL: *why says what is wrong with
  * them, static text. */
 struct tls_context *tls_context_server(struct slice chain, struct slice key, const char **why);
 
-/* Who asks for `name`, or with "*.example.org" for any name below example.org, is shown this chain
- * instead; the first of two that suit. False: *why. */
+/* Who asks for `name`, or with "*.example.org" for a name one label longer than example.org, is
+ * shown this chain instead; an exact name goes before. False: *why. */
 bool tls_context_add(struct tls_context *context, struct slice name, struct slice chain,
                      struct slice key, const char **why);
 
-/* Of which of the two files is something wrong, and what? Static text, NULL: nothing. A key is
+/* Of which of the files is something wrong, and what? Static text, NULL: nothing. A key is
  * looked at beside a chain that is right. */
 const char *tls_chain_fault(struct slice chain);
 const char *tls_key_fault(struct slice chain, struct slice key);
+const char *tls_authorities_fault(struct slice authorities);
 
-/* NULL only when OpenSSL cannot work at all (told by fail). */
+/* The next two come behind the last tls_context_add(). */
+
+/* Sessions are resumed by tickets; those of another service are not taken. The keys are borrowed
+ * for the life of the last connection, and may change. None so far: no tickets. */
+void tls_context_give_tickets(struct tls_context *context, struct slice service,
+                              const struct tls_ticket_keys *keys);
+
+/* Clients are asked for a certificate of one of these authorities (PEM), for tls_client_name();
+ * whatever they show or do not show, they are welcome. */
+void tls_context_ask_clients(struct tls_context *context, struct slice authorities);
+
+/* NULL only when OpenSSL cannot work at all (told by fail). Encrypts and verifies nothing. */
 struct tls_context *tls_context_client(void);
 
 /* Chains are looked up among the certificate authorities of this machine, for tls_certificate() to
- * tell; connections are made all the same. */
+ * tell, or for tls_context_verify(). */
 void tls_context_trust_system(struct tls_context *context);
 
-/* After the last of its connections. NULL is fine. */
+/* Without a certificate that is trusted and has the name that tls_new() is given, no connection. */
+void tls_context_verify(struct tls_context *context);
+
+/* Its connections may go on; it is freed behind the last. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
-/* The handle and the context are borrowed. `name`: the host a client asks for (SNI), "" for none.
- * NULL when there is no memory for it. */
+/* The handle is borrowed. `name`: the host a client asks for (SNI), "" for none. NULL when there is
+ * no memory for it, or no name where one must be verified. */
 struct tls *tls_new(struct tls_context *context, struct net *net, int handle, struct slice name);
 void tls_free(struct tls *t); /* NULL is fine */
 
@@ -75,5 +110,18 @@ unsigned tls_bits(const struct tls *t, unsigned *all);
 /* The other side's certificate: tls_peer_read(). */
 bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena,
                      struct tls_peer *out);
+
+/* A client: the other side's certificate is what tls_context_verify() wants. */
+bool tls_is_verified(const struct tls *t);
+
+/* A server: whose certificate the client showed, if one of the authorities that were given to
+ * tls_context_ask_clients() vouches for it: tls_peer_name(). For SASL EXTERNAL. */
+bool tls_client_name(const struct tls *t, struct arena *arena, struct slice *out);
+
+bool tls_was_resumed(const struct tls *t);
+
+/* What binds a dialog to this connection: the same bytes on both sides, RFC 9266. False below TLS
+ * 1.3, whose usual binding is another one. */
+bool tls_exporter(const struct tls *t, unsigned char out[TLS_EXPORTER_LEN]);
 
 #endif

@@ -128,3 +128,66 @@ bool tls_peer_read(const struct ssl_st *ssl, struct slice host, struct arena *ar
     *out = got;
     return true;
 }
+
+/* Bytes that are no text may mean another name to somebody else. */
+static bool is_plain(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.data[i] <= ' ' || name.data[i] == 0x7f)
+            return false;
+    return name.len > 0 && name.len <= TLS_PEER_TEXT_MAX;
+}
+
+static struct slice alternative_name(X509 *x, int wanted, struct arena *arena)
+{
+    GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    int count = all == NULL ? 0 : sk_GENERAL_NAME_num(all);
+    struct slice name = {0};
+
+    for (int i = 0; i < count && name.len == 0; i++) {
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(all, i), &type);
+
+        if (type == wanted && value != NULL)
+            name = arena_copy(arena, (struct slice){(const char *)ASN1_STRING_get0_data(value),
+                                                    (size_t)ASN1_STRING_length(value)});
+    }
+    GENERAL_NAMES_free(all);
+    return name;
+}
+
+static struct slice common_name(const X509 *x, struct arena *arena)
+{
+    const X509_NAME *subject = X509_get_subject_name(x);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    const X509_NAME_ENTRY *entry = at < 0 ? NULL : X509_NAME_get_entry(subject, at);
+    struct slice name = {0};
+    unsigned char *text;
+
+    if (entry == NULL)
+        return name;
+    int len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(entry));
+    if (len < 0)
+        return name;
+    name = arena_copy(arena, (struct slice){(const char *)text, (size_t)len});
+    OPENSSL_free(text);
+    return name;
+}
+
+bool tls_peer_name(const struct ssl_st *ssl, struct arena *arena, struct slice *out)
+{
+    X509 *x = SSL_get0_peer_certificate(ssl);
+    struct slice name;
+
+    if (x == NULL)
+        return false;
+    name = alternative_name(x, GEN_EMAIL, arena);
+    if (name.len == 0)
+        name = alternative_name(x, GEN_DNS, arena);
+    if (name.len == 0)
+        name = common_name(x, arena);
+    if (!is_plain(name))
+        return false;
+    *out = name;
+    return true;
+}

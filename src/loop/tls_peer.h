@@ -33,4 +33,9 @@ struct ssl_st;
 bool tls_peer_read(const struct ssl_st *ssl, struct slice host, struct arena *arena,
                    struct tls_peer *out);
 
+/* Whose certificate it is, in one name: the first mail address of subjectAltName, else its first
+ * DNS name, else the common name. False: there is none, or one that no log could show. Nothing is
+ * said about whether that is true. */
+bool tls_peer_name(const struct ssl_st *ssl, struct arena *arena, struct slice *out);
+
 #endif

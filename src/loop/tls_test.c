@@ -193,7 +193,10 @@ static void who_asks_for_a_name_is_shown_its_certificate(void **state)
         {SLICE_INIT("other.example"),   SLICE_INIT("CN=mx.example") },
         {SLICE_INIT("One.Example"),     SLICE_INIT("CN=one.example")},
         {SLICE_INIT("a.two.example"),   SLICE_INIT("CN=*.two")      },
-        {SLICE_INIT("A.B.Two.EXAMPLE"), SLICE_INIT("CN=*.two")      },
+        {SLICE_INIT("A.Two.EXAMPLE"),   SLICE_INIT("CN=*.two")      },
+        {SLICE_INIT("a.b.two.example"), SLICE_INIT("CN=mx.example") },
+        {SLICE_INIT("c.two.example"),   SLICE_INIT("CN=one.example")},
+        {SLICE_INIT(".two.example"),    SLICE_INIT("CN=mx.example") },
         {SLICE_INIT("two.example"),     SLICE_INIT("CN=mx.example") },
     };
     struct fixture *f = *state;
@@ -210,6 +213,8 @@ static void who_asks_for_a_name_is_shown_its_certificate(void **state)
                           &why));
     check(tls_context_add(server, SLICE("*.two.example"), buf_slice(&two_chain),
                           buf_slice(&two_key), &why));
+    check(tls_context_add(server, SLICE("c.two.example"), buf_slice(&one_chain),
+                          buf_slice(&one_key), &why));
     check(!tls_context_add(server, SLICE("three.example"), buf_slice(&two_chain),
                            buf_slice(&one_key), &why));
     assert_string_equal(why, "does not belong to the certificate");
