@@ -14,7 +14,7 @@ import sys
 from server import BINARY, TOP
 
 RECORD = os.path.join(TOP, "docs", "reliability.csv")
-LONG = {"crash-kill": 50, "crash-relay": 50, "crash-power": 50, "ready": 1000, "faults": 500,
+LONG = {"crash-kill": 50, "crash-relay": 50, "crash-power": 50, "ready": 5000, "faults": 500,
         "sim": 1000}  # kills, kills, cuts, queued, faults, seeds
 
 
