@@ -84,7 +84,7 @@ def test_mail_that_stands_in_line_is_paused_too(serve):
     assert queue(server, "pause", "--domain", "b.example")[0] == 0
     gate.set()
     assert wait_until(lambda: pauses(server)[0]["messages"] == 25)
-    assert len(mx.mails) == 5
+    assert wait_until(lambda: len(mx.mails) == 5)  # those that were on their way
     ident = listed(server, "--limit", "1")[1]["id"]
     assert queue(server, "delete", ident)[0] == 0
     assert wait_until(lambda: pauses(server)[0]["messages"] == 24)
