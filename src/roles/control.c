@@ -454,8 +454,6 @@ void control_pump(struct control *all)
     struct list now; /* who gets on goes to the end of `callers` */
     bool more = false;
 
-    if (all == NULL)
-        return;
     list_init(&now);
     list_splice(&now, &all->callers);
     while (!list_empty(&now)) {
@@ -484,8 +482,6 @@ static bool is_recorded(struct caller *c)
 
 void control_answer(struct control *all)
 {
-    if (all == NULL)
-        return;
     LIST_EACH (node, &all->callers) {
         struct caller *c = LIST_ENTRY(node, struct caller, link);
 
@@ -539,10 +535,6 @@ struct control *control_new(struct role *role, struct queue *queue, struct parce
     list_init(&c->callers);
     timer_init(&c->again, listen_again);
     int code = listen_at(c);
-    if (code == -EAFNOSUPPORT) { /* a network without such sockets: the simulator's */
-        memory_free(c);
-        return NULL;
-    }
     if (code < 0) {
         char text[200];
         int len = snprintf(text, sizeof(text), "no control socket: courier.sock in the queue: %s",
@@ -555,8 +547,6 @@ struct control *control_new(struct role *role, struct queue *queue, struct parce
 
 void control_free(struct control *c)
 {
-    if (c == NULL)
-        return;
     LIST_EACH (node, &c->callers)
         caller_free(LIST_ENTRY(node, struct caller, link));
     listener_close(&c->listener);

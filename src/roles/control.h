@@ -31,15 +31,15 @@
 
 struct control;
 
-/* NULL: there is none (told): mail goes on. */
+/* Without a socket (told) mail goes on, and it is tried again. */
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
                             struct pauses *pauses, struct outbound *outbound);
-void control_free(struct control *c); /* NULL is fine */
+void control_free(struct control *c);
 
 /* Once per round of the loop, before it sleeps. */
-void control_pump(struct control *all); /* NULL is fine */
+void control_pump(struct control *all);
 
-/* When the queue has noticed what is durable: answers those who waited for it. NULL is fine. */
+/* When the queue has noticed what is durable: answers those who waited for it. */
 void control_answer(struct control *all);
 
 #endif

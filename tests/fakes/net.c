@@ -41,6 +41,7 @@ struct socket {
     uint64_t ready_at_us; /* connecting until then */
     bool refused, reset, ended, shut;
     bool any;
+    char *path; /* a listener in the file system; or NULL */
     struct net_address own, far;
 };
 
@@ -187,6 +188,7 @@ static void socket_drop(struct fake_network *w, struct socket *s)
         s->peer->peer = NULL;
     s->peer = NULL;
     parcels_free(w, s);
+    outside_free(s->path);
     outside_free(s);
 }
 
@@ -363,18 +365,37 @@ static struct socket *listener_at(struct fake_network *w, const struct net_addre
 {
     for (int h = 0; h < w->top; h++) {
         struct socket *s = w->handles[h];
-        if (s != NULL && s->kind == SOCKET_LISTENER && s->own.port == at->port &&
+        if (s != NULL && s->kind == SOCKET_LISTENER && s->path == NULL && s->own.port == at->port &&
             (s->any || memcmp(s->own.ip, at->ip, sizeof(at->ip)) == 0))
             return s;
     }
     return NULL;
 }
 
-/* Its machines have no files that are sockets. */
+/* One file system for the whole world; nothing of such a socket lies on the fake disk. */
+static struct socket *listener_in(struct fake_network *w, const char *path)
+{
+    for (int h = 0; h < w->top; h++) {
+        struct socket *s = w->handles[h];
+        if (s != NULL && s->path != NULL && strcmp(s->path, path) == 0)
+            return s;
+    }
+    return NULL;
+}
+
 static int fake_listen_local(struct net *n, const char *path, unsigned mode, int backlog)
 {
-    (void)n, (void)path, (void)mode, (void)backlog;
-    return -EAFNOSUPPORT;
+    struct fake_network *w = fake(n)->world;
+
+    (void)mode, (void)backlog;
+    if (listener_in(w, path) != NULL)
+        return -EADDRINUSE;
+    struct socket *s = socket_new(SOCKET_LISTENER);
+    size_t size = strlen(path) + 1;
+    s->path = outside_new(size);
+    memcpy(s->path, path, size);
+    s->own.local = true;
+    return handle_new(w, s);
 }
 
 static int fake_listen(struct net *n, const struct net_address *at, bool any, int backlog)
@@ -411,10 +432,34 @@ static int fake_accept(struct net *n, int h, struct net_address *peer, struct ne
     return got;
 }
 
+/* A new connection knocks at the listener. */
+static void call(struct fake_network *w, struct socket *listener, struct socket *near)
+{
+    struct socket *distant = socket_new(SOCKET_STREAM);
+
+    near->peer = distant;
+    *distant = (struct socket){
+        .kind = SOCKET_STREAM, .refs = 1, .peer = near, .own = near->far, .far = near->own};
+    list_init(&distant->arriving);
+    parcel_send(w, listener, (struct slice){0})->cargo = distant;
+}
+
 static int fake_connect_local(struct net *n, const char *path)
 {
-    (void)n, (void)path;
-    return -EAFNOSUPPORT;
+    struct fake_network *w = fake(n)->world;
+    struct socket *listener = listener_in(w, path), *near;
+    int h;
+
+    if (listener == NULL)
+        return -ECONNREFUSED;
+    near = socket_new(SOCKET_STREAM);
+    near->own.local = near->far.local = true;
+    h = handle_new(w, near);
+    if (h >= 0)
+        call(w, listener, near);
+    else
+        outside_free(near);
+    return h;
 }
 
 static int fake_connect(struct net *n, const struct net_address *to, const struct net_address *from)
@@ -435,12 +480,7 @@ static int fake_connect(struct net *n, const struct net_address *to, const struc
         near->refused = true;
         return h;
     }
-    struct socket *distant = socket_new(SOCKET_STREAM);
-    near->peer = distant;
-    *distant = (struct socket){
-        .kind = SOCKET_STREAM, .refs = 1, .peer = near, .own = near->far, .far = near->own};
-    list_init(&distant->arriving);
-    parcel_send(w, listener, (struct slice){0})->cargo = distant;
+    call(w, listener, near);
     return h;
 }
 

@@ -75,6 +75,10 @@ static void take_mail(struct intake *in, struct transaction *t, struct sent *s, 
             continue;
         }
         judge(in, s, &r->mail, "a copy", r->user, answered);
+        if (s->held || s->deleted) {
+            in->unwilled++;
+            NOTE(in, "UNWILLED: message %u was %s", s->number, s->held ? "held" : "deleted");
+        }
         r->unheard = r->unheard || !answered;
     }
 }

@@ -14,6 +14,7 @@ struct intake {
     const struct fake_clock *clock;
     const struct history *history;
     unsigned explained, twice, torn, strangers;
+    unsigned unwilled; /* a person had said no */
 };
 
 /* One mail as a server got it. */

@@ -215,7 +215,7 @@ bool sent_is_settled(const struct sent *s, const struct sent_rcpt *r)
 {
     bool failed = r->refused_us != 0 || r->given_up_us != 0;
 
-    if (r->mail.count > 0)
+    if (r->mail.count > 0 || s->deleted || s->perhaps_deleted)
         return true;
     if (s->from_nobody)
         return failed || r->fate == FATE_BOUNCE; /* who refuses it does not know what */

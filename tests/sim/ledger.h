@@ -72,6 +72,10 @@ struct sent {
     bool from_nobody;     /* MAIL FROM:<> */
     bool deaf;            /* its sender takes no reports */
     uint64_t deafened_us; /* the last time that his server refused one */
+    bool in_hand;         /* a person did something with it */
+    bool held;            /* a person was told that it is held, and nobody released it since */
+    bool deleted;         /* a person was told that it is gone */
+    bool perhaps_deleted; /* a person was told nothing */
     bool whole;           /* the end of the body may have left */
     bool acked;           /* 250 to the body was read */
     uint64_t acked_us;

@@ -18,6 +18,7 @@
 #include "sim/deliveries.h"
 #include "sim/intake.h"
 #include "sim/machine.h"
+#include "sim/people.h"
 #include "sim/servers.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ enum incident_kind {
     INCIDENT_POWER_OFF_AT_COURIER, /* while it carries what was left, perhaps */
     INCIDENT_SERVER,               /* elsewhere: another mood */
     INCIDENT_FREEZE,               /* a process gets no time */
+    INCIDENT_PERSON,               /* looks at the queue, or takes it in hand */
 };
 
 struct incident {
@@ -75,6 +77,7 @@ struct world {
     struct fake_network *network;
     struct machine *machine;
     struct internet *internet;
+    struct people *people;
     struct servers *servers;
     struct ledger ledger;
     struct deliveries deliveries;
@@ -87,7 +90,8 @@ struct world {
     unsigned power_at_ack; /* the power goes when so many were acknowledged; 0: not so */
     unsigned reports;      /* that the log has told of */
     unsigned power_at_report;
-    unsigned receivers; /* of the present life */
+    unsigned power_at_told; /* a person that something is done */
+    unsigned receivers;     /* of the present life */
     uint64_t segment_size;
     uint64_t booted_us;
     uint64_t frozen_us, frozen_until_us; /* the courier */
@@ -198,6 +202,8 @@ static void draw_plan(struct world *w)
     }
     for (uint64_t moods = draw(w, 12); moods > 0; moods--)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_SERVER);
+    for (uint64_t calls = draw(w, 10); calls > 0; calls--)
+        add_incident(w, bursts[draw(w, burst_count)] + draw(w, 600 * SECOND_US), INCIDENT_PERSON);
     for (uint64_t homes = draw(w, 4); homes > 0; homes--)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_HOME_LOST);
     for (uint64_t i = 0; i < fault_count; i++) {
@@ -287,7 +293,7 @@ static struct machine_options draw_machine(struct world *w)
 static void power_off(struct world *w)
 {
     machine_power_off(w->machine);
-    w->power_at_ack = w->power_at_report = 0;
+    w->power_at_ack = w->power_at_report = w->power_at_told = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
@@ -550,6 +556,11 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_SERVER: servers_change(w->servers); return;
     case INCIDENT_FREEZE: freeze(w); return;
+    case INCIDENT_PERSON:
+        people_call(w->people);
+        if (draw(w, 8) == 0)
+            w->power_at_told = people_told(w->people) + 1;
+        return;
     case INCIDENT_DISK_FULL:
         fake_disk_set_space(w->disk, fake_disk_used(w->disk) + draw(w, 400 * 1024));
         w->full = true;
@@ -592,7 +603,8 @@ static bool loses_power(const struct world *w)
     return machine_is_on(w->machine) &&
            (machine_lost_power(w->machine) ||
             (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack) ||
-            (w->power_at_report != 0 && w->reports >= w->power_at_report));
+            (w->power_at_report != 0 && w->reports >= w->power_at_report) ||
+            (w->power_at_told != 0 && people_told(w->people) >= w->power_at_told));
 }
 
 static bool step(struct world *w)
@@ -607,8 +619,10 @@ static bool step(struct world *w)
         return true;
     }
     if (draw(w, 3) == 0)
-        return internet_step(w->internet) || servers_step(w->servers) || machine_step(w->machine);
-    return machine_step(w->machine) || servers_step(w->servers) || internet_step(w->internet);
+        return internet_step(w->internet) || people_step(w->people) || servers_step(w->servers) ||
+               machine_step(w->machine);
+    return machine_step(w->machine) || servers_step(w->servers) || internet_step(w->internet) ||
+           people_step(w->people);
 }
 
 static void earlier(uint64_t *at_us, bool exists, uint64_t candidate)
@@ -624,6 +638,8 @@ static uint64_t next_us(struct world *w)
 
     earlier(&at_us, exists, found);
     exists = internet_next_us(w->internet, &found);
+    earlier(&at_us, exists, found);
+    exists = people_next_us(w->people, &found);
     earlier(&at_us, exists, found);
     exists = servers_next_us(w->servers, &found);
     earlier(&at_us, exists, found);
@@ -727,7 +743,7 @@ static void calm_down(struct world *w)
     unsigned receivers;
 
     w->incident_count = w->incident_next;
-    w->power_at_ack = w->power_at_report = 0;
+    w->power_at_ack = w->power_at_report = w->power_at_told = 0;
     fake_disk_fail_at(w->disk, 0, 0);
     machine_thaw(w->machine);
     if (machine_is_on(w->machine))
@@ -739,9 +755,15 @@ static void calm_down(struct world *w)
     servers_calm(w->servers);
     fake_network_lose_nothing(w->network);
     boot(w);
+    people_calm(w->people);
     run_for(w, CALM_S * SECOND_US);
     if (internet_clients(w->internet) > 0)
         broken(w, "a client waits for ever");
+    if (people_waiting(w->people) > 0)
+        broken(w, "a caller of courier.sock waits for ever");
+    broken(w, people_complaint(w->people));
+    if (w->intake.unwilled > 0)
+        broken(w, "mail was sent that a person had held or deleted");
     check_settled(w);
     look_at_rest(w, &worked);
     receivers = w->receivers;
@@ -837,6 +859,11 @@ void world_run(const struct world_plan *plan, struct verdict *v)
                                                           .ledger = &w->ledger,
                                                           .attempts = &w->attempts,
                                                           .server = server_address});
+    w->people = people_new(&(struct people_options){.clock = &w->clock,
+                                                    .network = w->network,
+                                                    .chance = &w->chance.random,
+                                                    .history = &w->history,
+                                                    .ledger = &w->ledger});
     draw_plan(w);
     boot(w);
     run_for(w, DAY_US + 1000 * SECOND_US);
@@ -852,6 +879,7 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     add_counts(w);
     machine_free(w->machine);
     internet_free(w->internet);
+    people_free(w->people);
     servers_free(w->servers);
     if (fake_network_open(w->network) != 0)
         broken(w, "a connection is still open after its process ended");
