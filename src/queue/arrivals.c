@@ -345,8 +345,12 @@ static struct receiver_dir *add_receiver(struct arrivals *a, unsigned number)
         return NULL;
     }
     rc = disk_dir_open_at(r->dir, "draft", &r->draft);
-    if (rc < 0)
+    if (rc < 0 && rc != -ENOENT) { /* without it large messages would wait for the next start */
         (void)fail_code(rc, "open directory", SLICE("draft"));
+        disk_dir_close(r->dir);
+        memory_free(r);
+        return NULL;
+    }
     list_append(&a->receivers, &r->link);
     return r;
 }

@@ -140,8 +140,8 @@ static int open_body_file(struct queue *q, struct queue_message *m)
     uint64_t size;
 
     draft_file_name(m->entry->id, name);
-    if (dir == NULL) /* it could not be opened, which says nothing of the file */
-        return fail_code(-EIO, "open", slice_of(name));
+    if (dir == NULL)
+        return fail_code(-ENOENT, "open", slice_of(name));
     int rc = disk_open(dir, name, DISK_READ, 0, &m->body_file);
     if (rc < 0)
         return fail_code(rc, "open", slice_of(name));

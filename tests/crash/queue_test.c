@@ -57,10 +57,14 @@ static void test_disk_full(void **state)
             .seed = seed, .steps = 600, .space = 20000 + seed * 7919 % 900000});
 }
 
-/* Each call to the disk in turn fails once. */
+/* Each call to the disk in turn fails once: for the disk's reasons, then for the system's. */
 static void test_every_call_fails(void **state)
 {
-    static const int codes[] = {-EIO, -ENOSPC};
+    static const int codes[][4] = {
+        {-EIO,    -EIO,    -EIO,    -EIO   },
+        {-ENOSPC, -ENOSPC, -ENOSPC, -EDQUOT},
+        {-EMFILE, -ENOMEM, -EINTR,  -ENFILE},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
@@ -69,9 +73,10 @@ static void test_every_call_fails(void **state)
 
         must_hold(&plan);
         (void)world_run(&plan, &calls);
-        for (plan.fail_call = 1, plan.fail_code = codes[i]; plan.fail_call <= calls;
-             plan.fail_call++)
+        for (plan.fail_call = 1; plan.fail_call <= calls; plan.fail_call++) {
+            plan.fail_code = codes[i][plan.fail_call % 4];
             must_hold(&plan);
+        }
     }
 }
 

@@ -66,6 +66,8 @@ struct fake_net {
     struct fake_network *world;
     struct net_address host;
     const bool *dead; /* NULL: it lives for ever */
+    uint64_t calls;   /* that may find the system short */
+    uint64_t short_at;
     atomic_bool woken;
     struct watched watched[HANDLES_MAX];
     int watching[HANDLES_MAX]; /* the handles that are watched */
@@ -261,6 +263,17 @@ static bool is_dead(struct net *n)
     return fake(n)->dead != NULL && *fake(n)->dead;
 }
 
+void fake_net_short_at(struct net *n, uint64_t call)
+{
+    fake(n)->short_at = call == 0 ? 0 : fake(n)->calls + call;
+}
+
+/* Counts such a call; true when it is the one. */
+static bool is_short(struct net *n)
+{
+    return ++fake(n)->calls == fake(n)->short_at;
+}
+
 static int fake_watch(struct net *n, int h, unsigned events, bool exclusive, void *ctx)
 {
     struct fake_net *f = fake(n);
@@ -268,6 +281,8 @@ static int fake_watch(struct net *n, int h, unsigned events, bool exclusive, voi
     (void)exclusive;
     if (socket_of(n, h) == NULL)
         return -EBADF;
+    if (is_short(n))
+        return -ENOMEM;
     if (f->watched[h].on)
         return -EEXIST;
     f->watched[h] = (struct watched){events, ctx, true, f->watching_count};
@@ -423,6 +438,8 @@ static int fake_accept(struct net *n, int h, struct net_address *peer, struct ne
     struct parcel *p = first_arrived(w, s);
     if (p == NULL)
         return -EAGAIN;
+    if (is_short(n))
+        return -EMFILE;
     int got = handle_new(w, p->cargo);
     if (got >= 0) {
         *peer = p->cargo->far;
@@ -465,6 +482,8 @@ static int fake_connect_local(struct net *n, const char *path)
 static int fake_connect(struct net *n, const struct net_address *to, const struct net_address *from)
 {
     struct fake_network *w = fake(n)->world;
+    if (is_short(n))
+        return -EMFILE;
     struct socket *listener = listener_at(w, to), *near = socket_new(SOCKET_STREAM);
     int h = handle_new(w, near);
 
@@ -538,6 +557,8 @@ static int64_t fake_write(struct net *n, int h, const struct iovec *iov, int cou
         return -ECONNRESET;
     if (s->shut || s->peer == NULL || is_dead(n))
         return -EPIPE;
+    if (is_short(n))
+        return -ENOBUFS;
     if (w->options.loss_per_million > 0 && chance_below(w, 1000000) < w->options.loss_per_million) {
         socket_reset(w, s);
         return -ECONNRESET;
@@ -612,18 +633,25 @@ static int file_dup_real(struct disk_file *file, struct disk_file **out)
     return 0;
 }
 
-static int fake_file_dup(struct net *n, struct disk_file *file, struct disk_file **out)
+static int dup_file(struct net *n, struct disk_file *file, struct disk_file **out)
 {
     const struct fake_network_options *options = &fake(n)->world->options;
 
     return options->file_dup != NULL ? options->file_dup(file, out) : file_dup_real(file, out);
 }
 
+static int fake_file_dup(struct net *n, struct disk_file *file, struct disk_file **out)
+{
+    return is_short(n) ? -EMFILE : dup_file(n, file, out);
+}
+
 static int fake_handle_dup(struct net *n, int h)
 {
     struct socket *s = socket_of(n, h);
 
-    return s == NULL ? -EBADF : handle_new(fake(n)->world, s);
+    if (s == NULL)
+        return -EBADF;
+    return is_short(n) ? -EMFILE : handle_new(fake(n)->world, s);
 }
 
 static int64_t fake_send(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass)
@@ -639,8 +667,10 @@ static int64_t fake_send(struct net *n, int h, struct slice bytes, struct disk_f
     /* At least one fits, however large. */
     if (s->peer->in_flight > 0 && s->peer->in_flight + bytes.len > IN_FLIGHT_MAX)
         return -EAGAIN;
+    if (is_short(n))
+        return file != NULL || cargo != NULL ? -ETOOMANYREFS : -ENOBUFS;
     if (file != NULL) {
-        int code = fake_file_dup(n, file, &copy);
+        int code = dup_file(n, file, &copy);
         if (code < 0)
             return code;
     }
@@ -665,6 +695,8 @@ static int64_t fake_receive(struct net *n, int h, void *out, size_t len, struct 
     struct parcel *p = first_arrived(w, s);
     if (p == NULL)
         return s->ended ? 0 : -EAGAIN;
+    if (is_short(n))
+        return -ENOMEM;
     int64_t got = p->len > len ? -EMSGSIZE : (int64_t)p->len;
     s->in_flight -= p->len;
     s->ended = p->end;

@@ -41,6 +41,11 @@ struct net *fake_net_new(struct fake_network *w, const struct net_address *host)
 /* Once *dead, the process of this net can only close what it has: what it still says is lost. */
 void fake_net_dies_with(struct net *n, const bool *dead);
 
+/* The n-th call from now (0: none) that may find the system short of memory, buffers or descriptors
+ * does: a watch, an accept, a connection, a message or descriptor that is sent, taken or doubled.
+ * Nothing has happened then. */
+void fake_net_short_at(struct net *n, uint64_t call);
+
 /* wait() would return at once. For who runs several loops. */
 bool fake_net_is_ready(const struct net *n);
 

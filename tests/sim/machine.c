@@ -371,6 +371,12 @@ void machine_fail_sync(struct machine *m, unsigned process, int code)
         fake_disk_fail_sync(m->processes[process].doors.disk, code);
 }
 
+void machine_short_at(struct machine *m, unsigned process, uint64_t call)
+{
+    if (m->processes[process].role != NULL)
+        fake_net_short_at(m->processes[process].doors.net, call);
+}
+
 void machine_freeze(struct machine *m, unsigned process, uint64_t until_us)
 {
     m->processes[process].frozen_us = until_us;

@@ -77,6 +77,9 @@ void machine_lose_power_at(struct machine *m, unsigned process, uint64_t call);
 bool machine_lost_power(const struct machine *m);
 
 /* The next sync of the process fails. */
+/* The n-th call of this process to the network that may find the system short does. */
+void machine_short_at(struct machine *m, unsigned process, uint64_t call);
+
 void machine_fail_sync(struct machine *m, unsigned process, int code);
 
 /* What a process has at this moment. */

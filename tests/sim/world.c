@@ -52,6 +52,7 @@ enum incident_kind {
     INCIDENT_DISK_FREE,
     INCIDENT_SYNC_ERROR,
     INCIDENT_CALL_ERROR,
+    INCIDENT_SHORTAGE, /* of memory, buffers or descriptors, for one call to the network */
     INCIDENT_READER,
     INCIDENT_CLOCK_STEP,
     INCIDENT_HOME_LOST,
@@ -182,6 +183,8 @@ static enum incident_kind draw_fault(struct world *w)
         INCIDENT_DISK_FULL,
         INCIDENT_SYNC_ERROR,
         INCIDENT_CALL_ERROR,
+        INCIDENT_SHORTAGE,
+        INCIDENT_SHORTAGE,
         INCIDENT_READER,
         INCIDENT_CLOCK_STEP,
         INCIDENT_FREEZE,
@@ -460,6 +463,12 @@ static void happen_to_process(struct world *w, enum incident_kind kind)
 
         NOTE(w, "the power will go at call %u of %s to the disk", (unsigned)call, name);
         machine_lose_power_at(w->machine, process, call);
+    } else if (kind == INCIDENT_SHORTAGE) {
+        uint64_t call = 1 + draw(w, 60);
+
+        NOTE(w, "%s will be short of something at call %u to the network", name, (unsigned)call);
+        attempts_disturbed(&w->attempts, DISTURBS_ALL, UINT64_MAX);
+        machine_short_at(w->machine, process, call);
     } else {
         disk_errs(w);
         NOTE(w, "the next sync of %s fails", name);
@@ -524,6 +533,13 @@ static void step_clock(struct world *w)
     }
 }
 
+static int draw_error(struct world *w)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, EMFILE, ENOMEM, EINTR};
+
+    return -errors[draw(w, sizeof(errors) / sizeof(*errors))];
+}
+
 static void happen(struct world *w, enum incident_kind kind)
 {
     uint64_t now_us = w->clock.now_us;
@@ -538,7 +554,8 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_KILL:
     case INCIDENT_KILL_AT:
     case INCIDENT_POWER_OFF_AT_CALL:
-    case INCIDENT_SYNC_ERROR: happen_to_process(w, kind); return;
+    case INCIDENT_SYNC_ERROR:
+    case INCIDENT_SHORTAGE: happen_to_process(w, kind); return;
     case INCIDENT_POWER_OFF:
         if (!machine_is_on(w->machine))
             return;
@@ -574,8 +591,7 @@ static void happen(struct world *w, enum incident_kind kind)
         NOTE(w, "the disk has room again");
         return;
     case INCIDENT_CALL_ERROR:
-        fake_disk_fail_at(w->disk, fake_disk_calls(w->disk) + 1 + draw(w, 200),
-                          draw(w, 2) == 0 ? -EIO : -ENOSPC);
+        fake_disk_fail_at(w->disk, fake_disk_calls(w->disk) + 1 + draw(w, 200), draw_error(w));
         machine_expect_damage(w->machine);
         disk_errs(w);
         NOTE(w, "one of the next calls to the disk fails");
