@@ -208,13 +208,13 @@ static void test_power_cut(void **state)
 /* Any one call fails: a mail has the result 0 and is whole, or nothing of it is in new/. */
 static void test_one_failure(void **state)
 {
-    static const int codes[] = {-EIO, -ENOSPC};
+    static const int codes[] = {-EIO, -ENOSPC, -EDQUOT, -EMFILE, -ENOMEM, -EINTR};
     uint64_t calls = calls_of_a_delivery();
 
     (void)state;
     fail_set_sink(ignore_failure, NULL);
     for (uint64_t call = 1; call <= calls; call++) {
-        for (size_t c = 0; c < 2; c++) {
+        for (size_t c = 0; c < sizeof(codes) / sizeof(*codes); c++) {
             struct setup s;
             unsigned failed = 0;
             bool whole;
