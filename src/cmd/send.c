@@ -56,13 +56,11 @@ static struct slice hop_text(struct send_request *r, const struct route_hop *hop
                         hop->port);
 }
 
-/* Whom the server is taken for; an address has no name. */
+/* Whom the server is taken for. */
 static struct slice tls_name_of(const struct send_request *r, const struct send_destination *d,
                                 const struct route_hop *hop)
 {
-    bool by_address = r->by_mx ? d->rcpts[0].kind == ADDRESS_LITERAL : r->server.kind == TARGET_IP;
-
-    return by_address ? SLICE("") : hop->host->name;
+    return r->by_mx && d->rcpts[0].kind == ADDRESS_LITERAL ? SLICE("") : hop->host->name;
 }
 
 /* Is it the server that did not want to talk, whatever mail there is? */
@@ -190,6 +188,10 @@ static int send_mail(struct send *s)
     s->tls = tls_context_client();
     if (s->tls == NULL)
         return EX_SOFTWARE;
+    if (s->request.tls == SEND_TLS_VERIFIED) {
+        tls_context_trust_system(s->tls);
+        tls_context_verify(s->tls);
+    }
     count = send_destinations_make(&s->request, &destinations);
     for (unsigned i = 0; i < count; i++)
         status = worse(status, send_to(s, &destinations[i]));

@@ -6,6 +6,8 @@
  */
 #include "cmd/send_dialog.h"
 
+#include "mail/relay.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +54,8 @@ static enum client_tls client_tls_of(enum send_tls how)
 {
     switch (how) {
     case SEND_TLS_OPTIONAL: return CLIENT_TLS_IF_OFFERED;
-    case SEND_TLS_REQUIRED: return CLIENT_TLS_ALWAYS;
+    case SEND_TLS_REQUIRED:
+    case SEND_TLS_VERIFIED: return CLIENT_TLS_ALWAYS;
     case SEND_TLS_OFF:
     case SEND_TLS_IMPLICIT: break;
     }
@@ -62,17 +65,19 @@ static enum client_tls client_tls_of(enum send_tls how)
 static struct remote_options remote_options(struct send_dialog *d, const struct send_call *call)
 {
     const struct send_request *r = d->request;
+    bool implicit = call->how == SEND_TLS_IMPLICIT ||
+                    (call->how == SEND_TLS_VERIFIED && call->hop->port == RELAY_SUBMISSIONS_PORT);
     unsigned timeout_s = r->timeout_s == 0 ? CONNECT_TIMEOUT_S : r->timeout_s;
 
     return (struct remote_options){
-        .client = {.tls = client_tls_of(call->how),
+        .client = {.tls = implicit ? CLIENT_TLS_NEVER : client_tls_of(call->how),
                    .ehlo = r->ehlo,
                    .quit_after = r->quit_after,
                    .timeout_s = r->timeout_s,
                    .transcript = &d->transcript},
         .tls = call->tls,
         .tls_name = call->tls_name,
-        .implicit_tls = call->how == SEND_TLS_IMPLICIT,
+        .implicit_tls = implicit,
         .connect_timeout_ms = (uint64_t)timeout_s * 1000,
     };
 }

@@ -186,6 +186,7 @@ static int parse_tls(struct send_request *r)
         {SLICE_INIT("off"),      SEND_TLS_OFF     },
         {SLICE_INIT("optional"), SEND_TLS_OPTIONAL},
         {SLICE_INIT("required"), SEND_TLS_REQUIRED},
+        {SLICE_INIT("verified"), SEND_TLS_VERIFIED},
         {SLICE_INIT("implicit"), SEND_TLS_IMPLICIT},
     };
 
@@ -197,7 +198,8 @@ static int parse_tls(struct send_request *r)
             return 0;
         }
     return command_wrong("send", EX_USAGE,
-                         "--tls '%s' is none of off, optional, required, implicit", r->options.tls);
+                         "--tls '%s' is none of off, optional, required, verified, implicit",
+                         r->options.tls);
 }
 
 static int parse_port(struct send_request *r)
@@ -474,7 +476,7 @@ static bool parse_options(struct send_options *o, int argc, char **argv, int *st
          "where to (default each recipient's own, by MX)",                                                     NULL},
         {"--port",       NULL, OPTION_TEXT, &o->port,        "PORT",      "where none is named (default 25)",  NULL},
         {"--tls",        NULL, OPTION_TEXT, &o->tls,         "WORD",
-         "off, optional, required, implicit (default optional)",                                               NULL},
+         "off, optional, required, verified, implicit (default optional)",                                     NULL},
         {"--ret",        NULL, OPTION_TEXT, &o->ret,         "WORD",
          "what a report of failure brings back: full or hdrs",                                                 NULL},
         {"--envid",      NULL, OPTION_TEXT, &o->envid,       "TEXT",      "what reports shall call this mail",

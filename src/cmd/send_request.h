@@ -23,6 +23,8 @@ enum send_tls {
     SEND_TLS_OPTIONAL, /* STARTTLS where it is offered; any certificate will do */
     SEND_TLS_OFF,
     SEND_TLS_REQUIRED, /* no TLS, no mail */
+    SEND_TLS_VERIFIED, /* ... and a certificate that is trusted and has the server's name; on port
+                          465 from the first byte */
     SEND_TLS_IMPLICIT, /* from the first byte: RFC 8314 */
 };
 

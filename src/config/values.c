@@ -442,7 +442,7 @@ static const struct choice choices[] = {
     {SHAPE_RELAY_TLS,    SLICE_INIT("off"),           true,  RELAY_TLS_OFF,         SHAPE_NONE       },
     {SHAPE_RELAY_TLS,    SLICE_INIT("optional"),      true,  RELAY_TLS_OPTIONAL,    SHAPE_NONE       },
     {SHAPE_RELAY_TLS,    SLICE_INIT("required"),      true,  RELAY_TLS_REQUIRED,    SHAPE_NONE       },
-    {SHAPE_RELAY_TLS,    SLICE_INIT("verified"),      false, 0,                     SHAPE_NONE       },
+    {SHAPE_RELAY_TLS,    SLICE_INIT("verified"),      true,  RELAY_TLS_VERIFIED,    SHAPE_NONE       },
     {SHAPE_RELAY_TLS,    SLICE_INIT("implicit"),      true,  RELAY_TLS_IMPLICIT,    SHAPE_NONE       },
     {SHAPE_YES_NO,       SLICE_INIT("yes"),           true,  true,                  SHAPE_NONE       },
     {SHAPE_YES_NO,       SLICE_INIT("no"),            true,  false,                 SHAPE_NONE       },

@@ -90,17 +90,24 @@ struct tls_context *tls_context_of(const SSL *ssl)
     return t->context;
 }
 
+static bool is_ip(const char *name)
+{
+    ASN1_OCTET_STRING *ip = a2i_IPADDRESS(name);
+
+    ASN1_OCTET_STRING_free(ip);
+    return ip != NULL;
+}
+
 /* Whose certificate is wanted: RFC 6125, names of subjectAltName only. Without a name nobody's
- * would do. */
+ * will do. */
 static bool expect_name(SSL *ssl, const char *name)
 {
-    X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
 
     SSL_set_hostflags(ssl,
                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (name[0] == '\0')
-        return false;
-    return X509_VERIFY_PARAM_set1_ip_asc(wanted, name) == 1 || SSL_set1_host(ssl, name) == 1;
+    if (is_ip(name))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+    return SSL_set1_host(ssl, name[0] == '\0' ? "nobody.invalid" : name) == 1;
 }
 
 static bool aim(struct tls *t, const struct tls_context *context, struct slice name)
@@ -121,7 +128,9 @@ static bool aim(struct tls *t, const struct tls_context *context, struct slice n
         SSL_set_connect_state(t->ssl);
     if (context->verifies && !expect_name(t->ssl, text))
         return false;
-    return context->server || len == 0 || SSL_set_tlsext_host_name(t->ssl, text) == 1;
+    /* RFC 6066 3: an address is no name to ask for. */
+    return context->server || len == 0 || is_ip(text) ||
+           SSL_set_tlsext_host_name(t->ssl, text) == 1;
 }
 
 struct tls *tls_new(struct tls_context *context, struct net *net, int handle, struct slice name)
@@ -152,11 +161,13 @@ void tls_free(struct tls *t)
 static void note_problem(struct tls *t)
 {
     unsigned long error = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(error);
+    const char *reason = ERR_reason_error_string(error), *about = "";
 
-    if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+    if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        about = "the certificate cannot be trusted: ";
         reason = X509_verify_cert_error_string(SSL_get_verify_result(t->ssl));
-    int len = snprintf(t->problem, sizeof(t->problem), "%s", reason == NULL ? "" : reason);
+    }
+    int len = snprintf(t->problem, sizeof(t->problem), "%s%s", about, reason == NULL ? "" : reason);
 
     t->problem_len = len < 0                            ? 0
                      : (size_t)len < sizeof(t->problem) ? (size_t)len

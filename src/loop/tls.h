@@ -76,7 +76,7 @@ void tls_context_verify(struct tls_context *context);
 void tls_context_free(struct tls_context *context);
 
 /* The handle is borrowed. `name`: the host a client asks for (SNI), "" for none. NULL when there is
- * no memory for it, or no name where one must be verified. */
+ * no memory for it. */
 struct tls *tls_new(struct tls_context *context, struct net *net, int handle, struct slice name);
 void tls_free(struct tls *t); /* NULL is fine */
 

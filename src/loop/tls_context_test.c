@@ -43,6 +43,14 @@ static bool meet(struct connection *c, struct tls_context *server, struct tls_co
     return c->client.events[STREAM_SECURED] == 1;
 }
 
+static void meet_well(struct connection *c, struct tls_context *server, struct tls_context *client)
+{
+    connection_init(c, 0);
+    connection_open(c);
+    check(meet(c, server, client, SLICE("mx.example")));
+    CONNECTION_RUN_UNTIL(c, c->server.events[STREAM_SECURED] == 1);
+}
+
 static void only_the_right_certificate_will_do(void **state)
 {
     static const struct {
@@ -61,7 +69,7 @@ static void only_the_right_certificate_will_do(void **state)
         {"x",          "IP:192.0.2.1",                SLICE_INIT("192.0.2.2"),        "IP address mismatch"},
         {"x",          "DNS:192.0.2.1",               SLICE_INIT("192.0.2.1"),        "IP address mismatch"},
         {"mx.example", NULL,                          SLICE_INIT("mx.example"),       "hostname mismatch"  },
-        {"x",          "DNS:mx.example",              SLICE_INIT(""),                 ""                   },
+        {"x",          "DNS:mx.example",              SLICE_INIT(""),                 "hostname mismatch"  },
     };
     struct fixture *f = *state;
     static struct connection c;
@@ -76,8 +84,8 @@ static void only_the_right_certificate_will_do(void **state)
         check(meet(&c, server, f->verifying, rows[i].wanted) == (rows[i].problem == NULL));
         if (rows[i].problem == NULL)
             check(tls_is_verified(stream_tls(&c.client.stream)));
-        else if (rows[i].problem[0] != '\0')
-            check_slice(tls_problem(stream_tls(&c.client.stream)), slice_of(rows[i].problem));
+        else
+            check(slice_ends(tls_problem(stream_tls(&c.client.stream)), slice_of(rows[i].problem)));
         tls_context_free(server); /* the connection lives on */
         connection_done(&c);
         buf_done(&chain);
@@ -98,7 +106,7 @@ static void strangers_are_not_trusted(void **state)
     connection_open(&c);
     check(!meet(&c, server, f->verifying, SLICE("mx.example")));
     check_slice(tls_problem(stream_tls(&c.client.stream)),
-                SLICE("unable to get local issuer certificate"));
+                SLICE("the certificate cannot be trusted: unable to get local issuer certificate"));
     connection_done(&c);
     /* Who verifies nothing takes it. */
     connection_init(&c, 0);
@@ -121,10 +129,7 @@ static void both_sides_know_what_binds_them(void **state)
     struct tls_context *server = server_of(&f->chain, &f->key);
 
     for (int i = 0; i < 3; i++) {
-        connection_init(&c, 0);
-        connection_open(&c);
-        check(meet(&c, server, f->verifying, SLICE("mx.example")));
-        CONNECTION_RUN_UNTIL(&c, c.server.events[STREAM_SECURED] == 1);
+        meet_well(&c, server, f->verifying);
         check(tls_exporter(stream_tls(&c.client.stream), ours));
         check(tls_exporter(stream_tls(&c.server.stream), theirs));
         assert_memory_equal(ours, theirs, sizeof(ours));

@@ -16,8 +16,12 @@ enum relay_tls {
     RELAY_TLS_OFF,
     RELAY_TLS_OPTIONAL, /* STARTTLS where it is offered; any certificate will do */
     RELAY_TLS_REQUIRED, /* no TLS, no mail */
-    RELAY_TLS_IMPLICIT, /* from the first byte: RFC 8314 */
+    RELAY_TLS_VERIFIED, /* ... and a certificate that is trusted and has the host's name; on port
+                           465 from the first byte */
+    RELAY_TLS_IMPLICIT, /* from the first byte: RFC 8314; any certificate will do */
 };
+
+enum { RELAY_SUBMISSIONS_PORT = 465 };
 
 /* An own address to connect from. */
 struct relay_source {

@@ -73,7 +73,7 @@ struct trip_manner destination_manner(struct outbound *all, const struct decisio
                                 .retry = relay == NULL ? &retry_plan_default : &relay->retry,
                                 .report = relay == NULL || relay->report,
                                 .tag = relay == NULL ? SLICE("lmtp") : SLICE("smtp"),
-                                .tls = all->tls};
+                                .tls = outbound_tls(all, relay)};
 }
 
 static void on_wake(struct timer *t)

@@ -40,6 +40,26 @@ struct resolver *outbound_resolver(struct outbound *all)
     return all->resolver;
 }
 
+static struct tls_context *verifying_tls(void)
+{
+    struct tls_context *c = tls_context_client();
+
+    if (c == NULL)
+        return NULL;
+    tls_context_trust_system(c);
+    tls_context_verify(c);
+    return c;
+}
+
+struct tls_context *outbound_tls(struct outbound *all, const struct relay *relay)
+{
+    if (relay == NULL || relay->tls != RELAY_TLS_VERIFIED)
+        return all->tls;
+    if (all->verified_tls == NULL)
+        all->verified_tls = verifying_tls();
+    return all->verified_tls;
+}
+
 /* ---- turns ---- */
 
 void outbound_ready_later(struct outbound *all, struct destination *d)
@@ -268,6 +288,7 @@ void outbound_free(struct outbound *all)
         mx_group_free(LIST_ENTRY(node, struct mx_group, link));
     resolver_free(all->resolver);
     tls_context_free(all->tls);
+    tls_context_free(all->verified_tls);
     map_done(&all->by_key);
     map_done(&all->groups_by_key);
     memory_free(all->own_ips);

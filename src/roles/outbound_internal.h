@@ -22,9 +22,9 @@ struct outbound {
     struct parcels *parcels;
     struct pauses *pauses;
     struct disk_dir *spool;
-    struct resolver *resolver; /* NULL: not asked for yet, or cannot be had */
-    struct tls_context *tls;
-    struct route_ip *own_ips; /* where the world finds us */
+    struct resolver *resolver;              /* NULL: not asked for yet, or cannot be had */
+    struct tls_context *tls, *verified_tls; /* the second when a relay wants it */
+    struct route_ip *own_ips;               /* where the world finds us */
     size_t own_ip_count;
     struct map by_key;
     struct list all;
@@ -58,5 +58,8 @@ struct slice outbound_copy(struct slice text);
 
 /* NULL: it cannot be had. */
 struct resolver *outbound_resolver(struct outbound *all);
+
+/* How connections of this relay do TLS; lives as long as `all`. */
+struct tls_context *outbound_tls(struct outbound *all, const struct relay *relay);
 
 #endif

@@ -22,7 +22,7 @@ struct verdict {
     struct slice text;  /* for the log and for who asks: the reply and whose, or our own words */
     struct slice reply; /* the reply alone, raw, with its code; "": there was none */
     struct slice remote_mta; /* who replied; "": nobody did */
-    struct slice tls;        /* "TLSv1.3"; "": in the clear */
+    struct slice tls;        /* "TLSv1.3", "TLSv1.3/verified"; "": in the clear */
     struct slice route;      /* every host of the route, and what became of it; "": there is none */
 };
 

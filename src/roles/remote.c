@@ -146,6 +146,8 @@ static void give_up(struct remote *r, enum client_failure why, int code)
         note_tls_problem(r, code);
     if (!r->connected)
         r->connect_error = code;
+    else if (why == CLIENT_TLS_FAILED)
+        client_no_tls(r->client, remote_tls_problem(r));
     else
         client_fail(r->client, why);
     end(r);

@@ -116,7 +116,12 @@ static struct slice tls_text(const struct trip *t)
 {
     const struct tls *tls = stream_tls(&t->remote.stream);
 
-    return tls == NULL ? SLICE("") : tls_version(tls);
+    if (tls == NULL)
+        return SLICE("");
+    if (!tls_is_verified(tls))
+        return tls_version(tls);
+    return arena_printf(&t->parcel->message->arena, "%.*s/verified",
+                        SLICE_PRINTF(tls_version(tls)));
 }
 
 /* The i-th of this trip. */
@@ -357,11 +362,19 @@ static enum client_tls tls_mode(const struct trip_manner *m, bool plain)
 
     switch (wanted) {
     case RELAY_TLS_OPTIONAL: return plain ? CLIENT_TLS_NEVER : CLIENT_TLS_IF_OFFERED;
-    case RELAY_TLS_REQUIRED: return CLIENT_TLS_ALWAYS;
+    case RELAY_TLS_REQUIRED:
+    case RELAY_TLS_VERIFIED: return CLIENT_TLS_ALWAYS;
     case RELAY_TLS_IMPLICIT:
     case RELAY_TLS_OFF: break;
     }
     return CLIENT_TLS_NEVER;
+}
+
+static bool begins_with_tls(const struct trip_manner *m, const struct trip_hop *hop)
+{
+    return m->relay != NULL &&
+           (m->relay->tls == RELAY_TLS_IMPLICIT ||
+            (m->relay->tls == RELAY_TLS_VERIFIED && hop->address.port == RELAY_SUBMISSIONS_PORT));
 }
 
 static bool is_v4(const unsigned char ip[16])
@@ -377,16 +390,16 @@ void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, 
     const struct relay *relay = m->relay;
     const struct relay_source *source =
         relay == NULL ? NULL : relay_source(relay, m->slot, is_v4(hop->address.ip));
-    bool by_mx = relay != NULL && relay->host_count == 0;
+    bool by_mx = relay != NULL && relay->host_count == 0, implicit = begins_with_tls(m, hop);
 
     *options = (struct remote_options){
         .client = {.protocol = m->protocol,
-                   .tls = tls_mode(m,                                           plain),
+                   .tls = implicit ? CLIENT_TLS_NEVER : tls_mode(m,             plain),
                    .ehlo = source != NULL && source->helo.len > 0 ? source->helo : m->ehlo,
                    .own_name = by_mx ? m->role->settings->hostname : SLICE("")},
         .tls = m->tls,
         .tls_name = {hop->name, hop->name_len},
-        .implicit_tls = relay != NULL && relay->tls == RELAY_TLS_IMPLICIT,
+        .implicit_tls = implicit,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .path = hop->path
     };

@@ -187,7 +187,7 @@ static bool is_leaving(const struct client *c)
            awaited(c) == STEP_QUIT;
 }
 
-void client_fail(struct client *c, enum client_failure why)
+static void fail_saying(struct client *c, enum client_failure why, struct slice text)
 {
     enum step step = c->state == CLIENT_IN_BODY    ? STEP_DOT
                      : c->state == CLIENT_SECURING ? STEP_STARTTLS
@@ -202,14 +202,29 @@ void client_fail(struct client *c, enum client_failure why)
     }
     if (c->state == CLIENT_IN_BODY)
         outcome.text =
-            arena_printf(&c->tx.arena, "%s (while the message was sent)", failures[why].text);
+            arena_printf(&c->tx.arena, "%.*s (while the message was sent)", SLICE_PRINTF(text));
     else if (step == STEP_NONE)
-        outcome.text = slice_of(failures[why].text);
+        outcome.text = arena_copy(&c->tx.arena, text);
     else
-        outcome.text = arena_printf(&c->tx.arena, "%s (waiting for: %.*s)", failures[why].text,
+        outcome.text = arena_printf(&c->tx.arena, "%.*s (waiting for: %.*s)", SLICE_PRINTF(text),
                                     SLICE_PRINTF(name));
     client_settle_all(c, outcome);
     c->state = CLIENT_ENDED;
+}
+
+void client_fail(struct client *c, enum client_failure why)
+{
+    fail_saying(c, why, slice_of(failures[why].text));
+}
+
+void client_no_tls(struct client *c, struct slice problem)
+{
+    struct arena scratch = {0};
+
+    fail_saying(c, CLIENT_TLS_FAILED,
+                arena_printf(&scratch, "%s: %.*s", failures[CLIENT_TLS_FAILED].text,
+                             SLICE_PRINTF(problem)));
+    arena_done(&scratch);
 }
 
 /* Lines are made of parts that cannot hold a control character; one that does would be an

@@ -167,6 +167,9 @@ void client_quit(struct client *c);
  * CLIENT_DONE. Harmless when everything was decided. */
 void client_fail(struct client *c, enum client_failure why);
 
+/* client_fail(CLIENT_TLS_FAILED), with what was wrong: plain text. */
+void client_no_tls(struct client *c, struct slice problem);
+
 /* i < rcpt_count of the message. */
 const struct client_outcome *client_outcome(const struct client *c, unsigned i);
 

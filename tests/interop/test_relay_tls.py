@@ -6,10 +6,10 @@ import ssl
 
 import pytest
 
-from certificate import make_certificate
-from conftest import CONTENT, SENDER, need
+from certificate import issue, make_authority, make_certificate
+from conftest import CONTENT, SENDER, need, run
 from fake_mx import FakeMx
-from server import Server, free_port, wait_until
+from server import BINARY, Server, free_port, wait_until
 
 OUT = """
 hostname out.example
@@ -118,3 +118,56 @@ def test_who_is_refused_behind_the_handshake_goes_in_the_clear(serve, tmp_path):
     assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
     assert "status=deferred" not in first.log()
     mx.close()
+
+
+class Verified:
+    """The second server has a certificate of an authority that may be trusted, or not."""
+
+    def __init__(self, folder, names, monkeypatch):
+        folder.mkdir()
+        authority = make_authority(folder)
+        issue(authority, folder, names)
+        monkeypatch.setenv("SSL_CERT_FILE", authority)
+        implicit = free_port()
+        self.server = Server(folder, IN.replace("IMPLICIT", str(implicit))).start()
+
+
+@pytest.mark.parametrize("names,problem", [
+    ("IP:127.0.0.1", None),
+    ("DNS:mx.example.org,IP:127.0.0.1", None),
+    ("IP:127.0.0.2", "IP address mismatch"),
+    ("DNS:mx.example.org", "IP address mismatch"),
+    ("", "IP address mismatch"),
+])
+def test_verified(serve, tmp_path, monkeypatch, names, problem):
+    need("openssl")
+    second = Verified(tmp_path / "second", names, monkeypatch).server
+    first = serve(OUT % (second.port, "verified")).start()
+    hand_in(first)
+    if problem is None:
+        assert received_with(second) == "ESMTPS"
+        line = wait_until(lambda: re.search(r"status=sent .*", first.log())).group()
+        assert re.search(r"\) tls=TLSv1\.3/verified$", line), line
+    else:
+        line = wait_until(lambda: re.search(r"dsn=\S+, status=deferred .*", first.log())).group()
+        assert line.startswith("dsn=4.7.5, ") and problem in line, line
+        assert second.mails("ann") == []
+    assert second.stop() == 0
+
+
+def test_who_is_not_trusted_gets_nothing(serve, second):
+    first = serve(OUT % (second.port, "verified")).start()
+    hand_in(first)
+    line = wait_until(lambda: re.search(r"dsn=\S+, status=deferred .*", first.log())).group()
+    assert line.startswith("dsn=4.7.5, ") and "self-signed certificate" in line, line
+
+
+@pytest.mark.parametrize("names,status", [("IP:127.0.0.1", 0), ("DNS:mx.example.org", 75)])
+def test_send_verified(tmp_path, monkeypatch, names, status):
+    need("openssl")
+    second = Verified(tmp_path / "second", names, monkeypatch).server
+    got, said = run(BINARY, "send", "--tls", "verified", "--server", f"127.0.0.1:{second.port}",
+                    "--from", SENDER, "--to", "ann@example.org", "--subject", "x", "--body", "x")
+    assert got == status, said
+    assert ("IP address mismatch" in said) == (status != 0), said
+    assert second.stop() == 0
