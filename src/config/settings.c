@@ -27,8 +27,7 @@ enum {
 #define MIB (1024ull * 1024)
 
 static const uint64_t default_max_size = 50 * MIB;
-static const uint64_t default_min_free = 320 * MIB;     /* five segments */
-static const uint64_t smallest_max_size = 64 * 1024ull; /* RFC 5321 4.5.3.1.7 */
+static const uint64_t default_min_free = 320 * MIB; /* five segments */
 
 /* ---- the table ---- */
 
@@ -43,9 +42,8 @@ enum context {
     BEHIND_LIMIT = 1 << 7,
 };
 
-static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, add_listener,
-    set_queue;
-static apply_fn set_listener_max_size, set_line_ends, set_faults, add_etrn, set_min_free, add_table;
+static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, set_queue;
+static apply_fn set_min_free, add_table;
 
 struct row {
     struct slice word;
@@ -70,8 +68,8 @@ static const struct row rows[] = {
      "postmaster ADDRESS"},
     {SLICE_INIT("max-size"), IN_FILE, set_max_size, {SHAPE_SIZE}, 0, 0, false,
      "max-size SIZE"},
-    {SLICE_INIT("listen"), IN_FILE, add_listener, {SHAPE_LISTENER, SHAPE_SOCKET}, 0, IN_LISTEN, true,
-     "listen mx ADDRESS:PORT"},
+    {SLICE_INIT("listen"), IN_FILE, parser_add_listener, {SHAPE_LISTENER, SHAPE_SOCKET}, 0, IN_LISTEN, true,
+     "listen mx|submission|lmtp ADDRESS:PORT"},
     {SLICE_INIT("queue"), IN_FILE, set_queue, {SHAPE_PATH}, 0, IN_QUEUE, false,
      "queue PATH"},
     {SLICE_INIT("resolver"), IN_FILE, set_resolver, {SHAPE_RESOLVER}, 0, 0, false,
@@ -91,14 +89,18 @@ static const struct row rows[] = {
     {SLICE_INIT("discard"), IN_FILE, parser_begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
      "discard [from ...] [sender ...] [to ...]"},
 
-    {SLICE_INIT("max-size"), IN_LISTEN, set_listener_max_size, {SHAPE_SIZE}, 0, 0, false,
+    {SLICE_INIT("max-size"), IN_LISTEN, parser_set_listener_max_size, {SHAPE_SIZE}, 0, 0, false,
      "max-size SIZE"},
-    {SLICE_INIT("line-ends"), IN_LISTEN, set_line_ends, {SHAPE_LINE_ENDS}, 0, 0, false,
+    {SLICE_INIT("line-ends"), IN_LISTEN, parser_set_line_ends, {SHAPE_LINE_ENDS}, 0, 0, false,
      "line-ends strict|repair"},
-    {SLICE_INIT("faults"), IN_LISTEN, set_faults, {SHAPE_YES_NO}, 0, 0, false,
+    {SLICE_INIT("faults"), IN_LISTEN, parser_set_faults, {SHAPE_YES_NO}, 0, 0, false,
      "faults yes|no"},
-    {SLICE_INIT("etrn"), IN_LISTEN, add_etrn, {SHAPE_DOMAINS, SHAPE_LIST}, 0, 0, false,
+    {SLICE_INIT("etrn"), IN_LISTEN, parser_add_etrn, {SHAPE_DOMAINS, SHAPE_LIST}, 0, 0, false,
      "etrn DOMAIN,*.DOMAIN,..."},
+    {SLICE_INIT("auth"), IN_LISTEN, parser_set_auth, {SHAPE_NAME}, 0, 0, false,
+     "auth TABLE"},
+    {SLICE_INIT("auth-cleartext"), IN_LISTEN, parser_set_auth_cleartext, {SHAPE_YES_NO}, 0, 0, false,
+     "auth-cleartext yes|no"},
     {SLICE_INIT("tls"), IN_LISTEN, parser_set_listener_tls, {SHAPE_LISTENER_TLS}, 0, 0, false,
      "tls off|optional|required|implicit"},
     /* Behind the listener's: in a block of it that is never closed, this one is known as well. */
@@ -135,8 +137,8 @@ static const struct row rows[] = {
     {SLICE_INIT("rate"), IN_LIMIT, parser_set_rate, {SHAPE_RATE}, 0, 0, false,
      "rate 600/m"},
 
-    {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM}, 0, 0, false,
-     "from any|local"},
+    {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM, SHAPE_LIST}, 0, 0, false,
+     "from any|local|authenticated|user ADDRESS"},
     {SLICE_INIT("sender"), IN_RULE, parser_set_sender, {SHAPE_SENDER}, 0, 0, false,
      "sender domain NAME|address ADDRESS"},
     {SLICE_INIT("to"), IN_RULE, parser_set_to, {SHAPE_TO}, 0, 0, false,
@@ -170,8 +172,6 @@ static const struct row rows[] = {
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
     NOT_YET("verify", IN_FILE),
-    NOT_YET("auth", IN_LISTEN),
-    NOT_YET("auth-cleartext", IN_LISTEN),
     NOT_YET("client-ca", IN_LISTEN),
     NOT_YET("dnsbl", IN_LISTEN),
     NOT_YET("greet-delay", IN_LISTEN),
@@ -263,6 +263,29 @@ static bool check_first(struct parser *p, const struct row *row, const struct sy
     return true;
 }
 
+/* Does what follows this value belong to the same word? */
+static bool goes_on(const struct row *row, const struct syntax_word *value)
+{
+    return row->shapes[1] == SHAPE_MORE || (row->shapes[1] == SHAPE_LIST && value->more);
+}
+
+/* Of a word: all its values, one after the other. */
+static bool take_values(struct parser *p, const struct row *row, const struct syntax_word *word,
+                        const struct syntax_word **words)
+{
+    const struct syntax_word *before;
+
+    do {
+        struct value values[VALUES_MAX] = {0};
+
+        before = *words;
+        if (!values_take(&p->desk, row->shapes, row->form, word, words, values) ||
+            !row->apply(p, word->place, values))
+            return false;
+    } while (*words != NULL && goes_on(row, before));
+    return true;
+}
+
 static bool read_clauses(struct parser *p, const struct row *row, const struct syntax_word **words)
 {
     unsigned *seen = ARENA_ARRAY(p->desk.scratch, unsigned, ROW_COUNT);
@@ -270,37 +293,24 @@ static bool read_clauses(struct parser *p, const struct row *row, const struct s
     while (*words != NULL) {
         const struct syntax_word *word = *words;
         const struct row *clause = find_row(p, word, row->clauses);
-        struct value values[VALUES_MAX] = {0};
 
         if (clause == NULL || !check_first(p, clause, word, seen))
             return false;
         if (!word->quoted) /* a text is its own value */
             *words = word->next;
-        if (!values_take(&p->desk, clause->shapes, clause->form, word, words, values) ||
-            !clause->apply(p, word->place, values))
+        if (!take_values(p, clause, word, words))
             return false;
     }
     return true;
 }
 
-/* Does what follows this value belong to the same word? */
-static bool goes_on(const struct row *row, const struct syntax_word *value)
-{
-    return row->shapes[1] == SHAPE_MORE || (row->shapes[1] == SHAPE_LIST && value->more);
-}
-
 /* The statement's own line; false when it is not to be used. */
 static bool read_line(struct parser *p, const struct row *row, const struct syntax_statement *s)
 {
-    const struct syntax_word *words = s->values, *before;
+    const struct syntax_word *words = s->values;
 
-    do {
-        before = words;
-        struct value values[VALUES_MAX] = {0};
-        if (!values_take(&p->desk, row->shapes, row->form, &s->word, &words, values) ||
-            !row->apply(p, s->word.place, values))
-            return false;
-    } while (words != NULL && goes_on(row, before));
+    if (!take_values(p, row, &s->word, &words))
+        return false;
     if (row->clauses != 0)
         return read_clauses(p, row, &words);
     if (words != NULL)
@@ -410,93 +420,11 @@ static bool set_postmaster(struct parser *p, struct place word, const struct val
     return true;
 }
 
-static void check_max_size(struct parser *p, const struct value *value)
-{
-    if (value->number < smallest_max_size)
-        desk_warning(&p->desk, value->place,
-                     SLICE("less than 64K, which every mail server must take"),
-                     SLICE("RFC 5321 section 4.5.3.1.7"));
-}
-
 static bool set_max_size(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
-    check_max_size(p, &values[0]);
+    parser_check_max_size(p, &values[0]);
     p->settings->max_size = values[0].number;
-    return true;
-}
-
-static bool set_listener_max_size(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    check_max_size(p, &values[0]);
-    p->listener->max_size = values[0].number;
-    return true;
-}
-
-static bool set_line_ends(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    p->listener->line_ends = (enum line_ends)values[0].number;
-    return true;
-}
-
-static bool set_faults(struct parser *p, struct place word, const struct value *values)
-{
-    (void)word;
-    p->listener->faults = values[0].number != 0;
-    return true;
-}
-
-static bool add_etrn(struct parser *p, struct place word, const struct value *values)
-{
-    struct settings_listener *l = p->listener;
-    struct etrn_list *one;
-
-    if (l->kind == LISTENER_LMTP)
-        return desk_error(&p->desk, word, SLICE("there is no ETRN in LMTP"),
-                          SLICE("it stands in the block of: listen mx ADDRESS:PORT"));
-    one = ARENA_NEW(&p->settings->arena, struct etrn_list);
-    *one = (struct etrn_list){l->etrn, values[0].text};
-    l->etrn = one;
-    return true;
-}
-
-static bool sockets_clash(const struct settings_listener *a, const struct settings_listener *b)
-{
-    struct slice ip_a = {(const char *)a->ip, sizeof(a->ip)};
-    struct slice ip_b = {(const char *)b->ip, sizeof(b->ip)};
-
-    if (a->path.len > 0 || b->path.len > 0)
-        return slice_equal(a->path, b->path);
-    return a->port == b->port && (a->any || b->any || slice_equal(ip_a, ip_b));
-}
-
-static bool add_listener(struct parser *p, struct place word, const struct value *values)
-{
-    struct settings *s = p->settings;
-    const struct value *socket = &values[1];
-    enum listener_kind kind = (enum listener_kind)values[0].number;
-
-    if (kind == LISTENER_LMTP && socket->socket.port == SMTP_PORT)
-        return desk_error(&p->desk, socket->place, SLICE("LMTP must not be spoken on port 25"),
-                          SLICE("take another port, or unix:/PATH (RFC 2033 5)"));
-    if (kind == LISTENER_MX && socket->socket.path.len > 0)
-        return desk_error(&p->desk, socket->place, SLICE("other servers cannot reach this socket"),
-                          SLICE("write an address and a port, or: listen lmtp unix:/PATH"));
-    for (size_t i = 0; i < s->listener_count; i++) {
-        if (sockets_clash(&p->listeners[i], &socket->socket))
-            return desk_error(
-                &p->desk, socket->place,
-                arena_printf(p->desk.scratch, "line %u already listens there, on %.*s",
-                             p->listeners[i].line, SLICE_PRINTF(p->listeners[i].address)),
-                SLICE("remove one, or take another port"));
-    }
-    p->listener = &p->listeners[s->listener_count++];
-    *p->listener = socket->socket;
-    p->listener->kind = kind;
-    p->listener->line_ends = LINE_ENDS_STRICT;
-    p->listener->line = word.line;
     return true;
 }
 
@@ -602,6 +530,7 @@ static void parse(struct parser *p, struct slice text)
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
     p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
+    p->listener_words = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
@@ -610,6 +539,7 @@ static void parse(struct parser *p, struct slice text)
     if (readable)
         check_required(p);
     parser_finish_tls(p, was_seen(p, SLICE("tls")));
+    parser_finish_listeners(p);
     set_defaults(p);
     if (sources_errors(&p->sources) > 0 || p->sources.wanted_count > 0)
         return;

@@ -20,7 +20,7 @@
 
 #include <stdint.h>
 
-enum listener_kind { LISTENER_MX, LISTENER_LMTP };
+enum listener_kind { LISTENER_MX, LISTENER_SUBMISSION, LISTENER_LMTP };
 
 /* STARTTLS offered, without it no mail, TLS from the first byte (RFC 8314). */
 enum listener_tls {
@@ -40,10 +40,12 @@ struct settings_listener {
     uint16_t port;
     uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
-    enum listener_tls tls;        /* not off: there is a certificate */
-    bool faults;                  /* some addresses behave badly on purpose */
-    const struct etrn_list *etrn; /* whose mail goes when it is asked for; NULL: nobody's */
-    unsigned line;                /* where it stands in the file */
+    enum listener_tls tls;             /* not off: there is a certificate */
+    bool faults;                       /* some addresses behave badly on purpose */
+    const struct settings_table *auth; /* who may log in, and must for submission; NULL: nobody */
+    bool auth_cleartext;               /* without TLS as well */
+    const struct etrn_list *etrn;      /* whose mail goes when it is asked for; NULL: nobody's */
+    unsigned line;                     /* where it stands in the file */
 };
 
 /* A chain and the key that belongs to its first certificate, both in PEM. */

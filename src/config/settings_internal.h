@@ -33,6 +33,7 @@ struct parser {
     bool meant[PARSER_ROWS_MAX];    /* probably misspelt: not to be called missing as well */
     struct settings_listener *listeners;
     struct settings_listener *listener; /* whose block is read */
+    struct place *listener_words;       /* where each begins */
     struct place *listener_tls;         /* of each listener's `tls`; line 0: it has none */
     struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
     struct named_list relay_sources, relays;
@@ -51,6 +52,14 @@ struct parser {
 
 /* Takes the checked values of a word; false: it was told what is wrong. */
 typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
+
+/* settings_listen.c */
+apply_fn parser_add_listener, parser_set_listener_max_size, parser_set_line_ends;
+apply_fn parser_set_faults, parser_add_etrn, parser_set_auth, parser_set_auth_cleartext;
+void parser_check_max_size(struct parser *p, const struct value *value);
+
+/* The whole file was read, and parser_finish_tls() has run. */
+void parser_finish_listeners(struct parser *p);
 
 /* settings_rules.c */
 apply_fn parser_begin_accept, parser_begin_reject, parser_begin_discard;

@@ -42,7 +42,9 @@ void parser_finish_rule(struct parser *p)
 bool parser_set_from(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
-    p->rule->from = (enum rule_from)values[0].number;
+    p->rule->from |= (unsigned)values[0].number;
+    if (values[0].number == FROM_USER)
+        p->rule->user_from = address_text(&p->settings->arena, &values[1].address);
     return true;
 }
 

@@ -297,6 +297,31 @@ static void test_tls(void **state)
     arena_done(&arena);
 }
 
+static void test_submission(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct settings *s = parse_with_files(
+        &arena, SLICE("submission-good.conf"),
+        read_whole(&arena, SOURCE_ROOT "/tests/config/submission-good.conf"), SLICE(""), &errors);
+    const struct settings_listener *l = s->listeners;
+    const struct rule *r = s->rules.rules;
+
+    (void)state;
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check(l[0].auth == NULL && l[1].auth == s->tables && l[4].auth == s->tables);
+    check(l[1].kind == LISTENER_SUBMISSION && l[1].tls == LISTENER_TLS_IMPLICIT);
+    check(l[2].tls == LISTENER_TLS_REQUIRED && l[2].line_ends == LINE_ENDS_REPAIR);
+    check(l[3].auth_cleartext && !l[2].auth_cleartext && l[3].line_ends == LINE_ENDS_STRICT);
+    check_int(r[0].from, 0);
+    check_int(r[2].from, FROM_AUTHENTICATED | FROM_LOCAL);
+    check_int(r[1].from, FROM_USER);
+    check_slice(r[1].user_from, SLICE("Bob@example.org"));
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
 static void test_large_certificate(void **state)
 {
     struct arena arena = {0};
@@ -677,6 +702,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_submission),
         cmocka_unit_test(test_large_certificate),
         cmocka_unit_test(test_ways_out),
         cmocka_unit_test(test_relay_defaults),

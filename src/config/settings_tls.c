@@ -9,6 +9,7 @@
 
 enum {
     SMTP_PORT = 25,
+    SUBMISSIONS_PORT = 465, /* RFC 8314 3.3 */
     PEM_MAX = 256 * 1024,
 };
 
@@ -142,14 +143,25 @@ static void check_port(struct parser *p, const struct settings_listener *l, stru
                      SLICE("RFC 3207 section 4 wants 'optional' on port 25"));
 }
 
+/* With a certificate, and no word about it. */
+static enum listener_tls usual_tls(const struct settings_listener *l)
+{
+    switch (l->kind) {
+    case LISTENER_MX: return LISTENER_TLS_OPTIONAL;
+    case LISTENER_SUBMISSION:
+        return l->port == SUBMISSIONS_PORT ? LISTENER_TLS_IMPLICIT : LISTENER_TLS_REQUIRED;
+    case LISTENER_LMTP: break;
+    }
+    return LISTENER_TLS_OFF;
+}
+
 void parser_finish_tls(struct parser *p, bool has_certificate)
 {
     for (size_t i = 0; i < p->settings->listener_count; i++) {
         struct settings_listener *l = &p->listeners[i];
 
         if (p->listener_tls[i].line == 0)
-            l->tls = has_certificate && l->kind == LISTENER_MX ? LISTENER_TLS_OPTIONAL
-                                                               : LISTENER_TLS_OFF;
+            l->tls = has_certificate ? usual_tls(l) : LISTENER_TLS_OFF;
         if (l->tls != LISTENER_TLS_OFF && !has_certificate)
             desk_error(&p->desk, p->listener_tls[i], SLICE("TLS needs a certificate"),
                        SLICE("write in a line of its own: tls /PATH/CERTIFICATE /PATH/KEY"));

@@ -403,7 +403,7 @@ struct choice {
 
 static const struct choice choices[] = {
     {SHAPE_LISTENER,     SLICE_INIT("mx"),            true,  LISTENER_MX,           SHAPE_NONE       },
-    {SHAPE_LISTENER,     SLICE_INIT("submission"),    false, 0,                     SHAPE_NONE       },
+    {SHAPE_LISTENER,     SLICE_INIT("submission"),    true,  LISTENER_SUBMISSION,   SHAPE_NONE       },
     {SHAPE_LISTENER,     SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,         SHAPE_NONE       },
     {SHAPE_LINE_ENDS,    SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT,      SHAPE_NONE       },
     {SHAPE_LINE_ENDS,    SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR,      SHAPE_NONE       },
@@ -414,9 +414,9 @@ static const struct choice choices[] = {
     {SHAPE_LISTENER_TLS, SLICE_INIT("implicit"),      true,  LISTENER_TLS_IMPLICIT, SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("any"),           true,  FROM_ANY,              SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("local"),         true,  FROM_LOCAL,            SHAPE_NONE       },
-    {SHAPE_FROM,         SLICE_INIT("authenticated"), false, 0,                     SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("authenticated"), true,  FROM_AUTHENTICATED,    SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("network"),       false, 0,                     SHAPE_NONE       },
-    {SHAPE_FROM,         SLICE_INIT("user"),          false, 0,                     SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("user"),          true,  FROM_USER,             SHAPE_MAILBOX    },
     {SHAPE_SENDER,       SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
     {SHAPE_SENDER,       SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },
     {SHAPE_TO,           SLICE_INIT("any"),           true,  MATCH_ANY,             SHAPE_NONE       },

@@ -66,10 +66,21 @@ static bool target_covers(struct desk *desk, const struct rules *rules,
     return inner->match == MATCH_ADDRESS && address_covers(desk, rules, outer, inner);
 }
 
+static bool from_covers(const struct rule *outer, const struct rule *inner)
+{
+    unsigned left = inner->from & ~outer->from;
+
+    if (rule_is_for_any(outer) || rule_is_for_any(inner))
+        return rule_is_for_any(outer);
+    if ((outer->from & FROM_AUTHENTICATED) != 0)
+        return (left & ~(unsigned)FROM_USER) == 0;
+    return left == 0 && slice_equal_nocase(outer->user_from, inner->user_from);
+}
+
 static bool rule_covers(struct desk *desk, const struct rules *rules, const struct rule *outer,
                         const struct rule *inner)
 {
-    return (outer->from == FROM_ANY || outer->from == inner->from) &&
+    return from_covers(outer, inner) &&
            target_covers(desk, rules, &outer->sender, &inner->sender) &&
            target_covers(desk, rules, &outer->to, &inner->to);
 }
@@ -176,15 +187,15 @@ static bool takes_any_name(const struct rule *rule)
 {
     bool leaves = rule->action == ACTION_LMTP || rule->action == ACTION_RELAY;
 
-    return rule->verdict == RULE_ACCEPT && rule->from == FROM_ANY && leaves &&
-           rule->users == NULL && !rule->asks && rule->to.match != MATCH_ADDRESS;
+    return rule->verdict == RULE_ACCEPT && rule_is_for_any(rule) && leaves && rule->users == NULL &&
+           !rule->asks && rule->to.match != MATCH_ADDRESS;
 }
 
 /* To the whole world, for whoever comes. A sender keeps nobody out: it is whatever the client
  * says. */
 static bool is_open_relay(const struct rule *rule)
 {
-    return rule->verdict == RULE_ACCEPT && rule->from == FROM_ANY && rule->to.match == MATCH_ANY &&
+    return rule->verdict == RULE_ACCEPT && rule_is_for_any(rule) && rule->to.match == MATCH_ANY &&
            rule->action == ACTION_RELAY &&
            (rule->users == NULL || accounts_have_bare_names(rule->users));
 }
@@ -195,7 +206,7 @@ static struct slice how_to_close(const struct rule *rule)
         return SLICE("accounts without '@' hold in every domain: add 'to domain NAME'");
     if (rule->sender.match != MATCH_ANY)
         return SLICE("a sender is easily forged: add 'from local', or 'to domain NAME'");
-    return SLICE("add 'from local', or 'to domain NAME'");
+    return SLICE("add 'from local,authenticated', or 'to domain NAME'");
 }
 
 void whole_check_strangers(struct desk *desk, const struct rules *rules,

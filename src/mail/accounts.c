@@ -7,10 +7,15 @@
  */
 #include "mail/accounts.h"
 
+#include "base/cursor.h"
 #include "base/memory.h"
 
 struct accounts {
-    struct names names; /* number: the line */
+    struct names names;  /* number: the line */
+    struct names able;   /* those with postroad_send; number: where its text begins in `rights` */
+    struct buf rights;   /* {u32 length, bytes} */
+    struct names closed; /* those with a password, the same in `passwords` */
+    struct buf passwords;
     bool bare_names;
 };
 
@@ -29,10 +34,58 @@ static bool is_our_field(struct slice name)
     return false;
 }
 
-static void check_field(struct table_reader *r, const struct table_line *line, struct slice field)
+/* ---- who may write as whom ---- */
+
+static bool pattern_is_sound(struct slice pattern, struct arena *scratch)
+{
+    struct address a;
+
+    if (slice_equal(pattern, SLICE("*")))
+        return true;
+    if (slice_starts(pattern, SLICE("*@")))
+        pattern = arena_printf(scratch, "x%.*s", SLICE_PRINTF(slice_skip(pattern, 1)));
+    return address_parse(pattern, scratch, &a) && a.kind == ADDRESS_MAILBOX;
+}
+
+/* The next one of a list with commas between. */
+static bool next_pattern(struct slice *rest, struct slice *pattern)
+{
+    if (rest->len == 0)
+        return false;
+    if (!slice_cut(*rest, ',', pattern, rest)) {
+        *pattern = *rest;
+        *rest = SLICE("");
+    }
+    return true;
+}
+
+static void keep_rights(struct accounts *a, struct table_reader *r, const struct table_line *line,
+                        struct slice patterns, const struct table_key *key)
+{
+    struct arena scratch = {0};
+    struct slice pattern, rest = patterns;
+    uint32_t at = (uint32_t)buf_len(&a->rights);
+
+    while (next_pattern(&rest, &pattern))
+        if (!pattern_is_sound(pattern, &scratch))
+            complain_printf(
+                r->complaints, SEVERITY_ERROR, table_place(line, pattern),
+                SLICE("write postroad_send=ann@example.org,*@example.net, or * for all"),
+                "'%.*s' is no address", SLICE_PRINTF(pattern));
+    if (put_bytes(&a->rights, patterns))
+        (void)names_add(&a->able, table_key_slice(key), &at);
+    arena_done(&scratch);
+}
+
+/* ---- the other fields ---- */
+
+static void check_field(struct accounts *a, struct table_reader *r, const struct table_line *line,
+                        struct slice field, const struct table_key *key)
 {
     struct slice name = slice_head(field, slice_find(field, '='));
 
+    if (slice_equal(name, SLICE("postroad_send")))
+        keep_rights(a, r, line, slice_skip(field, name.len + 1), key);
     if (!slice_starts(name, SLICE("postroad_")) || is_our_field(name))
         return;
     complain_printf(r->complaints, SEVERITY_ERROR, table_place(line, name),
@@ -41,7 +94,8 @@ static void check_field(struct table_reader *r, const struct table_line *line, s
 }
 
 /* Extra fields may hold colons, as addresses do. */
-static void check_extra(struct table_reader *r, const struct table_line *line, struct slice rest)
+static void check_extra(struct accounts *a, struct table_reader *r, const struct table_line *line,
+                        struct slice rest, const struct table_key *key)
 {
     struct slice field;
 
@@ -49,28 +103,37 @@ static void check_extra(struct table_reader *r, const struct table_line *line, s
         if (!slice_cut(rest, ':', &field, &rest))
             return;
     while (slice_cut(rest, ' ', &field, &rest))
-        check_field(r, line, field);
-    check_field(r, line, rest);
+        check_field(a, r, line, field, key);
+    check_field(a, r, line, rest, key);
 }
 
 static void add_name(struct accounts *a, struct table_reader *r, const struct table_line *line,
-                     struct slice name, struct arena *scratch)
+                     struct slice name, struct table_key *key, struct arena *scratch)
 {
     uint32_t number = line->number;
-    struct table_key key;
     struct address who;
 
-    if (!address_parse(name, scratch, &who) || !table_key_of(&key, &who, scratch)) {
+    key->len = 0;
+    if (!address_parse(name, scratch, &who) || !table_key_of(key, &who, scratch)) {
         complain_printf(r->complaints, SEVERITY_ERROR, table_place(line, name),
                         SLICE("a line begins with bob@example.org: or, for every domain, bob:"),
                         "'%.*s' is no address and no name", SLICE_PRINTF(name));
         return;
     }
     a->bare_names = a->bare_names || who.kind == ADDRESS_BARE;
-    if (!names_add(&a->names, table_key_slice(&key), &number))
+    if (!names_add(&a->names, table_key_slice(key), &number))
         complain_printf(r->complaints, SEVERITY_ERROR, table_place(line, name),
                         SLICE("keep one of them"), "'%.*s' has an account already, in line %u",
                         SLICE_PRINTF(name), number);
+}
+
+static void keep_password(struct accounts *a, struct slice rest, const struct table_key *key)
+{
+    struct slice password = slice_head(rest, slice_find(rest, ':'));
+    uint32_t at = (uint32_t)buf_len(&a->passwords);
+
+    if (password.len > 0 && put_bytes(&a->passwords, password))
+        (void)names_add(&a->closed, table_key_slice(key), &at);
 }
 
 struct accounts *accounts_parse(struct slice text, struct complaints *c)
@@ -79,13 +142,19 @@ struct accounts *accounts_parse(struct slice text, struct complaints *c)
     struct table_reader r = table_reader_of(text, c);
     struct arena scratch = {0};
     struct table_line line;
+    struct table_key key;
 
     names_init(&a->names, text);
+    names_init(&a->able, text);
+    names_init(&a->closed, text);
+    buf_init(&a->rights, UINT32_MAX);
+    buf_init(&a->passwords, UINT32_MAX);
     while (table_next_line(&r, &line)) {
         struct slice name = slice_head(line.text, slice_find(line.text, ':'));
 
-        add_name(a, &r, &line, name, &scratch);
-        check_extra(&r, &line, slice_skip(line.text, name.len + 1));
+        add_name(a, &r, &line, name, &key, &scratch);
+        keep_password(a, slice_skip(line.text, name.len + 1), &key);
+        check_extra(a, &r, &line, slice_skip(line.text, name.len + 1), &key);
         arena_reset(&scratch);
     }
     arena_done(&scratch);
@@ -122,6 +191,10 @@ void accounts_free(struct accounts *a)
     if (a == NULL)
         return;
     names_done(&a->names);
+    names_done(&a->able);
+    names_done(&a->closed);
+    buf_done(&a->rights);
+    buf_wipe(&a->passwords);
     memory_free(a);
 }
 
@@ -140,4 +213,105 @@ bool accounts_have(const struct accounts *a, const struct address *who)
     uint32_t line;
 
     return table_find(&a->names, who, &line);
+}
+
+/* ---- sending ---- */
+
+static struct slice to_ascii(struct slice domain, struct arena *scratch)
+{
+    struct slice ascii;
+
+    return domain_to_ascii(domain, scratch, &ascii) ? ascii : domain;
+}
+
+static bool same_domain(struct slice a, struct slice b, struct arena *scratch)
+{
+    return slice_equal_nocase(to_ascii(a, scratch), to_ascii(b, scratch));
+}
+
+static bool is_own(const struct address *user, const struct address *sender, struct arena *scratch)
+{
+    return (slice_equal_nocase(user->local, sender->local) ||
+            slice_equal_nocase(user->local, without_detail(sender->local))) &&
+           (user->kind == ADDRESS_BARE || same_domain(user->domain, sender->domain, scratch));
+}
+
+static bool pattern_allows(struct slice pattern, const struct address *sender,
+                           struct arena *scratch)
+{
+    struct address a;
+
+    if (slice_equal(pattern, SLICE("*")))
+        return true;
+    if (slice_starts(pattern, SLICE("*@")))
+        return same_domain(slice_skip(pattern, 2), sender->domain, scratch);
+    return address_parse(pattern, scratch, &a) && is_own(&a, sender, scratch);
+}
+
+static struct slice text_at(const struct buf *texts, uint32_t at)
+{
+    struct cursor c = {slice_skip(buf_slice(texts), at)};
+    struct slice text = SLICE("");
+
+    (void)get_bytes(&c, UINT32_MAX, &text);
+    return text;
+}
+
+static bool rights_allow(const struct accounts *a, const struct address *user,
+                         const struct address *sender, struct arena *scratch)
+{
+    struct slice rest, pattern;
+    struct table_key key;
+    uint32_t at;
+
+    if (!table_key_of(&key, user, scratch) || !names_find(&a->able, table_key_slice(&key), &at))
+        return false;
+    rest = text_at(&a->rights, at);
+    while (next_pattern(&rest, &pattern))
+        if (pattern_allows(pattern, sender, scratch))
+            return true;
+    return false;
+}
+
+bool accounts_may_send_as(const struct accounts *a, struct slice user, const struct address *sender)
+{
+    struct arena scratch = {0};
+    struct address who;
+    bool may = address_parse(user, &scratch, &who) &&
+               (is_own(&who, sender, &scratch) || rights_allow(a, &who, sender, &scratch));
+
+    arena_done(&scratch);
+    return may;
+}
+
+/* ---- logging in ---- */
+
+static bool take_account(const struct accounts *a, const struct address *who, struct arena *arena,
+                         struct account *out)
+{
+    struct table_key key;
+    uint32_t line, at;
+
+    if (!table_key_of(&key, who, arena) || !names_find(&a->names, table_key_slice(&key), &line))
+        return false;
+    struct slice name = address_text(arena, who);
+    char *lower = arena_alloc(arena, name.len);
+
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = byte_lower(name.data[i]);
+    out->name = (struct slice){lower, name.len};
+    out->password =
+        names_find(&a->closed, table_key_slice(&key), &at) ? text_at(&a->passwords, at) : SLICE("");
+    return true;
+}
+
+bool accounts_login(const struct accounts *a, struct slice name, struct arena *arena,
+                    struct account *out)
+{
+    struct address who, bare;
+
+    if (!address_parse(name, arena, &who) || who.kind == ADDRESS_LITERAL)
+        return false;
+    bare = (struct address){.kind = ADDRESS_BARE, .local = who.local};
+    return take_account(a, &who, arena, out) || take_account(a, &bare, arena, out);
 }

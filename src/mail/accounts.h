@@ -5,7 +5,8 @@
  *     ann
  *
  * The name is a full address, or a bare name, which holds in every domain that asks. Our own extra
- * fields begin with "postroad_". Of all this only the names are kept.
+ * fields begin with "postroad_". Of all this the names are kept, the passwords where they are told
+ * (accounts_write_without_passwords), and postroad_send.
  */
 #ifndef MAIL_ACCOUNTS_H
 #define MAIL_ACCOUNTS_H
@@ -28,5 +29,21 @@ bool accounts_have_bare_names(const struct accounts *a);
 
 /* bob+list@example.org has bob's account. `who` is completed, its domain in A-labels. */
 bool accounts_have(const struct accounts *a, const struct address *who);
+
+/* Who logs in by that name: bob@example.org by his own account, or by the bare account of bob. */
+struct account {
+    struct slice name;     /* as the table has it, in lower case; in the arena */
+    struct slice password; /* "{SCHEME}hash"; "": it has none, or none was told. Borrowed */
+};
+
+/* False: nobody. */
+bool accounts_login(const struct accounts *a, struct slice name, struct arena *arena,
+                    struct account *out);
+
+/* May this account write under that name? Its own may be used, with a +detail or without, and what
+ * postroad_send=ann@example.org,*@example.net names; a bare account's in every domain. `user` is
+ * the name that it logged in by. */
+bool accounts_may_send_as(const struct accounts *a, struct slice user,
+                          const struct address *sender);
 
 #endif

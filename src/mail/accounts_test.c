@@ -199,6 +199,94 @@ static void test_bare_names(void **state)
     }
 }
 
+static void who_may_write_as_whom(void **state)
+{
+    static const char text[] =
+        "ann@example.org:x:1:1::/h:/s:postroad_send=*@example.net,bob@c.example\n"
+        "bob@example.org:{PLAIN}b\n"
+        "dev:{PLAIN}dev\n"
+        "root@example.org:x::::::postroad_send=*\n";
+
+    static const struct {
+        const char *user, *sender;
+        bool may;
+    } rights[] = {
+        {"ann@example.org",  "ann@example.org",      true },
+        {"ann@example.org",  "Ann+list@EXAMPLE.org", true },
+        {"ann@example.org",  "bob@example.org",      false},
+        {"ann@example.org",  "anybody@example.net",  true },
+        {"ann@example.org",  "a@sub.example.net",    false},
+        {"ann@example.org",  "bob@c.example",        true },
+        {"ann@example.org",  "bob+x@c.example",      true },
+        {"ann@example.org",  "carl@c.example",       false},
+        {"bob@example.org",  "bob@example.net",      false},
+        {"dev",              "dev@any.example",      true },
+        {"dev",              "ann@any.example",      false},
+        {"root@example.org", "x@y.example",          true },
+        {"nobody",           "bob@example.org",      false},
+    };
+    struct arena arena = {0};
+    struct complaints c = {.arena = &arena};
+    struct accounts *a = accounts_parse(slice_of(text), &c);
+
+    (void)state;
+    check_int(c.errors, 0);
+    CHECK_ROWS (i, rights) {
+        struct address sender;
+
+        check(address_parse(slice_of(rights[i].sender), &arena, &sender));
+        check_int(accounts_may_send_as(a, slice_of(rights[i].user), &sender), rights[i].may);
+    }
+    accounts_free(a);
+    arena_done(&arena);
+}
+
+static void rights_are_addresses(void **state)
+{
+    struct arena arena = {0};
+    struct complaints c = {.arena = &arena};
+
+    (void)state;
+    accounts_free(
+        accounts_parse(SLICE("a@b.example:x::::::postroad_send=*@,ann,*,x@y.example"), &c));
+    check_int(c.errors, 2);
+    arena_done(&arena);
+}
+
+static void who_logs_in(void **state)
+{
+    static const struct {
+        const char *said, *name, *password; /* name NULL: nobody */
+    } logins[] = {
+        {"ann@example.org",   "ann@example.org", "{PLAIN}a"},
+        {"ANN@Example.ORG",   "ann@example.org", "{PLAIN}a"},
+        {"ann+x@example.org", NULL,              NULL      },
+        {"dev",               "dev",             "{PLAIN}d"},
+        {"dev@example.org",   "dev",             "{PLAIN}d"},
+        {"bob@example.org",   "bob@example.org", ""        },
+        {"ann",               NULL,              NULL      },
+        {"",                  NULL,              NULL      },
+        {"@example.org",      NULL,              NULL      },
+    };
+    struct arena arena = {0};
+    struct complaints c = {.arena = &arena};
+    struct accounts *a =
+        accounts_parse(SLICE("ann@example.org:{PLAIN}a:1\ndev:{PLAIN}d\nbob@example.org\n"), &c);
+    struct account got;
+
+    (void)state;
+    CHECK_ROWS (i, logins) {
+        check_int(accounts_login(a, slice_of(logins[i].said), &arena, &got),
+                  logins[i].name != NULL);
+        if (logins[i].name == NULL)
+            continue;
+        check_slice(got.name, slice_of(logins[i].name));
+        check_slice(got.password, slice_of(logins[i].password));
+    }
+    accounts_free(a);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +295,9 @@ int main(void)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_without_passwords),
+        cmocka_unit_test(who_may_write_as_whom),
+        cmocka_unit_test(rights_are_addresses),
+        cmocka_unit_test(who_logs_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

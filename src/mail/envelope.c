@@ -36,7 +36,8 @@ enum tag {
     TAG_REQUIRE_TLS = 17,
     TAG_NOTIFY = 18, /* of the RCPT before it; repeats */
     TAG_ORCPT = 19,  /* the same */
-    TAG_KNOWN_MAX = TAG_ORCPT,
+    TAG_USER = 20,
+    TAG_KNOWN_MAX = TAG_USER,
 };
 
 enum {
@@ -256,7 +257,8 @@ static bool put_envelope(struct buf *out, const struct envelope *e)
                 put_u8_item(out, TAG_SMTPUTF8, e->smtputf8) &&
                 put_text_item(out, TAG_HELO, e->helo) &&
                 put_text_item(out, TAG_CLIENT_ADDRESS, e->client_address) &&
-                put_text_item(out, TAG_PROTO, e->proto) && put_wishes(out, &e->wishes);
+                put_text_item(out, TAG_PROTO, e->proto) &&
+                put_wanted_text(out, TAG_USER, e->user) && put_wishes(out, &e->wishes);
 
     for (unsigned i = 0; fits && i < e->rcpt_count; i++)
         fits = put_rcpt(out, &e->rcpts[i]);
@@ -445,6 +447,7 @@ static bool get_item(unsigned tag, struct slice bytes, struct arena *arena, stru
     case TAG_HELO: whole = get_text(&c, bytes.len, arena, &e->helo); break;
     case TAG_CLIENT_ADDRESS: whole = get_text(&c, bytes.len, arena, &e->client_address); break;
     case TAG_PROTO: whole = get_text(&c, bytes.len, arena, &e->proto); break;
+    case TAG_USER: whole = get_text(&c, bytes.len, arena, &e->user); break;
     case TAG_RCPT: whole = get_rcpt(&c, arena, e); break;
     default: return get_wish(tag, bytes, arena, e);
     }

@@ -71,6 +71,7 @@ struct envelope {
     struct envelope_wishes wishes;
     struct slice helo;           /* as the client said it, validated */
     struct slice client_address; /* "192.0.2.1", "2001:db8::1", "local" */
+    struct slice user;           /* the client's account; "": it has none, or did not say */
     struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
     struct envelope_tls tls;     /* not stored */
     struct envelope_rcpt *rcpts;

@@ -89,6 +89,19 @@ static bool target_matches(const struct rules *rules, const struct rule_target *
     return false;
 }
 
+bool rule_is_for_any(const struct rule *rule)
+{
+    return rule->from == 0 || (rule->from & FROM_ANY) != 0;
+}
+
+static bool client_matches(const struct rule *rule, const struct rules_compared *q)
+{
+    if (rule_is_for_any(rule) || (q->from_local && (rule->from & FROM_LOCAL) != 0))
+        return true;
+    return q->user.len > 0 &&
+           ((rule->from & FROM_AUTHENTICATED) != 0 || slice_equal_nocase(rule->user_from, q->user));
+}
+
 /* The rule that decides, or NULL. *depends: one before it may accept instead, which only the sender
  * can tell; one that would turn some senders away does not count, there are others. */
 static const struct rule *first_match(const struct rules *rules, const struct rules_compared *q,
@@ -97,8 +110,7 @@ static const struct rule *first_match(const struct rules *rules, const struct ru
     *depends = false;
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->rules[i];
-        if ((rule->from != FROM_ANY && !q->from_local) ||
-            !target_matches(rules, &rule->to, &q->rcpt, arena))
+        if (!client_matches(rule, q) || !target_matches(rules, &rule->to, &q->rcpt, arena))
             continue;
         if (q->sender_unknown && rule->sender.match != MATCH_ANY)
             *depends = *depends || rule->verdict == RULE_ACCEPT;
@@ -238,6 +250,7 @@ struct rules_compared rules_compare(const struct rules *rules, const struct rule
                                     struct arena *arena)
 {
     return (struct rules_compared){.from_local = query->from_local,
+                                   .user = query->user,
                                    .sender = comparable(rules, &query->sender, arena),
                                    .rcpt = comparable(rules, &query->rcpt, arena)};
 }

@@ -24,9 +24,12 @@
 
 enum rule_verdict { RULE_ACCEPT, RULE_REJECT, RULE_DISCARD };
 
+/* Who may have sent it; a sum: one of them is enough. */
 enum rule_from {
-    FROM_ANY,
-    FROM_LOCAL, /* loopback to loopback, or an address that an alias yielded */
+    FROM_ANY = 1,   /* the same as nothing at all */
+    FROM_LOCAL = 2, /* loopback to loopback, or an address that an alias yielded */
+    FROM_AUTHENTICATED = 4,
+    FROM_USER = 8, /* this account */
 };
 
 enum rule_match {
@@ -51,7 +54,8 @@ enum rule_action {
 
 struct rule {
     enum rule_verdict verdict;
-    enum rule_from from;
+    unsigned from;          /* a sum of enum rule_from; 0: any */
+    struct slice user_from; /* FROM_USER: the name of the account */
     struct rule_target sender;
     struct rule_target to;
     enum rule_action action;
@@ -80,6 +84,7 @@ struct rules_query {
     bool from_local;
     struct address sender;
     struct address rcpt; /* as the client gave it */
+    struct slice user;   /* the client's account; "": it has none, or did not say */
 };
 
 enum decision_kind { DECIDE_MAILDIR, DECIDE_LMTP, DECIDE_RELAY, DECIDE_DISCARD, DECIDE_REFUSE };
@@ -102,6 +107,9 @@ struct decision {
 struct decision rules_decide(const struct rules *rules, const struct rules_query *query,
                              const struct address *final, struct arena *arena);
 
+/* Does it take everybody's mail? */
+bool rule_is_for_any(const struct rule *rule);
+
 /* ---- for who follows addresses: expand.c and alias_check.c ---- */
 
 /* A query in the form that rules are compared with. */
@@ -110,6 +118,7 @@ struct rules_compared {
     bool sender_unknown;   /* asked before there is any mail */
     struct address sender; /* bare names completed, domains as A-labels */
     struct address rcpt;
+    struct slice user;
 };
 
 struct rules_compared rules_compare(const struct rules *rules, const struct rules_query *query,

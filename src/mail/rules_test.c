@@ -170,8 +170,9 @@ static void test_decisions(void **state)
 
     (void)state;
     CHECK_ROWS (i, decisions) {
-        struct rules_query query = {decisions[i].from_local, path_of(decisions[i].sender, &arena),
-                                    path_of(decisions[i].rcpt, &arena)};
+        struct rules_query query = {.from_local = decisions[i].from_local,
+                                    .sender = path_of(decisions[i].sender, &arena),
+                                    .rcpt = path_of(decisions[i].rcpt, &arena)};
         struct decision d = decide(&rules, &query, &arena);
         struct slice answer =
             d.kind == DECIDE_REFUSE

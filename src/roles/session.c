@@ -356,7 +356,7 @@ static void answer_mail(struct session *s)
 static struct rules_query rcpt_query(const struct session *s)
 {
     return (struct rules_query){s->local, server_envelope(s->server)->sender,
-                                *server_rcpt(s->server)};
+                                *server_rcpt(s->server), server_user(s->server)};
 }
 
 static const struct reply reply_rcpt = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};
