@@ -6,7 +6,7 @@
 #include "base/codec.h"
 #include "sasl/server.h"
 
-enum { RESPONSES = 3 };
+enum { RESPONSES = 4 };
 
 /* The one user: tim, password "pencil", whose token is "t0ken=". */
 static const struct sasl_server_settings usual = {
@@ -200,6 +200,161 @@ static const struct row token_rows[] = {
     {SASL_XOAUTH2,     {R("user=tim")},                                      SASL_MALFORMED, R(""),    R(""), R("")},
 };
 
+/* RFC 7677 3 */
+#define CNONCE       "rOprNGfwEbeRWgbNEkqO"
+#define NONCES       CNONCE "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+#define CLIENT_FIRST "n,,n=user,r=" CNONCE
+#define SERVER_FIRST "r=" NONCES ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096|"
+#define PROOF        ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+#define CLIENT_FINAL "c=biws,r=" NONCES PROOF
+#define SERVER_FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=|"
+
+static const struct row scram_rows[] = {
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R(CLIENT_FINAL), R("")},
+     SASL_NO_FAILURE,                                                                                                R("user"),
+     R(SERVER_FIRST SERVER_FINAL),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R(CLIENT_FINAL), R("x")},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST SERVER_FINAL),
+     R("")                                                                                                                                  },
+ /* the proof: wrong, no proof at all, not at the end */
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",p=eHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")},
+     SASL_BAD_PROOF,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",p=")},
+     SASL_BAD_PROOF,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",p=dHzb")},
+     SASL_BAD_PROOF,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",p=*")},
+     SASL_BAD_PROOF,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES)},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R(CLIENT_FINAL ",x=y")},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("")},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R(",")},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("r=" NONCES ",c=biws" PROOF)},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",m=x" PROOF)},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",x=\xff" PROOF)},
+     SASL_MALFORMED,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+ /* an extension is part of what is signed */
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES ",x=y" PROOF)},
+     SASL_BAD_PROOF,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" NONCES "x" PROOF)},
+     SASL_BAD_NONCE,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biws,r=" CNONCE PROOF)},
+     SASL_BAD_NONCE,                                                                                                 R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=eSws,r=" NONCES PROOF)},
+     SASL_BAD_BINDING,                                                                                               R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=,r=" NONCES PROOF)},
+     SASL_BAD_BINDING,                                                                                               R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R(CLIENT_FIRST), R("c=biw*,r=" NONCES PROOF)},
+     SASL_BAD_BINDING,                                                                                               R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+ /* without an initial response */
+    {SASL_SCRAM_SHA_256,
+     {NONE, R(CLIENT_FIRST), R(CLIENT_FINAL), R("")},
+     SASL_NO_FAILURE,                                                                                                R("user"),
+     R("|" SERVER_FIRST SERVER_FINAL),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,
+     {R("n,a=USER,n=user,r=x"), R("c=biws,r=x" PROOF)},
+     SASL_BAD_NONCE,                                                                                                 R("user"),
+     R("r=x%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096|"),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256,      {R("n,a=bob,n=user,r=x")},                                         SASL_OTHER_AUTHZID, R("user"), R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,a==2X,n=user,r=x")},                                         SASL_OTHER_AUTHZID, R("user"), R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=,r=x")},                                                  SASL_BAD_NAME,      R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=us=er,r=x")},                                             SASL_BAD_NAME,      R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=us\ner,r=x")},                                            SASL_BAD_NAME,      R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=us\0er,r=x")},                                            SASL_BAD_NAME,      R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=x" LONG_512 ",r=x")},                                     SASL_BAD_NAME,      R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=us\xff,r=x")},                                            SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,m=x,n=user,r=x")},                                          SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=x,m=x")},                                          SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=x,9=x")},                                          SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=x,x=")},                                           SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=")},                                               SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=x y")},                                            SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user,r=x" LONG_512)},                                     SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,,n=user")},                                                  SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,n=user,r=x")},                                               SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("n,a=,n=user,r=x")},                                            SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("x,,n=user,r=x")},                                              SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("p=,,n=user,r=x")},                                             SASL_MALFORMED,     R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256,      {R("")},                                                           SASL_MALFORMED,     R(""),     R(""), R("")},
+ /* headers for the other mechanism; what both need at once client_test.c plays */
+    {SASL_SCRAM_SHA_256,      {R("p=tls-exporter,,n=user,r=x")},                                 SASL_BAD_BINDING,   R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256_PLUS, {R("n,,n=user,r=x")},                                              SASL_BAD_BINDING,   R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256_PLUS, {R("y,,n=user,r=x")},                                              SASL_BAD_BINDING,   R(""),     R(""), R("")},
+    {SASL_SCRAM_SHA_256_PLUS,
+     {R("p=tls-unique,,n=user,r=x")},
+     SASL_BAD_BINDING,                                                                                               R(""),
+     R(""),
+     R("")                                                                                                                                  },
+    {SASL_SCRAM_SHA_256_PLUS,
+     {R("p=tls-exporter,,n=user,r=" CNONCE), R("c=cD10bHMtZXhwb3J0ZXIsLA==,r=" NONCES PROOF)},
+     SASL_BAD_BINDING,                                                                                               R("user"),
+     R(SERVER_FIRST),
+     R("")                                                                                                                                  },
+};
+
 static struct slice tell(struct buf *told, struct slice what)
 {
     assert_true(buf_append(told, what));
@@ -309,6 +464,67 @@ static void tokens(void **state)
         play(&token_rows[i], &usual);
 }
 
+static void scram(void **state)
+{
+    (void)state;
+    CHECK_ROWS (i, scram_rows)
+        play(&scram_rows[i], &usual);
+}
+
+/* The first challenge to a user: what somebody learns who has no password. */
+static void first_challenge(struct slice first, const struct sasl_server_settings *settings,
+                            struct buf *challenge)
+{
+    struct sasl_server *s = sasl_server_new(SASL_SCRAM_SHA_256, settings);
+    struct buf secret;
+
+    buf_init(&secret, SASL_MESSAGE_MAX);
+    buf_clear(challenge);
+    check_int(answer(s, sasl_server_step(s, first, challenge), &secret, challenge), SASL_SEND);
+    sasl_server_free(s);
+    buf_done(&secret);
+}
+
+/* Asked twice they have the same salt, as others have, and they fail where others fail. */
+static void unknown_users_are_not_seen(void **state)
+{
+    struct sasl_server_settings later = usual;
+    struct buf known, a, b, c;
+
+    (void)state;
+    buf_init(&known, SASL_MESSAGE_MAX);
+    buf_init(&a, SASL_MESSAGE_MAX);
+    buf_init(&b, SASL_MESSAGE_MAX);
+    buf_init(&c, SASL_MESSAGE_MAX);
+    first_challenge(SLICE("n,,n=user,r=x"), &usual, &known);
+    first_challenge(SLICE("n,,n=bob,r=x"), &usual, &a);
+    first_challenge(SLICE("n,,n=bob,r=x"), &usual, &b);
+    first_challenge(SLICE("n,,n=bo,r=x"), &usual, &c);
+    check_slice(buf_slice(&a), buf_slice(&b));
+    check(!slice_equal(buf_slice(&a), buf_slice(&c)));
+    check_int(buf_len(&a), buf_len(&known));
+    check(slice_ends(buf_slice(&a), SLICE(",i=4096")));
+    later.fake_iterations = 10000;
+    first_challenge(SLICE("n,,n=bob,r=x"), &later, &a);
+    check(slice_ends(buf_slice(&a), SLICE(",i=10000")));
+    first_challenge(SLICE("n,,n=user,r=x"), &later, &a);
+    check_slice(buf_slice(&a), buf_slice(&known));
+    play(
+        &(struct row){
+            SASL_SCRAM_SHA_256,
+            {R("n,,n=nobody,r=x"), R("c=biws,r=x%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=x")},
+            SASL_UNKNOWN_USER,
+            R("nobody"),
+            R("r=x%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=a2pblXIpi/ybpa+DMwolxw==,i=4096|"),
+            R("")
+    },
+        &usual);
+    buf_done(&known);
+    buf_done(&a);
+    buf_done(&b);
+    buf_done(&c);
+}
+
 static void a_response_has_a_maximum(void **state)
 {
     static char bytes[SASL_MESSAGE_MAX + 1];
@@ -342,6 +558,8 @@ int main(void)
         cmocka_unit_test(login),
         cmocka_unit_test(external),
         cmocka_unit_test(tokens),
+        cmocka_unit_test(scram),
+        cmocka_unit_test(unknown_users_are_not_seen),
         cmocka_unit_test(a_response_has_a_maximum),
         cmocka_unit_test(every_failure_has_words),
     };
