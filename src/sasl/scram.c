@@ -168,23 +168,31 @@ bool scram_keys_write(struct buf *out, const struct scram_keys *keys)
     return false;
 }
 
+void scram_about(struct slice secret, struct slice purpose, struct slice user,
+                 unsigned char out[SCRAM_HASH])
+{
+    char name[SASL_NAME_MAX];
+    size_t len = user.len > SASL_NAME_MAX ? SASL_NAME_MAX : user.len;
+    struct buf text;
+
+    for (size_t i = 0; i < len; i++)
+        name[i] = byte_lower(user.data[i]);
+    buf_init(&text, 2 * SASL_NAME_MAX);
+    buf_append(&text, purpose);
+    buf_append_char(&text, 0);
+    buf_append(&text, (struct slice){name, len});
+    scram_hmac(secret, buf_slice(&text), out);
+    buf_done(&text);
+}
+
 void scram_keys_fake(struct slice secret, struct slice user, unsigned iterations,
                      struct scram_keys *out)
 {
-    char name[4 + SASL_NAME_MAX];
-    unsigned char hash[SCRAM_HASH];
-    size_t len = user.len > SASL_NAME_MAX ? SASL_NAME_MAX : user.len;
+    unsigned char salt[SCRAM_HASH];
 
-    for (size_t i = 0; i < len; i++)
-        name[4 + i] = byte_lower(user.data[i]);
-    struct slice text = {name, 4 + len};
     *out = (struct scram_keys){.iterations = iterations, .salt_len = SCRAM_SALT_BYTES};
-    memcpy(name, "salt", 4);
-    scram_hmac(secret, text, hash);
-    memcpy(out->salt, hash, SCRAM_SALT_BYTES);
-    memcpy(name, "stor", 4);
-    scram_hmac(secret, text, out->stored_key);
-    memcpy(name, "serv", 4);
-    scram_hmac(secret, text, out->server_key);
-    OPENSSL_cleanse(hash, sizeof(hash));
+    scram_about(secret, SLICE("salt"), user, salt);
+    memcpy(out->salt, salt, SCRAM_SALT_BYTES);
+    scram_about(secret, SLICE("stored key"), user, out->stored_key);
+    scram_about(secret, SLICE("server key"), user, out->server_key);
 }

@@ -19,6 +19,10 @@ void scram_salted(struct slice prepared, struct slice salt, unsigned iterations,
 void scram_derive(const unsigned char salted[SCRAM_HASH], unsigned char client_key[SCRAM_HASH],
                   unsigned char stored_key[SCRAM_HASH], unsigned char server_key[SCRAM_HASH]);
 
+/* Chance that hangs on a name: HMAC(secret, purpose NUL user in lower case). */
+void scram_about(struct slice secret, struct slice purpose, struct slice user,
+                 unsigned char out[SCRAM_HASH]);
+
 /* posit-number: no leading zero. */
 bool scram_take_iterations(struct cursor *c, unsigned *out);
 
