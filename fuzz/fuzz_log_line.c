@@ -40,6 +40,7 @@ static bool is_number(enum event_field field)
     case FIELD_OPERATION:
     case FIELD_NAME:
     case FIELD_TLS:
+    case FIELD_USER:
     case FIELD_ROUTE:
     case FIELD_MAX: break;
     }

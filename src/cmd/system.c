@@ -12,33 +12,55 @@
 
 enum { RECEIVERS_MAX = 64 };
 
-/* The bundle is used up: what was read with its passwords is not kept while the system runs. */
+/* What each kind of role is handed. */
+struct handed {
+    struct buf all, receivers, vault;
+};
+
+static bool any_logs_in(const struct settings *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].auth != NULL)
+            return true;
+    return false;
+}
+
+static bool hand_out(const struct settings *s, struct slice whole, struct handed *h)
+{
+    buf_init(&h->all, BUNDLE_MAX);
+    buf_init(&h->receivers, BUNDLE_MAX);
+    buf_init(&h->vault, BUNDLE_MAX);
+    return settings_bundle_for_role(s, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
+           (s->certificates == NULL ||
+            settings_bundle_for_role(s, whole, SETTINGS_WITH_KEYS, &h->receivers)) &&
+           (!any_logs_in(s) ||
+            settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
+}
+
+/* The bundle is used up: the keys and passwords in it go on to those who need them. */
 static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
                void (*ready)(void *ctx), void *ctx)
 {
-    bool has_keys = settings->certificates != NULL, fits;
-    struct slice whole = buf_slice(bundle);
     int status = EX_CONFIG;
-    struct buf handed, with_keys;
+    struct handed h;
+    bool fits = hand_out(settings, buf_slice(bundle), &h);
 
-    buf_init(&handed, BUNDLE_MAX);
-    buf_init(&with_keys, BUNDLE_MAX);
-    fits = settings_bundle_for_role(settings, whole, SETTINGS_WITHOUT_KEYS, &handed) &&
-           (!has_keys || settings_bundle_for_role(settings, whole, SETTINGS_WITH_KEYS, &with_keys));
-    buf_clear(bundle);
-    buf_release(bundle);
-    struct warden_options options = {.bundle = buf_slice(&handed),
-                                     .receiver_bundle = buf_slice(has_keys ? &with_keys : &handed),
-                                     .settings = settings,
-                                     .receivers = receivers,
-                                     .ready = ready,
-                                     .ctx = ctx};
+    buf_wipe(bundle);
+    struct warden_options options = {
+        .bundle = buf_slice(&h.all),
+        .receiver_bundle = buf_slice(settings->certificates != NULL ? &h.receivers : &h.all),
+        .vault_bundle = buf_slice(&h.vault),
+        .settings = settings,
+        .receivers = receivers,
+        .ready = ready,
+        .ctx = ctx};
     if (fits)
         status = warden_run(&options);
     else
         fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
-    buf_done(&handed);
-    buf_done(&with_keys);
+    buf_done(&h.all);
+    buf_wipe(&h.receivers);
+    buf_wipe(&h.vault);
     settings_free(settings);
     return status;
 }

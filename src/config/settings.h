@@ -109,13 +109,13 @@ struct settings_judge {
 struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,
                                 struct settings_errors *errors);
 
-/* What a role is handed: the bundle without the passwords of its accounts and, save for who does
- * TLS, without the keys of certificates. It gives the same settings, less those keys. `s` came of
- * the whole one. False when out is full. */
-enum settings_keys { SETTINGS_WITHOUT_KEYS, SETTINGS_WITH_KEYS };
+/* What a role is handed: the bundle without the passwords of its accounts, save for the vault, and
+ * without the keys of certificates, save for who does TLS. It gives the same settings, less those.
+ * `s` came of the whole one. False when out is full. */
+enum settings_secrets { SETTINGS_WITHOUT_SECRETS, SETTINGS_WITH_KEYS, SETTINGS_WITH_PASSWORDS };
 
 bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
-                              enum settings_keys keys, struct buf *out);
+                              enum settings_secrets secrets, struct buf *out);
 void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 

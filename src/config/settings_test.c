@@ -494,7 +494,7 @@ static void test_bundle_for_role(void **state)
     struct settings *s = parse_bundle(&bundle, &errors);
 
     check_slice(buf_slice(&errors.text), SLICE(""));
-    check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITHOUT_KEYS, &handed));
+    check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITHOUT_SECRETS, &handed));
     check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITH_KEYS, &with_keys));
     check(!holds(&handed, "secret") && !holds(&with_keys, "secret"));
     check(!holds(&handed, "key one") && !holds(&handed, "key two"));

@@ -89,14 +89,14 @@ static bool holds_key(const struct settings *s, struct slice path)
 }
 
 static bool copy_source(const struct settings *s, const struct source *source,
-                        enum settings_keys keys, struct buf *out)
+                        enum settings_secrets secrets, struct buf *out)
 {
     struct buf text;
     bool fits;
 
-    if (keys == SETTINGS_WITHOUT_KEYS && holds_key(s, source->path))
+    if (secrets != SETTINGS_WITH_KEYS && holds_key(s, source->path))
         return bundle_add(out, source->path, source->flags, SLICE(""));
-    if (!holds_accounts(s, source->path))
+    if (secrets == SETTINGS_WITH_PASSWORDS || !holds_accounts(s, source->path))
         return bundle_add(out, source->path, source->flags, source->text);
     buf_init(&text, source->text.len + 2);
     fits = accounts_write_without_passwords(&text, source->text) &&
@@ -106,14 +106,14 @@ static bool copy_source(const struct settings *s, const struct source *source,
 }
 
 bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
-                              enum settings_keys keys, struct buf *out)
+                              enum settings_secrets secrets, struct buf *out)
 {
     struct arena scratch = {0};
     struct sources sources;
     bool fits = sources_open(&sources, bundle, &scratch);
 
     for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
-        fits = copy_source(s, one, keys, out);
+        fits = copy_source(s, one, secrets, out);
     arena_done(&scratch);
     return fits;
 }

@@ -14,9 +14,10 @@ enum role_set {
     RECEIVER = 1 << ROLE_RECEIVER,
     COURIER = 1 << ROLE_COURIER,
     POSTMAN = 1 << ROLE_POSTMAN,
+    VAULT = 1 << ROLE_VAULT,
     SCRIBE = 1 << ROLE_SCRIBE,
-    CHILDREN = RECEIVER | COURIER | POSTMAN | SCRIBE,
-    TELLERS = WARDEN | RECEIVER | COURIER | POSTMAN,
+    CHILDREN = RECEIVER | COURIER | POSTMAN | VAULT | SCRIBE,
+    TELLERS = WARDEN | RECEIVER | COURIER | POSTMAN | VAULT,
 };
 
 struct row {
@@ -37,6 +38,8 @@ static const struct row matrix[MESSAGE_KIND_COUNT] = {
     [MESSAGE_ETRN] = {RECEIVER, COURIER,  CARGO_NONE  },
     [MESSAGE_ASK] = {RECEIVER, COURIER,  CARGO_NONE  },
     [MESSAGE_ASKED] = {COURIER,  RECEIVER, CARGO_NONE  },
+    [MESSAGE_LOGIN] = {RECEIVER, VAULT,    CARGO_NONE  },
+    [MESSAGE_LOGIN_ANSWER] = {VAULT,    RECEIVER, CARGO_NONE  },
     [MESSAGE_DELIVER] = {COURIER,  POSTMAN,  CARGO_FILE  },
     [MESSAGE_DELIVERED] = {POSTMAN,  COURIER,  CARGO_NONE  },
     [MESSAGE_EVENTS] = {TELLERS,  SCRIBE,   CARGO_NONE  },
@@ -67,6 +70,7 @@ const char *role_name(enum role_kind role)
     case ROLE_RECEIVER: return "receiver";
     case ROLE_COURIER: return "courier";
     case ROLE_POSTMAN: return "postman";
+    case ROLE_VAULT: return "vault";
     case ROLE_SCRIBE: return "scribe";
     case ROLE_COUNT: break;
     }

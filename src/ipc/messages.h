@@ -9,7 +9,15 @@
 
 #include <stdbool.h>
 
-enum role_kind { ROLE_WARDEN, ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN, ROLE_SCRIBE, ROLE_COUNT };
+enum role_kind {
+    ROLE_WARDEN,
+    ROLE_RECEIVER,
+    ROLE_COURIER,
+    ROLE_POSTMAN,
+    ROLE_VAULT,
+    ROLE_SCRIBE,
+    ROLE_COUNT
+};
 
 enum message_kind {
     MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + the role's sealed bundle */
@@ -23,6 +31,8 @@ enum message_kind {
     MESSAGE_ETRN,         /* receiver -> courier: u8 with all below it, domain: its mail goes now */
     MESSAGE_ASK,          /* receiver -> courier: is a recipient known there? (roles/question.h) */
     MESSAGE_ASKED,        /* courier -> receiver: the answer */
+    MESSAGE_LOGIN,        /* receiver -> vault: what a client says of itself (roles/login.h) */
+    MESSAGE_LOGIN_ANSWER, /* vault -> receiver: a challenge, a name, or no */
     MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */

@@ -16,6 +16,7 @@ struct accounts {
     struct buf rights;   /* {u32 length, bytes} */
     struct names closed; /* those with a password, the same in `passwords` */
     struct buf passwords;
+    struct buf places; /* {u32} of each in `passwords` */
     bool bare_names;
 };
 
@@ -132,7 +133,9 @@ static void keep_password(struct accounts *a, struct slice rest, const struct ta
     struct slice password = slice_head(rest, slice_find(rest, ':'));
     uint32_t at = (uint32_t)buf_len(&a->passwords);
 
-    if (password.len > 0 && put_bytes(&a->passwords, password))
+    if (password.len == 0)
+        return;
+    if (put_bytes(&a->passwords, password) && put_u32(&a->places, at))
         (void)names_add(&a->closed, table_key_slice(key), &at);
 }
 
@@ -149,6 +152,7 @@ struct accounts *accounts_parse(struct slice text, struct complaints *c)
     names_init(&a->closed, text);
     buf_init(&a->rights, UINT32_MAX);
     buf_init(&a->passwords, UINT32_MAX);
+    buf_init(&a->places, UINT32_MAX);
     while (table_next_line(&r, &line)) {
         struct slice name = slice_head(line.text, slice_find(line.text, ':'));
 
@@ -161,15 +165,22 @@ struct accounts *accounts_parse(struct slice text, struct complaints *c)
     return a;
 }
 
-/* "name:password:rest" -> "name::rest" */
+static const struct slice scram = SLICE_INIT("{SCRAM-SHA-256}");
+
+/* "name:password:rest" -> "name::rest". That it has SCRAM keys is no secret, and decides what is
+ * offered. */
 static bool write_line(struct buf *out, struct slice line)
 {
     struct slice name = slice_head(line, slice_find(line, ':'));
     struct slice behind = slice_skip(line, name.len + 1);
     struct slice rest = slice_skip(behind, slice_find(behind, ':'));
 
-    return buf_append(out, name) && buf_append(out, rest.len > 0 ? SLICE(":") : SLICE("")) &&
-           buf_append(out, rest) && buf_append_char(out, '\n');
+    bool has_scram = slice_starts_nocase(behind, scram);
+
+    return buf_append(out, name) &&
+           buf_append(out, has_scram || rest.len > 0 ? SLICE(":") : SLICE("")) &&
+           buf_append(out, has_scram ? scram : SLICE("")) && buf_append(out, rest) &&
+           buf_append_char(out, '\n');
 }
 
 bool accounts_write_without_passwords(struct buf *out, struct slice text)
@@ -195,6 +206,7 @@ void accounts_free(struct accounts *a)
     names_done(&a->closed);
     buf_done(&a->rights);
     buf_wipe(&a->passwords);
+    buf_done(&a->places);
     memory_free(a);
 }
 
@@ -314,4 +326,30 @@ bool accounts_login(const struct accounts *a, struct slice name, struct arena *a
         return false;
     bare = (struct address){.kind = ADDRESS_BARE, .local = who.local};
     return take_account(a, &who, arena, out) || take_account(a, &bare, arena, out);
+}
+
+size_t accounts_password_count(const struct accounts *a)
+{
+    return buf_len(&a->places) / sizeof(uint32_t);
+}
+
+struct slice accounts_password_at(const struct accounts *a, size_t i)
+{
+    struct cursor c = {slice_skip(buf_slice(&a->places), i * sizeof(uint32_t))};
+    uint32_t at = 0;
+
+    (void)get_u32(&c, &at);
+    return text_at(&a->passwords, at);
+}
+
+bool accounts_all_have_scram(const struct accounts *a)
+{
+    size_t count = accounts_password_count(a);
+
+    if (count == 0 || count != accounts_count(a))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!slice_starts_nocase(accounts_password_at(a, i), scram))
+            return false;
+    return true;
 }

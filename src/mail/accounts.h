@@ -40,6 +40,13 @@ struct account {
 bool accounts_login(const struct accounts *a, struct slice name, struct arena *arena,
                     struct account *out);
 
+/* All the passwords there are, in the order of the table. */
+size_t accounts_password_count(const struct accounts *a);
+struct slice accounts_password_at(const struct accounts *a, size_t i);
+
+/* Every account can log in by SCRAM-SHA-256; also where the passwords themselves were left out. */
+bool accounts_all_have_scram(const struct accounts *a);
+
 /* May this account write under that name? Its own may be used, with a +detail or without, and what
  * postroad_send=ann@example.org,*@example.net names; a bare account's in every domain. `user` is
  * the name that it logged in by. */

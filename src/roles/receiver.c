@@ -40,7 +40,7 @@ struct receiver {
     struct role role;
     struct disk_dir *dir;
     struct queue_in *queue;
-    struct channel courier;
+    struct channel courier, vault;
     struct entrance *entrances;
     struct tls_context *tls; /* NULL: no certificate, or none that can be used */
     struct sessions sessions;
@@ -225,22 +225,57 @@ static void courier_closed(struct channel *c)
     sessions_unanswered(&r->sessions);
 }
 
+static void vault_message(struct channel *c, enum message_kind kind, struct slice body,
+                          struct disk_file *file, int handle)
+{
+    struct receiver *r = LIST_ENTRY(c, struct receiver, vault);
+    struct cursor in = {body};
+    struct login_answer a;
+
+    (void)kind, (void)file, (void)handle; /* it says nothing else to us */
+    if (login_answer_read(&in, &a))
+        sessions_login_answered(&r->sessions, &a);
+}
+
+static void vault_closed(struct channel *c)
+{
+    struct receiver *r = LIST_ENTRY(c, struct receiver, vault);
+
+    role_parted(&r->role, c);
+    sessions_login_unanswered(&r->sessions);
+}
+
+static void meet_vault(struct receiver *r, int handle)
+{
+    if (channel_is_open(&r->vault)) { /* its end was not noticed yet */
+        channel_close(&r->vault);
+        sessions_login_unanswered(&r->sessions);
+    }
+    role_meet(&r->role, &r->vault, handle, ROLE_VAULT, vault_message, vault_closed);
+}
+
+static void meet_courier(struct receiver *r, int handle)
+{
+    if (channel_is_open(&r->courier)) { /* its end was not noticed yet */
+        channel_close(&r->courier);
+        sessions_unanswered(&r->sessions);
+    }
+    role_meet(&r->role, &r->courier, handle, ROLE_COURIER, courier_message, courier_closed);
+    r->told_segment = r->told_offset = 0; /* this courier was told nothing yet */
+    publish(r);
+}
+
 static void receiver_peer(struct role *role, enum role_kind kind, unsigned index, int handle)
 {
     struct receiver *r = receiver_of(role);
 
     (void)index;
-    if (kind != ROLE_COURIER) {
+    if (kind == ROLE_COURIER)
+        meet_courier(r, handle);
+    else if (kind == ROLE_VAULT)
+        meet_vault(r, handle);
+    else
         role->doors->net->ops->close(role->doors->net, handle);
-        return;
-    }
-    if (channel_is_open(&r->courier)) { /* its end was not noticed yet */
-        channel_close(&r->courier);
-        sessions_unanswered(&r->sessions);
-    }
-    role_meet(role, &r->courier, handle, ROLE_COURIER, courier_message, courier_closed);
-    r->told_segment = r->told_offset = 0; /* this courier was told nothing yet */
-    publish(r);
 }
 
 static unsigned offers_of(const struct settings_listener *l)
@@ -252,7 +287,19 @@ static unsigned offers_of(const struct settings_listener *l)
         offers |= EHLO_ETRN;
     if (l->tls != LISTENER_TLS_OFF)
         offers |= EHLO_STARTTLS;
+    if (l->auth != NULL)
+        offers |= EHLO_AUTH;
     return offers;
+}
+
+/* SCRAM only where it works for everybody: a client that begins it does not come back by another
+ * way. */
+static struct slice mechanisms_of(const struct settings_listener *l)
+{
+    if (l->auth == NULL)
+        return SLICE("");
+    return accounts_all_have_scram(l->auth->accounts) ? SLICE("SCRAM-SHA-256 PLAIN LOGIN")
+                                                      : SLICE("PLAIN LOGIN");
 }
 
 static void receiver_listen(struct role *role, unsigned number, int handle)
@@ -271,11 +318,16 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     if (l->faults && r->faults == NULL)
         r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
     e->offer.faults = l->faults ? r->faults : NULL;
+    e->offer.listener = number;
+    e->offer.accounts = l->auth == NULL ? NULL : l->auth->accounts;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
                                  .offers = offers_of(l),
                                  .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
+                                 .auth = mechanisms_of(l),
+                                 .auth_cleartext = l->auth_cleartext,
+                                 .requires_auth = l->kind == LISTENER_SUBMISSION,
                                  .hostname = role->settings->hostname,
                                  .max_size = l->max_size,
                                  .line_ends = l->line_ends,
@@ -321,6 +373,7 @@ static void receiver_done(struct role *role)
     tls_context_free(r->tls);
     memory_free(r->entrances);
     channel_close(&r->courier);
+    channel_close(&r->vault);
     timer_cancel(role->loop, &r->drain_deadline);
     disk_dir_close(r->dir);
 }
@@ -337,7 +390,8 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
 
     sessions_init(&r->sessions, &r->role);
     r->sessions.courier = &r->courier;
-    r->courier.watch.handle = -1;
+    r->sessions.vault = &r->vault;
+    r->courier.watch.handle = r->vault.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);
     role_init(&r->role, ROLE_RECEIVER, index, doors, &calls, WORKER_THREADS, warden_handle);
     return &r->role;

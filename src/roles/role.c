@@ -367,6 +367,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_ETRN:
     case MESSAGE_ASK:
     case MESSAGE_ASKED:
+    case MESSAGE_LOGIN:
+    case MESSAGE_LOGIN_ANSWER:
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:
@@ -446,6 +448,7 @@ static struct role *role_new(enum role_kind kind, const struct role_doors *doors
     case ROLE_RECEIVER: return receiver_new(doors, index, warden_handle);
     case ROLE_COURIER: return courier_new(doors, warden_handle);
     case ROLE_POSTMAN: return postman_new(doors, warden_handle);
+    case ROLE_VAULT: return vault_new(doors, warden_handle);
     case ROLE_SCRIBE: return scribe_new(doors, warden_handle);
     case ROLE_WARDEN:
     case ROLE_COUNT: break;

@@ -117,6 +117,7 @@ void role_end(struct role *r, int code);
 struct role *receiver_new(const struct role_doors *doors, unsigned index, int warden_handle);
 struct role *courier_new(const struct role_doors *doors, int warden_handle);
 struct role *postman_new(const struct role_doors *doors, int warden_handle);
+struct role *vault_new(const struct role_doors *doors, int warden_handle);
 struct role *scribe_new(const struct role_doors *doors, int warden_handle);
 void role_free(struct role *r);
 

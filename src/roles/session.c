@@ -44,7 +44,10 @@ struct session {
     struct list asking; /* in among->asking, among->delayed, or alone */
     bool delayed;
     uint64_t question;
-    bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
+    struct list logging_in; /* in among->logging_in, or alone */
+    uint64_t login;
+    bool login_open; /* the vault has an exchange of that number */
+    bool securing;   /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;
@@ -192,6 +195,10 @@ static void tell_message(struct session *s, struct slice id_text)
 
     event_text(&w, FIELD_QUEUE_ID, id_text);
     client_fields(s, &w);
+    if (server_user(s->server).len > 0) {
+        event_text(&w, FIELD_NAME, server_auth(s->server)->mechanism);
+        event_text(&w, FIELD_USER, server_user(s->server));
+    }
     tls_field(s, &w);
     role_event_end(r, &w);
     w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
@@ -322,12 +329,6 @@ static void answer_tls(struct session *s)
 
 /* RFC 1985 5.1: not for everybody, and not as often as he likes; each makes the courier look
  * through the queue. */
-/* Nobody can answer yet; no listener offers it. */
-static void answer_auth(struct session *s)
-{
-    server_answer(s->server, &REPLY(454, "4.7.0", "Temporary authentication failure"));
-}
-
 static void answer_etrn(struct session *s)
 {
     const struct etrn_node *node = server_etrn(s->server);
@@ -345,10 +346,34 @@ static void answer_etrn(struct session *s)
     }
 }
 
+/* Others' names are not his to use. A report of his own mail program has none (RFC 8098). */
+static bool may_send_as(const struct session *s, const struct address *sender)
+{
+    struct slice user = server_user(s->server);
+
+    return user.len == 0 || sender->kind == ADDRESS_NULL || s->offer->accounts == NULL ||
+           accounts_may_send_as(s->offer->accounts, user, sender);
+}
+
+static void refuse_sender(struct session *s, const struct address *sender)
+{
+    struct arena scratch = {0};
+    struct slice text = arena_printf(
+        &scratch, "<%.*s>: Sender address rejected: not owned by user %.*s",
+        SLICE_PRINTF(address_text(&scratch, sender)), SLICE_PRINTF(server_user(s->server)));
+
+    server_answer(s->server, &(struct reply){553, SLICE("5.7.1"), text});
+    arena_done(&scratch);
+}
+
 static void answer_mail(struct session *s)
 {
+    const struct address *sender = &server_envelope(s->server)->sender;
+
     if (!queue_in_has_room(s->among->queue))
         server_answer(s->server, &reply_full);
+    else if (!may_send_as(s, sender))
+        refuse_sender(s, sender);
     else
         server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
 }
@@ -476,6 +501,95 @@ static void accept_known(struct session *s)
     arena_done(&scratch);
 }
 
+/* ---- who the client is ---- */
+
+static const struct reply reply_no_login = {535, SLICE_INIT("5.7.8"),
+                                            SLICE_INIT("Error: authentication failed")};
+static const struct reply reply_no_vault = {454, SLICE_INIT("4.7.0"),
+                                            SLICE_INIT("Temporary authentication failure")};
+
+static bool is_logging_in(const struct session *s)
+{
+    return !list_empty(&s->logging_in);
+}
+
+static bool tell_vault(struct session *s, const struct login *l)
+{
+    struct buf body;
+    bool sent;
+
+    buf_init(&body, LOGIN_BODY_MAX);
+    sent = login_write(&body, l) &&
+           channel_send(s->among->vault, MESSAGE_LOGIN, buf_slice(&body), NULL, -1) == 0;
+    buf_wipe(&body);
+    return sent;
+}
+
+/* The client gave up, or is gone. */
+static void end_login(struct session *s)
+{
+    list_remove(&s->logging_in);
+    if (s->login_open)
+        (void)tell_vault(s, &(struct login){.number = s->login, .word = LOGIN_ENDS});
+    s->login_open = false;
+}
+
+static void answer_auth(struct session *s)
+{
+    const struct server_auth *a = server_auth(s->server);
+    struct login l = {.response = a->response,
+                      .word = LOGIN_GOES_ON,
+                      .listener = s->offer->listener,
+                      .mechanism = a->mechanism,
+                      .client = session_client(s)};
+
+    if (a->begins) {
+        end_login(s);
+        s->login = ++s->among->logins;
+        l.word = LOGIN_BEGINS;
+    }
+    l.number = s->login;
+    if (!tell_vault(s, &l)) {
+        server_answer(s->server, &reply_no_vault);
+        return;
+    }
+    s->login_open = true;
+    list_append(&s->among->logging_in, &s->logging_in);
+    stream_pause(&s->stream);
+    timer_set(s->among->role->loop, &s->timer, ASK_TIMEOUT_MS);
+}
+
+static void tell_no_login(struct session *s, const struct login_answer *a)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_NO_LOGIN, tag_smtpd);
+
+    client_fields(s, &w);
+    event_text(&w, FIELD_NAME, server_auth(s->server)->mechanism);
+    event_text(&w, FIELD_TEXT, a->text);
+    event_text(&w, FIELD_USER, a->user);
+    role_event_end(s->among->role, &w);
+}
+
+static void login_answered(struct session *s, const struct login_answer *a)
+{
+    s->login_open = a->result == LOGIN_CHALLENGE;
+    switch (a->result) {
+    case LOGIN_CHALLENGE: server_challenge(s->server, a->text); break;
+    case LOGIN_DONE: server_authenticated(s->server, a->text); break;
+    case LOGIN_FAILED:
+        tell_no_login(s, a);
+        server_answer(s->server, &reply_no_login);
+        break;
+    case LOGIN_LATER:
+        tell_no_login(s, a);
+        server_answer(s->server, &reply_no_vault);
+        break;
+    }
+}
+
+static const struct login_answer no_vault = {.result = LOGIN_LATER,
+                                             .text = SLICE_INIT("nobody can be asked")};
+
 /* ---- the session ---- */
 
 static void session_free(struct session *s)
@@ -484,6 +598,7 @@ static void session_free(struct session *s)
 
     tell_disconnect(s);
     list_remove(&s->asking);
+    end_login(s);
     drop_draft(s);
     buf_done(&s->header);
     timer_cancel(among->role->loop, &s->timer);
@@ -568,6 +683,20 @@ static void secured(struct session *s)
     session_run(s);
 }
 
+/* That was told already, with its reason. */
+static bool was_no_login(const struct session *s)
+{
+    const struct reply *r = &server_refusal(s->server)->reply;
+
+    return r->code == reply_no_login.code || r->code == reply_no_vault.code;
+}
+
+/* Somebody else has the word. */
+static bool is_waiting(const struct session *s)
+{
+    return s->committing || is_asking(s) || is_logging_in(s);
+}
+
 /* Steps the engine until it wants something that is not there yet. What it ate is dropped from
  * the buffer only at the end, since body bytes are borrowed from it. */
 static void session_run(struct session *s)
@@ -585,7 +714,7 @@ static void session_run(struct session *s)
         case SERVER_BODY: keep_body(s); break;
         case SERVER_RESET: drop_draft(s); break;
         case SERVER_REFUSED:
-            if (!s->ended_by_us) /* the client did nothing wrong */
+            if (!s->ended_by_us && !was_no_login(s)) /* the client did nothing wrong */
                 tell_refusal(s);
             break;
         case SERVER_WANTS_COMMIT:
@@ -607,20 +736,34 @@ static void session_run(struct session *s)
         /* Without room the peer must read first: STREAM_DRAINED brings us back. */
         if (need == SERVER_WANTS_ROOM && buf_len(&s->stream.out) > 0)
             break;
-    } while (!s->committing && !is_asking(s) && need != SERVER_WANTS_INPUT &&
-             need != SERVER_START_TLS && need != SERVER_DONE);
+    } while (!is_waiting(s) && need != SERVER_WANTS_INPUT && need != SERVER_START_TLS &&
+             need != SERVER_DONE);
     buf_consume(&s->stream.in, had - in.rest.len);
     if (need == SERVER_DONE)
         session_finish(s);
     else if (need == SERVER_START_TLS)
         secure(s);
-    else if (s->committing || is_asking(s))
+    else if (is_waiting(s))
         stream_flush(&s->stream);
     else
         session_wait(s);
 }
 
 /* What the client sent meanwhile is still in the buffer. */
+static void resume(struct session *s)
+{
+    timer_cancel(s->among->role->loop, &s->timer);
+    stream_resume(&s->stream);
+    session_run(s);
+}
+
+static void take_login(struct session *s, const struct login_answer *a)
+{
+    list_remove(&s->logging_in);
+    login_answered(s, a);
+    resume(s);
+}
+
 static void take_answer(struct session *s, const struct answer *a)
 {
     list_remove(&s->asking);
@@ -629,9 +772,7 @@ static void take_answer(struct session *s, const struct answer *a)
         accept_known(s);
     else
         refuse_asked(s, a);
-    timer_cancel(s->among->role->loop, &s->timer);
-    stream_resume(&s->stream);
-    session_run(s);
+    resume(s);
 }
 
 static void on_stream(struct stream *stream, enum stream_event event)
@@ -643,7 +784,7 @@ static void on_stream(struct stream *stream, enum stream_event event)
     case STREAM_DRAINED:
         if (s->securing)
             begin_handshake(s);
-        else if (!s->committing && !is_asking(s))
+        else if (!is_waiting(s))
             session_run(s); /* the engine may have stopped for want of room */
         return;
     case STREAM_EOF:
@@ -676,6 +817,10 @@ static void on_timeout(struct timer *t)
     }
     if (is_asking(s)) {
         take_answer(s, s->delayed ? &delay_over : &no_answer);
+        return;
+    }
+    if (is_logging_in(s)) {
+        take_login(s, &no_vault);
         return;
     }
     tell_broken(s, SLICE("timeout"));
@@ -746,6 +891,7 @@ void session_open(struct sessions *among, const struct session_offer *offer, int
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);
     list_init(&s->asking);
+    list_init(&s->logging_in);
     list_append(&among->all, &s->link);
     among->count++;
     tell_connect(s);
@@ -764,6 +910,29 @@ void sessions_init(struct sessions *among, struct role *role)
     list_init(&among->all);
     list_init(&among->asking);
     list_init(&among->delayed);
+    list_init(&among->logging_in);
+}
+
+void sessions_login_answered(struct sessions *among, const struct login_answer *a)
+{
+    LIST_EACH (node, &among->logging_in) {
+        struct session *s = LIST_ENTRY(node, struct session, logging_in);
+
+        if (s->login == a->number) {
+            take_login(s, a);
+            return;
+        }
+    }
+}
+
+void sessions_login_unanswered(struct sessions *among)
+{
+    struct list left; /* the next exchange may begin at once */
+
+    list_init(&left);
+    list_splice(&left, &among->logging_in);
+    while (!list_empty(&left))
+        take_login(LIST_ENTRY(left.next, struct session, logging_in), &no_vault);
 }
 
 void sessions_answered(struct sessions *among, const struct answer *a)
@@ -799,6 +968,11 @@ void sessions_shut_down(struct sessions *among)
             list_remove(&s->asking);
             s->delayed = false;
             refuse_asked(s, &no_answer);
+            stream_resume(&s->stream);
+        }
+        if (is_logging_in(s)) {
+            list_remove(&s->logging_in);
+            login_answered(s, &no_vault);
             stream_resume(&s->stream);
         }
         if (s->securing) { /* it would not understand a 421 */

@@ -12,6 +12,7 @@
 #include "loop/tls.h"
 #include "queue/queue_in.h"
 #include "roles/bad_addresses.h"
+#include "roles/login.h"
 #include "roles/question.h"
 #include "roles/role.h"
 #include "smtp/server.h"
@@ -26,14 +27,19 @@ struct sessions {
     size_t max;         /* one more is answered 421 */
     struct list asking; /* sessions that wait for the courier's answer */
     uint64_t questions;
+    struct channel *vault;  /* asked who a client is; perhaps away */
+    struct list logging_in; /* sessions that wait for its answer */
+    uint64_t logins;
     struct list delayed; /* sessions whose RCPT is answered later, on purpose */
 };
 
 /* What a listener offers to all its sessions; outlives them. */
 struct session_offer {
     struct server_settings server;
-    struct tls_context *tls; /* borrowed; NULL: STARTTLS is answered 454 */
-    bool implicit_tls;       /* before the greeting */
+    struct tls_context *tls;         /* borrowed; NULL: STARTTLS is answered 454 */
+    bool implicit_tls;               /* before the greeting */
+    uint32_t listener;               /* its place in the settings */
+    const struct accounts *accounts; /* of those who may log in; NULL: nobody */
     const struct etrn_list *etrn;
     struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */
 };
@@ -53,6 +59,10 @@ void sessions_answered(struct sessions *among, const struct answer *a);
 
 /* Who would answer is gone. */
 void sessions_unanswered(struct sessions *among);
+
+/* The same, of the vault. */
+void sessions_login_answered(struct sessions *among, const struct login_answer *a);
+void sessions_login_unanswered(struct sessions *among);
 
 /* 421 for each session, but for those that wait for their 250: they get that first. */
 void sessions_shut_down(struct sessions *among);

@@ -64,7 +64,7 @@ struct warden {
     struct clock *clock;
     struct loop *loop;
     struct signals signals;
-    struct disk_file *settings_file, *receiver_settings_file;
+    struct disk_file *settings_file, *receiver_settings_file, *vault_settings_file;
     struct disk_dir *spool;
     struct disk_file *lock;
     struct timer lock_retry;
@@ -87,15 +87,17 @@ static const struct {
 } edges[] = {
     {ROLE_RECEIVER, ROLE_COURIER},
     {ROLE_COURIER,  ROLE_POSTMAN},
+    {ROLE_RECEIVER, ROLE_VAULT  },
     {ROLE_RECEIVER, ROLE_SCRIBE },
     {ROLE_COURIER,  ROLE_SCRIBE },
     {ROLE_POSTMAN,  ROLE_SCRIBE },
+    {ROLE_VAULT,    ROLE_SCRIBE },
 };
 
-static const enum role_kind start_order[] = {ROLE_SCRIBE, ROLE_POSTMAN, ROLE_COURIER,
-                                             ROLE_RECEIVER};
+/* One of each, then the receivers. */
+static const enum role_kind start_order[] = {ROLE_SCRIBE, ROLE_POSTMAN, ROLE_VAULT, ROLE_COURIER};
 
-static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN,
+static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_VAULT, ROLE_COURIER, ROLE_POSTMAN,
                                              ROLE_SCRIBE};
 
 enum {
@@ -246,13 +248,17 @@ static void wire_self(struct warden *w, struct child *scribe)
 
 static void send_settings(struct warden *w, struct child *c)
 {
-    bool own = c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL;
+    struct disk_file *file = w->settings_file;
     struct buf body;
+
+    if (c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL)
+        file = w->receiver_settings_file;
+    if (c->kind == ROLE_VAULT)
+        file = w->vault_settings_file;
 
     buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    give(c, MESSAGE_SETTINGS, buf_slice(&body), own ? w->receiver_settings_file : w->settings_file,
-         -1);
+    give(c, MESSAGE_SETTINGS, buf_slice(&body), file, -1);
     buf_done(&body);
 }
 
@@ -482,23 +488,28 @@ static int open_listeners(struct warden *w)
     return 0;
 }
 
+static void add_child(struct warden *w, enum role_kind kind, unsigned index)
+{
+    struct child *c = &w->children[w->child_count++];
+
+    c->warden = w;
+    c->kind = kind;
+    c->index = index;
+    c->channel.watch.handle = -1;
+    c->backoff_ms = BACKOFF_FIRST_MS;
+    timer_init(&c->restart, on_restart);
+}
+
 static void add_children(struct warden *w)
 {
-    size_t count = sizeof(start_order) / sizeof(*start_order) - 1 + w->options->receivers;
+    size_t singles = sizeof(start_order) / sizeof(*start_order);
 
-    w->children = memory_new(count * sizeof(*w->children));
-    for (size_t i = 0; i < count; i++) {
-        struct child *c = &w->children[i];
-        bool receiver = i >= count - w->options->receivers;
-
-        c->warden = w;
-        c->kind = receiver ? ROLE_RECEIVER : start_order[i];
-        c->index = receiver ? (unsigned)(i - (count - w->options->receivers)) : 0;
-        c->channel.watch.handle = -1;
-        c->backoff_ms = BACKOFF_FIRST_MS;
-        timer_init(&c->restart, on_restart);
-    }
-    w->child_count = count;
+    w->children = memory_new((singles + w->options->receivers) * sizeof(*w->children));
+    for (size_t i = 0; i < singles; i++)
+        if (start_order[i] != ROLE_VAULT || w->options->vault_bundle.len > 0)
+            add_child(w, start_order[i], 0);
+    for (unsigned i = 0; i < w->options->receivers; i++)
+        add_child(w, ROLE_RECEIVER, i);
 }
 
 /* Before any role looks: one that finds half of it would end. */
@@ -536,9 +547,11 @@ static int seal_settings(struct warden *w)
     const struct warden_options *o = w->options;
     int code = disk_sealed(disk_real(), o->bundle, &w->settings_file);
 
-    if (code < 0 || o->receiver_bundle.data == o->bundle.data)
-        return code;
-    return disk_sealed(disk_real(), o->receiver_bundle, &w->receiver_settings_file);
+    if (code == 0 && o->receiver_bundle.data != o->bundle.data)
+        code = disk_sealed(disk_real(), o->receiver_bundle, &w->receiver_settings_file);
+    if (code == 0 && o->vault_bundle.len > 0)
+        code = disk_sealed(disk_real(), o->vault_bundle, &w->vault_settings_file);
+    return code;
 }
 
 static int open_everything(struct warden *w)
@@ -631,6 +644,7 @@ static void warden_done(struct warden *w)
     signals_close(&w->signals);
     disk_close(w->settings_file);
     disk_close(w->receiver_settings_file);
+    disk_close(w->vault_settings_file);
     disk_close(w->lock);
     disk_dir_close(w->spool);
     memory_free(w->listeners);

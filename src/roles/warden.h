@@ -3,7 +3,7 @@
  *
  * The warden reads nothing that comes from the network. It hands the checked configuration, with
  * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
- * certificates, too), listening sockets to the receivers, and
+ * certificates, that of the vault the passwords), listening sockets to the receivers, and
  * both ends of a channel to each pair of roles that may talk (ipc/messages.h).
  */
 #ifndef ROLES_WARDEN_H
@@ -13,8 +13,9 @@
 
 struct warden_options {
     /* The configuration and its tables, which was parsed into `settings` without errors: for the
-     * receivers, and for all others. May be the same bytes. */
-    struct slice receiver_bundle, bundle;
+     * receivers, for the vault ("": there is none, since nobody logs in), and for all others. The
+     * first and the last may be the same bytes. */
+    struct slice receiver_bundle, vault_bundle, bundle;
     const struct settings *settings;
     unsigned receivers;
     void (*ready)(void *ctx); /* called once, when every role serves */

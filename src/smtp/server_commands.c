@@ -206,6 +206,7 @@ static void transaction_begin(struct server *s, const struct mail_params *params
     e->wishes.solicit = arena_copy(&s->tx, params->wishes.solicit);
     e->helo = (struct slice){s->helo, s->helo_len};
     e->client_address = (struct slice){s->client_address, s->client_address_len};
+    e->user = server_user(s);
     e->proto = params->smtputf8 ? utf8_proto(s) : server_proto(s);
     e->tls = s->tls;
     s->envelope = e;

@@ -310,6 +310,17 @@ static void put_etrn(struct line *l)
     put_number(l, l->e->number[FIELD_COUNT]);
 }
 
+/* As fail2ban knows it from Postfix. */
+static void put_no_login(struct line *l)
+{
+    put(l, SLICE("warning: "));
+    put_client(l);
+    put_labelled_word(l, SLICE(": SASL "), FIELD_NAME);
+    put(l, SLICE(" authentication failed"));
+    put_labelled(l, SLICE(": "), FIELD_TEXT);
+    put_labelled_word(l, SLICE(", sasl_username="), FIELD_USER);
+}
+
 static void put_body(struct line *l)
 {
     switch (l->e->kind) {
@@ -326,8 +337,11 @@ static void put_body(struct line *l)
         put_queue_id(l);
         put(l, SLICE("client="));
         put_client(l);
+        put_labelled_word(l, SLICE(", sasl_method="), FIELD_NAME);
+        put_labelled_word(l, SLICE(", sasl_username="), FIELD_USER);
         put_labelled_word(l, SLICE(", tls="), FIELD_TLS);
         return;
+    case EVENT_NO_LOGIN: put_no_login(l); return;
     case EVENT_MESSAGE_ID:
         put_queue_id(l);
         put(l, SLICE("message-id="));

@@ -59,6 +59,12 @@ static const struct {
      TAG("smtpd") "disconnect from unknown[127.0.0.1] ehlo=1 mail=1 quit=1 commands=3\n"},
     {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT},
      TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1]\n"},
+    {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT, {FIELD_NAME, "PLAIN", 0}, {FIELD_USER, "ann@example.org", 0}},
+     TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1], sasl_method=PLAIN, "
+                  "sasl_username=ann@example.org\n"},
+    {EVENT_NO_LOGIN, {ROLE("smtpd"), CLIENT, {FIELD_NAME, "PLAIN", 0}, {FIELD_USER, "a b", 0}, {FIELD_TEXT, "wrong password", 0}},
+     TAG("smtpd") "warning: unknown[127.0.0.1]: SASL PLAIN authentication failed: wrong password, "
+                  "sasl_username=a\\x20b\n"},
     {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT, {FIELD_TLS, "TLSv1.3/X, y", 0}},
      TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1], tls=TLSv1.3/X\\x2c\\x20y\n"},
     {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID, {FIELD_MESSAGE_ID, "<1@a.example>", 0}},

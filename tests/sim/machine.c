@@ -259,6 +259,7 @@ static struct role *new_role(struct process *p, int warden_handle)
     case ROLE_COURIER: return courier_new(&p->doors, warden_handle);
     case ROLE_POSTMAN: return postman_new(&p->doors, warden_handle);
     case ROLE_SCRIBE: return scribe_new(&p->doors, warden_handle);
+    case ROLE_VAULT: /* nobody logs in here */
     case ROLE_WARDEN:
     case ROLE_COUNT: break;
     }

@@ -727,6 +727,7 @@ static struct machine_holding may_keep(enum role_kind kind)
     case ROLE_SCRIBE: return (struct machine_holding){72 * 1024, 0};
     case ROLE_COURIER: return (struct machine_holding){192 * 1024, 10};
     case ROLE_POSTMAN:
+    case ROLE_VAULT:
     case ROLE_WARDEN:
     case ROLE_COUNT: break;
     }

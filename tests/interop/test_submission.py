@@ -1,0 +1,239 @@
+"""People's mail programs: who they are, and as whom they may write."""
+import base64
+import os
+import re
+import signal
+import smtplib
+import socket
+import ssl
+
+import pytest
+
+from certificate import make_certificate
+from conftest import CONTENT, need, run
+from server import free_port, wait_until
+
+# "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
+ACCOUNTS = """ann@example.org:{PLAIN}secret:::::: postroad_send=*@list.example
+bob@example.org:{PLAIN}bobs
+dev:{PLAIN}dev
+"""
+
+CONFIG = """
+hostname mx.example.org
+postmaster ann@example.org
+tls {folder}/mx.pem {folder}/mx.key
+table people accounts {folder}/people
+listen mx 127.0.0.1:{port}
+listen submission 127.0.0.1:IMPLICIT { tls implicit; auth people }
+listen submission 127.0.0.1:STARTTLS { tls required; auth people }
+listen submission 127.0.0.1:CLEAR { tls off; auth people; auth-cleartext yes }
+queue {folder}/queue { min-free 10M }
+relay nowhere { host 127.0.0.1:9; retry 1h }
+accept to domain example.org users people deliver maildir {folder}/data/mail/{domain}/{user}
+accept from authenticated to any relay nowhere
+"""
+
+
+@pytest.fixture
+def server(serve, tmp_path):
+    need("openssl")
+    make_certificate(tmp_path)
+    path = tmp_path / "people"
+    path.write_text(ACCOUNTS)
+    path.chmod(0o600)
+    ports = {name: free_port() for name in ("IMPLICIT", "STARTTLS", "CLEAR")}
+    config = CONFIG
+    for name, port in ports.items():
+        config = config.replace(name, str(port))
+    running = serve(config).start()
+    running.ports = ports
+    return running
+
+
+def trusting():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def connect(server, how):
+    port = server.ports[how]
+    if how == "IMPLICIT":
+        client = smtplib.SMTP_SSL("127.0.0.1", port, context=trusting())
+    else:
+        client = smtplib.SMTP("127.0.0.1", port)
+    client.ehlo("me.example")
+    if how == "STARTTLS":
+        client.starttls(context=trusting())
+        client.ehlo("me.example")
+    return client
+
+
+@pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS", "CLEAR"])
+@pytest.mark.parametrize("user", ["ann@example.org", "ANN@Example.Org"])
+def test_login_and_send(server, how, user):
+    with connect(server, how) as client:
+        assert client.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"]
+        assert client.login(user, "secret")[0] == 235
+        client.sendmail("ann@example.org", ["bob@example.org"], CONTENT)
+    mail = re.sub(rb"\n[ \t]+", b" ", server.wait_mail("bob")[0])
+    word = b"ESMTPA" if how == "CLEAR" else b"ESMTPSA"
+    assert b"(postroad) with " + word + b" id" in mail
+    assert wait_until(
+        lambda: ", sasl_method=PLAIN, sasl_username=ann@example.org" in server.log())
+
+
+@pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS", "CLEAR"])
+def test_nothing_without(server, how):
+    with connect(server, how) as client:
+        assert client.docmd("MAIL FROM:<ann@example.org>") == (530, b"5.7.0 Authentication required")
+        assert client.docmd("VRFY ann")[0] == 530
+
+
+def test_no_word_of_it_in_the_clear(server):
+    with smtplib.SMTP("127.0.0.1", server.ports["STARTTLS"]) as client:
+        client.ehlo("me.example")
+        assert "auth" not in client.esmtp_features
+        token = base64.b64encode(b"\0ann@example.org\0secret").decode()
+        assert client.docmd(f"AUTH PLAIN {token}")[0] == 530  # STARTTLS first
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo("me.example")
+        assert client.docmd(f"AUTH PLAIN {token}")[0] == 502
+
+
+@pytest.mark.parametrize("user,password", [("ann@example.org", "wrong"), ("nobody@example.org", "x"),
+                                           ("", "secret"), ("ann", "secret"), ("dev", "dev ")])
+def test_wrong_passwords(server, user, password):
+    with connect(server, "IMPLICIT") as client:
+        token = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        assert client.docmd(f"AUTH PLAIN {token}") == (
+            535, b"5.7.8 Error: authentication failed")
+        assert client.docmd("MAIL FROM:<ann@example.org>")[0] == 530
+    assert wait_until(lambda: "]: SASL PLAIN authentication failed: " in server.log())
+    assert not [line for line in server.log().splitlines() if "SASL" in line and "secret" in line]
+
+
+def test_outlook_and_others(server):
+    """LOGIN with the name behind the word, and on a line of its own; PLAIN in two steps; "="."""
+    name, password = (base64.b64encode(text).decode() for text in (b"bob@example.org", b"bobs"))
+    plain = base64.b64encode(b"\0bob@example.org\0bobs").decode()
+    dialogs = [
+        [("AUTH LOGIN", 334, b"VXNlcm5hbWU6"), (name, 334, b"UGFzc3dvcmQ6"), (password, 235, None)],
+        [(f"AUTH LOGIN {name}", 334, b"UGFzc3dvcmQ6"), (password, 235, None)],
+        [("AUTH PLAIN", 334, b""), (plain, 235, None)],
+        [("auth plain " + plain, 235, None)],
+        [("AUTH PLAIN", 334, b""), ("*", 501, None), (f"AUTH PLAIN {plain}", 235, None)],
+        [("AUTH LOGIN", 334, None), (name, 334, None), ("*", 501, None),
+         (f"AUTH LOGIN {name}", 334, None), (password, 235, None)],
+    ]
+    for dialog in dialogs:
+        with connect(server, "IMPLICIT") as client:
+            for said, code, text in dialog:
+                got = client.docmd(said)
+                assert got[0] == code and (text is None or got[1] == text), (said, got)
+
+
+@pytest.mark.parametrize("user,password,sender,may", [
+    ("ann@example.org", "secret", "ann@example.org", True),
+    ("ann@example.org", "secret", "Ann+x@example.org", True),
+    ("ann@example.org", "secret", "news@list.example", True),
+    ("ann@example.org", "secret", "", True),
+    ("ann@example.org", "secret", "bob@example.org", False),
+    ("bob@example.org", "bobs", "news@list.example", False),
+    ("dev", "dev", "dev@anywhere.example", True),
+    ("dev", "dev", "ann@example.org", False)])
+def test_whose_name_may_be_used(server, user, password, sender, may):
+    with connect(server, "IMPLICIT") as client:
+        client.login(user, password)
+        code, text = client.docmd(f"MAIL FROM:<{sender}>")
+    if may:
+        assert code == 250
+        return
+    assert (code, text.decode()) == (
+        553, f"5.7.1 <{sender}>: Sender address rejected: not owned by user {user}")
+    assert wait_until(
+        lambda: f"NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 553 5.7.1 <{sender}>" in server.log())
+
+
+def test_only_who_is_known_relays(server):
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo("me.example")
+        client.mail("ann@example.org")
+        assert client.rcpt("x@elsewhere.example")[0] == 554
+    with connect(server, "IMPLICIT") as client:
+        client.login("ann@example.org", "secret")
+        client.mail("ann@example.org")
+        assert client.rcpt("x@elsewhere.example")[0] == 250
+
+
+def test_many_guesses(server):
+    """The twenty-first of one address is not looked at, and a fifth of one session ends it."""
+    token = base64.b64encode(b"\0ann@example.org\0guess").decode()
+    codes = []
+    for _ in range(6):
+        with connect(server, "CLEAR") as client:
+            for _ in range(5):
+                try:
+                    codes.append(client.docmd(f"AUTH PLAIN {token}")[0])
+                except smtplib.SMTPServerDisconnected:
+                    break
+                if codes[-1] == 421:
+                    break
+    assert codes[:5] == [535] * 4 + [421] and codes[-1] == 454, codes
+    assert wait_until(lambda: "too many wrong passwords" in server.log())
+
+
+def test_the_vault_dies(server):
+    vault = [pid for pid, role in server.roles() if role == "vault"][0]
+    with connect(server, "IMPLICIT") as client:
+        assert client.docmd("AUTH LOGIN")[0] == 334
+        os.kill(vault, signal.SIGKILL)
+        assert client.docmd(base64.b64encode(b"ann@example.org").decode())[0] == 454
+
+    def logs_in():
+        with connect(server, "IMPLICIT") as client:
+            token = base64.b64encode(b"\0ann@example.org\0secret").decode()
+            return client.docmd(f"AUTH PLAIN {token}")[0] == 235
+    assert wait_until(logs_in)
+
+
+def test_who_hangs_up_in_the_middle(server):
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", server.ports["CLEAR"])) as client:
+            client.sendall(b"EHLO me.example\r\nAUTH LOGIN\r\nYW5uQGV4YW1wbGUub3Jn\r\nc2VjcmV0\r\n")
+    with connect(server, "CLEAR") as client:
+        assert client.login("bob@example.org", "bobs")[0] == 235
+
+
+def test_the_receiver_has_no_passwords(server):
+    """Nowhere in its memory; the vault has them."""
+    def holds(role, secret):
+        pid = [pid for pid, name in server.roles() if name == role][0]
+        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+                open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+                if not found:
+                    continue
+                begin, end = (int(word, 16) for word in found.groups())
+                try:
+                    memory.seek(begin)
+                    if secret in memory.read(end - begin):
+                        return True
+                except (OSError, ValueError, OverflowError):
+                    continue
+        return False
+    assert holds("vault", b"{PLAIN}bobs")
+    for role in ("receiver", "courier", "postman", "scribe"):
+        assert not holds(role, b"bobs"), role
+
+
+def test_swaks(server):
+    need("swaks")
+    for how, word in (("IMPLICIT", "--tlsc"), ("STARTTLS", "--tls")):
+        status, text = run("swaks", "--server", "127.0.0.1", "--port", server.ports[how], word,
+                           "--auth", "PLAIN", "--auth-user", "ann@example.org", "--auth-password",
+                           "secret", "--from", "ann@example.org", "--to", "bob@example.org")
+        assert status == 0, text
+    server.wait_mail("bob", count=2)
