@@ -20,10 +20,20 @@ enum { ERROR_MAX = 1024 };
 
 #define KVSEP "\1"
 
+static enum sasl_client_need stopped(struct sasl_client *c, struct slice challenge,
+                                     struct buf *response)
+{
+    (void)c;
+    (void)challenge;
+    (void)response;
+    return SASL_CLIENT_STOPS;
+}
+
 enum sasl_client_need client_stop(struct sasl_client *c, enum sasl_trouble why)
 {
     c->trouble = why;
     c->finished = false;
+    c->next = stopped;
     return SASL_CLIENT_STOPS;
 }
 
@@ -114,7 +124,8 @@ static enum sasl_client_need token_sent(struct sasl_client *c, bool fits)
 {
     enum sasl_client_need need = last(c, fits);
 
-    c->next = token_refused;
+    if (need == SASL_CLIENT_SEND)
+        c->next = token_refused;
     return need;
 }
 
@@ -198,9 +209,9 @@ void sasl_client_free(struct sasl_client *c)
         return;
     struct secret *all[] = {&c->server_error, &c->first_bare, &c->server_first, &c->both_nonces,
                             &c->salt,         &c->prepared,   &c->user,         &c->secret,
-                            &c->host,         &c->binding,    &c->our_nonce};
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        secret_wipe(all[i]);
+                            &c->host,         &c->binding,    &c->our_nonce,    NULL};
+    for (struct secret **at = all; *at != NULL; at++)
+        secret_wipe(*at);
     OPENSSL_cleanse(c, sizeof(*c));
     memory_free(c);
 }
@@ -216,11 +227,10 @@ enum sasl_client_need sasl_client_step(struct sasl_client *c, struct slice chall
 {
     size_t before = buf_len(response);
 
-    if (c->trouble != SASL_NO_TROUBLE && c->trouble != SASL_SERVER_ERROR)
-        return SASL_CLIENT_STOPS;
-    if (challenge.len > SASL_MESSAGE_MAX)
-        return client_stop(c, SASL_BAD_CHALLENGE);
-    enum sasl_client_need need = c->next(c, challenge, response);
+    enum sasl_client_need need = challenge.len > SASL_MESSAGE_MAX
+                                     ? client_stop(c, SASL_BAD_CHALLENGE)
+                                     : c->next(c, challenge, response);
+
     if (need != SASL_CLIENT_SEND)
         buf_truncate(response, before);
     return need;

@@ -305,8 +305,10 @@ static void play(const struct row *row, bool early)
     check_slice(buf_slice(&responses), row->responses);
     check_int(sasl_client_trouble(c), row->trouble);
     check_slice(sasl_client_server_error(c), row->server_error);
-    if (need == SASL_CLIENT_STOPS)
-        check_int(sasl_client_step(c, SLICE("more"), &responses), SASL_CLIENT_STOPS);
+    if (need == SASL_CLIENT_STOPS) {
+        check_int(sasl_client_step(c, SLICE(SERVER_FIRST), &responses), SASL_CLIENT_STOPS);
+        check_int(sasl_client_trouble(c), row->trouble);
+    }
     sasl_client_free(c);
     buf_done(&responses);
 }
@@ -366,6 +368,24 @@ static void a_long_error_is_cut(void **state)
     check_int(sasl_client_server_error(c).len, 1024);
     sasl_client_free(c);
     buf_done(&response);
+}
+
+static void what_does_not_fit_is_not_sent(void **state)
+{
+    (void)state;
+    for (unsigned i = SASL_SCRAM_SHA_256; i < SASL_MECHANISM_COUNT; i++) {
+        struct sasl_client_settings settings = settings_of(&short_rows[0]);
+        struct sasl_client *c = sasl_client_new((enum sasl_mechanism)i, &settings);
+        struct buf response;
+
+        buf_init(&response, 2);
+        check_int(sasl_client_step(c, SLICE(""), &response), SASL_CLIENT_STOPS);
+        check_int(sasl_client_trouble(c), SASL_BAD_SECRET);
+        check_int(buf_len(&response), 0);
+        check_int(sasl_client_step(c, SLICE(""), &response), SASL_CLIENT_STOPS);
+        sasl_client_free(c);
+        buf_done(&response);
+    }
 }
 
 static void every_trouble_has_words(void **state)
@@ -518,6 +538,7 @@ int main(void)
         cmocka_unit_test(scram),
         cmocka_unit_test(a_challenge_has_a_maximum),
         cmocka_unit_test(a_long_error_is_cut),
+        cmocka_unit_test(what_does_not_fit_is_not_sent),
         cmocka_unit_test(every_trouble_has_words),
         cmocka_unit_test(client_and_server_understand_each_other),
     };

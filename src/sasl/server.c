@@ -180,11 +180,11 @@ void sasl_server_free(struct sasl_server *s)
 {
     if (s == NULL)
         return;
-    struct secret *all[] = {&s->user,        &s->secret,     &s->token_user, &s->scram.gs2,
-                            &s->scram.nonce, &s->scram.said, &s->binding,    &s->certificate_user,
-                            &s->host,        &s->our_nonce,  &s->fake_secret};
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-        secret_wipe(all[i]);
+    struct secret *all[] = {&s->user,        &s->secret,     &s->token_user,  &s->scram.gs2,
+                            &s->scram.nonce, &s->scram.said, &s->binding,     &s->certificate_user,
+                            &s->host,        &s->our_nonce,  &s->fake_secret, NULL};
+    for (struct secret **at = all; *at != NULL; at++)
+        secret_wipe(*at);
     OPENSSL_cleanse(s, sizeof(*s));
     memory_free(s);
 }
