@@ -1,6 +1,7 @@
 """The servers that tests/crash_kill and tests/crash_power put to the test: postroad and others, all
 with the same duty and the same face. Mail for users of example.org goes into
-MAIL/example.org/USER as Maildir, mail for elsewhere.example to the port `sink`; nothing else is taken.
+MAIL/example.org/USER as Maildir, mail for elsewhere.example to the port of the sink (trial.py), reports
+for the sender to that of its own server; nothing else is taken.
 
 Others are as Debian packages them. What their configuration says beyond that duty is the port, the
 log file, and that nobody asks a DNS. Queue and mailboxes lie in folders that are given, so that they
@@ -14,6 +15,7 @@ from foreign import Foreign
 from server import Server, free_port
 
 DOMAIN, ONWARD = "example.org", "elsewhere.example"
+BACK = "client.example"  # where `bench load` says it comes from
 USERS = [f"user{n}" for n in range(20)]
 
 
@@ -25,19 +27,27 @@ queue      QUEUE/spool { min-free 64M }
 listen mx  127.0.0.1:{port}
 listen lmtp 127.0.0.1:LMTP
 relay next { host 127.0.0.1:SINK; retry 1s; tls off }
+relay back { host 127.0.0.1:BACK; retry 1s; tls off }
 accept to domain example.org deliver maildir MAIL/{domain}/{user}
+accept from local to domain client.example relay back
 accept from local to any relay next
 postmaster user0@example.org
 """
 
     def __init__(self, folder, queue, mail, sink):
         self.lmtp = free_port()
-        words = {"QUEUE": queue, "MAIL": mail, "LMTP": str(self.lmtp), "SINK": str(sink)}
-        super().__init__(folder, re.sub("QUEUE|MAIL|LMTP|SINK", lambda m: words[m[0]], self.CONFIG))
+        words = {"QUEUE": queue, "MAIL": mail, "LMTP": str(self.lmtp), "SINK": str(sink.port),
+                 "BACK": str(sink.back.port)}
+        text = re.sub("|".join(words), lambda m: words[m[0]], self.CONFIG)
+        super().__init__(folder, text)
         self.data, self.mail = queue, mail
 
     def mail_root(self):
         return self.mail
+
+    def waiting(self):
+        """What is in its queue, for people."""
+        return self.ask("queue", "list")[:3000]
 
 
 class Other(Foreign):
@@ -49,7 +59,8 @@ class Other(Foreign):
 
     def __init__(self, folder, queue, mail, sink):
         self.mail = self.data = mail
-        super().__init__(folder, {"var/spool": queue, "var/mail": mail}, sink=sink)
+        super().__init__(folder, {"var/spool": queue, "var/mail": mail}, sink=sink.port,
+                         back=sink.back.port)
 
     def configure(self):
         os.chmod(self.path("var/spool"), 0o755)
@@ -61,6 +72,9 @@ class Other(Foreign):
 
     def mail_root(self):
         return self.mail
+
+    def waiting(self):
+        return ""
 
     def roles(self):
         """[(pid, name)] of all but the first of its processes, which takes the others with it."""
@@ -134,8 +148,8 @@ mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 disable_dns_lookups = yes
 smtp_host_lookup = native
-default_transport = error:only this one
-transport_maps = inline:{{ {ONWARD}=smtp:[127.0.0.1]:%SINK% }}
+default_transport = error:only these two
+transport_maps = inline:{{ {ONWARD}=smtp:[127.0.0.1]:%SINK%, {BACK}=smtp:[127.0.0.1]:%BACK% }}
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = /var/mail
 virtual_mailbox_maps = inline:{{ {boxes} }}
@@ -193,7 +207,7 @@ acl_smtp_rcpt = rcpt
 never_users =
 begin acl
 rcpt:
-  accept domains = {DOMAIN} : {ONWARD}
+  accept domains = {DOMAIN} : {ONWARD} : {BACK}
   deny
 begin routers
 home:
@@ -205,6 +219,12 @@ onward:
   driver = manualroute
   domains = {ONWARD}
   transport = onward
+  route_list = * 127.0.0.1
+  self = send
+back:
+  driver = manualroute
+  domains = {BACK}
+  transport = back
   route_list = * 127.0.0.1
   self = send
 begin transports
@@ -221,6 +241,10 @@ maildir:
 onward:
   driver = smtp
   port = %SINK%
+  allow_localhost
+back:
+  driver = smtp
+  port = %BACK%
   allow_localhost
 begin retry
 * * F,2h,15m; G,16h,1h,1.5; F,4d,6h
@@ -247,8 +271,10 @@ class OpenSmtpd(Other):
 listen on 127.0.0.1 port %PORT% hostname peer.example
 action "home" maildir "/var/mail/{DOMAIN}/%{{rcpt.user}}" virtual {{ "@" = vmail }}
 action "onward" relay host "smtp://127.0.0.1:%SINK%" helo peer.example
+action "back" relay host "smtp://127.0.0.1:%BACK%" helo peer.example
 match from any for domain "{DOMAIN}" action "home"
 match from any for domain "{ONWARD}" action "onward"
+match from any for domain "{BACK}" action "back"
 """)
 
     def queued(self):
