@@ -206,7 +206,10 @@ static void read_folder(struct check *k, const char *name)
 
 static const char *kind_of(const struct sent_rcpt *r)
 {
-    return r->fate == FATE_MAILDIR ? "our" : r->fate == FATE_RELAY ? "far" : "refused";
+    return r->fate == FATE_MAILDIR ? "our"
+           : r->fate == FATE_RELAY ? "far"
+           : r->fate == FATE_LOOP  ? "looping"
+                                   : "refused";
 }
 
 static void judge_delivery(struct check *k, const struct sent *s, const struct sent_rcpt *r)
@@ -239,7 +242,7 @@ static const char *wrong_report(const struct check *k, const struct sent *s,
         !reports[REPORT_OF_FAILURE].doubted)
         return "a report of a failure of what was delivered";
     if (reports[REPORT_OF_FAILURE].count > 0 && r->notices.count > 0 &&
-        !reports[REPORT_OF_FAILURE].doubted)
+        !reports[REPORT_OF_FAILURE].doubted && !r->notices.doubted)
         return "a report of a failure, and a notice that it could not be delivered";
     if (reports[REPORT_OF_SUCCESS].count > 0 && !arrived)
         return "a report of a delivery that never was";

@@ -141,6 +141,7 @@ static void doubt_one(void *ctx, struct sent_rcpt *r, enum sent_report what)
 void intake_unheard(struct intake *in, const struct transaction *t)
 {
     struct sent *s = sent_of(in, t);
+    struct sent_rcpt *loop = rcpt_of(in, t, t->rcpts[0]);
 
     NOTE(in, "that mail from <%s> was taken may not have been heard", t->sender);
     if (s == NULL) {
@@ -149,6 +150,8 @@ void intake_unheard(struct intake *in, const struct transaction *t)
             report_read(s, buf_slice(&t->content), doubt_one, NULL);
         return;
     }
+    if (loop != NULL)
+        ledger_doubt_loop(loop);
     for (unsigned i = 0; i < t->rcpt_count; i++) {
         struct sent_rcpt *r = sent_rcpt_called(s, slice_of(t->rcpts[i]));
 

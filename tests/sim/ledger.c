@@ -54,9 +54,13 @@ static void draw_rcpt(struct sent *s, struct random *chance)
     }
     if (r.fate == FATE_RELAY || r.fate == FATE_BOUNCE)
         r.user %= SENT_DOMAINS;
+    if (random_below(chance, 80) == 0 && !s->deaf && !s->from_nobody) {
+        r.fate = FATE_LOOP;
+        r.wish = WISH_UNSAID; /* a ring forgets it */
+    }
     for (unsigned i = 0; i < s->rcpt_count; i++)
-        if (s->rcpts[i].fate == r.fate &&
-            (r.fate == FATE_DISCARD || r.fate == FATE_REJECT || s->rcpts[i].user == r.user))
+        if (s->rcpts[i].fate == r.fate && (r.fate == FATE_DISCARD || r.fate == FATE_REJECT ||
+                                           r.fate == FATE_LOOP || s->rcpts[i].user == r.user))
             return; /* each once: what a server does with the same twice is not asked here */
     s->rcpts[s->rcpt_count++] = r;
 }
@@ -159,6 +163,7 @@ void sent_rcpt_address(const struct sent_rcpt *r, struct buf *out)
     case FATE_REJECT: (void)buf_printf(out, "nobody@sim.example"); break;
     case FATE_RELAY: (void)buf_printf(out, "good@far%u.example", r->user); break;
     case FATE_BOUNCE: (void)buf_printf(out, "bad@far%u.example", r->user); break;
+    case FATE_LOOP: (void)buf_printf(out, "all@ring.example"); break;
     }
 }
 
@@ -226,7 +231,7 @@ bool sent_is_settled(const struct sent *s, const struct sent_rcpt *r)
 
 static bool is_left(const struct sent *s, const struct sent_rcpt *r)
 {
-    if (!r->accepted || (r->fate != FATE_RELAY && r->fate != FATE_BOUNCE))
+    if (!r->accepted || (r->fate != FATE_RELAY && r->fate != FATE_BOUNCE && r->fate != FATE_LOOP))
         return false;
     return r->mail.count == 0 && r->refused_us == 0 && r->given_up_us == 0 &&
            !sent_is_settled(s, r);
@@ -253,6 +258,14 @@ bool coming_came(struct coming *c, uint64_t now_us, bool answered)
     return good;
 }
 
+void ledger_doubt_loop(struct sent_rcpt *r)
+{
+    if (r->fate != FATE_LOOP)
+        return;
+    r->reports[REPORT_OF_FAILURE].doubts += SENT_MAX;
+    r->reports[REPORT_OF_FAILURE].doubted = true;
+}
+
 static void unsure(struct coming *c, bool in_flight)
 {
     if (in_flight)
@@ -274,6 +287,7 @@ static void crash_at(struct ledger *l, struct sent *s, struct sent_rcpt *r, uint
     bool failing = all || is_since(r->refused_us, since_us) || is_since(r->given_up_us, since_us) ||
                    (r->given_up_us == 0 && !sent_is_settled(s, r));
 
+    ledger_doubt_loop(r);
     r->unheard = r->unheard || (mail && r->mail.count > 0);
     unsure(&r->mail, mail);
     for (unsigned i = 0; i < SENT_REPORTS; i++)

@@ -31,6 +31,7 @@ enum sent_fate {
     FATE_REJECT,
     FATE_RELAY,  /* to another server */
     FATE_BOUNCE, /* that server refuses it: the sender gets a report */
+    FATE_LOOP,   /* that server brings it back: the sender gets a report */
 };
 
 /* NOTIFY of RFC 3461. */
@@ -112,6 +113,9 @@ bool sent_wants(const struct sent *s, const struct sent_rcpt *r, enum sent_repor
 /* It came. False: once more than it should have, without a reason. */
 bool coming_came(struct coming *c, uint64_t now_us, bool answered);
 void coming_doubt(struct coming *c);
+
+/* More than one copy of a mail in a loop may be on its way. */
+void ledger_doubt_loop(struct sent_rcpt *r);
 
 /* The courier died, or the machine: what happened since that time was in flight and may come again.
  */

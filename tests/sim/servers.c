@@ -11,6 +11,7 @@
 #include "fakes/dns.h"
 #include "loop/listener.h"
 #include "loop/stream.h"
+#include "sim/ring.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 enum {
     TAKEN_MAX = 2 * BODY_MAX,
     SENDERS_SERVER = SENT_SERVERS,
+    RING_SERVER,
+    SERVERS_COUNT,
     TARPIT_MAX_MS = 20 * 1000,
 };
 
@@ -68,7 +71,8 @@ struct servers {
     struct servers_options o;
     struct net *net;
     struct loop *loop;
-    struct server servers[SENT_SERVERS + 1];
+    struct server servers[SERVERS_COUNT];
+    struct ring *ring;
     struct list visits;
     bool calm;
 };
@@ -240,6 +244,19 @@ static bool refuse_mail(struct visit *v)
     return answer(v, "554 5.7.1 not after all");
 }
 
+static bool hear_dot_in_ring(struct visit *v)
+{
+    struct servers *s = v->server->all;
+
+    if (ring_refuses(s->ring, buf_slice(&v->mail.content))) {
+        intake_refused(s->o.intake, &v->mail, v->mail.rcpts[0]);
+        return answer(v, "554 5.4.6 too many hops");
+    }
+    v->mail.taken_us = now_us(v);
+    ring_take(s->ring, &v->mail);
+    return answer(v, "250 2.0.0 round it goes");
+}
+
 static bool hear_dot(struct visit *v)
 {
     struct server *server = v->server;
@@ -249,6 +266,8 @@ static bool hear_dot(struct visit *v)
         intake_refused(server->all->o.intake, &v->mail, v->mail.rcpts[0]);
         return answer(v, "554 5.5.1 no mail");
     }
+    if (server->number == RING_SERVER)
+        return hear_dot_in_ring(v);
     switch (server->temper) {
     case TEMPER_DYING:
         if (!happens(server->all, 3))
@@ -389,6 +408,11 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 
 /* ---- as a whole ---- */
 
+const char *servers_complaint(const struct servers *s)
+{
+    return ring_complaint(s->ring);
+}
+
 void servers_visitor_died(struct servers *s)
 {
     LIST_EACH (node, &s->visits)
@@ -418,7 +442,7 @@ void servers_change(struct servers *s)
 void servers_calm(struct servers *s)
 {
     s->calm = true;
-    for (unsigned i = 0; i <= SENT_SERVERS; i++)
+    for (unsigned i = 0; i < SERVERS_COUNT; i++)
         set_temper(&s->servers[i], TEMPER_GOOD);
 }
 
@@ -443,6 +467,7 @@ struct resolver *servers_resolver(struct servers *s, struct loop *loop)
     struct fake_dns_options options = {
         .delay_max_ms = 200, .faults_per_million = 20000, .calm = &s->calm};
     struct fake_dns *dns = fake_dns_new(loop, s->o.chance, &options);
+    char ring_host[16];
 
     for (unsigned i = 0; i <= SENT_DOMAINS; i++) {
         char domain[32], host[16];
@@ -453,7 +478,8 @@ struct resolver *servers_resolver(struct servers *s, struct loop *loop)
         if (i == SENT_HAS_BACKUP)
             fake_dns_mx(dns, slice_of(domain), 20, host_name(server - 1, host));
     }
-    for (unsigned i = 0; i <= SENT_SERVERS; i++) {
+    fake_dns_mx(dns, SLICE("ring.example"), 10, host_name(RING_SERVER, ring_host));
+    for (unsigned i = 0; i < SERVERS_COUNT; i++) {
         char host[16];
 
         fake_dns_address(dns, host_name(i, host), address_of(i).ip);
@@ -491,7 +517,12 @@ struct servers *servers_new(const struct servers_options *options)
     s->net = fake_net_new(s->o.network, &home);
     s->loop = loop_new(s->net, &s->o.clock->clock);
     list_init(&s->visits);
-    for (unsigned i = 0; i <= SENT_SERVERS; i++) {
+    s->ring = ring_new(&(struct ring_options){.loop = s->loop,
+                                              .chance = s->o.chance,
+                                              .history = s->o.history,
+                                              .intake = s->o.intake,
+                                              .back_to = s->o.machine});
+    for (unsigned i = 0; i < SERVERS_COUNT; i++) {
         struct net_address at = address_of(i);
 
         s->servers[i].all = s;
@@ -506,8 +537,9 @@ void servers_free(struct servers *s)
 {
     LIST_EACH (node, &s->visits)
         visit_free(LIST_ENTRY(node, struct visit, link));
-    for (unsigned i = 0; i <= SENT_SERVERS; i++)
+    for (unsigned i = 0; i < SERVERS_COUNT; i++)
         listener_close(&s->servers[i].listener);
+    ring_free(s->ring);
     loop_free(s->loop);
     s->net->ops->free(s->net);
     memory_free(s);

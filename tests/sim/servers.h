@@ -18,6 +18,7 @@ struct servers_options {
     struct random *chance;
     const struct history *history;
     struct intake *intake;
+    struct net_address machine; /* where mail of a loop comes back to */
 };
 
 struct servers *servers_new(const struct servers_options *options);
@@ -34,6 +35,9 @@ void servers_calm(struct servers *s);
 
 /* DNS as one process sees it; freed by who asks. */
 struct resolver *servers_resolver(struct servers *s, struct loop *loop);
+
+/* In the end; NULL: all is well. */
+const char *servers_complaint(const struct servers *s);
 
 /* As machine.h's. */
 bool servers_step(struct servers *s);

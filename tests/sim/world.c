@@ -113,6 +113,7 @@ static const char settings[] =
     "accept from any to domain far1.example relay out\n"
     "accept from any to domain far2.example relay short\n"
     "accept from any to domain far3.example relay out\n"
+    "accept from any to domain ring.example relay out\n"
     "accept from local to domain client.example relay out\n"
     "accept to domain sim.example aliases aliases deliver maildir /mail/{domain}/{user}\n";
 
@@ -764,8 +765,10 @@ static void calm_down(struct world *w)
     fake_disk_fail_at(w->disk, 0, 0);
     machine_thaw(w->machine);
     if (machine_is_on(w->machine))
-        for (unsigned i = 0; i < machine_processes(w->machine); i++)
+        for (unsigned i = 0; i < machine_processes(w->machine); i++) {
             machine_kill_at(w->machine, i, 0);
+            machine_short_at(w->machine, i, 0);
+        }
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     give_homes_back(w);
@@ -779,6 +782,7 @@ static void calm_down(struct world *w)
     if (people_waiting(w->people) > 0)
         broken(w, "a caller of courier.sock waits for ever");
     broken(w, people_complaint(w->people));
+    broken(w, servers_complaint(w->servers));
     if (w->intake.unwilled > 0)
         broken(w, "mail was sent that a person had held or deleted");
     check_settled(w);
@@ -865,7 +869,8 @@ void world_run(const struct world_plan *plan, struct verdict *v)
                                                        .network = w->network,
                                                        .chance = &w->chance.random,
                                                        .history = &w->history,
-                                                       .intake = &w->intake});
+                                                       .intake = &w->intake,
+                                                       .machine = server_address});
     struct machine_options machine = draw_machine(w);
     w->segment_size = machine.segment_size;
     w->machine = machine_new(&machine);
