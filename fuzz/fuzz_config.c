@@ -147,7 +147,7 @@ static const char *key_fault(struct slice chain, struct slice key)
 static struct settings *parse(struct buf *bundle, struct slice files,
                               struct settings_errors *errors)
 {
-    static const struct settings_judge judge = {chain_fault, key_fault};
+    static const struct settings_judge judge = {chain_fault, key_fault, chain_fault};
 
     for (unsigned runs = 0;; runs++) {
         struct settings *s = settings_parse(buf_slice(bundle), &judge, errors);

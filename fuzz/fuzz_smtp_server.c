@@ -202,7 +202,8 @@ static void answer_rcpt(struct session *s)
 
 static void start_tls(struct session *s)
 {
-    static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"), SLICE_INIT("X"), 1, 1};
+    static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"), SLICE_INIT("X"), 1, 1,
+                                            SLICE_INIT("")};
 
     must(s->settings.offers & EHLO_STARTTLS && server_tls(s->server)->version.len == 0);
     server_secured(s->server, &tls);

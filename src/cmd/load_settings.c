@@ -87,10 +87,10 @@ static void say(const struct settings_errors *errors)
         fwrite(said.data, 1, said.len, stderr);
 }
 
+static const struct settings_judge judge = {tls_chain_fault, tls_key_fault, tls_authorities_fault};
+
 struct settings *load_settings(struct buf *bundle)
 {
-    static const struct settings_judge judge = {tls_chain_fault, tls_key_fault};
-
     for (;;) {
         struct settings_errors errors;
         struct settings *settings = settings_parse(buf_slice(bundle), &judge, &errors);
@@ -124,4 +124,32 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
         return EX_NOINPUT;
     *out = load_settings(bundle);
     return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
+}
+
+static bool add_again(const struct settings *s, const struct source *source, struct buf *out)
+{
+    return settings_is_tls_file(s, source->path)
+               ? add_file(out, source->path)
+               : bundle_add(out, source->path, source->flags, source->text);
+}
+
+bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out)
+{
+    struct arena scratch = {0};
+    struct sources sources;
+    struct settings_errors errors;
+    struct settings *fresh = NULL;
+    bool fits = sources_open(&sources, bundle, &scratch);
+
+    for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
+        fits = add_again(s, one, out);
+    arena_done(&scratch);
+    if (fits) {
+        fresh = settings_parse(buf_slice(out), &judge, &errors);
+        say(&errors);
+        settings_errors_done(&errors);
+    }
+    bool good = fresh != NULL;
+    settings_free(fresh);
+    return good;
 }

@@ -14,4 +14,8 @@ struct settings *load_settings(struct buf *bundle);
  * the settings in *out. The bundle is initialised here and must be released either way. */
 int load_settings_file(const char *file, struct buf *bundle, struct settings **out);
 
+/* The bundle of the running settings `s` with the files of certificates as they are now, appended
+ * to `out`. False: they are not good, which was told on stderr. */
+bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out);
+
 #endif

@@ -37,6 +37,26 @@ static bool hand_out(const struct settings *s, struct slice whole, struct handed
             settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
 
+struct renewal {
+    const struct settings *settings;
+    struct buf *with_keys;
+};
+
+static struct slice renew(void *ctx)
+{
+    struct renewal *r = ctx;
+    struct buf fresh;
+
+    buf_init(&fresh, BUNDLE_MAX);
+    if (!load_certificates_again(r->settings, buf_slice(r->with_keys), &fresh)) {
+        buf_done(&fresh);
+        return (struct slice){0};
+    }
+    buf_done(r->with_keys);
+    *r->with_keys = fresh;
+    return buf_slice(r->with_keys);
+}
+
 /* The bundle is used up: the keys and passwords in it go on to those who need them. */
 static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
                void (*ready)(void *ctx), void *ctx)
@@ -46,6 +66,7 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
     bool fits = hand_out(settings, buf_slice(bundle), &h);
 
     buf_wipe(bundle);
+    struct renewal renewal = {settings, &h.receivers};
     struct warden_options options = {
         .bundle = buf_slice(&h.all),
         .receiver_bundle = buf_slice(settings->certificates != NULL ? &h.receivers : &h.all),
@@ -53,7 +74,9 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
         .settings = settings,
         .receivers = receivers,
         .ready = ready,
-        .ctx = ctx};
+        .ctx = ctx,
+        .renew = settings->certificates != NULL ? renew : NULL,
+        .renew_ctx = &renewal};
     if (fits)
         status = warden_run(&options);
     else

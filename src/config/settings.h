@@ -40,7 +40,9 @@ struct settings_listener {
     uint16_t port;
     uint64_t max_size; /* bytes of one message */
     enum line_ends line_ends;
-    enum listener_tls tls;             /* not off: there is a certificate */
+    enum listener_tls tls;  /* not off: there is a certificate */
+    struct slice client_ca; /* who vouches for clients, in PEM; "": nobody is asked */
+    struct slice client_ca_path;
     bool faults;                       /* some addresses behave badly on purpose */
     const struct settings_table *auth; /* who may log in, and must for submission; NULL: nobody */
     bool auth_cleartext;               /* without TLS as well */
@@ -53,7 +55,7 @@ struct settings_certificate {
     struct settings_certificate *next;
     struct slice name; /* for clients that ask for this one; "*.example.org": or one below it */
     struct slice chain, key;
-    struct slice key_path;
+    struct slice chain_path, key_path;
     unsigned line;
 };
 
@@ -99,6 +101,7 @@ enum { SETTINGS_TEXT_MAX = 1024 * 1024 };
 struct settings_judge {
     const char *(*chain_fault)(struct slice chain);
     const char *(*key_fault)(struct slice chain, struct slice key);
+    const char *(*authorities_fault)(struct slice authorities);
 };
 
 /* The bundle (mail/sources.h) is the configuration's text and the files that it names. NULL when
@@ -116,6 +119,12 @@ enum settings_secrets { SETTINGS_WITHOUT_SECRETS, SETTINGS_WITH_KEYS, SETTINGS_W
 
 bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
                               enum settings_secrets secrets, struct buf *out);
+
+/* Is it one of those that can be read again while the rest stays: a certificate, a key, a
+ * client-ca?
+ */
+bool settings_is_tls_file(const struct settings *s, struct slice path);
+
 void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 

@@ -83,7 +83,7 @@ apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, pa
 void parser_warn_of_limit(struct parser *p, struct place word);
 
 /* settings_tls.c */
-apply_fn parser_add_certificate, parser_set_listener_tls;
+apply_fn parser_add_certificate, parser_set_listener_tls, parser_set_client_ca;
 
 /* All listeners were read. */
 void parser_finish_tls(struct parser *p, bool has_certificate);

@@ -52,7 +52,7 @@ static const char *key_fault(struct slice chain, struct slice key)
                : "does not belong to the certificate";
 }
 
-static const struct settings_judge judge = {chain_fault, key_fault};
+static const struct settings_judge judge = {chain_fault, key_fault, chain_fault};
 
 /* Parsed from in front of a guard page. */
 static struct settings *parse_bundle(const struct buf *bundle, struct settings_errors *errors)
@@ -292,6 +292,12 @@ static void test_tls(void **state)
         c = c->next;
     }
     check(c == NULL);
+    check(slice_starts(s->listeners[4].client_ca, SLICE("chain ")));
+    check_int(s->listeners[3].client_ca.len, 0);
+    check(settings_is_tls_file(s, SLICE("/etc/ssl/tls-one.pem")));
+    check(settings_is_tls_file(s, SLICE("/etc/ssl/tls-two.key")));
+    check(settings_is_tls_file(s, SLICE("/etc/ssl/clients.pem")));
+    check(!settings_is_tls_file(s, SLICE("tls-good.conf")) && !settings_is_tls_file(s, SLICE("")));
     settings_free(s);
     settings_errors_done(&errors);
     arena_done(&arena);

@@ -100,7 +100,8 @@ bool parser_add_certificate(struct parser *p, struct place word, const struct va
     if (!is_free(p, name, named ? values[0].place : word))
         return false;
     c = ARENA_NEW(&p->settings->arena, struct settings_certificate);
-    *c = (struct settings_certificate){.name = name, .key_path = key->text, .line = word.line};
+    *c = (struct settings_certificate){
+        .name = name, .chain_path = chain->text, .key_path = key->text, .line = word.line};
     /* The one for everybody comes first. */
     if (named) {
         *p->last_certificate = c;
@@ -126,6 +127,21 @@ bool parser_set_listener_tls(struct parser *p, struct place word, const struct v
     p->listener->tls = (enum listener_tls)values[0].number;
     if (p->listener != &p->nowhere)
         p->listener_tls[p->listener - p->listeners] = values[0].place;
+    return true;
+}
+
+bool parser_set_client_ca(struct parser *p, struct place word, const struct value *values)
+{
+    struct settings_listener *l = p->listener;
+    const char *fault;
+
+    (void)word;
+    l->client_ca_path = values[0].text;
+    if (!read_pem(p, &values[0], false, &l->client_ca) || p->judge == NULL ||
+        p->sources.wanted_count > 0)
+        return true;
+    fault = p->judge->authorities_fault(l->client_ca);
+    tell_fault(p, &values[0], fault, SLICE("it names who vouches for clients"));
     return true;
 }
 
@@ -165,6 +181,10 @@ void parser_finish_tls(struct parser *p, bool has_certificate)
         if (l->tls != LISTENER_TLS_OFF && !has_certificate)
             desk_error(&p->desk, p->listener_tls[i], SLICE("TLS needs a certificate"),
                        SLICE("write in a line of its own: tls /PATH/CERTIFICATE /PATH/KEY"));
+        if (l->tls == LISTENER_TLS_OFF && l->client_ca_path.len > 0)
+            desk_error(&p->desk, (struct place){l->line, 1, 6},
+                       SLICE("client-ca needs TLS, and this listener does none"),
+                       SLICE("write in its block: tls required"));
         check_port(p, l, p->listener_tls[i]);
     }
 }

@@ -36,6 +36,8 @@ enum message_kind {
     MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */
+    MESSAGE_TICKET_KEYS,  /* warden -> receiver: one or two keys (loop/tls.h), the newer first */
+    MESSAGE_CERTIFICATES, /* warden -> receiver: + a bundle, of which it takes certificates only */
     MESSAGE_KIND_COUNT,
 };
 

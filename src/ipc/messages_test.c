@@ -19,6 +19,8 @@ static void test_matrix(void **state)
         {MESSAGE_SETTINGS,     ONE(ROLE_WARDEN),        CHILDREN,           CARGO_FILE  },
         {MESSAGE_PEER,         ONE(ROLE_WARDEN),        CHILDREN,           CARGO_HANDLE},
         {MESSAGE_LISTEN,       ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_HANDLE},
+        {MESSAGE_TICKET_KEYS,  ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_NONE  },
+        {MESSAGE_CERTIFICATES, ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_FILE  },
         {MESSAGE_START,        ONE(ROLE_WARDEN),        CHILDREN,           CARGO_NONE  },
         {MESSAGE_READY,        CHILDREN,                ONE(ROLE_WARDEN),   CARGO_NONE  },
         {MESSAGE_DRAIN,        ONE(ROLE_WARDEN),        CHILDREN,           CARGO_NONE  },

@@ -59,6 +59,7 @@ struct envelope_wishes {
 struct envelope_tls {
     struct slice version, cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384" */
     unsigned bits, cipher_bits;   /* of the key that are secret, of all */
+    struct slice client;          /* whose certificate it showed, verified; "": nobody's */
 };
 
 /* Slices live in the arena that the builder or envelope_decode() was given. */

@@ -12,7 +12,10 @@
 #include "wire/date.h"
 #include "wire/header.h"
 
-enum { VALUE_MAX = 2048 }; /* all clauses at their limits are below 1,300 bytes */
+enum {
+    CLIENT_NAME_MAX = 320,
+    VALUE_MAX = 2048
+}; /* all clauses at their limits are below 1,300 bytes */
 
 static bool is_ascii(struct slice s)
 {
@@ -51,13 +54,24 @@ static bool put_from(struct buf *out, const struct envelope *e, struct slice hos
            buf_append_char(out, ')');
 }
 
+/* A name that could be read as something else is not worth a line. */
+static bool put_client(struct buf *out, struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!char_is(name.data[i], CHAR_ATEXT) && name.data[i] != '.' && name.data[i] != '@')
+            return true;
+    return name.len == 0 ||
+           buf_printf(out, " (client certificate of %.*s verified)", SLICE_PRINTF(name));
+}
+
 /* As other servers write it, so that whoever reads theirs reads ours. */
 static bool put_tls(struct buf *out, const struct envelope_tls *tls)
 {
     return tls->version.len == 0 ||
-           buf_printf(out, " (using %.*s with cipher %.*s (%u/%u bits))",
-                      SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher), tls->bits,
-                      tls->cipher_bits);
+           (buf_printf(out, " (using %.*s with cipher %.*s (%u/%u bits))",
+                       SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher), tls->bits,
+                       tls->cipher_bits) &&
+            put_client(out, slice_head(tls->client, CLIENT_NAME_MAX)));
 }
 
 static bool put_by(struct buf *out, const struct envelope *e, struct slice hostname)

@@ -98,24 +98,41 @@ static void test_received_under_tls(void **state)
         .helo = SLICE("c"),
         .client_address = SLICE("192.0.2.1"),
         .proto = SLICE("ESMTPS"),
-        .tls = {SLICE("TLSv1.2"), SLICE("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128},
+        .tls = {SLICE("TLSv1.2"), SLICE("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128, SLICE("")},
         .rcpts = rcpts,
         .rcpt_count = 2
+    };
+
+    static const struct {
+        struct slice client, told;
+    } rows[] = {
+        {SLICE_INIT(""),                SLICE_INIT("")                  },
+        {SLICE_INIT("ann@example.org"),
+         SLICE_INIT("(client certificate of ann@example.org verified) ")},
+        {SLICE_INIT("ann)(using\"\\"),  SLICE_INIT("")                  },
+        {SLICE_INIT("b\xc3\xbc-cher"),  SLICE_INIT("")                  },
     };
     struct header_field field;
     struct buf out;
 
     (void)state;
-    buf_init(&out, 4096);
-    assert_true(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
-    struct cursor c = {buf_slice(&out)};
-    assert_true(header_take_field(&c, &field));
-    check_slice(header_unfold(&arena, field.value),
-                SLICE("from c ([192.0.2.1]) "
-                      "(using TLSv1.2 with cipher ECDHE-RSA-AES128-GCM-SHA256 (128/128 bits)) "
-                      "by mx1.example.org (postroad) with ESMTPS id 00000000000z; "
-                      "Thu, 1 Jan 1970 00:00:00 +0000"));
-    buf_done(&out);
+    CHECK_ROWS (i, rows) {
+        e.tls.client = rows[i].client;
+        buf_init(&out, 4096);
+        assert_true(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
+        struct cursor c = {buf_slice(&out)};
+        assert_true(header_take_field(&c, &field));
+        check_slice(
+            header_unfold(&arena, field.value),
+            arena_printf(
+                &arena,
+                "from c ([192.0.2.1]) "
+                "(using TLSv1.2 with cipher ECDHE-RSA-AES128-GCM-SHA256 (128/128 bits)) %.*s"
+                "by mx1.example.org (postroad) with ESMTPS id 00000000000z; "
+                "Thu, 1 Jan 1970 00:00:00 +0000",
+                SLICE_PRINTF(rows[i].told)));
+        buf_done(&out);
+    }
     arena_done(&arena);
 }
 
@@ -138,7 +155,7 @@ static void test_received_is_read_back(void **state)
             .helo = slice_of(helos[i]),
             .client_address = SLICE("2001:db8::1"),
             .proto = SLICE("ESMTPS"),
-            .tls = {SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"), 256, 256},
+            .tls = {SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"), 256, 256, SLICE("")},
             .rcpts = rcpts,
             .rcpt_count = 1
         };
@@ -201,7 +218,7 @@ static void test_received_at_the_limits(void **state)
         .helo = {domain, sizeof(domain)},
         .client_address = SLICE("2001:db8:1111:2222:3333:4444:5555:6666"),
         .proto = SLICE("UTF8SMTPSA"),
-        .tls = { SLICE("TLSv1.2"), SLICE("ECDHE-ECDSA-CHACHA20-POLY1305"),              256, 256},
+        .tls = { SLICE("TLSv1.2"), SLICE("ECDHE-ECDSA-CHACHA20-POLY1305"), 256, 256, SLICE("")},
         .rcpts = &rcpt,
         .rcpt_count = 1
     };

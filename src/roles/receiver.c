@@ -4,12 +4,12 @@
  * Puts of all sessions (session.c) in a round are written together before the loop sleeps, and
  * synced together on a worker: a lone sender waits for one sync, fifty senders share one.
  *
- * TLS is for all listeners the same; each has its way of using it. Certificates were looked into
- * before anything started, so that they suit here; if not, mail comes in the clear, where it may.
+ * Certificates may change while it runs (certificates.c); connections that use the old ones go on.
  *
  * A failed sync ends this receiver: what it had not acknowledged is answered 421 by the closed
  * connection, what it had is safe below the last good mark. The warden starts a new one.
  */
+#include "roles/certificates.h"
 #include "roles/session.h"
 
 #include "base/fail.h"
@@ -42,7 +42,7 @@ struct receiver {
     struct queue_in *queue;
     struct channel courier, vault;
     struct entrance *entrances;
-    struct tls_context *tls; /* NULL: no certificate, or none that can be used */
+    struct tls_ticket_keys ticket_keys;
     struct sessions sessions;
     struct bad_addresses *faults; /* NULL: no listener has them */
     uint64_t told_segment;        /* durable mark last published */
@@ -141,33 +141,6 @@ static size_t sessions_for(long files)
     return files < SESSIONS_MAX ? (size_t)files : SESSIONS_MAX;
 }
 
-static void no_tls(struct receiver *r, struct slice name, const char *why)
-{
-    struct arena scratch = {0};
-
-    role_warn(&r->role, SLICE("smtpd"),
-              arena_printf(&scratch, "no TLS: the certificate for %.*s, or its key, %s",
-                           SLICE_PRINTF(name.len > 0 ? name : SLICE("everybody")), why));
-    arena_done(&scratch);
-}
-
-static void make_tls(struct receiver *r)
-{
-    const struct settings_certificate *first = r->role.settings->certificates;
-    const char *why;
-
-    if (first == NULL)
-        return;
-    r->tls = tls_context_server(first->chain, first->key, &why);
-    if (r->tls == NULL) {
-        no_tls(r, first->name, why);
-        return;
-    }
-    for (const struct settings_certificate *c = first->next; c != NULL; c = c->next)
-        if (!tls_context_add(r->tls, c->name, c->chain, c->key, &why))
-            no_tls(r, c->name, why);
-}
-
 static int receiver_start(struct role *role)
 {
     struct receiver *r = receiver_of(role);
@@ -194,7 +167,6 @@ static int receiver_start(struct role *role)
                                        .worker = role->worker,
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
-    make_tls(r);
     r->sessions.max = sessions_for(sysconf(_SC_OPEN_MAX));
     r->entrances = memory_new(role->settings->listener_count * sizeof(*r->entrances));
     for (size_t i = 0; i < role->settings->listener_count; i++)
@@ -313,7 +285,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     const struct settings_listener *l = &role->settings->listeners[number];
     struct entrance *e = &r->entrances[number];
     e->receiver = r;
-    e->offer.tls = r->tls;
+    e->offer.tls = certificates_for(role, role->settings, l, &r->ticket_keys);
     e->offer.etrn = l->etrn;
     if (l->faults && r->faults == NULL)
         r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
@@ -337,6 +309,29 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     int code = listener_open(&e->listener, role->loop, handle, on_accept);
     if (code < 0)
         role_end(role, fail_code(code, "listen on", l->address));
+}
+
+static void receiver_ticket_keys(struct role *role, struct slice keys)
+{
+    if (!tls_ticket_keys_read(&receiver_of(role)->ticket_keys, keys))
+        role_end(role, -EBADMSG);
+}
+
+/* The listeners are the same, in the same order: only the files of certificates were read again. */
+static void receiver_certificates(struct role *role, const struct settings *fresh)
+{
+    struct receiver *r = receiver_of(role);
+
+    if (fresh->listener_count != role->settings->listener_count) {
+        role_end(role, -EBADMSG);
+        return;
+    }
+    for (size_t i = 0; i < fresh->listener_count; i++) {
+        struct entrance *e = &r->entrances[i];
+
+        tls_context_free(e->offer.tls);
+        e->offer.tls = certificates_for(role, fresh, &fresh->listeners[i], &r->ticket_keys);
+    }
 }
 
 static void on_drain_deadline(struct timer *t)
@@ -370,7 +365,9 @@ static void receiver_done(struct role *role)
         queue_in_close(r->queue);
     sessions_free(&r->sessions);
     bad_addresses_free(r->faults);
-    tls_context_free(r->tls);
+    if (r->entrances != NULL)
+        for (size_t i = 0; i < role->settings->listener_count; i++)
+            tls_context_free(r->entrances[i].offer.tls);
     memory_free(r->entrances);
     channel_close(&r->courier);
     channel_close(&r->vault);
@@ -383,6 +380,8 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     static const struct role_calls calls = {.start = receiver_start,
                                             .peer = receiver_peer,
                                             .listen = receiver_listen,
+                                            .ticket_keys = receiver_ticket_keys,
+                                            .certificates = receiver_certificates,
                                             .drain = receiver_drain,
                                             .before_sleep = receiver_before_sleep,
                                             .done = receiver_done};

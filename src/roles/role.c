@@ -233,7 +233,7 @@ static void wake_loop(void *ctx)
     loop_wake(((struct role *)ctx)->loop);
 }
 
-static int read_settings(struct role *r, struct disk_file *file)
+static int read_settings(struct disk_file *file, struct settings **out)
 {
     struct settings_errors errors;
     uint64_t size;
@@ -246,11 +246,11 @@ static int read_settings(struct role *r, struct disk_file *file)
     char *text = memory_new((size_t)size);
     int64_t got = disk_read(file, text, (size_t)size, 0);
     if (got == (int64_t)size) {
-        r->settings = settings_parse((struct slice){text, (size_t)size}, NULL, &errors);
+        *out = settings_parse((struct slice){text, (size_t)size}, NULL, &errors);
         settings_errors_done(&errors);
     }
     memory_free(text);
-    return r->settings == NULL ? -EINVAL : 0;
+    return *out == NULL ? -EINVAL : 0;
 }
 
 static void take_settings(struct role *r, struct slice body, struct disk_file *file)
@@ -260,12 +260,36 @@ static void take_settings(struct role *r, struct slice body, struct disk_file *f
     int code = -EBADMSG;
 
     if (file != NULL && r->settings == NULL && get_u32(&c, &receivers))
-        code = read_settings(r, file);
+        code = read_settings(file, &r->settings);
     if (code == 0)
         r->receivers = receivers;
     disk_close(file);
     if (code < 0)
         role_end(r, fail_code(code, "read the settings of", slice_of(role_name(r->kind))));
+}
+
+static void take_certificates(struct role *r, struct disk_file *file)
+{
+    struct settings *fresh = NULL;
+    int code = -EBADMSG;
+
+    if (file != NULL && r->started && r->calls->certificates != NULL)
+        code = read_settings(file, &fresh);
+    disk_close(file);
+    if (code < 0) {
+        role_end(r, fail_code(code, "read the certificates of", slice_of(role_name(r->kind))));
+        return;
+    }
+    r->calls->certificates(r, fresh);
+    settings_free(fresh);
+}
+
+static void take_ticket_keys(struct role *r, struct slice keys)
+{
+    if (r->calls->ticket_keys != NULL)
+        r->calls->ticket_keys(r, keys);
+    else
+        role_end(r, -EBADMSG);
 }
 
 static void hand_over(struct role *r, const struct role_pending *p)
@@ -353,6 +377,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_SETTINGS: take_settings(r, body, file); return;
     case MESSAGE_PEER: take_peer(r, body, handle); return;
     case MESSAGE_LISTEN: take_listen(r, body, handle); return;
+    case MESSAGE_TICKET_KEYS: take_ticket_keys(r, body); return;
+    case MESSAGE_CERTIFICATES: take_certificates(r, file); return;
     case MESSAGE_START: start(r); return;
     case MESSAGE_DRAIN:
         r->draining = true;

@@ -39,6 +39,10 @@ struct role_calls {
     int (*start)(struct role *r); /* settings are there; 0 or negative errno: the role ends */
     void (*peer)(struct role *r, enum role_kind kind, unsigned index, int handle);
     void (*listen)(struct role *r, unsigned number, int handle);
+    /* NULL: this role does no TLS for others. The second may come at any time behind the start; the
+     * settings go when it returns. */
+    void (*ticket_keys)(struct role *r, struct slice keys);
+    void (*certificates)(struct role *r, const struct settings *fresh);
     void (*drain)(struct role *r); /* finish what runs, then role_end() */
     void (*before_sleep)(struct role *r);
     void (*done)(struct role *r); /* release what the role owns, not the role itself */

@@ -47,7 +47,8 @@ struct session {
     struct list logging_in; /* in among->logging_in, or alone */
     uint64_t login;
     bool login_open; /* the vault has an exchange of that number */
-    bool securing;   /* from the 220 of STARTTLS, or the start, until the handshake is done */
+    struct arena arena;
+    bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;
@@ -182,7 +183,8 @@ static void tls_field(struct session *s, struct event_writer *w)
     if (tls->version.len == 0)
         return;
     buf_init(&text, 256);
-    buf_printf(&text, "%.*s/%.*s", SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher));
+    buf_printf(&text, "%.*s/%.*s%s", SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher),
+               tls->client.len > 0 ? "/verified" : "");
     event_text(w, FIELD_TLS, buf_slice(&text));
     buf_done(&text);
 }
@@ -604,6 +606,7 @@ static void session_free(struct session *s)
     timer_cancel(among->role->loop, &s->timer);
     stream_close(&s->stream);
     server_free(s->server);
+    arena_done(&s->arena);
     list_remove(&s->link);
     among->count--;
     memory_free(s);
@@ -676,6 +679,7 @@ static void secured(struct session *s)
     const struct tls *t = stream_tls(&s->stream);
     struct envelope_tls tls = {.version = tls_version(t), .cipher = tls_cipher(t)};
 
+    (void)tls_client_name(t, &s->arena, &tls.client);
     tls.bits = tls_bits(t, &tls.cipher_bits);
     server_secured(s->server, &tls);
     s->securing = false;

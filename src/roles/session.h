@@ -36,7 +36,7 @@ struct sessions {
 /* What a listener offers to all its sessions; outlives them. */
 struct session_offer {
     struct server_settings server;
-    struct tls_context *tls;         /* borrowed; NULL: STARTTLS is answered 454 */
+    struct tls_context *tls;         /* may change; NULL: STARTTLS is answered 454 */
     bool implicit_tls;               /* before the greeting */
     uint32_t listener;               /* its place in the settings */
     const struct accounts *accounts; /* of those who may log in; NULL: nobody */

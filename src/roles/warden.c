@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "loop/listener.h"
 #include "loop/signals.h"
+#include "loop/tls.h"
 #include "mail/mailbox_path.h"
 #include "queue/queue.h"
 #include "queue/queue_in.h"
@@ -41,7 +42,9 @@ enum {
     LOCK_PATIENCE_MS = 10000,
     BACKOFF_FIRST_MS = 50,
     BACKOFF_MAX_MS = 10000,
-    STEADY_MS = 10000, /* lived so long: the next pause is the shortest again */
+    TICKET_KEY_MS =
+        24 * 60 * 60 * 1000, /* a key makes tickets so long, and is taken twice as long */
+    STEADY_MS = 10000,       /* lived so long: the next pause is the shortest again */
     DRAIN_TIMEOUT_MS = 20000,
     SOCKET_MODE = 0660, /* of sockets in the file system: for the group */
 };
@@ -74,6 +77,8 @@ struct warden {
     struct child *children;
     size_t child_count;
     struct channel scribe;
+    struct tls_ticket_keys ticket_keys;
+    struct timer next_ticket_key;
     struct timer drain_deadline;
     size_t drain_stage; /* index into drain_order */
     bool draining;
@@ -274,6 +279,35 @@ static void send_listeners(struct warden *w, struct child *c)
     }
 }
 
+static void send_ticket_keys(struct warden *w, struct child *c)
+{
+    const struct tls_ticket_keys *keys = &w->ticket_keys;
+    struct slice body = {(const char *)keys->keys, keys->count * sizeof(*keys->keys)};
+
+    give(c, MESSAGE_TICKET_KEYS, body, NULL, -1);
+}
+
+/* Equal in all receivers, so that each takes the tickets of the others, and never on a disk. */
+static void make_ticket_key(struct warden *w)
+{
+    struct tls_ticket_keys *keys = &w->ticket_keys;
+
+    keys->keys[1] = keys->keys[0];
+    keys->count = keys->count == 0 ? 1 : TLS_TICKET_KEYS_MAX;
+    random_bytes(random_real(), &keys->keys[0], sizeof(keys->keys[0]));
+    timer_set(w->loop, &w->next_ticket_key, TICKET_KEY_MS);
+}
+
+static void on_next_ticket_key(struct timer *t)
+{
+    struct warden *w = LIST_ENTRY(t, struct warden, next_ticket_key);
+
+    make_ticket_key(w);
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_RECEIVER)
+            send_ticket_keys(w, &w->children[i]);
+}
+
 static void child_message(struct channel *channel, enum message_kind kind, struct slice body,
                           struct disk_file *file, int handle)
 {
@@ -356,8 +390,10 @@ static void child_start(struct child *c)
     }
     channel_open(&c->channel, w->loop, ends[0], ROLE_WARDEN, c->kind, child_message, child_closed);
     send_settings(w, c);
-    if (c->kind == ROLE_RECEIVER)
+    if (c->kind == ROLE_RECEIVER) {
+        send_ticket_keys(w, c);
         send_listeners(w, c);
+    }
     wire_all(w, c);
     if (c->kind == ROLE_SCRIBE)
         wire_self(w, c);
@@ -440,6 +476,38 @@ static void child_ended(struct warden *w, pid_t pid, int status)
     }
 }
 
+static int seal_renewed(struct warden *w, struct slice bundle)
+{
+    struct disk_file *fresh;
+    int code = disk_sealed(disk_real(), bundle, &fresh);
+
+    if (code < 0)
+        return fail_code(code, "hand over", SLICE("certificates"));
+    disk_close(w->receiver_settings_file);
+    w->receiver_settings_file = fresh;
+    return 0;
+}
+
+/* What a receiver has begun with the old ones goes on with them. */
+static void renew_certificates(struct warden *w)
+{
+    struct slice bundle = {0};
+
+    if (w->receiver_settings_file != NULL && w->options->renew != NULL)
+        bundle = w->options->renew(w->options->renew_ctx);
+    if (bundle.len == 0 || seal_renewed(w, bundle) < 0) {
+        tell(w, EVENT_WARNING,
+             SLICE("SIGHUP: nothing was changed; settings change with a restart"));
+        return;
+    }
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_RECEIVER)
+            give(&w->children[i], MESSAGE_CERTIFICATES, (struct slice){NULL, 0},
+                 w->receiver_settings_file, -1);
+    tell(w, EVENT_ROLE,
+         SLICE("certificates were read again; other settings change with a restart"));
+}
+
 static void on_signal(struct signals *s, int number)
 {
     struct warden *w = LIST_ENTRY(s, struct warden, signals);
@@ -448,8 +516,8 @@ static void on_signal(struct signals *s, int number)
 
     if (number == SIGTERM || number == SIGINT)
         drain(w);
-    if (number == SIGHUP)
-        tell(w, EVENT_WARNING, SLICE("reload is not in this version: restart to change settings"));
+    if (number == SIGHUP && !w->draining && w->children != NULL)
+        renew_certificates(w);
     while (signals_reap(&pid, &status))
         child_ended(w, pid, status);
     if (w->draining)
@@ -562,6 +630,7 @@ static int open_everything(struct warden *w)
         return EX_CANTCREAT;
     if (seal_settings(w) < 0)
         return EX_OSERR;
+    make_ticket_key(w);
     add_children(w);
     for (size_t i = 0; i < w->child_count; i++)
         child_start(&w->children[i]);
@@ -639,6 +708,7 @@ static void warden_done(struct warden *w)
         timer_cancel(w->loop, &w->children[i].restart);
     }
     channel_close(&w->scribe);
+    timer_cancel(w->loop, &w->next_ticket_key);
     timer_cancel(w->loop, &w->drain_deadline);
     timer_cancel(w->loop, &w->lock_retry);
     signals_close(&w->signals);
@@ -664,6 +734,7 @@ int warden_run(const struct warden_options *options)
         return EX_OSERR;
     w.loop = loop_new(w.net, w.clock);
     w.signals.watch.handle = -1;
+    timer_init(&w.next_ticket_key, on_next_ticket_key);
     timer_init(&w.drain_deadline, on_drain_deadline);
     timer_init(&w.lock_retry, on_lock_retry);
     w.status = begin(&w);

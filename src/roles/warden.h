@@ -3,8 +3,9 @@
  *
  * The warden reads nothing that comes from the network. It hands the checked configuration, with
  * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
- * certificates, that of the vault the passwords), listening sockets to the receivers, and
- * both ends of a channel to each pair of roles that may talk (ipc/messages.h).
+ * certificates, that of the vault the passwords), listening sockets and the keys of session tickets
+ * to the receivers, and both ends of a channel to each pair of roles that may talk
+ * (ipc/messages.h). At SIGHUP the receivers get certificates that were read again.
  */
 #ifndef ROLES_WARDEN_H
 #define ROLES_WARDEN_H
@@ -20,6 +21,10 @@ struct warden_options {
     unsigned receivers;
     void (*ready)(void *ctx); /* called once, when every role serves */
     void *ctx;
+    /* At SIGHUP: the receivers' bundle, with certificates as they are now; borrowed until the next
+     * call. Empty: they are not good, which was told. */
+    struct slice (*renew)(void *ctx);
+    void *renew_ctx;
 };
 
 /* Until SIGTERM or SIGINT: then every role drains in order. Returns the exit status: 0;

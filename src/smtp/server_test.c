@@ -681,8 +681,8 @@ static void test_refusal_keeps_the_line(void **state)
 
 /* --- STARTTLS ------------------------------------------------------------------------------ */
 
-static const struct envelope_tls tls = {SLICE_INIT("TLSv1.2"),
-                                        SLICE_INIT("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128};
+static const struct envelope_tls tls = {
+    SLICE_INIT("TLSv1.2"), SLICE_INIT("ECDHE-RSA-AES128-GCM-SHA256"), 128, 128, SLICE_INIT("")};
 
 static struct server_settings with_tls(void)
 {

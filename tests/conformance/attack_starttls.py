@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from suite import NO_OPENSSL, Skip, Talk, cases, expect, running, verdict
+from suite import NO_OPENSSL, Skip, Talk, cases, expect, free_port, running, verdict
 
 MAIL = b"Subject: x\r\n\r\nhi\r\n"
 HANDSHAKE_S = 60  # no longer may one take
@@ -182,12 +182,18 @@ class Slow:
 
 
 def srv_ticket_cross(server):
-    """None is given, so none can be taken elsewhere."""
-    with talk_to(server) as talk:
-        talk.start_tls()
-        talk.ask("NOOP", "250")
-        session = talk.socket.session
-        expect(session is None or not session.has_ticket, "a ticket was given")
+    """Where clients are asked who they are, a ticket of the other listener says nothing."""
+    client = ssl._create_unverified_context()
+    session = None
+    for port, resumed in ((server.port, False), (server.port, True), (server.asking, False)):
+        with Talk(server, port=port) as talk:
+            talk.greet()
+            talk.ask("STARTTLS", "220")
+            talk.socket = client.wrap_socket(talk.socket, session=session)
+            talk.ask("NOOP", "250")
+            expect(talk.socket.session_reused == resumed, f"resumed: {not resumed}")
+            session = talk.socket.session
+            expect(session.has_ticket, "no ticket was given")
 
 
 def srv_alpn_cross(server):
@@ -218,7 +224,10 @@ def main():
         for case in cases(sys.argv[1]):
             print(f"skip {case['id']}: {NO_OPENSSL}")
         return
-    with running() as server:
+    asking = free_port()
+    with running(f"tls optional }}\nlisten mx 127.0.0.1:{asking} "
+                 "{ tls required; client-ca {folder}/mx.pem") as server:
+        server.asking = asking
         roles = server.roles()
         slow = Slow(server)
 

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from certificate import make_certificate  # noqa: E402
-from server import Server, as_sent, read, wait_until  # noqa: E402,F401
+from server import Server, as_sent, free_port, read, wait_until  # noqa: E402,F401
 
 CONFIG = """hostname mx.example.org
 postmaster ann@example.org
@@ -94,8 +94,8 @@ class running:
 class Talk:
     """A client that knows no protocol: says bytes, reads replies as ("250", [lines])."""
 
-    def __init__(self, server, seconds=20):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), seconds)
+    def __init__(self, server, seconds=20, port=None):
+        self.socket = socket.create_connection(("127.0.0.1", port or server.port), seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.left = b""
 

@@ -351,8 +351,8 @@ static bool event(struct play *p, struct slice what)
 
 static void secure(struct play *p)
 {
-    static const struct envelope_tls tls = {SLICE_INIT("TLSv1.3"),
-                                            SLICE_INIT("TLS_AES_256_GCM_SHA384"), 256, 256};
+    static const struct envelope_tls tls = {
+        SLICE_INIT("TLSv1.3"), SLICE_INIT("TLS_AES_256_GCM_SHA384"), 256, 256, SLICE_INIT("")};
 
     server_secured(p->server, &tls);
     buf_append(&p->events, SLICE("secured\n"));

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from certificate import make_certificate
+from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, SENDER, need, run
 from server import BINARY, as_sent, free_port, read, role_of, wait_until
 
@@ -143,9 +143,9 @@ def test_openssl(secure):
     status, said = s_client(secure, "-CAfile", secure.ca, "-verify_return_error",
                             "-verify_hostname", HOST)
     assert status == 0 and "Verify return code: 0 (ok)" in said, said
-    assert "New, TLSv1.3" in said and "Post-Handshake New Session Ticket" not in said
+    assert "New, TLSv1.3" in said
     status, said = s_client(secure, "-tls1_2")
-    assert status == 0 and "New, TLSv1.2" in said and "session ticket" not in said, said
+    assert status == 0 and "New, TLSv1.2" in said and "session ticket" in said, said
     for old in ("-tls1", "-tls1_1"):
         status, said = s_client(secure, old, "-cipher", "DEFAULT@SECLEVEL=0")
         assert status != 0, said
@@ -189,6 +189,134 @@ def test_off(secure):
         client.ehlo()
         assert not client.has_extn("starttls")
         assert client.docmd("STARTTLS")[0] == 502
+
+
+def shake(server, client, port=None, session=None, name=HOST):
+    """(a session that can be resumed, was this one?)"""
+    raw = Raw(server, port)
+    if port != server.implicit:
+        assert port is None or raw.line().startswith(b"220 ")
+        raw.send(b"STARTTLS\r\n")
+        assert raw.line().startswith(b"220 2.0.0 ")
+    tls = client.wrap_socket(raw.socket.dup(), session=session, server_hostname=name)
+    tls.sendall(b"NOOP\r\n")
+    assert tls.recv(100)  # tickets of TLS 1.3 come before
+    got = tls.session, tls.session_reused
+    tls.close()
+    raw.file.close()
+    raw.socket.close()
+    return got
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tickets_hold_for_one_listener(secure, version):
+    """Every receiver takes those of the others; there is one for each core, and who answers is
+    chance."""
+    client = ssl._create_unverified_context()
+    client.maximum_version = version
+    session, reused = shake(secure, client)
+    assert not reused and session.has_ticket and session.ticket_lifetime_hint <= 7200
+    for _ in range(20):
+        assert shake(secure, client, session=session)[1]
+    assert not shake(secure, client, secure.required, session)[1]
+    assert not shake(secure, client, secure.implicit, session)[1]
+    assert shake(secure, client, session=session)[1]
+
+
+def test_a_new_receiver_has_the_ticket_keys(secure):
+    client = ssl._create_unverified_context()
+    session, _ = shake(secure, client)
+    old = [pid for pid, role in secure.roles() if role == "receiver"]
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: secure.greets() and not any(role_of(pid) for pid in old))
+    assert shake(secure, client, session=session)[1]
+
+
+def shown(server, name):
+    """The certificate, of each receiver that happens to answer."""
+    return {ssl.get_server_certificate(("127.0.0.1", server.implicit)) if name == HOST else
+            run("openssl", "s_client", "-connect", f"127.0.0.1:{server.implicit}", "-servername",
+                name)[1].split("Server certificate\n")[1].split("subject=")[0] for _ in range(8)}
+
+
+def renew(server, told):
+    before = server.log().count(told)
+    server.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: server.log().count(told) > before), server.log()[-2000:]
+
+
+def test_certificates_are_read_again(secure, tmp_path):
+    before, other = shown(secure, HOST), shown(secure, "other.example.org")
+    client = ssl._create_unverified_context()
+    session, _ = shake(secure, client)
+    with connect(secure) as kept, connect(secure) as later:
+        kept.starttls(context=context(secure))
+        make_certificate(tmp_path)
+        assert shown(secure, HOST) == before
+        renew(secure, "certificates were read again")
+        assert wait_until(lambda: len(shown(secure, HOST)) == 1)
+        assert not shown(secure, HOST) & before and shown(secure, "other.example.org") == other
+        # Who was there goes on, and begins TLS with the new one.
+        later.starttls(context=context(secure))
+        assert later.sendmail(SENDER, "bob@example.org", CONTENT) == {}
+        assert kept.sendmail(SENDER, RCPT, CONTENT) == {}
+    assert check_mail(secure) == CONTENT
+    assert shake(secure, client, session=session)[1]
+    # A new receiver has the new one, too.
+    after = shown(secure, HOST)
+    old = [pid for pid, role in secure.roles() if role == "receiver"]
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: secure.greets() and not any(role_of(pid) for pid in old))
+    assert shown(secure, HOST) == after
+
+
+def test_wrong_certificates_are_not_taken(secure, tmp_path):
+    before = shown(secure, HOST)
+    roles = secure.roles()
+    key = read(tmp_path / "mx.key")
+    for wrong in (b"", b"nonsense", read(tmp_path / "other.key")):
+        (tmp_path / "mx.key").write_bytes(wrong)
+        renew(secure, "nothing was changed")
+        assert "mx.key" in secure.log() and "PRIVATE KEY" not in secure.log()
+    (tmp_path / "mx.pem").unlink()
+    renew(secure, "nothing was changed")
+    assert shown(secure, HOST) == before and secure.roles() == roles
+    make_certificate(tmp_path)
+    (tmp_path / "mx.key").write_bytes(key)
+    renew(secure, "nothing was changed")  # a key of before
+    assert shown(secure, HOST) == before
+
+
+ASKING = CONFIG.replace("{ tls required }", "{ tls required; client-ca {folder}/authority.pem }")
+
+
+@pytest.mark.parametrize("names,trusted,told", [
+    ("email:ann@example.org", True, "ann@example.org"), ("DNS:laptop.example", True, "laptop.example"),
+    ("", True, "ann"), ("email:ann@example.org", False, None), (None, None, None)])
+def test_clients_may_show_who_they_are(tmp_path, serve, names, trusted, told):
+    need("openssl")
+    make_certificate(tmp_path)
+    make_certificate(tmp_path, "other", "other.example.org")
+    authority = make_authority(tmp_path)
+    (tmp_path / "strange").mkdir()
+    port = free_port()
+    server = serve(ASKING.replace("REQUIRED", str(port)).replace("IMPLICIT", str(free_port()))
+                   .replace("OFF", str(free_port()))).start()
+    server.ca = str(tmp_path / "mx.pem")
+    client = context(server)
+    if names is not None:
+        by = authority if trusted else make_authority(tmp_path / "strange")
+        client.load_cert_chain(*issue(by, tmp_path, names, "ann", "ann"))
+    with connect(server, port) as talk:
+        talk.starttls(context=client)
+        assert talk.sendmail(SENDER, RCPT, CONTENT) == {}
+    field = trace(server.wait_mail("ann")[0])
+    comment = re.search(r"\(client certificate of (\S+) verified\)", re.sub(r"\s+", " ", field))
+    assert (comment[1] if comment else None) == told, field
+    assert wait_until(lambda: re.search(r"tls=TLSv1\.3/[A-Z0-9_]+(/verified)?\n", server.log()))
+    assert ("/verified\n" in server.log()) == (told is not None)
 
 
 def hello():
