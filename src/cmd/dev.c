@@ -5,6 +5,7 @@
  * address has an inbox below one folder.
  */
 #include "cmd/commands.h"
+#include "cmd/dev_certificate.h"
 #include "cmd/dev_dir.h"
 #include "cmd/options.h"
 #include "cmd/system.h"
@@ -21,12 +22,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { DEV_TEXT_MAX = 4 * PATH_MAX + 1024 };
+enum { DEV_TEXT_MAX = 8 * PATH_MAX + 1024 };
 
 struct dev {
     const char *dir;
     const char *smtp;
     const char *listen;
+    bool tls, new_authority;
     char smtp_address[128];
     char dir_path[PATH_MAX];
 };
@@ -39,9 +41,13 @@ static void say_addresses(void *ctx)
 
     printf("postroad dev is ready; Ctrl-C ends it.\n\n"
            "  SMTP   %s\n"
-           "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n\n"
-           "Try:  %s send --server %s%s --to you@example.org --subject hello --body hi\n\n",
-           d->smtp_address, d->dir_path, program_invocation_name, any ? "127.0.0.1" : "",
+           "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n",
+           d->smtp_address, d->dir_path);
+    if (d->tls)
+        printf("  TLS    STARTTLS, for localhost and 127.0.0.1; trust %s/" DEV_CA_FILE "%s\n",
+               d->dir_path, d->new_authority ? " (new)" : "");
+    printf("\nTry:  %s send --server %s%s --to you@example.org --subject hello --body hi\n\n",
+           program_invocation_name, any ? "127.0.0.1" : "",
            d->smtp_address + (any ? strcspn(d->smtp_address, ":") : 0));
     fflush(stdout);
 }
@@ -60,15 +66,28 @@ static bool quote(struct buf *out, const char *text)
 
 static bool write_settings(const struct dev *d, struct buf *out)
 {
-    char spool[PATH_MAX + 16], mail[PATH_MAX + 32];
+    char spool[PATH_MAX + 16], mail[PATH_MAX + 32], chain[PATH_MAX + 16], key[PATH_MAX + 16];
 
     snprintf(spool, sizeof(spool), "%s/spool", d->dir_path);
     snprintf(mail, sizeof(mail), "%s/mail/{domain}/{user}", d->dir_path);
+    snprintf(chain, sizeof(chain), "%s/" DEV_CERTIFICATE_FILE, d->dir_path);
+    snprintf(key, sizeof(key), "%s/" DEV_KEY_FILE, d->dir_path);
+    if (d->tls && (!buf_printf(out, "tls ") || !quote(out, chain) || !buf_append_char(out, ' ') ||
+                   !quote(out, key) || !buf_append_char(out, '\n')))
+        return false;
     return buf_printf(out, "hostname   localhost\n") && buf_printf(out, "listen mx  ") &&
            quote(out, d->smtp_address) && buf_printf(out, " { faults yes }\nqueue      ") &&
            quote(out, spool) && buf_printf(out, " { min-free 64M }\n") &&
            buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
            buf_printf(out, "\npostmaster postmaster@localhost\n");
+}
+
+static int see_to_certificate(struct dev *d, struct disk_dir *dir)
+{
+    enum dev_certificate done = d->tls ? dev_certificate_see_to(dir) : DEV_CERTIFICATE_KEPT;
+
+    d->new_authority = done == DEV_CERTIFICATE_MADE;
+    return done == DEV_CERTIFICATE_FAILED ? EX_CANTCREAT : EXIT_SUCCESS;
 }
 
 /* Makes the folder and finds its plain name, since a configuration wants one without "..". */
@@ -87,7 +106,10 @@ static int choose_dir(struct dev *d)
         return command_wrong("dev", EX_CANTCREAT,
                              "cannot make the folder %s: %s; choose another with --dir", path,
                              strerrordesc_np(-code));
+    int status = see_to_certificate(d, dir);
     disk_dir_close(dir);
+    if (status != EXIT_SUCCESS)
+        return status;
     return realpath(path, d->dir_path) == NULL ? EX_OSERR : EXIT_SUCCESS;
 }
 
@@ -150,11 +172,13 @@ int cmd_dev(int argc, char **argv)
     struct dev d = {0};
     const struct option options[] = {
         {"--dir",    NULL, OPTION_TEXT, &d.dir,    "D",
-         "where queue and mail lie (default ~/.local/state/postroad/dev)",          "POSTROAD_DEV_DIR"   },
+         "where queue and mail lie (default ~/.local/state/postroad/dev)",            "POSTROAD_DEV_DIR"   },
         {"--smtp",   NULL, OPTION_TEXT, &d.smtp,   "HOST:PORT",
-         "where SMTP is spoken, an IP address and a port (default 127.0.0.1:1025)", "POSTROAD_DEV_SMTP"  },
+         "where SMTP is spoken, an IP address and a port (default 127.0.0.1:1025)",   "POSTROAD_DEV_SMTP"  },
         {"--listen", NULL, OPTION_TEXT, &d.listen, "ADDRESS",
-         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in",       "POSTROAD_DEV_LISTEN"},
+         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in",         "POSTROAD_DEV_LISTEN"},
+        {"--tls",    NULL, OPTION_FLAG, &d.tls,    NULL,
+         "offer STARTTLS, with a certificate of an authority in the folder (ca.pem)", NULL                 },
     };
     const struct usage usage = {
         "dev",
