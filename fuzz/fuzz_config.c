@@ -143,11 +143,16 @@ static const char *key_fault(struct slice chain, struct slice key)
     return key.len == 0 ? "is empty" : NULL;
 }
 
+static bool is_same_kind(struct slice chain, struct slice other)
+{
+    return chain.len % 2 == other.len % 2;
+}
+
 /* Asks and runs again until nothing is wanted. */
 static struct settings *parse(struct buf *bundle, struct slice files,
                               struct settings_errors *errors)
 {
-    static const struct settings_judge judge = {chain_fault, key_fault, chain_fault};
+    static const struct settings_judge judge = {chain_fault, key_fault, chain_fault, is_same_kind};
 
     for (unsigned runs = 0;; runs++) {
         struct settings *s = settings_parse(buf_slice(bundle), &judge, errors);

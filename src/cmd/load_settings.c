@@ -87,7 +87,8 @@ static void say(const struct settings_errors *errors)
         fwrite(said.data, 1, said.len, stderr);
 }
 
-static const struct settings_judge judge = {tls_chain_fault, tls_key_fault, tls_authorities_fault};
+static const struct settings_judge judge = {tls_chain_fault, tls_key_fault, tls_authorities_fault,
+                                            tls_is_same_kind};
 
 struct settings *load_settings(struct buf *bundle)
 {

@@ -53,7 +53,8 @@ struct settings_listener {
 /* A chain and the key that belongs to its first certificate, both in PEM. */
 struct settings_certificate {
     struct settings_certificate *next;
-    struct slice name; /* for clients that ask for this one; "*.example.org": or one below it */
+    struct slice name; /* for clients that ask for this one; "*.example.org": or one below it; may
+                          come again, of another kind (RSA, ECDSA) */
     struct slice chain, key;
     struct slice chain_path, key_path;
     unsigned line;
@@ -102,6 +103,7 @@ struct settings_judge {
     const char *(*chain_fault)(struct slice chain);
     const char *(*key_fault)(struct slice chain, struct slice key);
     const char *(*authorities_fault)(struct slice authorities);
+    bool (*is_same_kind)(struct slice chain, struct slice other);
 };
 
 /* The bundle (mail/sources.h) is the configuration's text and the files that it names. NULL when

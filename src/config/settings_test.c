@@ -52,7 +52,17 @@ static const char *key_fault(struct slice chain, struct slice key)
                : "does not belong to the certificate";
 }
 
-static const struct settings_judge judge = {chain_fault, key_fault, chain_fault};
+static bool is_rsa(struct slice chain)
+{
+    return slice_ends(chain, SLICE("rsa\n"));
+}
+
+static bool is_same_kind(struct slice chain, struct slice other)
+{
+    return is_rsa(chain) == is_rsa(other);
+}
+
+static const struct settings_judge judge = {chain_fault, key_fault, chain_fault, is_same_kind};
 
 /* Parsed from in front of a guard page. */
 static struct settings *parse_bundle(const struct buf *bundle, struct settings_errors *errors)
@@ -273,7 +283,8 @@ static void test_tls(void **state)
         LISTENER_TLS_OPTIONAL, LISTENER_TLS_OFF, LISTENER_TLS_OPTIONAL, LISTENER_TLS_REQUIRED,
         LISTENER_TLS_IMPLICIT, LISTENER_TLS_OFF, LISTENER_TLS_IMPLICIT};
 
-    static const char *const names[] = {"", "mx2.example.org", "*.xn--bcher-kva.example"};
+    static const char *const names[] = {"", "", "mx2.example.org", "*.xn--bcher-kva.example",
+                                        "mx2.example.org"};
     struct arena arena = {0};
     struct settings_errors errors;
     struct settings *s = parse_with_files(

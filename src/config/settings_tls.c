@@ -15,19 +15,24 @@ enum {
 
 /* ---- certificates ---- */
 
-static const struct settings_certificate *find_certificate(const struct parser *p,
-                                                           struct slice name)
+/* The same name may have a certificate of each kind of key. Before all files are at hand, and where
+ * nobody can tell the kinds, it is as it should be. */
+static const struct settings_certificate *find_rival(const struct parser *p, struct slice name,
+                                                     struct slice chain)
 {
     const struct settings_certificate *one = p->settings->certificates;
 
-    while (one != NULL && !slice_equal(one->name, name))
+    if (p->judge == NULL || p->sources.wanted_count > 0)
+        return NULL;
+    while (one != NULL &&
+           (!slice_equal(one->name, name) || !p->judge->is_same_kind(one->chain, chain)))
         one = one->next;
     return one;
 }
 
-static bool is_free(struct parser *p, struct slice name, struct place where)
+static bool is_free(struct parser *p, struct slice name, struct slice chain, struct place where)
 {
-    const struct settings_certificate *earlier = find_certificate(p, name);
+    const struct settings_certificate *earlier = find_rival(p, name, chain);
 
     if (earlier == NULL)
         return true;
@@ -41,7 +46,7 @@ static bool is_free(struct parser *p, struct slice name, struct place where)
     return desk_error(&p->desk, where,
                       arena_printf(p->desk.scratch, "'%.*s' has a certificate already, in line %u",
                                    SLICE_PRINTF(name), earlier->line),
-                      SLICE("keep one of them"));
+                      SLICE("keep one of them, or take an RSA and an ECDSA certificate"));
 }
 
 /* Empty when it is not at hand yet; false: it was told what is wrong. */
@@ -97,11 +102,15 @@ bool parser_add_certificate(struct parser *p, struct place word, const struct va
     struct slice name = named ? values[0].text : SLICE("");
     struct settings_certificate *c;
 
-    if (!is_free(p, name, named ? values[0].place : word))
-        return false;
     c = ARENA_NEW(&p->settings->arena, struct settings_certificate);
     *c = (struct settings_certificate){
         .name = name, .chain_path = chain->text, .key_path = key->text, .line = word.line};
+    bool readable = read_pem(p, chain, false, &c->chain);
+
+    if (read_pem(p, key, true, &c->key) && readable)
+        judge(p, c, chain, key);
+    if (!is_free(p, name, c->chain, named ? values[0].place : word))
+        return false;
     /* The one for everybody comes first. */
     if (named) {
         *p->last_certificate = c;
@@ -112,10 +121,6 @@ bool parser_add_certificate(struct parser *p, struct place word, const struct va
         if (c->next == NULL)
             p->last_certificate = &c->next;
     }
-    bool readable = read_pem(p, chain, false, &c->chain);
-
-    if (read_pem(p, key, true, &c->key) && readable)
-        judge(p, c, chain, key);
     return true;
 }
 

@@ -41,7 +41,9 @@ bool tls_ticket_keys_read(struct tls_ticket_keys *keys, struct slice bytes);
 struct tls_context *tls_context_server(struct slice chain, struct slice key, const char **why);
 
 /* Who asks for `name`, or with "*.example.org" for a name one label longer than example.org, is
- * shown this chain instead; an exact name goes before. False: *why. */
+ * shown this chain instead; an exact name goes before. "": everybody else. For a name that has a
+ * chain already this one must be of another kind (RSA, ECDSA), which tls_is_same_kind() tells: each
+ * client is shown what it can verify. False: *why. */
 bool tls_context_add(struct tls_context *context, struct slice name, struct slice chain,
                      struct slice key, const char **why);
 
@@ -50,6 +52,9 @@ bool tls_context_add(struct tls_context *context, struct slice name, struct slic
 const char *tls_chain_fault(struct slice chain);
 const char *tls_key_fault(struct slice chain, struct slice key);
 const char *tls_authorities_fault(struct slice authorities);
+
+/* Of the keys of two chains. */
+bool tls_is_same_kind(struct slice chain, struct slice other);
 
 /* The next two come behind the last tls_context_add(). */
 

@@ -227,14 +227,41 @@ struct tls_context *tls_context_server(struct slice chain, struct slice key, con
     return c;
 }
 
+static SSL_CTX *with_name(const struct tls_context *c, struct slice name)
+{
+    if (name.len == 0)
+        return c->ssl;
+    LIST_EACH (node, &c->pairs) {
+        const struct pair *p = LIST_ENTRY(node, struct pair, link);
+
+        if (slice_equal_nocase(p->name, name))
+            return p->ssl;
+    }
+    return NULL;
+}
+
+/* OpenSSL keeps one of each kind, and chooses by what the client can do. */
+static bool join(SSL_CTX *known, SSL_CTX *tried, struct slice chain, struct slice key,
+                 const char **why)
+{
+    SSL_CTX_free(tried);
+    *why = take_chain(known, chain);
+    if (*why == NULL)
+        *why = take_key(known, key);
+    ERR_clear_error();
+    return *why == NULL;
+}
+
 bool tls_context_add(struct tls_context *context, struct slice name, struct slice chain,
                      struct slice key, const char **why)
 {
-    SSL_CTX *ssl = ssl_of_pair(chain, key, why);
+    SSL_CTX *ssl = ssl_of_pair(chain, key, why), *known = with_name(context, name);
     struct pair *p;
 
     if (ssl == NULL)
         return false;
+    if (known != NULL)
+        return join(known, ssl, chain, key, why);
     p = ARENA_NEW(&context->arena, struct pair);
     p->ssl = ssl;
     p->name = arena_copy(&context->arena, name);
@@ -258,6 +285,23 @@ const char *tls_key_fault(struct slice chain, struct slice key)
 
     SSL_CTX_free(ssl_of_pair(chain, key, &why));
     return why;
+}
+
+static int kind_of(struct slice chain)
+{
+    BIO *pem = BIO_new_mem_buf(chain.data, (int)chain.len);
+    X509 *own = pem == NULL ? NULL : PEM_read_bio_X509(pem, NULL, NULL, NULL);
+    int kind = own == NULL ? 0 : EVP_PKEY_get_base_id(X509_get0_pubkey(own));
+
+    X509_free(own);
+    BIO_free(pem);
+    ERR_clear_error();
+    return kind;
+}
+
+bool tls_is_same_kind(struct slice chain, struct slice other)
+{
+    return kind_of(chain) == kind_of(other);
 }
 
 void tls_context_trust_system(struct tls_context *context)

@@ -514,6 +514,56 @@ static void a_key_of_another_kind_is_told(void **state)
     buf_done(&key);
 }
 
+/* Who can verify only one kind is shown that; who can verify both is shown the cheaper. */
+static void a_name_may_have_two_keys(void **state)
+{
+    static const struct {
+        const char *name, *ciphers, *algorithms;
+        int version, shown;
+    } rows[] = {
+        {NULL,        "ECDHE-RSA-AES128-GCM-SHA256",   NULL,                     TLS1_2_VERSION, EVP_PKEY_RSA},
+        {NULL,        "ECDHE-ECDSA-AES128-GCM-SHA256", NULL,                     TLS1_2_VERSION, EVP_PKEY_EC },
+        {NULL,        "ALL",                           NULL,                     TLS1_2_VERSION, EVP_PKEY_EC },
+        {"b.example", "ECDHE-RSA-AES128-GCM-SHA256",   NULL,                     TLS1_2_VERSION, EVP_PKEY_RSA},
+        {"b.example", "ECDHE-ECDSA-AES128-GCM-SHA256", NULL,                     TLS1_2_VERSION, EVP_PKEY_EC },
+        {NULL,        "ALL",                           "rsa_pss_rsae_sha256",    TLS1_3_VERSION, EVP_PKEY_RSA},
+        {NULL,        "ALL",                           "ecdsa_secp256r1_sha256", TLS1_3_VERSION, EVP_PKEY_EC },
+        {"b.example", "ALL",                           "rsa_pss_rsae_sha256",    TLS1_3_VERSION, EVP_PKEY_RSA},
+        {"b.example", "ALL",                           NULL,                     TLS1_3_VERSION, EVP_PKEY_EC },
+    };
+    struct fixture *f = *state;
+    struct buf chain, key;
+    static struct raw r;
+    const char *why;
+
+    certificate_make_rsa("mx.example", &chain, &key);
+    struct tls_context *server = server_of(&f->chain, &f->key);
+    check(tls_context_add(server, SLICE(""), buf_slice(&chain), buf_slice(&key), &why));
+    check(tls_context_add(server, SLICE("b.example"), buf_slice(&chain), buf_slice(&key), &why));
+    check(
+        !tls_context_add(server, SLICE("b.example"), buf_slice(&f->chain), buf_slice(&key), &why));
+    check(tls_context_add(server, SLICE("B.example"), buf_slice(&f->chain), buf_slice(&f->key),
+                          &why));
+    check(!tls_is_same_kind(buf_slice(&chain), buf_slice(&f->chain)));
+    check(tls_is_same_kind(buf_slice(&f->authority_text), buf_slice(&f->chain)));
+    CHECK_ROWS (i, rows) {
+        raw_init(&r);
+        r.name = rows[i].name;
+        check(SSL_CTX_set_cipher_list(r.context, rows[i].ciphers) == 1);
+        check(rows[i].algorithms == NULL ||
+              SSL_CTX_set1_sigalgs_list(r.context, rows[i].algorithms) == 1);
+        SSL_CTX_set_max_proto_version(r.context, rows[i].version);
+        check(raw_meet(&r, server));
+        check_int(EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_get0_peer_certificate(r.ssl))),
+                  rows[i].shown);
+        raw_part(&r);
+        raw_done(&r);
+    }
+    tls_context_free(server);
+    buf_done(&chain);
+    buf_done(&key);
+}
+
 static int set_up(void **state)
 {
     static struct fixture f = {.path = "/tmp/postroad-ca-XXXXXX"};
@@ -558,6 +608,7 @@ int main(void)
         cmocka_unit_test(no_keys_no_tickets),
         cmocka_unit_test(clients_may_show_who_they_are),
         cmocka_unit_test(a_key_of_another_kind_is_told),
+        cmocka_unit_test(a_name_may_have_two_keys),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

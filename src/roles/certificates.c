@@ -38,7 +38,8 @@ struct tls_context *certificates_for(struct role *role, const struct settings *s
         return NULL;
     }
     for (const struct settings_certificate *c = first->next; c != NULL; c = c->next)
-        if (!tls_context_add(tls, c->name, c->chain, c->key, &why))
+        if (!tls_context_add(tls, slice_equal(c->name, first->name) ? SLICE("") : c->name, c->chain,
+                             c->key, &why))
             no_tls(role, c->name, why);
     if (listener->client_ca.len > 0)
         tls_context_ask_clients(tls, listener->client_ca);

@@ -163,6 +163,36 @@ def test_openssl_names(secure):
     assert f"subject=CN = {HOST}\n" in s_client(secure, "-noservername")[1]
 
 
+TWO_KINDS = """\
+hostname mx.example.org
+postmaster ann@example.org
+tls mx.example.org {folder}/mx.pem {folder}/mx.key
+tls mx.example.org {folder}/rsa.pem {folder}/rsa.key
+tls b.example.org {folder}/rsa.pem {folder}/rsa.key
+tls b.example.org {folder}/mx.pem {folder}/mx.key
+listen mx 127.0.0.1:{port} { tls required }
+queue {folder}/spool
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+
+def test_two_kinds_of_keys(serve, tmp_path):
+    need("openssl")
+    make_certificate(tmp_path)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=rsa",
+                    "-keyout", str(tmp_path / "rsa.key"), "-out", str(tmp_path / "rsa.pem")],
+                   check=True, stderr=subprocess.DEVNULL)
+    server = serve(TWO_KINDS).start()
+    for name in ("b.example.org", "mx.example.org", "who.example.org"):
+        for cipher, subject in (("ECDHE-RSA-AES256-GCM-SHA384", "rsa"),
+                                ("ECDHE-ECDSA-AES256-GCM-SHA384", HOST)):
+            _, said = s_client(server, "-servername", name, "-tls1_2", "-cipher", cipher)
+            assert f"subject=CN = {subject}\n" in said, said
+    done = check_config(tmp_path, f"tls {tmp_path}/mx.pem {tmp_path}/mx.key; "
+                                  f"tls {tmp_path}/mx.pem {tmp_path}/mx.key")
+    assert done.returncode == 78 and "a second certificate for everybody" in done.stdout
+
+
 def test_openssl_other_protocols(secure):
     """A browser that was led here must not take us for a web server (ALPACA)."""
     status, said = s_client(secure, "-alpn", "smtp")
