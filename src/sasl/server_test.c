@@ -339,6 +339,15 @@ static const struct row scram_rows[] = {
     {SASL_SCRAM_SHA_256,      {R("x,,n=user,r=x")},                                              SASL_MALFORMED,     R(""),     R(""), R("")},
     {SASL_SCRAM_SHA_256,      {R("p=,,n=user,r=x")},                                             SASL_MALFORMED,     R(""),     R(""), R("")},
     {SASL_SCRAM_SHA_256,      {R("")},                                                           SASL_MALFORMED,     R(""),     R(""), R("")},
+ /* bound to the connection; the figures come from Python's hmac */
+    {SASL_SCRAM_SHA_256_PLUS,
+     {R("p=tls-exporter,,n=user,r=" CNONCE),
+      R("c=cD10bHMtZXhwb3J0ZXIsLDAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVm,r=" NONCES
+        ",p=qt6T62DbA/THTjWMUniEekRBOmbK1ZAe+VNG0CBsX9U="),
+      R("")},
+     SASL_NO_FAILURE,                                                                                                R("user"),
+     R(SERVER_FIRST "v=gGsnLD/m58XLkAwcxqD7cDgqYXgS9J0J5pH+8Cm0Ho8=|"),
+     R("")                                                                                                                                  },
  /* headers for the other mechanism; what both need at once client_test.c plays */
     {SASL_SCRAM_SHA_256,      {R("p=tls-exporter,,n=user,r=x")},                                 SASL_BAD_BINDING,   R(""),     R(""), R("")},
     {SASL_SCRAM_SHA_256_PLUS, {R("n,,n=user,r=x")},                                              SASL_BAD_BINDING,   R(""),     R(""), R("")},
