@@ -210,6 +210,16 @@ static enum line_progress skip_line(struct reply_reader *r, struct cursor *in)
     return ended ? LINE_ENDED : LINE_MORE;
 }
 
+/* False: two ways in one reply. */
+static bool note_end(struct reply_reader *r, struct slice line)
+{
+    bool crlf = slice_ends(line, SLICE("\r"));
+
+    r->crlf = r->crlf || crlf;
+    r->bare_lf = r->bare_lf || !crlf;
+    return !r->crlf || !r->bare_lf;
+}
+
 static enum line_progress read_line(struct reply_reader *r, struct cursor *in)
 {
     if (r->in_long_line)
@@ -220,6 +230,8 @@ static enum line_progress read_line(struct reply_reader *r, struct cursor *in)
     if (end == window.len && window.len <= REPLY_READ_LINE_MAX)
         return LINE_MORE;
     struct slice line = slice_head(window, end < REPLY_READ_LINE_MAX ? end : REPLY_READ_LINE_MAX);
+    if (end < window.len && !note_end(r, slice_head(window, end)))
+        return LINE_BROKEN;
     if (!add_line(r, line))
         return LINE_BROKEN;
     in->rest = slice_skip(in->rest, line.len);

@@ -54,21 +54,24 @@ struct reply_reader {
     unsigned lines;
     struct slice enhanced; /* of the first line, points into text; set with REPLY_COMPLETE */
     bool cut;
-    bool in_long_line; /* the rest of a line that was too long is still to come */
-    bool more;         /* the last line began as "250-" */
+    bool in_long_line;  /* the rest of a line that was too long is still to come */
+    bool more;          /* the last line began as "250-" */
+    bool crlf, bare_lf; /* there were lines that ended so */
 };
 
 enum reply_progress {
     REPLY_MORE,     /* no whole reply yet */
     REPLY_COMPLETE, /* r holds one */
-    REPLY_BROKEN,   /* the peer does not speak SMTP: bad line, code changed, no end of lines */
+    REPLY_BROKEN,   /* the peer does not speak SMTP: bad line, code changed, no end of lines, or two
+                     */
 };
 
 void reply_reader_init(struct reply_reader *r, size_t text_max);
 void reply_reader_done(struct reply_reader *r);
 void reply_reader_reset(struct reply_reader *r);
 
-/* Eats whole lines from the cursor (LF alone ends one too) until a reply is complete; what
+/* Eats whole lines from the cursor until a reply is complete. There are servers that end lines with
+ * LF alone; one that ends some so and others not repeats what somebody else said, perhaps. What
  * follows the reply stays in the cursor. With REPLY_MORE the cursor holds at most
  * REPLY_READ_LINE_MAX bytes, to be given again with what comes next. */
 enum reply_progress reply_read(struct reply_reader *r, struct cursor *in);

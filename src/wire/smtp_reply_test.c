@@ -178,7 +178,8 @@ static const struct read_row reads[] = {
     WHOLE("250 Ok\n", 250, "Ok", "", ""),
     WHOLE("250 Ok\r\r\n", 250, "Ok", "", ""),
     WHOLE("250 Ok\r\n354 go\r\n", 250, "Ok", "", "354 go\r\n"),
-    WHOLE("250-mx\r\n250-SIZE 1\n250 HELP\r\n", 250, "mx\nSIZE 1\nHELP", "", ""),
+    WHOLE("250-mx\r\n250-SIZE 1\r\n250 HELP\r\n", 250, "mx\nSIZE 1\nHELP", "", ""),
+    WHOLE("250-mx\n250-SIZE 1\n250 HELP\n", 250, "mx\nSIZE 1\nHELP", "", ""),
     WHOLE("550-5.1.1 a\r\n550 5.1.1 b\r\n", 550, "5.1.1 a\n5.1.1 b", "5.1.1", ""),
     WHOLE("550-5.1.1\r\n550 b\r\n", 550, "5.1.1\nb", "", ""),
     WHOLE("250-\r\n250\r\n", 250, "\n", "", ""),
@@ -192,6 +193,8 @@ static const struct read_row reads[] = {
     OTHER("250 Ok\r", REPLY_MORE),
     OTHER("250-a\r\n", REPLY_MORE),
     OTHER("\r\n", REPLY_BROKEN),
+    OTHER("250-mx\r\n250-SIZE 1\n250 HELP\r\n", REPLY_BROKEN),
+    OTHER("250-mx\n250 HELP\r\n", REPLY_BROKEN),
     OTHER("HTTP/1.1 400 Bad Request\r\n", REPLY_BROKEN),
     OTHER("250-a\r\n251 b\r\n", REPLY_BROKEN),
     OTHER("250-a\r\nb\r\n", REPLY_BROKEN),
@@ -265,7 +268,7 @@ static void long_lines_lose_their_end(void **state)
             buf_append(&in, SLICE("250-"));
             for (size_t n = 0; n < lens[i]; n++)
                 buf_append_char(&in, 'x');
-            buf_append(&in, SLICE("\n250 end\r\n251 next\r\n"));
+            buf_append(&in, SLICE("\n250 end\n251 next\r\n"));
 
             reply_reader_reset(&r);
             check_int(feed(&r, buf_slice(&in), pieces[p], &left), REPLY_COMPLETE);

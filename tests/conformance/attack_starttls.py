@@ -1,14 +1,19 @@
 """What is said around STARTTLS: before the handshake, instead of it, and what must be forgotten
-behind it. The server's half, against a running server; one function a case, its name is the case's
-with "_"."""
+behind it. One function a case, its name is the case's with "_": the server's half against one running
+server, the client's against a server that passes mail on to tests/live/fake_mx."""
 import os
+import re
 import shutil
+import smtplib
 import ssl
 import sys
+import tempfile
 import threading
 import time
 
-from suite import NO_OPENSSL, Skip, Talk, cases, expect, free_port, running, verdict
+from suite import (NO_OPENSSL, Skip, Talk, cases, expect, free_port, make_certificate, running,
+                   verdict, wait_until)
+from fake_mx import FakeMx
 
 MAIL = b"Subject: x\r\n\r\nhi\r\n"
 HANDSHAKE_S = 60  # no longer may one take
@@ -211,6 +216,119 @@ def srv_alpn_cross(server):
         expect([reply.code for reply in talk.rest()] == ["421"], "HTTP goes on")
 
 
+# ---- the client's half ----
+
+OFFERS = "250-fake.example\r\n250 STARTTLS"
+
+
+def mx_says(replies, tls=True):
+    """A server that offers STARTTLS, and under TLS nothing; with these replies by verb."""
+    def says(verb, _, session):
+        session["ehlos"] = session.get("ehlos", 0) + (verb == "EHLO")
+        reply = replies.get(verb)
+        if reply is None and verb == "EHLO":
+            reply = OFFERS if session["ehlos"] == 1 else "250 fake.example"
+        return "220 go on" if reply is None and verb == "STARTTLS" else reply
+    context = None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+            context.load_cert_chain(*make_certificate(folder))
+    return FakeMx(says, tls=context)
+
+
+def passed_on(word, *servers):
+    """A mail goes to these servers with `tls WORD`. What the log says of it: "sent", "deferred"."""
+    hosts = " ".join(f"127.0.0.1:{mx.port}" for mx in servers)
+    with running(relay=hosts, relay_tls=word, retry="1h") as server:
+        with smtplib.SMTP("127.0.0.1", server.port, "client.example") as client:
+            client.sendmail("ann@example.org", ["bob@away.example"], MAIL)
+        wait_until(lambda: re.search(r"to=<bob@away.example>.* status=", server.log()))
+        found = re.search(r"to=<bob@away.example>.* status=(\w+)", server.log())
+    for mx in servers:
+        mx.close()
+    expect(found is not None, "nothing came of it")
+    return found[1]
+
+
+def said(mx, verb):
+    return [line for line in mx.lines if line.upper().startswith(verb)]
+
+
+def cli_response_inject(_):
+    mx = mx_says({"STARTTLS": "220 go\r\n250-evil\r\n250 SIZE 1"})
+    status = passed_on("required", mx)
+    expect(status == "deferred" or len(said(mx, "EHLO")) == 2, "EHLO was not said under TLS")
+    expect(not any("SIZE=" in line for line in said(mx, "MAIL")), "what was injected is believed")
+
+
+def cli_caps_stale(_):
+    mx = mx_says({"EHLO": None})
+    usual = mx.says
+
+    def says(verb, line, session):
+        said_now = usual(verb, line, session)
+        return "250-x.example\r\n250-AUTH LOGIN\r\n250-SIZE 10\r\n250 STARTTLS" \
+            if said_now == OFFERS else said_now
+    mx.says = says
+    expect(passed_on("optional", mx) == "sent", "a SIZE that holds no more is believed")
+    expect(len(said(mx, "EHLO")) == 2 and said(mx, "MAIL") == ["MAIL FROM:<ann@example.org>"],
+           f"{mx.lines}")
+
+
+def waits(word, mx):
+    expect(passed_on(word, mx) == "deferred", f"tls {word} went in the clear")
+    expect(not said(mx, "MAIL"), f"tls {word}: MAIL in the clear")
+
+
+def cli_strip_required(_):
+    for word in ("required", "verified"):
+        waits(word, mx_says({"EHLO": "250 fake.example"}, tls=False))
+    waits("verified", mx_says({}))  # of nobody that is trusted
+
+
+def cli_454_required(_):
+    for word in ("required", "verified"):
+        waits(word, mx_says({"STARTTLS": "454 4.7.0 TLS not available"}, tls=False))
+    first, second = mx_says({"STARTTLS": "454 4.7.0 not now"}, tls=False), mx_says({})
+    expect(passed_on("required", first, second) == "sent", "the next one was not tried")
+    expect(len(second.mails) == 1 and not said(first, "MAIL"), "MAIL in the clear")
+
+
+def cli_502_may(_):
+    mx = mx_says({"STARTTLS": "502 5.5.1 what is that"}, tls=False)
+    expect(passed_on("optional", mx) == "sent" and len(mx.mails) == 1, "not sent")
+
+
+def cli_handshake_fail_may(_):
+    mx = mx_says({}, tls=False)
+    usual = mx.says
+    mx.says = lambda verb, line, session: usual(verb, line, session) \
+        if verb.isalpha() else "\x15\x03\x01\0\x02\x02\x28"
+    expect(passed_on("optional", mx) == "sent" and len(mx.mails) == 1, "not sent")
+    expect(mx.connections == 2, f"{mx.connections} connections")
+    expect(len(said(mx, "STARTTLS")) == 1, "STARTTLS again")
+
+
+def cli_close_in_data(_):
+    mx = mx_says({"DOT": "close"})
+    expect(passed_on("required", mx) == "deferred", "not deferred")
+    expect(len(said(mx, "DATA")) == 1, "it did not come so far")
+
+
+def cli_250_before_dot(_):
+    mx = mx_says({"DATA": "354 go on\r\n250 2.0.0 taken", "DOT": "close"})
+    expect(passed_on("required", mx) == "deferred", "an early 250 counts")
+
+
+def cli_ehlo_smuggled_lf(_):
+    mx = mx_says({"EHLO": "250-fake.example\r\n250-SIZE 1\n250 STARTTLS"}, tls=False)
+    passed_on("optional", mx)
+    expect(not said(mx, "STARTTLS") or not any("SIZE=" in line for line in said(mx, "MAIL")),
+           "two capabilities in one line")
+    expect(not said(mx, "STARTTLS"), "LF ends a line")
+
+
 def healthy(server, roles):
     expect(server.roles() == roles, "a process of the server ended")
     with talk_to(server) as talk:
@@ -233,12 +351,11 @@ def main():
 
         def run(case):
             name = case["id"].replace("-", "_")
-            if case["side"] == "client":
-                raise Skip("the client's half has no suite yet")
             test = slow.end if name == "srv_tls_slow" else globals().get(name)
             expect(callable(test), "nobody wrote a session for it")
             test(server)
-            healthy(server, roles)
+            if case["side"] == "server":
+                healthy(server, roles)
 
         # The slow one last: it is under way.
         for case in sorted(cases(sys.argv[1]), key=lambda case: case["id"] == "srv-tls-slow"):

@@ -21,7 +21,7 @@ listen mx 127.0.0.1:{port} { MORE }
 queue {folder}/data/spool
 accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
 """
-RELAYING = """relay next { host %s; retry 1s 2s; tls off }
+RELAYING = """relay next { host %s; retry %s; tls %s }
 accept to domain away.example relay next
 """
 
@@ -72,13 +72,13 @@ class running:
     """with running("line-ends repair") as server: one server in a folder of its own. Mail to
     away.example goes on to `relay`, "127.0.0.1:PORT"."""
 
-    def __init__(self, more="", relay=None):
+    def __init__(self, more="", relay=None, relay_tls="off", retry="1s 2s"):
         self.folder = tempfile.TemporaryDirectory(prefix="conformance-")
         tls = ""
         if shutil.which("openssl"):
             tls = "tls {} {}".format(*make_certificate(self.folder.name))
         self.server = Server(self.folder.name, CONFIG.replace("MORE", more).replace("TLS", tls) +
-                             (RELAYING % relay if relay else ""))
+                             (RELAYING % (relay, retry, relay_tls) if relay else ""))
 
     def __enter__(self):
         return self.server.start()
