@@ -264,16 +264,6 @@ static unsigned offers_of(const struct settings_listener *l)
     return offers;
 }
 
-/* SCRAM only where it works for everybody: a client that begins it does not come back by another
- * way. */
-static struct slice mechanisms_of(const struct settings_listener *l)
-{
-    if (l->auth == NULL)
-        return SLICE("");
-    return accounts_all_have_scram(l->auth->accounts) ? SLICE("SCRAM-SHA-256 PLAIN LOGIN")
-                                                      : SLICE("PLAIN LOGIN");
-}
-
 static void receiver_listen(struct role *role, unsigned number, int handle)
 {
     struct receiver *r = receiver_of(role);
@@ -291,13 +281,14 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
         r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
     e->offer.faults = l->faults ? r->faults : NULL;
     e->offer.listener = number;
+    e->offer.scram = l->auth != NULL && accounts_all_have_scram(l->auth->accounts);
+    e->offer.submission = l->kind == LISTENER_SUBMISSION;
     e->offer.accounts = l->auth == NULL ? NULL : l->auth->accounts;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
                                  .offers = offers_of(l),
                                  .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
-                                 .auth = mechanisms_of(l),
                                  .auth_cleartext = l->auth_cleartext,
                                  .requires_auth = l->kind == LISTENER_SUBMISSION,
                                  .hostname = role->settings->hostname,

@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "loop/stream.h"
 #include "mail/expand.h"
+#include "mail/submission.h"
 #include "mail/trace.h"
 #include "smtp/server.h"
+#include "wire/header_drop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +37,7 @@ struct session {
     struct server *server;
     struct queue_ticket put;
     struct draft draft;
+    struct header_drop bcc;
     struct buf header; /* our Received field, until the put finished */
     char client[64];   /* address as text */
     size_t client_len;
@@ -48,6 +51,8 @@ struct session {
     uint64_t login;
     bool login_open; /* the vault has an exchange of that number */
     struct arena arena;
+    bool has_binding;
+    unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     unsigned timed_commands; /* what there was when the deadline was set */
@@ -189,11 +194,21 @@ static void tls_field(struct session *s, struct event_writer *w)
     buf_done(&text);
 }
 
+/* Its own, or the one that we gave it. */
+static struct slice message_id_of(struct session *s, struct arena *scratch)
+{
+    if (s->offer->submission && !server_header(s->server)->has_message_id)
+        return submission_message_id(server_envelope(s->server), s->among->role->settings->hostname,
+                                     scratch);
+    return server_message_id(s->server);
+}
+
 static void tell_message(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
     const struct envelope *e = server_envelope(s->server);
     struct event_writer w = role_event(r, EVENT_CLIENT, tag_smtpd);
+    struct arena scratch = {0};
 
     event_text(&w, FIELD_QUEUE_ID, id_text);
     client_fields(s, &w);
@@ -205,7 +220,7 @@ static void tell_message(struct session *s, struct slice id_text)
     role_event_end(r, &w);
     w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
-    event_text(&w, FIELD_MESSAGE_ID, server_message_id(s->server));
+    event_text(&w, FIELD_MESSAGE_ID, message_id_of(s, &scratch));
     role_event_end(r, &w);
     w = role_event(r, EVENT_QUEUED, SLICE("qmgr"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
@@ -213,6 +228,7 @@ static void tell_message(struct session *s, struct slice id_text)
     event_number(&w, FIELD_SIZE, s->draft.size + buf_len(&s->header));
     event_number(&w, FIELD_NRCPT, e->rcpt_count);
     role_event_end(r, &w);
+    arena_done(&scratch);
 }
 
 /* ---- the draft and the put ---- */
@@ -241,8 +257,31 @@ static int begin_draft(struct session *s)
     if (s->id == 0)
         return -EIO;
     draft_begin(&s->draft, s->id);
+    s->bcc = (struct header_drop){0};
     s->drafting = true;
     return 0;
+}
+
+/* Without Bcc, where a mail begins. */
+static int append_body(struct session *s, struct slice body)
+{
+    struct cursor in = {body};
+    struct slice run;
+    int code = 0;
+
+    if (!s->offer->submission)
+        return draft_append(&s->draft, body);
+    while (code == 0 && header_drop_next(&s->bcc, &in, &run))
+        code = draft_append(&s->draft, run);
+    return code;
+}
+
+static int finish_draft(struct session *s)
+{
+    struct slice rest = s->offer->submission ? header_drop_end(&s->bcc) : SLICE("");
+    int code = draft_append(&s->draft, rest);
+
+    return code == 0 ? draft_finish(&s->draft) : code;
 }
 
 static void keep_body(struct session *s)
@@ -250,34 +289,44 @@ static void keep_body(struct session *s)
     int code = s->drafting ? 0 : begin_draft(s);
 
     if (code == 0)
-        code = draft_append(&s->draft, server_body(s->server));
+        code = append_body(s, server_body(s->server));
     if (code < 0) {
         drop_draft(s);
         server_body_failed(s->server, reply_of_error(code));
     }
 }
 
-static int start_put(struct session *s)
+/* What goes in front of the message. */
+static int write_header(struct session *s, const struct envelope *e)
 {
     struct role *r = s->among->role;
     struct clock *clock = r->doors->clock;
+    int offset_min = clock->utc_offset_min(clock, e->arrival_us);
+
+    buf_init(&s->header, SESSION_HEADER_MAX);
+    if (!trace_received_write(&s->header, e, r->settings->hostname, offset_min) ||
+        (s->offer->submission && !submission_complete(&s->header, server_header(s->server), e,
+                                                      r->settings->hostname, offset_min)))
+        return -EMSGSIZE;
+    if (server_message_is_folded(s->server))
+        buf_append(&s->header, SLICE("\r\n")); /* it has no header: all of it is body */
+    return 0;
+}
+
+static int start_put(struct session *s)
+{
     struct envelope *e = server_envelope(s->server);
     int code = s->drafting ? 0 : begin_draft(s); /* an empty message has no body bytes */
 
     if (code == 0)
-        code = draft_finish(&s->draft);
-    if (code < 0)
-        return code;
+        code = finish_draft(s);
     e->id = s->id;
-    e->arrival_us = clock_wall_us(clock);
-    buf_init(&s->header, SESSION_HEADER_MAX);
-    if (!trace_received_write(&s->header, e, r->settings->hostname,
-                              clock->utc_offset_min(clock, e->arrival_us)))
-        return -EMSGSIZE;
-    if (server_message_is_folded(s->server))
-        buf_append(&s->header, SLICE("\r\n")); /* it has no header: all of it is body */
-    queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
-    return 0;
+    e->arrival_us = clock_wall_us(s->among->role->doors->clock);
+    if (code == 0)
+        code = write_header(s, e);
+    if (code == 0)
+        queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
+    return code;
 }
 
 static void commit_message(struct session *s)
@@ -543,7 +592,11 @@ static void answer_auth(struct session *s)
                       .word = LOGIN_GOES_ON,
                       .listener = s->offer->listener,
                       .mechanism = a->mechanism,
-                      .client = session_client(s)};
+                      .client = session_client(s),
+                      .certificate = server_tls(s->server)->client};
+
+    if (s->has_binding)
+        l.channel_binding = (struct slice){(const char *)s->binding, sizeof(s->binding)};
 
     if (a->begins) {
         end_login(s);
@@ -674,6 +727,21 @@ static void secure(struct session *s)
     begin_handshake(s);
 }
 
+/* By a certificate, where one was shown; bound to the connection, where that can be. SCRAM only
+ * where it works for everybody: who begins it does not come back by another way. */
+static void offer_mechanisms(struct session *s)
+{
+    static const struct slice lists[2][3] = {
+        {SLICE_INIT("PLAIN LOGIN"),          SLICE_INIT("SCRAM-SHA-256 PLAIN LOGIN"),
+         SLICE_INIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")         },
+        {SLICE_INIT("EXTERNAL PLAIN LOGIN"), SLICE_INIT("EXTERNAL SCRAM-SHA-256 PLAIN LOGIN"),
+         SLICE_INIT("EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")},
+    };
+    unsigned scram = !s->offer->scram ? 0 : s->has_binding ? 2 : 1;
+
+    server_offer_auth(s->server, lists[server_tls(s->server)->client.len > 0][scram]);
+}
+
 static void secured(struct session *s)
 {
     const struct tls *t = stream_tls(&s->stream);
@@ -682,6 +750,8 @@ static void secured(struct session *s)
     (void)tls_client_name(t, &s->arena, &tls.client);
     tls.bits = tls_bits(t, &tls.cipher_bits);
     server_secured(s->server, &tls);
+    s->has_binding = tls_exporter(t, s->binding);
+    offer_mechanisms(s);
     s->securing = false;
     timer_cancel(s->among->role->loop, &s->timer);
     session_run(s);
@@ -892,6 +962,7 @@ void session_open(struct sessions *among, const struct session_offer *offer, int
     s->client_len = net_address_text(peer, s->client);
     s->local = net_address_is_loopback(peer) && net_address_is_loopback(own);
     s->server = server_new(&offer->server, session_client(s));
+    offer_mechanisms(s);
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);
     list_init(&s->asking);

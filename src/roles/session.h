@@ -39,6 +39,8 @@ struct session_offer {
     struct tls_context *tls;         /* may change; NULL: STARTTLS is answered 454 */
     bool implicit_tls;               /* before the greeting */
     uint32_t listener;               /* its place in the settings */
+    bool submission;                 /* mail begins here: it is completed, and Bcc goes */
+    bool scram;                      /* all accounts have its keys */
     const struct accounts *accounts; /* of those who may log in; NULL: nobody */
     const struct etrn_list *etrn;
     struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */

@@ -34,6 +34,7 @@ struct server *server_new(const struct server_settings *settings, struct slice c
     assert((settings->offers & EHLO_BINARYMIME) == 0 || (settings->offers & EHLO_CHUNKING) != 0);
     assert(client_address.len <= SERVER_CLIENT_ADDRESS_MAX);
     s->settings = settings;
+    s->mechanisms = settings->auth;
     memcpy(s->client_address, client_address.data, client_address.len);
     s->client_address_len = client_address.len;
     arena_init(&s->scratch);
@@ -594,6 +595,11 @@ struct envelope *server_envelope(struct server *s)
 struct slice server_message_id(const struct server *s)
 {
     return s->data != NULL ? header_watch_message_id(&s->data->header) : SLICE("");
+}
+
+const struct header_watch *server_header(const struct server *s)
+{
+    return &s->data->header;
 }
 
 bool server_message_is_folded(const struct server *s)

@@ -21,6 +21,7 @@
 #include "mail/etrn.h"
 #include "wire/dots.h"
 #include "wire/ehlo.h"
+#include "wire/header.h"
 #include "wire/smtp_reply.h"
 
 #include <stdint.h>
@@ -134,6 +135,9 @@ struct server_auth {
 
 const struct server_auth *server_auth(const struct server *s);
 
+/* Other mechanisms than the listener's from now on: what suits this connection. Outlives it. */
+void server_offer_auth(struct server *s, struct slice mechanisms);
+
 /* Fulfil AUTH: one more round; the client is who it says. Copied. */
 void server_challenge(struct server *s, struct slice bytes);
 void server_authenticated(struct server *s, struct slice user);
@@ -162,6 +166,9 @@ struct envelope *server_envelope(struct server *s);
 /* At COMMIT: the Message-ID field's value, "" when there was none. */
 struct slice server_message_id(const struct server *s);
 uint64_t server_body_size(const struct server *s);
+
+/* At COMMIT: what its header has. */
+const struct header_watch *server_header(const struct server *s);
 
 /* At COMMIT: the message begins with a blank, as if it went on with a field. What is put in front
  * of it must end with an empty line, or the sender writes into our fields. */

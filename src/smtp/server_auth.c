@@ -36,7 +36,7 @@ bool server_offers_auth(const struct server *s)
 
 static bool is_offered(const struct server *s, struct slice name)
 {
-    struct slice one, rest = s->settings->auth;
+    struct slice one, rest = s->mechanisms;
 
     while (slice_cut(rest, ' ', &one, &rest))
         if (slice_equal_nocase(one, name))
@@ -188,6 +188,11 @@ void server_auth_answered(struct server *s, struct buf *out)
         server_say(s, out, &s->answer);
     else
         failed(s, out);
+}
+
+void server_offer_auth(struct server *s, struct slice mechanisms)
+{
+    s->mechanisms = mechanisms;
 }
 
 const struct server_auth *server_auth(const struct server *s)

@@ -132,7 +132,7 @@ static void say_offers(struct server *s, struct buf *out)
     if (offers_tls(s))
         buf_append(&text, SLICE("\nSTARTTLS"));
     if (server_offers_auth(s) && s->user_len == 0)
-        buf_printf(&text, "\nAUTH %.*s", SLICE_PRINTF(s->settings->auth));
+        buf_printf(&text, "\nAUTH %.*s", SLICE_PRINTF(s->mechanisms));
     buf_printf(&text, "\nLIMITS RCPTMAX=%u", rcpt_max(s)); /* RFC 9422 */
     server_say(s, out, &(struct reply){250, SLICE(""), buf_slice(&text)});
     buf_done(&text);

@@ -100,6 +100,7 @@ struct server {
 
     char *user; /* who the client is; owned, NULL: nobody knows */
     size_t user_len;
+    struct slice mechanisms; /* offered */
     char auth_name[SERVER_MECHANISM_MAX];
     struct server_auth auth;
     struct buf auth_bytes; /* the client's, wiped when answered */

@@ -1,5 +1,7 @@
 """People's mail programs: who they are, and as whom they may write."""
 import base64
+import hashlib
+import hmac
 import os
 import re
 import signal
@@ -11,7 +13,7 @@ import pytest
 
 from certificate import make_certificate
 from conftest import CONTENT, need, run
-from server import free_port, wait_until
+from server import free_ports, wait_until
 
 # "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
 ACCOUNTS = """ann@example.org:{PLAIN}secret:::::: postroad_send=*@list.example
@@ -42,7 +44,7 @@ def server(serve, tmp_path):
     path = tmp_path / "people"
     path.write_text(ACCOUNTS)
     path.chmod(0o600)
-    ports = {name: free_port() for name in ("IMPLICIT", "STARTTLS", "CLEAR")}
+    ports = dict(zip(("IMPLICIT", "STARTTLS", "CLEAR"), free_ports(3)))
     config = CONFIG
     for name, port in ports.items():
         config = config.replace(name, str(port))
@@ -237,3 +239,97 @@ def test_swaks(server):
                            "secret", "--from", "ann@example.org", "--to", "bob@example.org")
         assert status == 0, text
     server.wait_mail("bob", count=2)
+
+
+def test_what_is_missing_is_added_and_bcc_goes(server):
+    """RFC 6409 8; the other listener changes nothing."""
+    content = (b"Subject: x\r\nBcc: bob@example.org,\r\n\tcarl@example.org\r\nTo: ann@example.org\r\n"
+               b"\r\nBcc: stays\r\n")
+    with connect(server, "IMPLICIT") as client:
+        client.login("ann@example.org", "secret")
+        client.sendmail("ann@example.org", ["bob@example.org"], content)
+    mail = re.sub(rb"\n[ \t]+", b" ", server.wait_mail("bob")[0]).decode()
+    names = [line.split(":")[0] for line in mail.split("\n\n")[0].splitlines()]
+    assert names == ["Return-Path", "Received", "Date", "Message-ID", "From", "Subject", "To"]
+    ident = re.search(r"^Message-ID: (<[0-9A-Za-z]{12}\.\d+@mx\.example\.org>)$", mail, re.M).group(1)
+    assert "\nFrom: ann@example.org\n" in mail and mail.endswith("\n\nBcc: stays\n")
+    assert wait_until(lambda: f"message-id={ident}" in server.log())
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail("x@y.example", ["ann@example.org"], content)
+    mail = server.wait_mail("ann")[0].decode()
+    assert "\nBcc: bob@example.org," in mail and "\nDate: " not in mail
+
+
+def test_a_complete_mail_is_not_touched(server):
+    content = (b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nFrom: ann@example.org\r\n"
+               b"Message-ID: <1@me.example>\r\nSubject: x\r\n\r\n.\r\nx\r\n")
+    with connect(server, "STARTTLS") as client:
+        client.login("ann@example.org", "secret")
+        client.sendmail("ann@example.org", ["bob@example.org"], content)
+    mail = server.wait_mail("bob")[0]
+    assert mail.replace(b"\n", b"\r\n").endswith(content) and mail.count(b"Date:") == 1
+
+
+# ---- SCRAM, certificates ----
+
+
+def scram_keys(password, salt=b"0123456789abcdef", rounds=4096):
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    words = [salt, hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256")]
+    return "{SCRAM-SHA-256}%d,%s" % (rounds, ",".join(base64.b64encode(word).decode()
+                                                      for word in words))
+
+
+@pytest.fixture
+def scram(server):
+    path = os.path.join(server.folder, "people")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(f"ann@example.org:{scram_keys('secret')}\nbob@example.org:{scram_keys('bobs')}\n")
+    assert server.stop() == 0
+    server.start()
+    return server
+
+
+def test_scram_is_offered_where_all_have_it(scram):
+    with connect(scram, "STARTTLS") as client:
+        assert client.esmtp_features["auth"].split() == [
+            "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+        assert client.login("ann@example.org", "secret")[0] == 235  # by PLAIN, from the same keys
+    with connect(scram, "CLEAR") as client:
+        assert client.esmtp_features["auth"].split() == ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"])
+@pytest.mark.parametrize("password,good", [("secret", True), ("wrong", False)])
+def test_gsasl(scram, mechanism, password, good):
+    need("gsasl")
+    _, text = run("gsasl", "--client", "--smtp", "--starttls", "--x509-ca-file=", "--connect",
+                  f"127.0.0.1:{scram.ports['STARTTLS']}", "--mechanism", mechanism,
+                  "--authentication-id", "ann@example.org", "--password", password,
+                  *([] if mechanism.endswith("PLUS") else ["--no-cb"]), stdin=b"\n")
+    assert ("authentication finished" in text.lower() or "235 2.7.0" in text) == good, text
+    assert wait_until(lambda: ("SASL " + mechanism in scram.log()) == (not good))
+
+
+@pytest.mark.parametrize("mechanism", ["scram-sha-256", "plain", "login"])
+def test_msmtp(scram, tmp_path, mechanism):
+    need("msmtp")
+    config = tmp_path / "msmtprc"
+    config.write_text(f"""account default
+host 127.0.0.1
+port {scram.ports['IMPLICIT']}
+tls on
+tls_starttls off
+tls_certcheck off
+auth {mechanism}
+user ann@example.org
+password secret
+from ann@example.org
+""")
+    config.chmod(0o600)
+    status, text = run("msmtp", "-C", config, "bob@example.org", stdin=CONTENT)
+    assert status == 0, text
+    scram.wait_mail("bob")
+    word = f"sasl_method={mechanism.upper()}, sasl_username=ann@example.org"
+    assert wait_until(lambda: word in scram.log())

@@ -23,6 +23,18 @@ def free_port():
         return s.getsockname()[1]
 
 
+def free_ports(count):
+    """All different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
 def wait_until(what, seconds=15.0, step=0.02):
     """The first true value of what(), or its last one when the time is over."""
     end = time.monotonic() + seconds
