@@ -1,0 +1,98 @@
+/*
+ * session_internal.h - one session, for the files of roles/session only.
+ */
+#ifndef ROLES_SESSION_INTERNAL_H
+#define ROLES_SESSION_INTERNAL_H
+
+#include "loop/stream.h"
+#include "roles/session.h"
+#include "wire/header_drop.h"
+
+enum { SESSION_ASK_TIMEOUT_MS = 60 * 1000 /* somebody else's answer */ };
+
+struct session {
+    struct list link;
+    struct sessions *among;
+    const struct session_offer *offer;
+    struct stream stream;
+    struct timer timer;
+    struct server *server;
+    struct queue_ticket put;
+    struct draft draft;
+    struct header_drop bcc;
+    struct buf header; /* our Received field, until the put finished */
+    char client[64];   /* address as text */
+    size_t client_len;
+    uint64_t id; /* queue id of the message that is arriving, or 0 */
+    bool drafting;
+    bool committing;
+    struct list asking; /* in among->asking, among->delayed, or alone */
+    bool delayed;
+    uint64_t question;
+    struct list logging_in; /* in among->logging_in, or alone */
+    uint64_t login;
+    bool login_open; /* the vault has an exchange of that number */
+    struct arena arena;
+    bool has_binding;
+    unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
+    bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
+    bool local;
+    unsigned timed_commands; /* what there was when the deadline was set */
+    uint64_t timed_body;
+    unsigned etrns;   /* that were taken */
+    bool ended_by_us; /* timeout, shutdown: told as that, not as a refusal */
+};
+
+struct slice session_client(const struct session *s);
+
+/* ---- session_log.c: what the log is told ---- */
+
+void session_tell_connect(struct session *s);
+void session_tell_disconnect(struct session *s);
+void session_tell_broken(struct session *s, struct slice how);
+
+/* The certificate did not please, there was no common cipher, it was no TLS at all. */
+void session_tell_no_handshake(struct session *s);
+void session_tell_refusal(struct session *s);
+void session_tell_etrn(struct session *s, const struct etrn_node *node);
+void session_tell_message(struct session *s, struct slice id_text);
+void session_tell_no_login(struct session *s, const struct login_answer *a);
+
+/* ---- session_message.c: a message that arrives ---- */
+
+extern const struct reply session_reply_full;
+const struct reply *session_reply_of_error(int code);
+void session_keep_body(struct session *s);
+void session_drop_draft(struct session *s);
+
+/* session_put_finished() follows, or the client was answered. */
+void session_commit(struct session *s);
+
+/* ---- session_answers.c: from the settings, or, for a recipient, from the courier ---- */
+
+void session_answer_connect(struct session *s);
+void session_answer_tls(struct session *s);
+void session_answer_etrn(struct session *s);
+void session_answer_mail(struct session *s);
+void session_answer_rcpt(struct session *s);
+
+/* It waits for what the next hop says, or for the end of a delay. */
+bool session_is_asking(const struct session *s);
+void session_accept_known(struct session *s);
+void session_refuse_asked(struct session *s, const struct answer *a);
+extern const struct answer session_no_answer, session_delay_over;
+
+/* ---- session_login.c: who the client is, as the vault says ---- */
+
+/* What suits this connection, as far as it has come. */
+void session_offer_mechanisms(struct session *s);
+void session_answer_auth(struct session *s);
+bool session_is_logging_in(const struct session *s);
+void session_login_answered(struct session *s, const struct login_answer *a);
+void session_end_login(struct session *s); /* the client gave up, or is gone */
+extern const struct login_answer session_no_vault;
+
+/* The refusal at hand was told already, with its reason. */
+bool session_was_no_login(const struct session *s);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * session_message.c - a message while it arrives: a draft, our fields in front of it, and the put.
+ *
+ * Where a mail begins (RFC 6409) it is completed, and its Bcc fields are left out; elsewhere not a
+ * byte of it is touched.
+ */
+#include "roles/session_internal.h"
+
+#include "mail/submission.h"
+#include "mail/trace.h"
+
+#include <errno.h>
+
+enum { SESSION_HEADER_MAX = 4096 };
+
+const struct reply session_reply_full = {
+    452, SLICE_INIT("4.3.1"), SLICE_INIT("Insufficient system storage: try again later")};
+
+static const struct reply reply_trouble = {451, SLICE_INIT("4.3.0"),
+                                           SLICE_INIT("Error: queue file write error: try again")};
+
+const struct reply *session_reply_of_error(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT || code == -EFBIG ? &session_reply_full
+                                                                : &reply_trouble;
+}
+
+void session_drop_draft(struct session *s)
+{
+    if (s->drafting)
+        draft_end(&s->draft);
+    s->drafting = false;
+    s->id = 0;
+}
+
+static int begin_draft(struct session *s)
+{
+    s->id = queue_in_next_id(s->among->queue);
+    if (s->id == 0)
+        return -EIO;
+    draft_begin(&s->draft, s->id);
+    s->bcc = (struct header_drop){0};
+    s->drafting = true;
+    return 0;
+}
+
+/* Without Bcc, where a mail begins. */
+static int append_body(struct session *s, struct slice body)
+{
+    struct cursor in = {body};
+    struct slice run;
+    int code = 0;
+
+    if (!s->offer->submission)
+        return draft_append(&s->draft, body);
+    while (code == 0 && header_drop_next(&s->bcc, &in, &run))
+        code = draft_append(&s->draft, run);
+    return code;
+}
+
+static int finish_draft(struct session *s)
+{
+    struct slice rest = s->offer->submission ? header_drop_end(&s->bcc) : SLICE("");
+    int code = draft_append(&s->draft, rest);
+
+    return code == 0 ? draft_finish(&s->draft) : code;
+}
+
+void session_keep_body(struct session *s)
+{
+    int code = s->drafting ? 0 : begin_draft(s);
+
+    if (code == 0)
+        code = append_body(s, server_body(s->server));
+    if (code < 0) {
+        session_drop_draft(s);
+        server_body_failed(s->server, session_reply_of_error(code));
+    }
+}
+
+/* What goes in front of the message. */
+static int write_header(struct session *s, const struct envelope *e)
+{
+    struct role *r = s->among->role;
+    struct clock *clock = r->doors->clock;
+    int offset_min = clock->utc_offset_min(clock, e->arrival_us);
+
+    buf_init(&s->header, SESSION_HEADER_MAX);
+    if (!trace_received_write(&s->header, e, r->settings->hostname, offset_min) ||
+        (s->offer->submission && !submission_complete(&s->header, server_header(s->server), e,
+                                                      r->settings->hostname, offset_min)))
+        return -EMSGSIZE;
+    if (server_message_is_folded(s->server))
+        buf_append(&s->header, SLICE("\r\n")); /* it has no header: all of it is body */
+    return 0;
+}
+
+static int start_put(struct session *s)
+{
+    struct envelope *e = server_envelope(s->server);
+    int code = s->drafting ? 0 : begin_draft(s); /* an empty message has no body bytes */
+
+    if (code == 0)
+        code = finish_draft(s);
+    e->id = s->id;
+    e->arrival_us = clock_wall_us(s->among->role->doors->clock);
+    if (code == 0)
+        code = write_header(s, e);
+    if (code == 0)
+        queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
+    return code;
+}
+
+void session_commit(struct session *s)
+{
+    int code = start_put(s);
+
+    if (code < 0) {
+        session_drop_draft(s);
+        buf_done(&s->header);
+        server_answer(s->server, session_reply_of_error(code));
+        return;
+    }
+    s->committing = true;
+    stream_pause(&s->stream);
+    timer_cancel(s->among->role->loop, &s->timer);
+}
