@@ -26,7 +26,7 @@
 #include <string.h>
 
 enum {
-    INCIDENTS_MAX = 64,
+    INCIDENTS_MAX = 256,
     STEPS_MAX = 200 * 1000,
     UNREAD_AFTER_BOOT_S = 60,
     RECEIVERS_MAX = 3,
