@@ -139,8 +139,10 @@ static void note_deferred(struct attempts *a, const struct sent *s, struct sent_
 
     if (warning_s == 0 || seconds(field(text, SLICE(" delay="))) < warning_s)
         return;
-    if (r->warn_us == 0 && !s->deaf && sent_wants(s, r, REPORT_OF_DELAY))
-        r->warn_us = now_us;
+    if (r->warn_us != 0 || s->deaf || !sent_wants(s, r, REPORT_OF_DELAY))
+        return;
+    r->warn_us = now_us;
+    a->warnings++;
 }
 
 /* "ID: to=<u3@sim.example>, orig_to=<..>, relay=.., delay=.., delays=.., dsn=.., status=sent (..)"

@@ -91,8 +91,9 @@ struct world {
     unsigned power_at_ack; /* the power goes when so many were acknowledged; 0: not so */
     unsigned reports;      /* that the log has told of */
     unsigned power_at_report;
-    unsigned power_at_told; /* a person that something is done */
-    unsigned receivers;     /* of the present life */
+    unsigned power_at_warning; /* of a delay */
+    unsigned power_at_told;    /* a person that something is done */
+    unsigned receivers;        /* of the present life */
     uint64_t segment_size;
     uint64_t booted_us;
     uint64_t frozen_us, frozen_until_us; /* the courier */
@@ -297,7 +298,7 @@ static struct machine_options draw_machine(struct world *w)
 static void power_off(struct world *w)
 {
     machine_power_off(w->machine);
-    w->power_at_ack = w->power_at_report = w->power_at_told = 0;
+    w->power_at_ack = w->power_at_report = w->power_at_warning = w->power_at_told = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
@@ -568,6 +569,11 @@ static void happen(struct world *w, enum incident_kind kind)
         NOTE(w, "the power will go at the %u. acknowledgement", w->power_at_ack);
         return;
     case INCIDENT_POWER_OFF_AT_REPORT:
+        if (draw(w, 2) == 0) {
+            w->power_at_warning = w->attempts.warnings + 1;
+            NOTE(w, "the power will go at the next warning of a delay");
+            return;
+        }
         w->power_at_report = w->reports + 1 + (unsigned)draw(w, 4);
         NOTE(w, "the power will go at the %u. report", w->power_at_report);
         return;
@@ -621,6 +627,7 @@ static bool loses_power(const struct world *w)
            (machine_lost_power(w->machine) ||
             (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack) ||
             (w->power_at_report != 0 && w->reports >= w->power_at_report) ||
+            (w->power_at_warning != 0 && w->attempts.warnings >= w->power_at_warning) ||
             (w->power_at_told != 0 && people_told(w->people) >= w->power_at_told));
 }
 
@@ -724,7 +731,7 @@ static void look_at_rest(struct world *w, struct rest *rest)
 static struct machine_holding may_keep(enum role_kind kind)
 {
     switch (kind) {
-    case ROLE_RECEIVER: return (struct machine_holding){8 * 1024, 1};
+    case ROLE_RECEIVER: return (struct machine_holding){16 * 1024, 1};
     case ROLE_SCRIBE: return (struct machine_holding){72 * 1024, 0};
     case ROLE_COURIER: return (struct machine_holding){192 * 1024, 10};
     case ROLE_POSTMAN:
@@ -761,7 +768,7 @@ static void calm_down(struct world *w)
     unsigned receivers;
 
     w->incident_count = w->incident_next;
-    w->power_at_ack = w->power_at_report = w->power_at_told = 0;
+    w->power_at_ack = w->power_at_report = w->power_at_warning = w->power_at_told = 0;
     fake_disk_fail_at(w->disk, 0, 0);
     machine_thaw(w->machine);
     if (machine_is_on(w->machine))
