@@ -264,6 +264,8 @@ void ledger_doubt_loop(struct sent_rcpt *r)
         return;
     r->reports[REPORT_OF_FAILURE].doubts += SENT_MAX;
     r->reports[REPORT_OF_FAILURE].doubted = true;
+    r->notices.doubts += SENT_MAX; /* of those reports that cannot be delivered */
+    r->notices.doubted = true;
 }
 
 static void unsure(struct coming *c, bool in_flight)
