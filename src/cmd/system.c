@@ -49,10 +49,10 @@ static struct slice renew(void *ctx)
 
     buf_init(&fresh, BUNDLE_MAX);
     if (!load_certificates_again(r->settings, buf_slice(r->with_keys), &fresh)) {
-        buf_done(&fresh);
+        buf_wipe(&fresh);
         return (struct slice){0};
     }
-    buf_done(r->with_keys);
+    buf_wipe(r->with_keys);
     *r->with_keys = fresh;
     return buf_slice(r->with_keys);
 }
