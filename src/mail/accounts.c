@@ -9,23 +9,27 @@
 
 #include "base/cursor.h"
 #include "base/memory.h"
+#include "mail/account_line.h"
 
 struct accounts {
-    struct names names;  /* number: the line */
-    struct names able;   /* those with postroad_send; number: where its text begins in `rights` */
-    struct buf rights;   /* {u32 length, bytes} */
-    struct names closed; /* those with a password, the same in `passwords` */
-    struct buf passwords;
-    struct buf places; /* {u32} of each in `passwords` */
+    struct names names;   /* number: the line */
+    struct names able;    /* those with postroad_send; number: where its text begins in `rights` */
+    struct buf rights;    /* {u32 length, bytes} */
+    struct names closed;  /* those with a password or keys, the same in `passwords` */
+    struct buf passwords; /* {u32 length, bytes} of the password, the same of the keys */
+    struct buf places;    /* {u32} of each password in `passwords` */
+    struct names disabled;
+    size_t scram_count;
     bool bare_names;
 };
-
-enum { FIELDS_BEFORE_EXTRA = 6 }; /* password, uid, gid, gecos, home, shell */
 
 static const struct slice our_fields[] = {
     SLICE_INIT("postroad_send"),
     SLICE_INIT("postroad_console"),
+    SLICE_INIT("postroad_scram"),
 };
+
+static const struct slice scram = SLICE_INIT("{SCRAM-SHA-256}");
 
 static bool is_our_field(struct slice name)
 {
@@ -83,29 +87,30 @@ static void keep_rights(struct accounts *a, struct table_reader *r, const struct
 static void check_field(struct accounts *a, struct table_reader *r, const struct table_line *line,
                         struct slice field, const struct table_key *key)
 {
-    struct slice name = slice_head(field, slice_find(field, '='));
+    struct slice name = account_field_name(field), value = account_field_value(field);
 
     if (slice_equal(name, SLICE("postroad_send")))
-        keep_rights(a, r, line, slice_skip(field, name.len + 1), key);
+        keep_rights(a, r, line, value, key);
+    if (slice_equal(name, account_field_scram) && !slice_starts_nocase(value, scram))
+        complain(r->complaints, SEVERITY_ERROR, table_place(line, name),
+                 SLICE("no keys of {SCRAM-SHA-256}"), SLICE("type: postroad user passwd NAME"));
     if (!slice_starts(name, SLICE("postroad_")) || is_our_field(name))
         return;
     complain_printf(r->complaints, SEVERITY_ERROR, table_place(line, name),
-                    SLICE("known: postroad_send, postroad_console"), "unknown field '%.*s'",
-                    SLICE_PRINTF(name));
+                    SLICE("known: postroad_send, postroad_console, postroad_scram"),
+                    "unknown field '%.*s'", SLICE_PRINTF(name));
 }
 
-/* Extra fields may hold colons, as addresses do. */
 static void check_extra(struct accounts *a, struct table_reader *r, const struct table_line *line,
-                        struct slice rest, const struct table_key *key)
+                        struct slice extra, const struct table_key *key)
 {
     struct slice field;
+    uint32_t number = line->number;
 
-    for (unsigned i = 0; i < FIELDS_BEFORE_EXTRA; i++)
-        if (!slice_cut(rest, ':', &field, &rest))
-            return;
-    while (slice_cut(rest, ' ', &field, &rest))
+    if (account_field_find(extra, account_field_nologin, &field))
+        (void)names_add(&a->disabled, table_key_slice(key), &number);
+    while (account_field_next(&extra, &field))
         check_field(a, r, line, field, key);
-    check_field(a, r, line, rest, key);
 }
 
 static void add_name(struct accounts *a, struct table_reader *r, const struct table_line *line,
@@ -128,14 +133,26 @@ static void add_name(struct accounts *a, struct table_reader *r, const struct ta
                         SLICE_PRINTF(name), number);
 }
 
-static void keep_password(struct accounts *a, struct slice rest, const struct table_key *key)
+static struct slice scram_of(const struct account_line *l)
 {
-    struct slice password = slice_head(rest, slice_find(rest, ':'));
-    uint32_t at = (uint32_t)buf_len(&a->passwords);
+    struct slice field;
 
-    if (password.len == 0)
+    if (account_field_find(l->extra, account_field_scram, &field))
+        return account_field_value(field);
+    return slice_starts_nocase(l->password, scram) ? l->password : SLICE("");
+}
+
+static void keep_password(struct accounts *a, const struct account_line *l,
+                          const struct table_key *key)
+{
+    uint32_t at = (uint32_t)buf_len(&a->passwords);
+    struct slice keys = scram_of(l);
+
+    a->scram_count += keys.len > 0;
+    if (l->password.len == 0 && keys.len == 0)
         return;
-    if (put_bytes(&a->passwords, password) && put_u32(&a->places, at))
+    if (put_bytes(&a->passwords, l->password) && put_bytes(&a->passwords, keys) &&
+        (l->password.len == 0 || put_u32(&a->places, at)))
         (void)names_add(&a->closed, table_key_slice(key), &at);
 }
 
@@ -150,37 +167,50 @@ struct accounts *accounts_parse(struct slice text, struct complaints *c)
     names_init(&a->names, text);
     names_init(&a->able, text);
     names_init(&a->closed, text);
+    names_init(&a->disabled, text);
     buf_init(&a->rights, UINT32_MAX);
     buf_init(&a->passwords, UINT32_MAX);
     buf_init(&a->places, UINT32_MAX);
     while (table_next_line(&r, &line)) {
-        struct slice name = slice_head(line.text, slice_find(line.text, ':'));
+        struct account_line l = account_line_of(line.text);
 
-        add_name(a, &r, &line, name, &key, &scratch);
-        keep_password(a, slice_skip(line.text, name.len + 1), &key);
-        check_extra(a, &r, &line, slice_skip(line.text, name.len + 1), &key);
+        add_name(a, &r, &line, l.name, &key, &scratch);
+        keep_password(a, &l, &key);
+        check_extra(a, &r, &line, l.extra, &key);
         arena_reset(&scratch);
     }
     arena_done(&scratch);
     return a;
 }
 
-static const struct slice scram = SLICE_INIT("{SCRAM-SHA-256}");
+/* All of the extra fields but the keys, of which the scheme stays. */
+static bool write_extra(struct buf *out, struct slice extra)
+{
+    struct slice field;
+
+    while (account_field_find(extra, account_field_scram, &field)) {
+        if (!buf_append(out, slice_head(extra, (size_t)(field.data - extra.data))) ||
+            !buf_append(out, account_field_scram) || !buf_append_char(out, '=') ||
+            !buf_append(out, scram))
+            return false;
+        extra = slice_skip(extra, (size_t)(field.data - extra.data) + field.len);
+    }
+    return buf_append(out, extra);
+}
 
 /* "name:password:rest" -> "name::rest". That it has SCRAM keys is no secret, and decides what is
  * offered. */
 static bool write_line(struct buf *out, struct slice line)
 {
-    struct slice name = slice_head(line, slice_find(line, ':'));
-    struct slice behind = slice_skip(line, name.len + 1);
-    struct slice rest = slice_skip(behind, slice_find(behind, ':'));
+    struct account_line l = account_line_of(line);
+    struct slice behind = slice_skip(line, l.name.len + 1 + l.password.len);
+    struct slice middle = slice_head(behind, behind.len - l.extra.len);
+    bool has_scram = slice_starts_nocase(l.password, scram);
 
-    bool has_scram = slice_starts_nocase(behind, scram);
-
-    return buf_append(out, name) &&
-           buf_append(out, has_scram || rest.len > 0 ? SLICE(":") : SLICE("")) &&
-           buf_append(out, has_scram ? scram : SLICE("")) && buf_append(out, rest) &&
-           buf_append_char(out, '\n');
+    return buf_append(out, l.name) &&
+           buf_append(out, has_scram || behind.len > 0 ? SLICE(":") : SLICE("")) &&
+           buf_append(out, has_scram ? scram : SLICE("")) && buf_append(out, middle) &&
+           write_extra(out, l.extra) && buf_append_char(out, '\n');
 }
 
 bool accounts_write_without_passwords(struct buf *out, struct slice text)
@@ -204,10 +234,19 @@ void accounts_free(struct accounts *a)
     names_done(&a->names);
     names_done(&a->able);
     names_done(&a->closed);
+    names_done(&a->disabled);
     buf_done(&a->rights);
     buf_wipe(&a->passwords);
     buf_done(&a->places);
     memory_free(a);
+}
+
+void accounts_swap(struct accounts *a, struct accounts *b)
+{
+    struct accounts first = *a;
+
+    *a = *b;
+    *b = first;
 }
 
 size_t accounts_count(const struct accounts *a)
@@ -312,8 +351,12 @@ static bool take_account(const struct accounts *a, const struct address *who, st
     for (size_t i = 0; i < name.len; i++)
         lower[i] = byte_lower(name.data[i]);
     out->name = (struct slice){lower, name.len};
-    out->password =
-        names_find(&a->closed, table_key_slice(&key), &at) ? text_at(&a->passwords, at) : SLICE("");
+    out->password = out->scram = SLICE("");
+    if (names_find(&a->closed, table_key_slice(&key), &at)) {
+        out->password = text_at(&a->passwords, at);
+        out->scram = text_at(&a->passwords, at + (uint32_t)(sizeof(at) + out->password.len));
+    }
+    out->disabled = names_find(&a->disabled, table_key_slice(&key), &line);
     return true;
 }
 
@@ -344,12 +387,5 @@ struct slice accounts_password_at(const struct accounts *a, size_t i)
 
 bool accounts_all_have_scram(const struct accounts *a)
 {
-    size_t count = accounts_password_count(a);
-
-    if (count == 0 || count != accounts_count(a))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!slice_starts_nocase(accounts_password_at(a, i), scram))
-            return false;
-    return true;
+    return a->scram_count > 0 && a->scram_count == accounts_count(a);
 }

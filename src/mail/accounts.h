@@ -5,8 +5,9 @@
  *     ann
  *
  * The name is a full address, or a bare name, which holds in every domain that asks. Our own extra
- * fields begin with "postroad_". Of all this the names are kept, the passwords where they are told
- * (accounts_write_without_passwords), and postroad_send.
+ * fields begin with "postroad_". Of all this the names are kept, the passwords and SCRAM keys
+ * (postroad_scram) where they are told (accounts_write_without_passwords), postroad_send, and
+ * Dovecot's nologin: who has it may not log in, and gets mail as before.
  */
 #ifndef MAIL_ACCOUNTS_H
 #define MAIL_ACCOUNTS_H
@@ -18,6 +19,10 @@ struct accounts;
 /* What is wrong is told to c. The text need not outlive the call. Never NULL. */
 struct accounts *accounts_parse(struct slice text, struct complaints *c);
 void accounts_free(struct accounts *a); /* NULL is fine */
+
+/* Each has what the other had: who holds on to one sees the new accounts in it. What was borrowed
+ * of it goes with its contents. */
+void accounts_swap(struct accounts *a, struct accounts *b);
 
 /* The same accounts, their passwords left out: what most roles may know. False when out is full. */
 bool accounts_write_without_passwords(struct buf *out, struct slice text);
@@ -34,6 +39,8 @@ bool accounts_have(const struct accounts *a, const struct address *who);
 struct account {
     struct slice name;     /* as the table has it, in lower case; in the arena */
     struct slice password; /* "{SCHEME}hash"; "": it has none, or none was told. Borrowed */
+    struct slice scram;    /* "{SCRAM-SHA-256}keys", the same */
+    bool disabled;         /* whatever the password */
 };
 
 /* False: nobody. */
@@ -44,7 +51,7 @@ bool accounts_login(const struct accounts *a, struct slice name, struct arena *a
 size_t accounts_password_count(const struct accounts *a);
 struct slice accounts_password_at(const struct accounts *a, size_t i);
 
-/* Every account can log in by SCRAM-SHA-256; also where the passwords themselves were left out. */
+/* Every account has keys for SCRAM-SHA-256; also where the keys themselves were left out. */
 bool accounts_all_have_scram(const struct accounts *a);
 
 /* May this account write under that name? Its own may be used, with a +detail or without, and what

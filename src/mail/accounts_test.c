@@ -94,25 +94,25 @@ static const struct {
     {"bob:x\n@example.org:x",
      "f:2:1: error: '@example.org' is no address and no name\n"
      "   2 | @example.org:x\n"
-     "     | ^~~~~~~~~~~~   a line begins with bob@example.org: or, for every domain, bob:\n"                },
+     "     | ^~~~~~~~~~~~   a line begins with bob@example.org: or, for every domain, bob:\n"                                   },
     {":x",                             "f:1:1: error: '' is no address and no name\n   1 | :x\n"
-           "     | ^   a line begins with bob@example.org: or, for every domain, bob:\n"           },
+           "     | ^   a line begins with bob@example.org: or, for every domain, bob:\n"                              },
     {" bob:x",                         "f:1:1: error: ' bob' is no address and no name\n   1 |  bob:x\n"
-               "     | ^~~~   a line begins with bob@example.org: or, for every domain, bob:\n"},
+               "     | ^~~~   a line begins with bob@example.org: or, for every domain, bob:\n"                   },
     {"bob:x\nann:x\nBob:y",            "f:3:1: error: 'Bob' has an account already, in line 1\n   3 | Bob:y\n"
-                            "     | ^~~   keep one of them\n"                     },
-    {"bob:x::::::a=b postroad_sent=*",
-     "f:1:16: error: unknown field 'postroad_sent'\n"
-     "   1 | bob:x::::::a=b postroad_sent=*\n"
-     "     |                ^~~~~~~~~~~~~   known: postroad_send, postroad_console\n"                        },
+                            "     | ^~~   keep one of them\n"                                        },
+    {"bob:x::::::a=b postroad_sent=*", "f:1:16: error: unknown field 'postroad_sent'\n"
+                                       "   1 | bob:x::::::a=b postroad_sent=*\n"
+                                       "     |                ^~~~~~~~~~~~~   known: "
+                                       "postroad_send, postroad_console, postroad_scram\n"},
     {"bob:x\x01y",                     "f:1:6: error: a control character\n   1 | bob:x?y\n"
-                   "     |      ^   write plain UTF-8 text\n"                              },
+                   "     |      ^   write plain UTF-8 text\n"                                                 },
     {"\xef\xbb\xbf\xef\xbb\xbf"
      "bob:x",                     "f:1:1: error: a control character\n   1 | \xef\xbb\xbf\xef\xbb\xbf"
-     "bob:x\n     | ^   write plain UTF-8 text\n"                                          },
+     "bob:x\n     | ^   write plain UTF-8 text\n"                                                             },
     {"b\xc3\xb6"
      "b:\xff",                    "f:1:5: error: bytes that are not UTF-8\n   1 | b\xc3\xb6"
-     "b:?\n     |     ^   write plain UTF-8 text\n"                                       },
+     "b:?\n     |     ^   write plain UTF-8 text\n"                                                          },
 };
 
 static void test_faults(void **state)
@@ -170,6 +170,12 @@ static void test_without_passwords(void **state)
     check(accounts_write_without_passwords(
         &out, SLICE("# c\nann:{PLAIN}secret:1:1::/home::x=a:b\r\n\nbob\ncid:secret\ndan:s:\n")));
     check_slice(buf_slice(&out), SLICE("ann::1:1::/home::x=a:b\nbob\ncid\ndan::\n"));
+    buf_clear(&out);
+    check(accounts_write_without_passwords(
+        &out, SLICE("ann:{CRYPT}x::::::a=b:c postroad_scram={SCRAM-SHA-256}1,2 nologin\n"
+                    "bob:{scram-sha-256}k:1\n")));
+    check_slice(buf_slice(&out), SLICE("ann:::::::a=b:c postroad_scram={SCRAM-SHA-256} nologin\n"
+                                       "bob:{SCRAM-SHA-256}:1\n"));
     buf_done(&out);
     buf_init(&out, 3);
     check(!accounts_write_without_passwords(&out, SLICE("ann:x")));
@@ -287,6 +293,63 @@ static void who_logs_in(void **state)
     arena_done(&arena);
 }
 
+/* Keys beside a hash, keys alone, and what is left of them for those who may not have them. */
+static void who_has_scram(void **state)
+{
+    static const struct {
+        const char *text;
+        bool all;
+    } scram[] = {
+        {"",                                                                          false},
+        {"ann:{SCRAM-SHA-256}k\n",                                                    true },
+        {"ann:{CRYPT}x::::::postroad_scram={SCRAM-SHA-256}k\n",                       true },
+        {"ann:::::::postroad_scram={SCRAM-SHA-256}\n",                                true },
+        {"ann:{CRYPT}x::::::postroad_scram={SCRAM-SHA-256}k\nbob:{SCRAM-SHA-256}k\n", true },
+        {"ann:{CRYPT}x::::::postroad_scram={SCRAM-SHA-256}k\nbob:{CRYPT}x\n",         false},
+        {"ann:{CRYPT}x\n",                                                            false},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, scram) {
+        struct told t;
+        struct accounts *a = parse(&t, slice_of(scram[i].text));
+
+        check_slice(buf_slice(&t.text), SLICE(""));
+        check_int(accounts_all_have_scram(a), scram[i].all);
+        accounts_free(a);
+        told_done(&t);
+    }
+}
+
+static void keys_and_who_is_disabled(void **state)
+{
+    struct told t, other;
+    struct accounts *a = parse(&t, SLICE("ann:{CRYPT}x::::::postroad_scram={SCRAM-SHA-256}k\n"
+                                         "bob:{SCRAM-SHA-256}b::::::nologin\n"
+                                         "eve:::::::nologin=no x=1\n"));
+    struct accounts *b = parse(&other, SLICE("eve:{PLAIN}e\n"));
+    struct account got;
+
+    (void)state;
+    check(accounts_login(a, SLICE("ann"), &t.arena, &got));
+    check_slice(got.password, SLICE("{CRYPT}x"));
+    check_slice(got.scram, SLICE("{SCRAM-SHA-256}k"));
+    check(!got.disabled);
+    check(accounts_login(a, SLICE("bob"), &t.arena, &got));
+    check_slice(got.scram, SLICE("{SCRAM-SHA-256}b"));
+    check(got.disabled);
+    check(accounts_login(a, SLICE("eve"), &t.arena, &got));
+    check(got.disabled && got.scram.len == 0);
+    accounts_swap(a, b);
+    check(accounts_login(a, SLICE("eve"), &t.arena, &got));
+    check(!got.disabled);
+    check(!accounts_login(a, SLICE("ann"), &t.arena, &got));
+    accounts_free(a);
+    accounts_free(b);
+    told_done(&t);
+    told_done(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +361,8 @@ int main(void)
         cmocka_unit_test(who_may_write_as_whom),
         cmocka_unit_test(rights_are_addresses),
         cmocka_unit_test(who_logs_in),
+        cmocka_unit_test(who_has_scram),
+        cmocka_unit_test(keys_and_who_is_disabled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,13 +231,16 @@ static struct slice stand_in_for(const struct exchange *x)
                                       password_stand_in(secret, sasl_server_user(x->sasl), count));
 }
 
-static void find_account(struct exchange *x)
+/* Who is disabled costs what anybody does. The hash is a copy: the accounts may be replaced while a
+ * worker looks at it. */
+static void find_password(struct exchange *x)
 {
     struct account found;
-
-    x->known = accounts_login(x->accounts, sasl_server_user(x->sasl), &x->arena, &found) &&
+    bool has = accounts_login(x->accounts, sasl_server_user(x->sasl), &x->arena, &found) &&
                found.password.len > 0;
-    x->stored = x->known ? found.password : stand_in_for(x);
+
+    x->known = has && !found.disabled;
+    x->stored = arena_copy(&x->arena, has ? found.password : stand_in_for(x));
 }
 
 static void check_password(struct exchange *x)
@@ -250,7 +253,7 @@ static void check_password(struct exchange *x)
         exchange_free(x);
         return;
     }
-    find_account(x);
+    find_password(x);
     x->password = memory_new(password.len);
     memcpy(x->password, password.data, password.len);
     x->password_len = password.len;
@@ -263,10 +266,10 @@ static void give_keys(struct exchange *x)
 {
     struct slice scheme = SLICE("{SCRAM-SHA-256}");
     struct scram_keys keys;
-
-    find_account(x);
-    bool has = x->known && slice_starts_nocase(x->stored, scheme) &&
-               scram_keys_parse(slice_skip(x->stored, scheme.len), &keys);
+    struct account found;
+    bool has = accounts_login(x->accounts, sasl_server_user(x->sasl), &x->arena, &found) &&
+               !found.disabled && slice_starts_nocase(found.scram, scheme) &&
+               scram_keys_parse(slice_skip(found.scram, scheme.len), &keys);
 
     sasl_server_keys(x->sasl, has ? &keys : NULL);
     explicit_bzero(&keys, sizeof(keys));
@@ -279,13 +282,15 @@ static void refuse_guess(struct exchange *x)
     exchange_free(x);
 }
 
-/* The name of the account, not the one that was typed. */
+/* The name of the account, not the one that was typed. Those who come with a certificate are asked
+ * about here for the first time. */
 static void finish(struct exchange *x)
 {
     struct account found;
 
     settle_guess(x);
-    if (accounts_login(x->accounts, sasl_server_user(x->sasl), &x->arena, &found))
+    if (accounts_login(x->accounts, sasl_server_user(x->sasl), &x->arena, &found) &&
+        !found.disabled)
         answer(x, LOGIN_DONE, found.name);
     else
         answer(x, LOGIN_FAILED, SLICE("there is no such account"));
