@@ -287,6 +287,18 @@ static int real_mode(struct disk_file *file, unsigned *out)
     return 0;
 }
 
+static int real_owned_like(struct disk_file *file, struct disk_file *other)
+{
+    struct stat now, like;
+
+    if (fstat(fd_of(file), &now) < 0 || fstat(fd_of(other), &like) < 0)
+        return -errno;
+    if ((now.st_uid != like.st_uid || now.st_gid != like.st_gid) &&
+        fchown(fd_of(file), like.st_uid, like.st_gid) < 0)
+        return -errno;
+    return fchmod(fd_of(file), like.st_mode & 0777) < 0 ? -errno : 0;
+}
+
 static int real_size(struct disk_file *file, uint64_t *out)
 {
     struct stat st;
@@ -338,6 +350,7 @@ static const struct disk_ops real_ops = {
     .flush_wait = real_flush_wait,
     .size = real_size,
     .mode = real_mode,
+    .owned_like = real_owned_like,
     .truncate = real_truncate,
     .lock = real_lock,
 };
@@ -521,6 +534,11 @@ int disk_flush_wait(struct disk_file *file)
 int disk_mode(struct disk_file *file, unsigned *out)
 {
     return file->ops->mode(file, out);
+}
+
+int disk_owned_like(struct disk_file *file, struct disk_file *other)
+{
+    return file->ops->owned_like(file, other);
 }
 
 int disk_size(struct disk_file *file, uint64_t *out)

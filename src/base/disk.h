@@ -72,6 +72,7 @@ struct disk_ops {
     int (*flush_wait)(struct disk_file *file);
     int (*size)(struct disk_file *file, uint64_t *out);
     int (*mode)(struct disk_file *file, unsigned *out);
+    int (*owned_like)(struct disk_file *file, struct disk_file *other);
     int (*truncate)(struct disk_file *file, uint64_t size);
     int (*lock)(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out);
 };
@@ -127,6 +128,10 @@ int disk_flush_wait(struct disk_file *file);
 
 int disk_size(struct disk_file *file, uint64_t *out);
 int disk_mode(struct disk_file *file, unsigned *out); /* permission bits */
+
+/* Owner, group and permission bits become those of the other. */
+int disk_owned_like(struct disk_file *file, struct disk_file *other);
+
 int disk_truncate(struct disk_file *file, uint64_t size);
 
 /* Makes the file if it is missing and locks it for as long as it, or a copy of its descriptor in

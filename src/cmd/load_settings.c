@@ -38,7 +38,7 @@ static int read_open(struct disk_file *file, size_t max, struct buf *text)
     return got < 0 ? (int)got : 0;
 }
 
-static int read_file(const char *path, size_t max, struct buf *text, unsigned *flags)
+int load_file(const char *path, size_t max, struct buf *text, unsigned *flags)
 {
     char real[PATH_MAX];
     struct disk_file *file;
@@ -68,7 +68,7 @@ static bool add_file(struct buf *bundle, struct slice path)
     bool fits;
 
     memcpy(name, path.data, path.len < PATH_WANTED_MAX ? path.len : PATH_WANTED_MAX);
-    int code = read_file(name, SOURCE_TEXT_MAX, &text, &flags);
+    int code = load_file(name, SOURCE_TEXT_MAX, &text, &flags);
     if (code < 0)
         fits = bundle_add(bundle, path, SOURCE_UNREADABLE, slice_of(strerrordesc_np(-code)));
     else
@@ -113,7 +113,7 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
 {
     struct buf text = {0};
     unsigned flags;
-    int code = read_file(file, SETTINGS_TEXT_MAX + 1, &text, &flags);
+    int code = load_file(file, SETTINGS_TEXT_MAX + 1, &text, &flags);
 
     buf_init(bundle, BUNDLE_MAX);
     if (code < 0)

@@ -6,6 +6,10 @@
 
 #include "config/settings.h"
 
+/* One file that a person named, links followed; *flags: enum source_flag. text is initialised here.
+ * 0 or a negative errno; -EFBIG: more than max bytes. */
+int load_file(const char *path, size_t max, struct buf *text, unsigned *flags);
+
 /* Checks a bundle that holds only the configuration, and adds the files that it names. What is
  * wrong, and warnings, go to stderr; NULL when something is wrong. */
 struct settings *load_settings(struct buf *bundle);

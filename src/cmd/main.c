@@ -23,6 +23,7 @@ static const struct command {
     {"queue",  cmd_queue,  "what waits in the queue, and what to do with it"             },
     {"mailq",  cmd_mailq,  "the same as queue list"                                      },
     {"status", cmd_status, "does the server run, and how much is there to do?"           },
+    {"user",   cmd_user,   "accounts: user add, passwd, disable, enable, delete, list"   },
     {"bench",  cmd_bench,  "load for any mail server, and a ledger of what became of it" },
     {"role",   cmd_role,   NULL                                                          },
 };

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { NAME_SIZE = 64 };
+enum { NAME_SIZE = 256 };
 
-static int write_synced(struct disk_dir *dir, const char *name, struct slice bytes, unsigned mode)
+/* `like` may be NULL. Its owner is set before a byte is written: nobody else could read one. */
+static int write_synced(struct disk_dir *dir, const char *name, struct slice bytes, unsigned mode,
+                        struct disk_file *like)
 {
     struct disk_file *file;
     int rc;
@@ -21,26 +23,47 @@ static int write_synced(struct disk_dir *dir, const char *name, struct slice byt
     rc = disk_open(dir, name, DISK_CREATE, mode, &file);
     if (rc < 0)
         return rc;
-    rc = disk_write(file, bytes, 0);
+    if (like != NULL)
+        rc = disk_owned_like(file, like);
+    if (rc == 0)
+        rc = disk_write(file, bytes, 0);
     if (rc == 0)
         rc = disk_datasync(file);
     disk_close(file);
     return rc;
 }
 
-int small_file_replace(struct disk_dir *dir, const char *name, struct slice bytes, unsigned mode)
+static int replace(struct disk_dir *dir, const char *name, struct slice bytes, unsigned mode,
+                   struct disk_file *like)
 {
     char beside[NAME_SIZE];
     int len = snprintf(beside, sizeof(beside), "%s.new", name);
     int rc = len < 0 || len >= NAME_SIZE ? -ENAMETOOLONG : 0;
 
     if (rc == 0)
-        rc = write_synced(dir, beside, bytes, mode);
+        rc = write_synced(dir, beside, bytes, mode, like);
     if (rc == 0)
         rc = disk_rename(dir, beside, dir, name);
     if (rc == 0)
         rc = disk_sync_dir(dir);
     return rc < 0 ? fail_code(rc, "write", slice_of(name)) : 0;
+}
+
+int small_file_replace(struct disk_dir *dir, const char *name, struct slice bytes, unsigned mode)
+{
+    return replace(dir, name, bytes, mode, NULL);
+}
+
+int small_file_replace_kept(struct disk_dir *dir, const char *name, struct slice bytes)
+{
+    struct disk_file *file;
+    int rc = disk_open(dir, name, DISK_READ, 0, &file);
+
+    if (rc < 0)
+        return fail_code(rc, "open", slice_of(name));
+    rc = replace(dir, name, bytes, 0600, file);
+    disk_close(file);
+    return rc;
 }
 
 static int read_all(struct disk_file *file, struct buf *out)

@@ -52,6 +52,22 @@ static void replaces_and_reads(void **state)
     fake_disk_free(disk);
 }
 
+static void a_persons_file_is_kept_or_missing(void **state)
+{
+    struct fake_disk *disk = fake_disk_new(NULL);
+    struct disk_dir *dir = open_top(disk);
+
+    (void)state;
+    fail_set_sink(ignore, NULL);
+    check_int(small_file_replace_kept(dir, "pauses", SLICE("one")), -ENOENT);
+    check_int(small_file_replace(dir, "pauses", SLICE("one"), 0600), 0);
+    check_int(small_file_replace_kept(dir, "pauses", SLICE("two")), 0);
+    assert_true(holds(dir, SLICE("two")));
+    fail_set_sink(NULL, NULL);
+    disk_dir_close(dir);
+    fake_disk_free(disk);
+}
+
 /* False: the call was never reached. */
 static bool power_goes_at(uint64_t call, uint64_t seed)
 {
@@ -109,6 +125,7 @@ static void a_failed_call_leaves_the_old(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(replaces_and_reads),
+                                       cmocka_unit_test(a_persons_file_is_kept_or_missing),
                                        cmocka_unit_test(a_crash_leaves_old_or_new),
                                        cmocka_unit_test(a_failed_call_leaves_the_old)};
 

@@ -698,6 +698,12 @@ static int fake_mode(struct disk_file *file, unsigned *out)
     return 0;
 }
 
+static int fake_owned_like(struct disk_file *file, struct disk_file *other)
+{
+    (void)other;
+    return enter(file_of(file)->door, file_of(file)->life);
+}
+
 static int fake_size(struct disk_file *file, uint64_t *out)
 {
     int rc = enter(file_of(file)->door, file_of(file)->life);
@@ -770,6 +776,7 @@ static const struct disk_ops ops = {
     .flush_wait = fake_flush,
     .size = fake_size,
     .mode = fake_mode,
+    .owned_like = fake_owned_like,
     .truncate = fake_truncate,
 };
 

@@ -1,0 +1,175 @@
+/*
+ * user.c - who may log in: added, changed and listed in the table of accounts.
+ *
+ * A new password is stored twice: as a yescrypt hash, and as keys for SCRAM-SHA-256, by which a
+ * client can log in without sending it. Who steals the file will guess at the keys, which are
+ * cheaper to try; who may not have that leaves out postroad_scram.
+ */
+#include "cmd/account_file.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/password_prompt.h"
+#include "cmd/user_list.h"
+
+#include "base/random.h"
+#include "sasl/password.h"
+#include "sasl/scram.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+struct user_options {
+    struct account_file_options file;
+    struct option_list words;
+    bool password_stdin, json;
+};
+
+/* What a verb does. */
+struct verb {
+    const char *word;
+    enum account_change change;
+    const char *done, *same; /* what is told */
+};
+
+static const struct verb verbs[] = {
+    {"add",     ACCOUNT_ADD,      "added",        ""                    },
+    {"passwd",  ACCOUNT_PASSWORD, "new password", ""                    },
+    {"disable", ACCOUNT_DISABLE,  "disabled",     "was disabled already"},
+    {"enable",  ACCOUNT_ENABLE,   "enabled",      "was enabled already" },
+    {"delete",  ACCOUNT_DELETE,   "deleted",      ""                    },
+};
+
+/* ---- secrets ---- */
+
+static bool make_secrets(struct slice password, struct buf *hash, struct buf *keys)
+{
+    char bytes[PASSWORD_SALT_BYTES], others[PASSWORD_SALT_BYTES];
+
+    random_bytes(random_real(), bytes, sizeof(bytes));
+    random_bytes(random_real(), others, sizeof(others));
+    return password_make(hash, password, (struct slice){bytes, sizeof(bytes)}) &&
+           password_make_scram(keys, password, (struct slice){others, sizeof(others)},
+                               SCRAM_ITERATIONS_MIN);
+}
+
+static int edit_with_password(const char *path, struct account_edit *edit, const char *name,
+                              bool from_stdin, bool *changed)
+{
+    struct buf password, hash, keys;
+    int status = password_prompt("user", name, from_stdin, &password);
+
+    buf_init(&hash, PASSWORD_STORED_MAX);
+    buf_init(&keys, PASSWORD_STORED_MAX);
+    if (status == 0 && !make_secrets(buf_slice(&password), &hash, &keys))
+        status = command_wrong("user", EX_DATAERR,
+                               "this password cannot be kept: it is too long, no UTF-8 text, or "
+                               "has characters that no login can carry");
+    buf_wipe(&password);
+    edit->password = buf_slice(&hash);
+    edit->scram = buf_slice(&keys);
+    if (status == 0)
+        status = account_file_edit(path, edit, changed);
+    buf_wipe(&hash);
+    buf_wipe(&keys);
+    return status;
+}
+
+/* ---- verbs ---- */
+
+static int change(const struct user_options *o, const struct verb *verb)
+{
+    const char *name = o->words.count == 1 ? o->words.values[0] : NULL;
+    struct account_edit edit = {.change = verb->change};
+    char path[PATH_MAX];
+    bool secret = verb->change == ACCOUNT_ADD || verb->change == ACCOUNT_PASSWORD;
+    bool changed = false;
+
+    if (name == NULL)
+        return command_wrong("user", EX_USAGE, "%s whom? Type: postroad user %s ann@example.org",
+                             verb->word, verb->word);
+    edit.name = slice_of(name);
+    int status = account_file_find(&o->file, path);
+    if (status == 0)
+        status = account_file_try(path, &edit);
+    if (status == 0 && secret)
+        status = edit_with_password(path, &edit, name, o->password_stdin, &changed);
+    else if (status == 0)
+        status = account_file_edit(path, &edit, &changed);
+    if (status == 0)
+        printf("%s: %s\n", name, changed ? verb->done : verb->same);
+    return status;
+}
+
+static int list(const struct user_options *o)
+{
+    char path[PATH_MAX];
+    struct buf text = {0};
+    int status = o->words.count == 0 ? account_file_find(&o->file, path)
+                                     : command_wrong("user", EX_USAGE, "list takes no name");
+
+    if (status == 0)
+        status = account_file_read(path, &text);
+    if (status == 0)
+        user_list(buf_slice(&text), o->json);
+    buf_wipe(&text);
+    return status;
+}
+
+static int run(const struct user_options *o, const char *word)
+{
+    if (slice_equal(slice_of(word), SLICE("list")))
+        return list(o);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+        if (slice_equal(slice_of(word), slice_of(verbs[i].word)))
+            return change(o, &verbs[i]);
+    return command_wrong("user", EX_USAGE,
+                         "what about '%s'? add, passwd, disable, enable, delete, list", word);
+}
+
+static int user(int argc, char **argv, const char *word)
+{
+    struct user_options o = {0};
+    int status;
+    const struct option options[] = {
+        {"--config",         "-c", OPTION_TEXT,  &o.file.config,    "FILE",
+         "the configuration; default /etc/postroad/postroad.conf",                                                       NULL},
+        {"--table",          NULL, OPTION_TEXT,  &o.file.table,     "NAME",
+         "which of its tables of accounts, if there are several",                                                        NULL},
+        {"--file",           NULL, OPTION_TEXT,  &o.file.file,      "PATH",
+         "this file of accounts, whatever is configured; add makes it",                                                  NULL},
+        {"--password-stdin", NULL, OPTION_FLAG,  &o.password_stdin, NULL,
+         "add, passwd: the first line of stdin, not a question",                                                         NULL},
+        {"--json",           NULL, OPTION_FLAG,  &o.json,           NULL,   "list: one object a line",                   NULL},
+        {"NAME",             NULL, OPTION_WORDS, &o.words,          NULL,   "ann@example.org; or ann, for every domain",
+         NULL                                                                                                                },
+    };
+    const struct usage usage = {
+        "user",
+        "add|passwd|disable|enable|delete NAME, or list [OPTION...]",
+        "Changes a table of accounts, a passwd-file as Dovecot's. A password is asked for twice\n"
+        "and kept as a yescrypt hash and as keys for SCRAM-SHA-256. Who is disabled cannot log in\n"
+        "and gets mail as before. All other lines of the file stay as they are.\n\n"
+        "Exit status: 0 done; 64 usage; 65 a name, password or file that is wrong, or the account\n"
+        "is there already; 66 a file cannot be read; 67 no such account; 74 the disk failed;\n"
+        "75 somebody else changes the file just now; 77 not permitted; 78 the configuration is "
+        "wrong.",
+        "  postroad user add ann@example.org\n"
+        "  pass show mail/ann | postroad user passwd ann@example.org --password-stdin\n"
+        "  postroad user disable ann@example.org\n"
+        "  postroad user list --json\n"
+        "  postroad user add ann@example.org --file /etc/postroad/accounts    (the first one)\n",
+        options,
+        sizeof(options) / sizeof(*options)};
+
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
+    return run(&o, word);
+}
+
+int cmd_user(int argc, char **argv)
+{
+    bool named = argc >= 2 && argv[1][0] != '-';
+
+    return user(named ? argc - 1 : argc, named ? argv + 1 : argv, named ? argv[1] : "list");
+}
