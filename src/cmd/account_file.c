@@ -65,7 +65,8 @@ static int choose_table(const struct settings *s, const struct account_file_opti
     return 0;
 }
 
-static int find_by_config(const struct account_file_options *o, char path[PATH_MAX])
+static int find_by_config(const struct account_file_options *o, char path[PATH_MAX],
+                          char queue[PATH_MAX])
 {
     const char *config = o->config == NULL ? "/etc/postroad/postroad.conf" : o->config;
     struct settings *settings;
@@ -77,30 +78,32 @@ static int find_by_config(const struct account_file_options *o, char path[PATH_M
         status = choose_table(settings, o, config, &chosen);
         if (status == 0)
             (void)snprintf(path, PATH_MAX, "%.*s", SLICE_PRINTF(chosen));
+        (void)snprintf(queue, PATH_MAX, "%.*s", SLICE_PRINTF(settings->queue_path));
         settings_free(settings);
     }
     buf_wipe(&bundle);
     return status;
 }
 
-int account_file_find(const struct account_file_options *o, char path[PATH_MAX])
+int account_file_find(const struct account_file_options *o, struct account_file *out)
 {
     char named[PATH_MAX];
     int status = 0;
 
+    out->queue[0] = '\0';
     if (o->file != NULL && (o->config != NULL || o->table != NULL))
         return command_wrong("user", EX_USAGE, "--file alone says which file; drop -c and --table");
     if (o->file == NULL)
-        status = find_by_config(o, named);
+        status = find_by_config(o, named, out->queue);
     else if (snprintf(named, sizeof(named), "%s", o->file) >= (int)sizeof(named))
         status = cannot("open", o->file, -ENAMETOOLONG);
     if (status != 0)
         return status;
-    if (realpath(named, path) != NULL)
+    if (realpath(named, out->path) != NULL)
         return 0;
     if (errno != ENOENT)
         return cannot("open", named, -errno);
-    memcpy(path, named, sizeof(named));
+    memcpy(out->path, named, sizeof(named));
     return 0;
 }
 

@@ -15,9 +15,15 @@ struct account_file_options {
     const char *file;   /* --file PATH: no configuration is looked at */
 };
 
-/* An exit status; 0: *path is set, its links followed. A file that --file names need not be there:
+/* Whom it is about. */
+struct account_file {
+    char path[PATH_MAX];
+    char queue[PATH_MAX]; /* of the configuration; "": none was looked at */
+};
+
+/* An exit status; 0: *out is set, its links followed. A file that --file names need not be there:
  * `add` makes it. */
-int account_file_find(const struct account_file_options *o, char path[PATH_MAX]);
+int account_file_find(const struct account_file_options *o, struct account_file *out);
 
 /* What is in it; text is initialised here, and "" when there is no such file. An exit status:
  * EX_DATAERR when it has errors, which are told on stderr. */

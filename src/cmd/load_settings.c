@@ -127,14 +127,10 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
     return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
 }
 
-static bool add_again(const struct settings *s, const struct source *source, struct buf *out)
-{
-    return settings_is_tls_file(s, source->path)
-               ? add_file(out, source->path)
-               : bundle_add(out, source->path, source->flags, source->text);
-}
-
-bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out)
+/* The files of one kind as they are now, the others as they were. NULL: told. */
+static struct settings *load_again(const struct settings *s, struct slice bundle,
+                                   bool (*anew)(const struct settings *s, struct slice path),
+                                   const struct settings_judge *by, struct buf *out)
 {
     struct arena scratch = {0};
     struct sources sources;
@@ -143,14 +139,28 @@ bool load_certificates_again(const struct settings *s, struct slice bundle, stru
     bool fits = sources_open(&sources, bundle, &scratch);
 
     for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
-        fits = add_again(s, one, out);
+        fits = anew(s, one->path) ? add_file(out, one->path)
+                                  : bundle_add(out, one->path, one->flags, one->text);
     arena_done(&scratch);
     if (fits) {
-        fresh = settings_parse(buf_slice(out), &judge, &errors);
+        fresh = settings_parse(buf_slice(out), by, &errors);
         say(&errors);
         settings_errors_done(&errors);
     }
+    return fresh;
+}
+
+bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out)
+{
+    struct settings *fresh = load_again(s, bundle, settings_is_tls_file, &judge, out);
     bool good = fresh != NULL;
+
     settings_free(fresh);
     return good;
+}
+
+/* The bundle has no keys, so nobody can judge them. */
+struct settings *load_accounts_again(const struct settings *s, struct slice bundle, struct buf *out)
+{
+    return load_again(s, bundle, settings_is_accounts_file, NULL, out);
 }

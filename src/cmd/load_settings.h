@@ -18,6 +18,12 @@ struct settings *load_settings(struct buf *bundle);
  * the settings in *out. The bundle is initialised here and must be released either way. */
 int load_settings_file(const char *file, struct buf *bundle, struct settings **out);
 
+/* The bundle of all but the keys and passwords of the running settings `s`, with its tables of
+ * accounts as they are now, passwords and all, appended to out. NULL: there are errors; they are
+ * told on stderr. The settings are for a look at them. */
+struct settings *load_accounts_again(const struct settings *s, struct slice bundle,
+                                     struct buf *out);
+
 /* The bundle of the running settings `s` with the files of certificates as they are now, appended
  * to `out`. False: they are not good, which was told on stderr. */
 bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out);

@@ -27,7 +27,7 @@ enum { FLUSH_AT = 8 * 1024, TEXT_MAX = 4 * 1024 * 1024, REQUEST_MAX = 16 * 1024 
 
 struct queue_options {
     struct running_options running;
-    const char *from, *to, *domain, *status, *reason, *older, *limit, *pause;
+    const char *from, *user, *to, *domain, *status, *reason, *older, *limit, *pause;
     struct option_list words;
     bool json, yes;
 };
@@ -395,10 +395,10 @@ static int write_request(const char *verb, const struct queue_options *o, uint64
                          struct buf *out)
 {
     control_begin(out, slice_of(verb));
-    if (!put_option(out, "from", o->from) || !put_option(out, "to", o->to) ||
-        !put_option(out, "domain", o->domain) || !put_option(out, "status", o->status) ||
-        !put_option(out, "reason", o->reason) || !put_time_option(out, "older", o->older) ||
-        !put_time_option(out, "for", o->pause))
+    if (!put_option(out, "from", o->from) || !put_option(out, "user", o->user) ||
+        !put_option(out, "to", o->to) || !put_option(out, "domain", o->domain) ||
+        !put_option(out, "status", o->status) || !put_option(out, "reason", o->reason) ||
+        !put_time_option(out, "older", o->older) || !put_time_option(out, "for", o->pause))
         return EX_USAGE;
     if (!put_ids(out, o))
         return EX_DATAERR;
@@ -464,8 +464,8 @@ static int list(const struct queue_options *o)
 
 static bool is_filtered(const struct queue_options *o)
 {
-    return o->from != NULL || o->to != NULL || o->domain != NULL || o->status != NULL ||
-           o->reason != NULL || o->older != NULL;
+    return o->from != NULL || o->user != NULL || o->to != NULL || o->domain != NULL ||
+           o->status != NULL || o->reason != NULL || o->older != NULL;
 }
 
 static bool says_yes(void)
@@ -501,10 +501,11 @@ static int act(const char *verb, const struct queue_options *o)
     int status;
 
     if (o->words.count == 0 && !is_filtered(o))
-        return command_wrong("queue", EX_USAGE,
-                             "%s which messages? Name queue ids, or choose with --from, --to, "
-                             "--domain, --status, --reason, --older",
-                             verb);
+        return command_wrong(
+            "queue", EX_USAGE,
+            "%s which messages? Name queue ids, or choose with --from, --user, --to, "
+            "--domain, --status, --reason, --older",
+            verb);
     status = confirm(verb, o);
     if (status == 0)
         status = ask(verb, o, 0, NULL, &count);
@@ -592,6 +593,8 @@ static int queue(int argc, char **argv, const char *verb)
          "POSTROAD_DEV_DIR"                                                                                        },
         {"--from",   NULL, OPTION_TEXT,  &o.from,           "ADDRESS",
          "of this sender; @domain: of any there; <>: reports",                                                 NULL},
+        {"--user",   NULL, OPTION_TEXT,  &o.user,           "ACCOUNT", "sent by who logged in by this name",
+         NULL                                                                                                      },
         {"--to",     NULL, OPTION_TEXT,  &o.to,             "ADDRESS", "for this recipient, or @domain",       NULL},
         {"--domain", NULL, OPTION_TEXT,  &o.domain,         "DOMAIN",  "for recipients in this domain",        NULL},
         {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",  "active, deferred, held or paused",

@@ -185,6 +185,18 @@ static int ask(struct running *r)
     return r->status;
 }
 
+bool running_is_there(const char *path)
+{
+    struct net *net = net_real_new();
+    int handle = net == NULL ? -1 : net->ops->connect_local(net, path);
+
+    if (handle >= 0)
+        net->ops->close(net, handle);
+    if (net != NULL)
+        net->ops->free(net);
+    return handle >= 0;
+}
+
 int running_ask(const char *command, const char *path, struct slice request,
                 const struct running_calls *calls, void *ctx, uint64_t *count)
 {

@@ -25,6 +25,9 @@ struct running_calls {
 int running_find(const char *command, const struct running_options *options,
                  char path[RUNNING_PATH_MAX]);
 
+/* Does anybody listen there? */
+bool running_is_there(const char *path);
+
 /* Asks one thing. An exit status: EX_UNAVAILABLE when nobody answers there, EX_DATAERR when the
  * server says "error"; both told on stderr. 0: *count is what "ok" said. */
 int running_ask(const char *command, const char *path, struct slice request,

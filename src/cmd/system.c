@@ -37,6 +37,67 @@ static bool hand_out(const struct settings *s, struct slice whole, struct handed
             settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
 
+static bool any_accounts(const struct settings *s)
+{
+    for (const struct settings_table *one = s->tables; one != NULL; one = one->next)
+        if (one->type == TABLE_ACCOUNTS)
+            return true;
+    return false;
+}
+
+static void handed_done(struct handed *h)
+{
+    buf_done(&h->all);
+    buf_wipe(&h->receivers);
+    buf_wipe(&h->vault);
+}
+
+/* Settings without a certificate have no bundle of the receivers' own. */
+static struct slice for_receivers(const struct handed *h)
+{
+    return buf_slice(buf_len(&h->receivers) > 0 ? &h->receivers : &h->all);
+}
+
+struct rereading {
+    const struct settings *settings;
+    struct handed *handed;
+};
+
+static bool hand_out_accounts(const struct settings *fresh, struct slice whole,
+                              const struct handed *before, struct handed *h)
+{
+    buf_init(&h->all, BUNDLE_MAX);
+    buf_init(&h->receivers, BUNDLE_MAX);
+    buf_init(&h->vault, BUNDLE_MAX);
+    return settings_bundle_for_role(fresh, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
+           (buf_len(&before->receivers) == 0 ||
+            settings_bundle_with_accounts(fresh, buf_slice(&before->receivers), buf_slice(&h->all),
+                                          &h->receivers)) &&
+           (buf_len(&before->vault) == 0 ||
+            settings_bundle_for_role(fresh, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
+}
+
+static bool reread(void *ctx, struct warden_bundles *out)
+{
+    struct rereading *r = ctx;
+    struct handed next = {0};
+    struct buf whole;
+
+    buf_init(&whole, BUNDLE_MAX);
+    struct settings *fresh = load_accounts_again(r->settings, buf_slice(&r->handed->all), &whole);
+    bool good = fresh != NULL && hand_out_accounts(fresh, buf_slice(&whole), r->handed, &next);
+    struct handed over = good ? *r->handed : next;
+
+    if (good)
+        *r->handed = next;
+    handed_done(&over);
+    buf_wipe(&whole);
+    settings_free(fresh);
+    *out = (struct warden_bundles){for_receivers(r->handed), buf_slice(&r->handed->vault),
+                                   buf_slice(&r->handed->all)};
+    return good;
+}
+
 struct renewal {
     const struct settings *settings;
     struct buf *with_keys;
@@ -67,6 +128,7 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
 
     buf_wipe(bundle);
     struct renewal renewal = {settings, &h.receivers};
+    struct rereading rereading = {settings, &h};
     struct warden_options options = {
         .bundle = buf_slice(&h.all),
         .receiver_bundle = buf_slice(settings->certificates != NULL ? &h.receivers : &h.all),
@@ -76,14 +138,14 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
         .ready = ready,
         .ctx = ctx,
         .renew = settings->certificates != NULL ? renew : NULL,
-        .renew_ctx = &renewal};
+        .renew_ctx = &renewal,
+        .reread = any_accounts(settings) ? reread : NULL,
+        .reread_ctx = &rereading};
     if (fits)
         status = warden_run(&options);
     else
         fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
-    buf_done(&h.all);
-    buf_wipe(&h.receivers);
-    buf_wipe(&h.vault);
+    handed_done(&h);
     settings_free(settings);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "cmd/commands.h"
 #include "cmd/options.h"
 #include "cmd/password_prompt.h"
+#include "cmd/running.h"
 #include "cmd/user_list.h"
 
 #include "base/random.h"
@@ -30,14 +31,15 @@ struct verb {
     const char *word;
     enum account_change change;
     const char *done, *same; /* what is told */
+    bool holds;              /* what waits of him in the queue */
 };
 
 static const struct verb verbs[] = {
-    {"add",     ACCOUNT_ADD,      "added",        ""                    },
-    {"passwd",  ACCOUNT_PASSWORD, "new password", ""                    },
-    {"disable", ACCOUNT_DISABLE,  "disabled",     "was disabled already"},
-    {"enable",  ACCOUNT_ENABLE,   "enabled",      "was enabled already" },
-    {"delete",  ACCOUNT_DELETE,   "deleted",      ""                    },
+    {"add",     ACCOUNT_ADD,      "added",        "",                     false},
+    {"passwd",  ACCOUNT_PASSWORD, "new password", "",                     false},
+    {"disable", ACCOUNT_DISABLE,  "disabled",     "was disabled already", true },
+    {"enable",  ACCOUNT_ENABLE,   "enabled",      "was enabled already",  false},
+    {"delete",  ACCOUNT_DELETE,   "deleted",      "",                     true },
 };
 
 /* ---- secrets ---- */
@@ -75,13 +77,50 @@ static int edit_with_password(const char *path, struct account_edit *edit, const
     return status;
 }
 
+/* ---- who should know ---- */
+
+static int ask(const char *path, const char *verb, const char *name, uint64_t *count)
+{
+    const struct running_calls calls = {NULL, NULL};
+    struct buf request;
+
+    buf_init(&request, CONTROL_LINE_MAX);
+    control_begin(&request, slice_of(verb));
+    if (name != NULL)
+        control_text(&request, "user", slice_of(name));
+    control_end(&request);
+    int status = running_ask("user", path, buf_slice(&request), &calls, NULL, count);
+    buf_done(&request);
+    return status;
+}
+
+/* A server that does not run reads the file when it starts. What waits of somebody who was shut out
+ * is held behind the news, when no more of it comes. */
+static int tell_server(const struct account_file *file, const struct verb *verb, const char *name)
+{
+    char path[RUNNING_PATH_MAX];
+    uint64_t held = 0;
+    int len = snprintf(path, sizeof(path), "%s/courier.sock", file->queue);
+
+    if (file->queue[0] == '\0' || len >= (int)sizeof(path) || !running_is_there(path))
+        return 0;
+    int status = ask(path, "accounts", NULL, NULL);
+    if (status == 0 && verb->holds)
+        status = ask(path, "hold", name, &held);
+    if (held > 0)
+        printf(
+            "%s: %llu message%s in the queue now held: postroad queue release|delete --user %s\n",
+            name, (unsigned long long)held, held == 1 ? "" : "s", name);
+    return status;
+}
+
 /* ---- verbs ---- */
 
 static int change(const struct user_options *o, const struct verb *verb)
 {
     const char *name = o->words.count == 1 ? o->words.values[0] : NULL;
     struct account_edit edit = {.change = verb->change};
-    char path[PATH_MAX];
+    struct account_file file;
     bool secret = verb->change == ACCOUNT_ADD || verb->change == ACCOUNT_PASSWORD;
     bool changed = false;
 
@@ -89,27 +128,27 @@ static int change(const struct user_options *o, const struct verb *verb)
         return command_wrong("user", EX_USAGE, "%s whom? Type: postroad user %s ann@example.org",
                              verb->word, verb->word);
     edit.name = slice_of(name);
-    int status = account_file_find(&o->file, path);
+    int status = account_file_find(&o->file, &file);
     if (status == 0)
-        status = account_file_try(path, &edit);
+        status = account_file_try(file.path, &edit);
     if (status == 0 && secret)
-        status = edit_with_password(path, &edit, name, o->password_stdin, &changed);
+        status = edit_with_password(file.path, &edit, name, o->password_stdin, &changed);
     else if (status == 0)
-        status = account_file_edit(path, &edit, &changed);
+        status = account_file_edit(file.path, &edit, &changed);
     if (status == 0)
         printf("%s: %s\n", name, changed ? verb->done : verb->same);
-    return status;
+    return status == 0 ? tell_server(&file, verb, name) : status;
 }
 
 static int list(const struct user_options *o)
 {
-    char path[PATH_MAX];
+    struct account_file file;
     struct buf text = {0};
-    int status = o->words.count == 0 ? account_file_find(&o->file, path)
+    int status = o->words.count == 0 ? account_file_find(&o->file, &file)
                                      : command_wrong("user", EX_USAGE, "list takes no name");
 
     if (status == 0)
-        status = account_file_read(path, &text);
+        status = account_file_read(file.path, &text);
     if (status == 0)
         user_list(buf_slice(&text), o->json);
     buf_wipe(&text);
@@ -149,11 +188,14 @@ static int user(int argc, char **argv, const char *word)
         "add|passwd|disable|enable|delete NAME, or list [OPTION...]",
         "Changes a table of accounts, a passwd-file as Dovecot's. A password is asked for twice\n"
         "and kept as a yescrypt hash and as keys for SCRAM-SHA-256. Who is disabled cannot log in\n"
-        "and gets mail as before. All other lines of the file stay as they are.\n\n"
+        "and gets mail as before. All other lines of the file stay as they are. A server that runs "
+        "is\n"
+        "told at once: sessions of who is disabled or deleted end, his mail in the queue is "
+        "held.\n\n"
         "Exit status: 0 done; 64 usage; 65 a name, password or file that is wrong, or the account\n"
-        "is there already; 66 a file cannot be read; 67 no such account; 74 the disk failed;\n"
-        "75 somebody else changes the file just now; 77 not permitted; 78 the configuration is "
-        "wrong.",
+        "is there already; 66 a file cannot be read; 67 no such account; 69 the server was not\n"
+        "told; 74 the disk failed; 75 somebody else changes the file just now; 77 not permitted;\n"
+        "78 the configuration is wrong.",
         "  postroad user add ann@example.org\n"
         "  pass show mail/ann | postroad user passwd ann@example.org --password-stdin\n"
         "  postroad user disable ann@example.org\n"

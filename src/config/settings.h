@@ -127,6 +127,12 @@ bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
  */
 bool settings_is_tls_file(const struct settings *s, struct slice path);
 
+/* Is it a table of accounts? These can be read again as well. */
+bool settings_is_accounts_file(const struct settings *s, struct slice path);
+
+/* The bundle with the tables of accounts that `from` has. False when out is full. */
+bool settings_bundle_with_accounts(const struct settings *s, struct slice bundle, struct slice from,
+                                   struct buf *out);
 void settings_errors_done(struct settings_errors *errors);
 void settings_free(struct settings *s);
 

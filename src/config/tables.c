@@ -128,3 +128,27 @@ bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
     arena_done(&scratch);
     return fits;
 }
+
+bool settings_is_accounts_file(const struct settings *s, struct slice path)
+{
+    return holds_accounts(s, path);
+}
+
+bool settings_bundle_with_accounts(const struct settings *s, struct slice bundle, struct slice from,
+                                   struct buf *out)
+{
+    struct arena scratch = {0};
+    struct sources sources, others;
+    bool fits = sources_open(&sources, bundle, &scratch) && sources_open(&others, from, &scratch);
+
+    for (const struct source *one = sources.first; fits && one != NULL; one = one->next) {
+        const struct source *other =
+            holds_accounts(s, one->path) ? sources_get(&others, one->path) : NULL;
+
+        if (other == NULL)
+            other = one;
+        fits = bundle_add(out, other->path, other->flags, other->text);
+    }
+    arena_done(&scratch);
+    return fits;
+}

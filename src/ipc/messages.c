@@ -45,6 +45,8 @@ static const struct row matrix[MESSAGE_KIND_COUNT] = {
     [MESSAGE_EVENTS] = {TELLERS,  SCRIBE,   CARGO_NONE  },
     [MESSAGE_TICKET_KEYS] = {WARDEN,   RECEIVER, CARGO_NONE  },
     [MESSAGE_CERTIFICATES] = {WARDEN,   RECEIVER, CARGO_FILE  },
+    [MESSAGE_REREAD] = {COURIER,  WARDEN,   CARGO_NONE  },
+    [MESSAGE_ACCOUNTS] = {WARDEN,   CHILDREN, CARGO_FILE  },
 };
 
 static bool has_role(enum role_set set, enum role_kind role)

@@ -38,6 +38,8 @@ enum message_kind {
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */
     MESSAGE_TICKET_KEYS,  /* warden -> receiver: one or two keys (loop/tls.h), the newer first */
     MESSAGE_CERTIFICATES, /* warden -> receiver: + a bundle, of which it takes certificates only */
+    MESSAGE_REREAD,       /* courier -> warden: somebody changed a table of accounts */
+    MESSAGE_ACCOUNTS,     /* warden -> any: + its bundle, of which it takes accounts only */
     MESSAGE_KIND_COUNT,
 };
 

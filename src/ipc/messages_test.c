@@ -21,6 +21,8 @@ static void test_matrix(void **state)
         {MESSAGE_LISTEN,       ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_HANDLE},
         {MESSAGE_TICKET_KEYS,  ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_NONE  },
         {MESSAGE_CERTIFICATES, ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER), CARGO_FILE  },
+        {MESSAGE_REREAD,       ONE(ROLE_COURIER),       ONE(ROLE_WARDEN),   CARGO_NONE  },
+        {MESSAGE_ACCOUNTS,     ONE(ROLE_WARDEN),        CHILDREN,           CARGO_FILE  },
         {MESSAGE_START,        ONE(ROLE_WARDEN),        CHILDREN,           CARGO_NONE  },
         {MESSAGE_READY,        CHILDREN,                ONE(ROLE_WARDEN),   CARGO_NONE  },
         {MESSAGE_DRAIN,        ONE(ROLE_WARDEN),        CHILDREN,           CARGO_NONE  },

@@ -333,6 +333,16 @@ static void ask_status(struct caller *c)
     answer_ok(c);
 }
 
+static void ask_accounts(struct caller *c)
+{
+    int code = channel_send(&c->control->role->warden, MESSAGE_REREAD, SLICE(""), NULL, -1);
+
+    if (code < 0)
+        answer_error(c, slice_of(strerrordesc_np(-code)));
+    else
+        answer_ok(c);
+}
+
 static void hear(struct caller *c, struct slice text)
 {
     struct control_line line;
@@ -342,6 +352,8 @@ static void hear(struct caller *c, struct slice text)
         answer_error(c, SLICE("that is no request"));
     else if (slice_equal(line.word, SLICE("status")))
         ask_status(c);
+    else if (slice_equal(line.word, SLICE("accounts")))
+        ask_accounts(c);
     else if (slice_equal(line.word, SLICE("cat")))
         ask_cat(c, &line);
     else if (slice_equal(line.word, SLICE("pause")))

@@ -13,9 +13,10 @@
  *     resume domain=
  *                -> "paused domain= until= messages=", "ok"
  *     cat id=ID  -> "content size=N", N bytes, "ok"
+ *     accounts   -> "ok": the warden was told to read the tables of accounts again
  *     status     -> "queue messages= ...", "ok"
  *
- * A FILTER is id=A,B from= to= domain= status= reason= older=SECONDS limit=N.
+ * A FILTER is id=A,B from= user= to= domain= status= reason= older=SECONDS limit=N.
  *
  * Who may connect is said by the mode of the socket. Work on many messages is done in steps. "ok"
  * to hold, release, bounce and delete is said when what was done is durable, a bounce's report

@@ -40,6 +40,8 @@ bool control_filter_fits(struct caller *c, const struct queue_message *m)
 
     if (f->from.len > 0 && !address_fits(c, &e->sender, f->from))
         return false;
+    if (f->user.len > 0 && !slice_equal_nocase(e->user, f->user))
+        return false;
     /* By its age, not by the clock on the wall: one that is set wrong must not choose too much. */
     if (queue_age_ms(m, loop_now_ms(c->control->role->loop)) < f->older_ms)
         return false;
@@ -113,6 +115,12 @@ static bool read_from(struct slice text, struct filter *f)
     return true;
 }
 
+static bool read_user(struct slice text, struct filter *f)
+{
+    f->user = text;
+    return true;
+}
+
 static bool read_to(struct slice text, struct filter *f)
 {
     f->to = text;
@@ -139,6 +147,7 @@ static const struct {
 } filters[] = {
     {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits",         true },
     {SLICE_INIT("from"),   read_from,   "no sender is named",                           true },
+    {SLICE_INIT("user"),   read_user,   "no account is named",                          true },
     {SLICE_INIT("to"),     read_to,     "no recipient is named",                        true },
     {SLICE_INIT("domain"), read_domain, "no domain is named",                           true },
     {SLICE_INIT("status"), read_status, "a status is active, deferred, held or paused", true },

@@ -28,7 +28,7 @@ struct control_act {
 struct filter {
     bool named; /* by `ids`, "A,B,C", those that are left; else it is a walk */
     struct slice ids;
-    struct slice from, to, domain, status, reason;
+    struct slice from, user, to, domain, status, reason;
     uint64_t older_ms;
     uint64_t limit;
 };

@@ -264,6 +264,11 @@ static unsigned offers_of(const struct settings_listener *l)
     return offers;
 }
 
+static bool all_have_scram(const struct settings_listener *l)
+{
+    return l->auth != NULL && accounts_all_have_scram(l->auth->accounts);
+}
+
 static void receiver_listen(struct role *role, unsigned number, int handle)
 {
     struct receiver *r = receiver_of(role);
@@ -281,7 +286,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
         r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
     e->offer.faults = l->faults ? r->faults : NULL;
     e->offer.listener = number;
-    e->offer.scram = l->auth != NULL && accounts_all_have_scram(l->auth->accounts);
+    e->offer.scram = all_have_scram(l);
     e->offer.submission = l->kind == LISTENER_SUBMISSION;
     e->offer.accounts = l->auth == NULL ? NULL : l->auth->accounts;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
@@ -323,6 +328,16 @@ static void receiver_certificates(struct role *role, const struct settings *fres
         tls_context_free(e->offer.tls);
         e->offer.tls = certificates_for(role, fresh, &fresh->listeners[i], &r->ticket_keys);
     }
+}
+
+/* What is offered follows; who is there no more, or is disabled, leaves. */
+static void receiver_accounts(struct role *role)
+{
+    struct receiver *r = receiver_of(role);
+
+    for (size_t i = 0; i < role->settings->listener_count; i++)
+        r->entrances[i].offer.scram = all_have_scram(&role->settings->listeners[i]);
+    sessions_check_users(&r->sessions);
 }
 
 static void on_drain_deadline(struct timer *t)
@@ -373,6 +388,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
                                             .listen = receiver_listen,
                                             .ticket_keys = receiver_ticket_keys,
                                             .certificates = receiver_certificates,
+                                            .accounts = receiver_accounts,
                                             .drain = receiver_drain,
                                             .before_sleep = receiver_before_sleep,
                                             .done = receiver_done};

@@ -284,6 +284,39 @@ static void take_certificates(struct role *r, struct disk_file *file)
     settings_free(fresh);
 }
 
+/* Everybody who looks at a table sees the new accounts in it. The same configuration has the same
+ * tables, in the same order. */
+static bool swap_accounts(struct settings *s, struct settings *fresh)
+{
+    struct settings_table *theirs = fresh->tables;
+
+    for (struct settings_table *ours = s->tables; ours != NULL; ours = ours->next) {
+        if (theirs == NULL || !slice_equal(ours->path, theirs->path) || ours->type != theirs->type)
+            return false;
+        if (ours->type == TABLE_ACCOUNTS)
+            accounts_swap(ours->accounts, theirs->accounts);
+        theirs = theirs->next;
+    }
+    return true;
+}
+
+static void take_accounts(struct role *r, struct disk_file *file)
+{
+    struct settings *fresh = NULL;
+    int code = -EBADMSG;
+
+    if (file != NULL && r->settings != NULL)
+        code = read_settings(file, &fresh);
+    disk_close(file);
+    if (code == 0 && !swap_accounts(r->settings, fresh))
+        code = -EBADMSG;
+    settings_free(fresh);
+    if (code < 0)
+        role_end(r, fail_code(code, "read the accounts of", slice_of(role_name(r->kind))));
+    else if (r->started && r->calls->accounts != NULL)
+        r->calls->accounts(r);
+}
+
 static void take_ticket_keys(struct role *r, struct slice keys)
 {
     if (r->calls->ticket_keys != NULL)
@@ -379,6 +412,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_LISTEN: take_listen(r, body, handle); return;
     case MESSAGE_TICKET_KEYS: take_ticket_keys(r, body); return;
     case MESSAGE_CERTIFICATES: take_certificates(r, file); return;
+    case MESSAGE_ACCOUNTS: take_accounts(r, file); return;
     case MESSAGE_START: start(r); return;
     case MESSAGE_DRAIN:
         r->draining = true;
@@ -388,6 +422,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
             role_end(r, 0);
         return;
     case MESSAGE_READY:
+    case MESSAGE_REREAD:
     case MESSAGE_DURABLE:
     case MESSAGE_LAST_GOOD:
     case MESSAGE_ETRN:

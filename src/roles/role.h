@@ -43,6 +43,8 @@ struct role_calls {
      * settings go when it returns. */
     void (*ticket_keys)(struct role *r, struct slice keys);
     void (*certificates)(struct role *r, const struct settings *fresh);
+    /* NULL: nothing needs to be done. The tables of the settings have other accounts now. */
+    void (*accounts)(struct role *r);
     void (*drain)(struct role *r); /* finish what runs, then role_end() */
     void (*before_sleep)(struct role *r);
     void (*done)(struct role *r); /* release what the role owns, not the role itself */

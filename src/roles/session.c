@@ -388,31 +388,65 @@ void sessions_unanswered(struct sessions *among)
         take_answer(LIST_ENTRY(left.next, struct session, asking), &session_no_answer);
 }
 
+/* Whatever it waits for, save its 250. `say` tells its server which 421. */
+static void end_now(struct session *s, void (*say)(struct server *server))
+{
+    if (s->stream.closing)
+        return;
+    if (session_is_asking(s)) {
+        list_remove(&s->asking);
+        s->delayed = false;
+        session_refuse_asked(s, &session_no_answer);
+        stream_resume(&s->stream);
+    }
+    if (session_is_logging_in(s)) {
+        list_remove(&s->logging_in);
+        session_login_answered(s, &session_no_vault);
+        stream_resume(&s->stream);
+    }
+    if (s->securing) { /* it would not understand a 421 */
+        session_free(s);
+        return;
+    }
+    s->ended_by_us = true;
+    say(s->server);
+    session_run(s);
+}
+
 void sessions_shut_down(struct sessions *among)
 {
     LIST_EACH (node, &among->all) {
         struct session *s = LIST_ENTRY(node, struct session, link);
 
-        if (s->committing || s->stream.closing)
+        if (!s->committing)
+            end_now(s, server_shut_down);
+    }
+}
+
+static bool may_stay(const struct session *s)
+{
+    struct slice user = server_user(s->server);
+    struct arena scratch = {0};
+    struct account account;
+    bool may = user.len == 0 || s->offer->accounts == NULL ||
+               (accounts_login(s->offer->accounts, user, &scratch, &account) && !account.disabled);
+
+    arena_done(&scratch);
+    return may;
+}
+
+/* Who waits for a 250 gets it, and then the 421. */
+void sessions_check_users(struct sessions *among)
+{
+    LIST_EACH (node, &among->all) {
+        struct session *s = LIST_ENTRY(node, struct session, link);
+
+        if (may_stay(s))
             continue;
-        if (session_is_asking(s)) {
-            list_remove(&s->asking);
-            s->delayed = false;
-            session_refuse_asked(s, &session_no_answer);
-            stream_resume(&s->stream);
-        }
-        if (session_is_logging_in(s)) {
-            list_remove(&s->logging_in);
-            session_login_answered(s, &session_no_vault);
-            stream_resume(&s->stream);
-        }
-        if (s->securing) { /* it would not understand a 421 */
-            session_free(s);
-            continue;
-        }
-        s->ended_by_us = true;
-        server_shut_down(s->server);
-        session_run(s);
+        if (s->committing)
+            server_dismiss(s->server);
+        else
+            end_now(s, server_dismiss);
     }
 }
 

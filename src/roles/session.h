@@ -69,6 +69,9 @@ void sessions_login_unanswered(struct sessions *among);
 /* 421 for each session, but for those that wait for their 250: they get that first. */
 void sessions_shut_down(struct sessions *among);
 
+/* 421 for each session of an account that may not log in any more, as above. */
+void sessions_check_users(struct sessions *among);
+
 /* The end, in two steps: drafts need the queue's folder, and the queue's end needs the tickets in
  * the sessions. */
 void sessions_drop_drafts(struct sessions *among);

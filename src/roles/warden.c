@@ -251,19 +251,20 @@ static void wire_self(struct warden *w, struct child *scribe)
 
 /* ---- children ---- */
 
+static struct disk_file *settings_of(const struct warden *w, const struct child *c)
+{
+    if (c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL)
+        return w->receiver_settings_file;
+    return c->kind == ROLE_VAULT ? w->vault_settings_file : w->settings_file;
+}
+
 static void send_settings(struct warden *w, struct child *c)
 {
-    struct disk_file *file = w->settings_file;
     struct buf body;
-
-    if (c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL)
-        file = w->receiver_settings_file;
-    if (c->kind == ROLE_VAULT)
-        file = w->vault_settings_file;
 
     buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    give(c, MESSAGE_SETTINGS, buf_slice(&body), file, -1);
+    give(c, MESSAGE_SETTINGS, buf_slice(&body), settings_of(w, c), -1);
     buf_done(&body);
 }
 
@@ -308,13 +309,71 @@ static void on_next_ticket_key(struct timer *t)
             send_ticket_keys(w, &w->children[i]);
 }
 
+/* ---- accounts ---- */
+
+/* All of them, or none. Unchanged when there was no such file. */
+static int seal_again(struct disk_file **file, struct slice bundle, struct disk_file **fresh)
+{
+    *fresh = NULL;
+    return *file == NULL ? 0 : disk_sealed(disk_real(), bundle, fresh);
+}
+
+static void take_fresh(struct disk_file **file, struct disk_file *fresh)
+{
+    if (fresh == NULL)
+        return;
+    disk_close(*file);
+    *file = fresh;
+}
+
+static int seal_accounts(struct warden *w, const struct warden_bundles *b)
+{
+    struct disk_file *all = NULL, *receivers = NULL, *vault = NULL;
+    int code = seal_again(&w->settings_file, b->all, &all);
+
+    if (code == 0)
+        code = seal_again(&w->receiver_settings_file, b->receivers, &receivers);
+    if (code == 0)
+        code = seal_again(&w->vault_settings_file, b->vault, &vault);
+    if (code < 0) {
+        disk_close(all);
+        disk_close(receivers);
+        disk_close(vault);
+        return fail_code(code, "hand over", SLICE("accounts"));
+    }
+    take_fresh(&w->settings_file, all);
+    take_fresh(&w->receiver_settings_file, receivers);
+    take_fresh(&w->vault_settings_file, vault);
+    return 0;
+}
+
+static void reread_accounts(struct warden *w)
+{
+    struct warden_bundles bundles;
+
+    if (w->draining || w->children == NULL || w->options->reread == NULL)
+        return;
+    if (!w->options->reread(w->options->reread_ctx, &bundles) || seal_accounts(w, &bundles) < 0) {
+        tell(w, EVENT_WARNING, SLICE("accounts cannot be read again: the old ones stay"));
+        return;
+    }
+    for (size_t i = 0; i < w->child_count; i++)
+        give(&w->children[i], MESSAGE_ACCOUNTS, (struct slice){NULL, 0},
+             settings_of(w, &w->children[i]), -1);
+    tell(w, EVENT_ROLE, SLICE("accounts were read again"));
+}
+
 static void child_message(struct channel *channel, enum message_kind kind, struct slice body,
                           struct disk_file *file, int handle)
 {
     struct child *c = LIST_ENTRY(channel, struct child, channel);
     struct warden *w = c->warden;
 
-    (void)kind, (void)body, (void)file, (void)handle; /* the matrix allows READY only */
+    (void)body, (void)file, (void)handle; /* the matrix allows these two only */
+    if (kind == MESSAGE_REREAD) {
+        reread_accounts(w);
+        return;
+    }
     c->ready = true;
     for (size_t i = 0; i < w->child_count; i++)
         if (!w->children[i].ready)
@@ -516,8 +575,11 @@ static void on_signal(struct signals *s, int number)
 
     if (number == SIGTERM || number == SIGINT)
         drain(w);
-    if (number == SIGHUP && !w->draining && w->children != NULL)
-        renew_certificates(w);
+    if (number == SIGHUP && !w->draining && w->children != NULL) {
+        if (w->options->renew != NULL || w->options->reread == NULL)
+            renew_certificates(w);
+        reread_accounts(w);
+    }
     while (signals_reap(&pid, &status))
         child_ended(w, pid, status);
     if (w->draining)

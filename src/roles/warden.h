@@ -5,12 +5,19 @@
  * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
  * certificates, that of the vault the passwords), listening sockets and the keys of session tickets
  * to the receivers, and both ends of a channel to each pair of roles that may talk
- * (ipc/messages.h). At SIGHUP the receivers get certificates that were read again.
+ * (ipc/messages.h). At SIGHUP the receivers get certificates that were read
+ * again, and all roles the accounts; these also when `postroad user` says so to the courier.
  */
 #ifndef ROLES_WARDEN_H
 #define ROLES_WARDEN_H
 
 #include "config/settings.h"
+
+/* What the roles are handed: the receivers, the vault ("": there is none, since nobody logs in),
+ * and all others. */
+struct warden_bundles {
+    struct slice receivers, vault, all;
+};
 
 struct warden_options {
     /* The configuration and its tables, which was parsed into `settings` without errors: for the
@@ -25,6 +32,10 @@ struct warden_options {
      * call. Empty: they are not good, which was told. */
     struct slice (*renew)(void *ctx);
     void *renew_ctx;
+    /* At SIGHUP, or when the courier was told: the same bundles with the accounts as they are now;
+     * borrowed for the call. False: they are not good, which was told. NULL: there are none. */
+    bool (*reread)(void *ctx, struct warden_bundles *out);
+    void *reread_ctx;
 };
 
 /* Until SIGTERM or SIGINT: then every role drains in order. Returns the exit status: 0;

@@ -446,6 +446,8 @@ static void close_from_outside(struct server *s, struct buf *out)
     s->has_path = false;
     if (s->closing == CLOSING_TIME_OUT)
         server_say_goodbye(s, out, SLICE("4.4.2"), SLICE("Error: timeout exceeded"));
+    else if (s->closing == CLOSING_DISMISSED)
+        server_say_goodbye(s, out, SLICE("4.7.0"), SLICE("Error: this account may not log in now"));
     else
         server_say_goodbye(s, out, SLICE("4.3.2"), SLICE("Service is shutting down, come back"));
 }
@@ -545,6 +547,12 @@ void server_shut_down(struct server *s)
 {
     if (s->closing == CLOSING_NOT)
         s->closing = CLOSING_SHUT_DOWN;
+}
+
+void server_dismiss(struct server *s)
+{
+    if (s->closing == CLOSING_NOT)
+        s->closing = CLOSING_DISMISSED;
 }
 
 void server_time_out(struct server *s)

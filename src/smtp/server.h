@@ -189,9 +189,10 @@ const struct envelope_tls *server_tls(const struct server *s);
 /* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
 unsigned server_timeout_s(const struct server *s);
 
-/* The two ends that do not come from the client. The next step says 421 and is DONE, but not
+/* The ends that do not come from the client. The next step says 421 and is DONE, but not
  * between the final dot and its reply: then the reply goes out first. */
 void server_shut_down(struct server *s); /* 421 4.3.2 */
+void server_dismiss(struct server *s);   /* 421 4.7.0: this client has no right to be here now */
 void server_time_out(struct server *s);  /* 421 4.4.2 */
 
 /* Between mails, with no partial line: the role may end it without harm. */

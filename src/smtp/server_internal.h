@@ -33,7 +33,7 @@ enum server_phase {
 /* How far a need is: the role is asked, works on it, has answered. */
 enum server_ask { ASK_NOTHING, ASK_NEW, ASK_WAITING, ASK_ANSWERED };
 
-enum server_closing { CLOSING_NOT, CLOSING_SHUT_DOWN, CLOSING_TIME_OUT };
+enum server_closing { CLOSING_NOT, CLOSING_SHUT_DOWN, CLOSING_DISMISSED, CLOSING_TIME_OUT };
 
 enum {
     SERVER_LINE_SHOWN_MAX = 128, /* of an offending line, kept for the log */

@@ -1,15 +1,20 @@
 """postroad user: accounts added, changed, listed; by prompt and from stdin; the file stays a
 person's."""
+import base64
+import fcntl
 import json
 import os
 import pty
+import signal
+import smtplib
 import subprocess
 import time
 
 import pytest
 
-from conftest import run
-from server import BINARY
+from certificate import make_certificate
+from conftest import CONTENT, need, run
+from server import BINARY, children, free_port, wait_until
 
 TEXT = "# ours\r\nann@example.org:{PLAIN}secret:1:2:Ann A.:/h:/s:x=y  z\r\n\r\nbob:{CRYPT}$y$"
 
@@ -96,7 +101,6 @@ def test_errors_in_the_file(people):
 
 def test_two_writers(people):
     with open(f"{people}.lock", "w", encoding="utf-8") as lock:
-        import fcntl
         fcntl.flock(lock, fcntl.LOCK_EX)
         status, said = user("disable", "bob", "--file", people)
     assert status == 75 and "somebody else" in said
@@ -154,3 +158,148 @@ def test_which_table(tmp_path):
     assert "bob@example.org" in user("list", "-c", config, "--table", "b")[1]
     assert user("list", "-c", config, "--table", "c")[0] == 64
     assert user("list", "-c", tmp_path / "none")[0] == 66
+
+
+# ---- a server that runs ----
+
+CONFIG = """
+hostname mx.example.org
+postmaster ann@example.org
+tls {folder}/mx.pem {folder}/mx.key
+table people accounts {folder}/people
+listen mx 127.0.0.1:{port}
+listen submission 127.0.0.1:CLEAR { tls optional; auth people; auth-cleartext yes }
+queue {folder}/queue { min-free 10M }
+relay nowhere { host 127.0.0.1:9; retry 1h }
+accept to domain example.org users people deliver maildir {folder}/data/mail/{domain}/{user}
+accept from authenticated to any relay nowhere
+"""
+
+
+@pytest.fixture
+def server(serve, tmp_path):
+    need("openssl")
+    make_certificate(tmp_path)
+    path = tmp_path / "people"
+    path.write_text("ann@example.org:{PLAIN}secret\n")
+    path.chmod(0o600)
+    clear = free_port()
+    running = serve(CONFIG.replace("CLEAR", str(clear))).start()
+    running.clear = clear
+    return running
+
+
+def change(server, *words, stdin=b""):
+    """And the news is there."""
+    before = server.log().count("accounts were read again")
+    status, said = user(*words, "-c", f"{server.folder}/postroad.conf", stdin=stdin)
+    assert status == 0, said
+    assert wait_until(lambda: server.log().count("accounts were read again") > before), server.log()
+    return said
+
+
+def enter(server, name, password):
+    client = smtplib.SMTP("127.0.0.1", server.clear)
+    client.ehlo("me.example")
+    token = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+    return client, client.docmd(f"AUTH PLAIN {token}")[0]
+
+
+def logs_in(server, name, password):
+    client, code = enter(server, name, password)
+    client.close()
+    return code
+
+
+def becomes(server, name, password, code):
+    """The news is with the warden; the roles have it in a moment."""
+    return wait_until(lambda: logs_in(server, name, password) == code)
+
+
+def test_at_once(server):
+    assert logs_in(server, "bob@example.org", "pencil") == 535
+    change(server, "add", "bob@example.org", "--password-stdin", stdin=b"pencil\n")
+    assert becomes(server, "bob@example.org", "pencil", 235)
+    change(server, "passwd", "bob@example.org", "--password-stdin", stdin=b"crayon\n")
+    assert becomes(server, "bob@example.org", "crayon", 235)
+    assert logs_in(server, "bob@example.org", "pencil") == 535
+    with smtplib.SMTP("127.0.0.1", server.clear) as client:
+        client.ehlo("me.example")
+        assert "SCRAM-SHA-256" not in client.esmtp_features["auth"]  # ann has no keys
+        assert "starttls" in client.esmtp_features
+        client.starttls()
+    change(server, "passwd", "ann@example.org", "--password-stdin", stdin=b"pencil\n")
+
+    def offered():
+        with smtplib.SMTP("127.0.0.1", server.clear) as client:
+            client.ehlo("me.example")
+            return "SCRAM-SHA-256" in client.esmtp_features["auth"]
+    assert wait_until(offered)
+    with smtplib.SMTP("127.0.0.1", server.port) as client:  # he gets mail as well
+        client.sendmail("x@client.example", ["bob@example.org"], CONTENT)
+    assert server.wait_mail("bob")
+    change(server, "delete", "bob@example.org")
+    assert becomes(server, "bob@example.org", "crayon", 535)
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo("me.example")
+        client.mail("x@client.example")
+        assert client.rcpt("bob@example.org")[0] == 550
+
+
+def test_scram_with_keys_beside_a_hash(server):
+    need("gsasl")
+    change(server, "passwd", "ann@example.org", "--password-stdin", stdin=b"pencil\n")
+    assert becomes(server, "ann@example.org", "pencil", 235)
+    for password, status in (("pencil", 0), ("pencils", 1)):
+        assert (run("gsasl", "--smtp", "--no-starttls", "--no-cb", "-m", "SCRAM-SHA-256",
+                    "--connect", f"127.0.0.1:{server.clear}", "-a", "ann@example.org", "-p",
+                    password)[0] != 0) == bool(status)
+
+
+def test_disabled(server):
+    client, code = enter(server, "ann@example.org", "secret")
+    other, _ = enter(server, "ann@example.org", "wrong")  # nobody yet
+    assert code == 235
+    client.sendmail("ann@example.org", ["far@away.example"], CONTENT)
+    said = change(server, "disable", "ann@example.org")
+    assert "1 message in the queue now held" in said, said
+    client.sock.settimeout(10)
+    assert client.getreply()[0] == 421
+    assert other.noop()[0] == 250
+    other.close()
+    assert logs_in(server, "ann@example.org", "secret") == 535
+    listed = run(BINARY, "queue", "list", "-c", f"{server.folder}/postroad.conf", "--user",
+                 "ANN@example.org")[1]
+    assert "far@away.example  [held]" in listed, listed
+    with smtplib.SMTP("127.0.0.1", server.port) as client:  # and gets mail as before
+        client.sendmail("x@client.example", ["ann@example.org"], CONTENT)
+    assert server.wait_mail("ann")
+    change(server, "enable", "ann@example.org")
+    assert becomes(server, "ann@example.org", "secret", 235)
+
+
+def test_new_roles_know_it(server):
+    """What a role is handed when it starts again is new, too."""
+    change(server, "add", "bob@example.org", "--password-stdin", stdin=b"pencil\n")
+    for pid in children(server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: server.greets())
+
+    def answers():
+        try:
+            return logs_in(server, "bob@example.org", "pencil") == 235
+        except (OSError, smtplib.SMTPException):
+            return False
+    assert wait_until(answers)
+
+
+def test_errors_change_nothing(server, tmp_path):
+    path = tmp_path / "people"
+    path.write_text("ann@example.org:{PLAIN}other\nann@example.org:{PLAIN}x\n")
+    server.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: "accounts cannot be read again: the old ones stay" in server.log())
+    assert "people:2:1: error: 'ann@example.org' has an account already" in server.log()
+    assert logs_in(server, "ann@example.org", "secret") == 235
+    path.write_text("ann@example.org:{PLAIN}other\n")
+    server.process.send_signal(signal.SIGHUP)
+    assert becomes(server, "ann@example.org", "other", 235)
