@@ -22,16 +22,25 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define DEV_ACCOUNTS_FILE "accounts"
+
 enum { DEV_TEXT_MAX = 8 * PATH_MAX + 1024 };
 
 struct dev {
     const char *dir;
     const char *smtp;
+    const char *submission;
     const char *listen;
     bool tls, new_authority;
     char smtp_address[128];
+    char submission_address[128]; /* "": there is none */
     char dir_path[PATH_MAX];
 };
+
+static bool needs_certificate(const struct dev *d)
+{
+    return d->tls || d->submission_address[0] != '\0';
+}
 
 static void say_addresses(void *ctx)
 {
@@ -43,7 +52,9 @@ static void say_addresses(void *ctx)
            "  SMTP   %s\n"
            "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n",
            d->smtp_address, d->dir_path);
-    if (d->tls)
+    if (d->submission_address[0] != '\0')
+        printf("  Submission   %s   (user dev, password dev)\n", d->submission_address);
+    if (needs_certificate(d))
         printf("  TLS    STARTTLS, for localhost and 127.0.0.1; trust %s/" DEV_CA_FILE "%s\n",
                d->dir_path, d->new_authority ? " (new)" : "");
     printf("\nTry:  %s send --server %s%s --to you@example.org --subject hello --body hi\n\n",
@@ -64,6 +75,22 @@ static bool quote(struct buf *out, const char *text)
     return fits && buf_append_char(out, '"');
 }
 
+/* Passwords in the clear only where nobody else listens. */
+static bool write_submission(const struct dev *d, struct buf *out)
+{
+    struct slice at = slice_of(d->submission_address);
+    bool alone = slice_starts(at, SLICE("127.")) || slice_starts(at, SLICE("[::1]:"));
+    char accounts[PATH_MAX + 16];
+
+    if (at.len == 0)
+        return true;
+    snprintf(accounts, sizeof(accounts), "%s/" DEV_ACCOUNTS_FILE, d->dir_path);
+    return buf_printf(out, "table people accounts ") && quote(out, accounts) &&
+           buf_printf(out, "\nlisten submission ") && quote(out, d->submission_address) &&
+           buf_printf(out, " { auth people; %s }\n",
+                      alone ? "tls optional; auth-cleartext yes" : "tls required");
+}
+
 static bool write_settings(const struct dev *d, struct buf *out)
 {
     char spool[PATH_MAX + 16], mail[PATH_MAX + 32], chain[PATH_MAX + 16], key[PATH_MAX + 16];
@@ -72,22 +99,43 @@ static bool write_settings(const struct dev *d, struct buf *out)
     snprintf(mail, sizeof(mail), "%s/mail/{domain}/{user}", d->dir_path);
     snprintf(chain, sizeof(chain), "%s/" DEV_CERTIFICATE_FILE, d->dir_path);
     snprintf(key, sizeof(key), "%s/" DEV_KEY_FILE, d->dir_path);
-    if (d->tls && (!buf_printf(out, "tls ") || !quote(out, chain) || !buf_append_char(out, ' ') ||
-                   !quote(out, key) || !buf_append_char(out, '\n')))
+    if (needs_certificate(d) &&
+        (!buf_printf(out, "tls ") || !quote(out, chain) || !buf_append_char(out, ' ') ||
+         !quote(out, key) || !buf_append_char(out, '\n')))
         return false;
     return buf_printf(out, "hostname   localhost\n") && buf_printf(out, "listen mx  ") &&
-           quote(out, d->smtp_address) && buf_printf(out, " { faults yes }\nqueue      ") &&
-           quote(out, spool) && buf_printf(out, " { min-free 64M }\n") &&
+           quote(out, d->smtp_address) &&
+           buf_printf(out, " { faults yes; tls %s }\n", d->tls ? "optional" : "off") &&
+           write_submission(d, out) && buf_printf(out, "queue      ") && quote(out, spool) &&
+           buf_printf(out, " { min-free 64M }\n") &&
            buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
            buf_printf(out, "\npostmaster postmaster@localhost\n");
 }
 
 static int see_to_certificate(struct dev *d, struct disk_dir *dir)
 {
-    enum dev_certificate done = d->tls ? dev_certificate_see_to(dir) : DEV_CERTIFICATE_KEPT;
+    enum dev_certificate done =
+        needs_certificate(d) ? dev_certificate_see_to(dir) : DEV_CERTIFICATE_KEPT;
 
     d->new_authority = done == DEV_CERTIFICATE_MADE;
     return done == DEV_CERTIFICATE_FAILED ? EX_CANTCREAT : EXIT_SUCCESS;
+}
+
+/* Whoever wants others than dev writes them there. */
+static int see_to_accounts(struct disk_dir *dir)
+{
+    struct disk_file *file;
+    int code = disk_open(dir, DEV_ACCOUNTS_FILE, DISK_CREATE, 0600, &file);
+
+    if (code == -EEXIST)
+        return EXIT_SUCCESS;
+    if (code == 0) {
+        code = disk_write(file, SLICE("dev:{PLAIN}dev\n"), 0);
+        disk_close(file);
+    }
+    return code < 0 ? command_wrong("dev", EX_CANTCREAT, "cannot write " DEV_ACCOUNTS_FILE ": %s",
+                                    strerrordesc_np(-code))
+                    : EXIT_SUCCESS;
 }
 
 /* Makes the folder and finds its plain name, since a configuration wants one without "..". */
@@ -107,6 +155,8 @@ static int choose_dir(struct dev *d)
                              "cannot make the folder %s: %s; choose another with --dir", path,
                              strerrordesc_np(-code));
     int status = see_to_certificate(d, dir);
+    if (status == EXIT_SUCCESS && d->submission_address[0] != '\0')
+        status = see_to_accounts(dir);
     disk_dir_close(dir);
     if (status != EXIT_SUCCESS)
         return status;
@@ -133,6 +183,13 @@ static bool is_address_and_port(struct slice text)
            cursor_at_end(&c) && port > 0 && port <= UINT16_MAX;
 }
 
+static int no_address(const char *text)
+{
+    return command_wrong(
+        "dev", EX_USAGE,
+        "'%s' is not an IP address and a port, as 127.0.0.1:2525, [::1]:2525 or *:2525", text);
+}
+
 static int choose_address(struct dev *d)
 {
     const char *host = d->listen == NULL ? "127.0.0.1" : d->listen;
@@ -146,12 +203,16 @@ static int choose_address(struct dev *d)
     else
         snprintf(d->smtp_address, sizeof(d->smtp_address), "%s%s%s:1025", bare_ipv6 ? "[" : "",
                  host, bare_ipv6 ? "]" : "");
-    if (is_address_and_port(slice_of(d->smtp_address)))
-        return EXIT_SUCCESS;
-    return command_wrong(
-        "dev", EX_USAGE,
-        "'%s' is not an IP address and a port, as 127.0.0.1:2525, [::1]:2525 or *:2525",
-        d->smtp_address);
+    /* A second one, started beside the first with --smtp, must not stumble over its port. */
+    if (d->submission != NULL)
+        snprintf(d->submission_address, sizeof(d->submission_address), "%s", d->submission);
+    else if (d->smtp == NULL)
+        snprintf(d->submission_address, sizeof(d->submission_address), "%s%s%s:1587",
+                 bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "");
+    if (d->submission_address[0] != '\0' && !is_address_and_port(slice_of(d->submission_address)))
+        return no_address(d->submission_address);
+    return is_address_and_port(slice_of(d->smtp_address)) ? EXIT_SUCCESS
+                                                          : no_address(d->smtp_address);
 }
 
 /* What to do about a system that did not start. */
@@ -159,9 +220,10 @@ static void advise(const struct dev *d, int status)
 {
     if (status == EX_UNAVAILABLE)
         fprintf(stderr,
-                "postroad dev: see who has %s with: ss -ltnp; or choose another: --smtp "
-                "127.0.0.1:2525\n",
-                d->smtp_address);
+                "postroad dev: see who has %s%s%s with: ss -ltnp; or choose others: --smtp "
+                "127.0.0.1:2525 --submission 127.0.0.1:2587\n",
+                d->smtp_address, d->submission_address[0] != '\0' ? " and " : "",
+                d->submission_address);
     if (status == EX_TEMPFAIL)
         fprintf(stderr, "postroad dev: %s is in use; choose another folder with --dir\n",
                 d->dir_path);
@@ -171,14 +233,17 @@ int cmd_dev(int argc, char **argv)
 {
     struct dev d = {0};
     const struct option options[] = {
-        {"--dir",    NULL, OPTION_TEXT, &d.dir,    "D",
-         "where queue and mail lie (default ~/.local/state/postroad/dev)",            "POSTROAD_DEV_DIR"   },
-        {"--smtp",   NULL, OPTION_TEXT, &d.smtp,   "HOST:PORT",
-         "where SMTP is spoken, an IP address and a port (default 127.0.0.1:1025)",   "POSTROAD_DEV_SMTP"  },
-        {"--listen", NULL, OPTION_TEXT, &d.listen, "ADDRESS",
-         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in",         "POSTROAD_DEV_LISTEN"},
-        {"--tls",    NULL, OPTION_FLAG, &d.tls,    NULL,
-         "offer STARTTLS, with a certificate of an authority in the folder (ca.pem)", NULL                 },
+        {"--dir",        NULL, OPTION_TEXT, &d.dir,        "D",
+         "where queue and mail lie (default ~/.local/state/postroad/dev)",            "POSTROAD_DEV_DIR"       },
+        {"--smtp",       NULL, OPTION_TEXT, &d.smtp,       "HOST:PORT",
+         "where SMTP is spoken, an IP address and a port (default 127.0.0.1:1025)",   "POSTROAD_DEV_SMTP"      },
+        {"--submission", NULL, OPTION_TEXT, &d.submission, "HOST:PORT",
+         "where people's programs log in, as dev with password dev (default 127.0.0.1:1587, none "
+         "with --smtp)",                                                              "POSTROAD_DEV_SUBMISSION"},
+        {"--listen",     NULL, OPTION_TEXT, &d.listen,     "ADDRESS",
+         "listen there instead of 127.0.0.1; 0.0.0.0 lets other machines in",         "POSTROAD_DEV_LISTEN"    },
+        {"--tls",        NULL, OPTION_FLAG, &d.tls,        NULL,
+         "offer STARTTLS, with a certificate of an authority in the folder (ca.pem)", NULL                     },
     };
     const struct usage usage = {
         "dev",

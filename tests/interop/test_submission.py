@@ -8,12 +8,13 @@ import signal
 import smtplib
 import socket
 import ssl
+import subprocess
 
 import pytest
 
 from certificate import make_certificate
 from conftest import CONTENT, need, run
-from server import free_ports, wait_until
+from server import BINARY, free_ports, wait_until
 
 # "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
 ACCOUNTS = """ann@example.org:{PLAIN}secret:::::: postroad_send=*@list.example
@@ -333,3 +334,40 @@ from ann@example.org
     scram.wait_mail("bob")
     word = f"sasl_method={mechanism.upper()}, sasl_username=ann@example.org"
     assert wait_until(lambda: word in scram.log())
+
+
+# ---- postroad dev ----
+
+
+def test_dev_has_an_account(tmp_path):
+    smtp, submission = free_ports(2)
+    folder = tmp_path / "dev"
+    process = subprocess.Popen([BINARY, "dev", "--dir", folder, "--smtp", f"127.0.0.1:{smtp}",
+                                "--submission", f"127.0.0.1:{submission}"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: can_connect(submission))
+        for secure in (True, False):
+            with smtplib.SMTP("127.0.0.1", submission) as client:
+                client.ehlo("me.example")
+                assert client.docmd("MAIL FROM:<dev@x.example>")[0] == 530
+                if secure:
+                    context = ssl.create_default_context(cafile=folder / "ca.pem")
+                    client.starttls(context=context)
+                    client.ehlo("me.example")
+                assert client.login("dev", "dev")[0] == 235
+                client.sendmail("dev@x.example", ["you@y.example"], CONTENT)
+        inbox = folder / "mail" / "y.example" / "you" / "new"
+        assert wait_until(lambda: inbox.exists() and len(list(inbox.iterdir())) == 2)
+    finally:
+        process.terminate()
+        out = process.communicate(timeout=30)[0].decode()
+    assert f"Submission   127.0.0.1:{submission}   (user dev, password dev)" in out
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
