@@ -134,7 +134,8 @@ static void end_if_done(struct visit *v)
     parcel_drop(p);
 }
 
-/* RFC 3463: 4.3.1 mail system full, 4.2.0 other mailbox trouble. */
+/* RFC 3463: 4.3.1 mail system full, 4.2.0 other mailbox trouble. A reader may have moved the file
+ * before it was taken back (box/maildir). */
 static void defer_failed(struct visit *v, unsigned rcpt, int code)
 {
     char text[160];
@@ -148,6 +149,7 @@ static void defer_failed(struct visit *v, unsigned rcpt, int code)
         .text = {text, (size_t)len},
     };
 
+    v->parcel->message->repeat = true;
     parcel_deferred(v->parcel, rcpt, &retry_plan_default, true, &how);
 }
 

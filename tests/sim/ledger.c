@@ -223,7 +223,7 @@ bool sent_is_settled(const struct sent *s, const struct sent_rcpt *r)
     if (r->mail.count > 0 || s->deleted || s->perhaps_deleted)
         return true;
     if (s->from_nobody)
-        return failed || r->fate == FATE_BOUNCE; /* who refuses it does not know what */
+        return failed || r->untold || r->fate == FATE_BOUNCE; /* who refuses it cannot know what */
     if (!sent_wants(s, r, REPORT_OF_FAILURE))
         return failed;
     return r->notices.count + r->reports[REPORT_OF_FAILURE].count > 0;
@@ -290,6 +290,7 @@ static void crash_at(struct ledger *l, struct sent *s, struct sent_rcpt *r, uint
                    (r->given_up_us == 0 && !sent_is_settled(s, r));
 
     ledger_doubt_loop(r);
+    r->untold = true;
     r->unheard = r->unheard || (mail && r->mail.count > 0);
     unsure(&r->mail, mail);
     for (unsigned i = 0; i < SENT_REPORTS; i++)

@@ -58,6 +58,7 @@ struct sent_rcpt {
     struct coming mail; /* elsewhere: what came there (servers.c) */
     struct coming reports[SENT_REPORTS];
     struct coming notices; /* to postmaster, that a report of a failure could not be delivered */
+    bool untold;           /* a crash may have taken what the log says of it */
     bool unheard;          /* elsewhere: a copy was taken, and that was perhaps never heard */
     uint64_t refused_us;   /* the last 5yz to it; 0: none */
     uint64_t tried_us;     /* the first attempt that somebody noticed; 0: none yet */
