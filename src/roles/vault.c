@@ -249,6 +249,9 @@ static void check_password(struct exchange *x)
     struct slice password = sasl_server_secret(x->sasl);
 
     if (v->hashes >= HASHES_MAX) {
+        struct guess_by by = guess_of(x);
+
+        guesses_give_back(v->guesses, &by, now_ms(v));
         answer(x, LOGIN_LATER, SLICE("too many people log in just now"));
         exchange_free(x);
         return;
