@@ -220,13 +220,16 @@ def test_the_receiver_has_no_passwords(server):
                 if not found:
                     continue
                 begin, end = (int(word, 16) for word in found.groups())
-                try:
-                    memory.seek(begin)
-                    if secret in memory.read(end - begin):
-                        return True
-                except (OSError, ValueError, OverflowError):
-                    continue
+                if end - begin <= 1 << 28 and secret in part(memory, begin, end - begin):
+                    return True  # what is larger is the books of a sanitizer
         return False
+
+    def part(memory, begin, size):
+        try:
+            memory.seek(begin)
+            return memory.read(size)
+        except (OSError, ValueError, OverflowError):
+            return b""
     assert holds("vault", b"{PLAIN}bobs")
     for role in ("receiver", "courier", "postman", "scribe"):
         assert not holds(role, b"bobs"), role
