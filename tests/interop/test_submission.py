@@ -339,6 +339,59 @@ from ann@example.org
     assert wait_until(lambda: word in scram.log())
 
 
+@pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_curl(server, tmp_path, how, mechanism):
+    need("curl")
+    (tmp_path / "mail").write_bytes(CONTENT)
+    scheme, more = ("smtps", []) if how == "IMPLICIT" else ("smtp", ["--ssl-reqd"])
+    status, said = run("curl", "-sS", "-k", *more,
+                       f"{scheme}://127.0.0.1:{server.ports[how]}/me.example", "--user",
+                       "ann@example.org:secret", "--login-options", f"AUTH={mechanism}",
+                       "--mail-from", "ann@example.org", "--mail-rcpt", "bob@example.org",
+                       "--upload-file", tmp_path / "mail")
+    assert status == 0, said
+    server.wait_mail("bob")
+    assert wait_until(lambda: f"sasl_method={mechanism}, " in server.log())
+
+
+def test_s_nail(server):
+    need("s-nail")
+    status, said = run("s-nail", "-:/", "-Sv15-compat", "-Smta=smtps://ann%40example.org:secret@"
+                       f"127.0.0.1:{server.ports['IMPLICIT']}", "-Ssmtp-auth=plain",
+                       "-Stls-verify=ignore", "-Sfrom=ann@example.org", "-Shostname=me.example",
+                       "-s", "from s-nail", "bob@example.org", stdin=b"hello\n",
+                       env={**os.environ, "MAILRC": "/dev/null", "LC_ALL": "C.UTF-8"})
+    assert status == 0, said
+    assert b"Subject: from s-nail\n" in server.wait_mail("bob")[0]
+
+
+NODEMAILER = """
+const transport = require('nodemailer').createTransport({
+    host: '127.0.0.1', port: Number(process.argv[1]), secure: process.argv[2] === 'IMPLICIT',
+    auth: {user: 'ann@example.org', pass: process.argv[3]}, tls: {rejectUnauthorized: false},
+    requireTLS: true});
+transport.sendMail({from: 'ann@example.org', to: 'bob@example.org', bcc: 'ann@example.org',
+                    subject: 'x', text: 'y'})
+    .then((sent) => console.log(sent.response), (error) => console.log(String(error)))
+    .finally(() => transport.close());
+"""
+
+
+@pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS"])
+def test_nodemailer(server, how):
+    need("node")
+    where = {**os.environ, "NODE_PATH": "/usr/share/nodejs"}
+    _, said = run("node", "-e", NODEMAILER, server.ports[how], how, "wrong", env=where)
+    if "Cannot find module" in said:
+        pytest.skip("node-nodemailer: not installed and cannot be installed")
+    assert "Invalid login: 535 5.7.8" in said
+    _, said = run("node", "-e", NODEMAILER, server.ports[how], how, "secret", env=where)
+    assert said.startswith("250 2.0.0 Ok: queued as "), said
+    server.wait_mail("bob")
+    server.wait_mail("ann")
+
+
 # ---- postroad dev ----
 
 
