@@ -188,7 +188,7 @@ static bool raw_meet(struct raw *r, struct tls_context *server)
     r->ssl = SSL_new(r->context);
     SSL_set_fd(r->ssl, r->fd);
     if (r->name != NULL)
-        SSL_set_tlsext_host_name(r->ssl, r->name);
+        SSL_set_tlsext_host_name(r->ssl, (void *)(uintptr_t)r->name);
     if (r->session != NULL)
         SSL_set_session(r->ssl, r->session);
     while ((got = SSL_connect(r->ssl)) != 1 && raw_goes_on(r, got))
@@ -551,7 +551,7 @@ static void a_name_may_have_two_keys(void **state)
         r.name = rows[i].name;
         check(SSL_CTX_set_cipher_list(r.context, rows[i].ciphers) == 1);
         check(rows[i].algorithms == NULL ||
-              SSL_CTX_set1_sigalgs_list(r.context, rows[i].algorithms) == 1);
+              SSL_CTX_set1_sigalgs_list(r.context, (void *)(uintptr_t)rows[i].algorithms) == 1);
         SSL_CTX_set_max_proto_version(r.context, rows[i].version);
         check(raw_meet(&r, server));
         check_int(EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_get0_peer_certificate(r.ssl))),
