@@ -175,17 +175,7 @@ static void settle_guess(struct exchange *x)
 
 /* ---- going on ---- */
 
-static void go_on(struct exchange *x, enum sasl_need need, struct slice challenge);
-
-static void step(struct exchange *x, struct slice response)
-{
-    struct buf challenge;
-
-    buf_init(&challenge, SASL_MESSAGE_MAX);
-    enum sasl_need need = sasl_server_step(x->sasl, response, &challenge);
-    go_on(x, need, buf_slice(&challenge));
-    buf_done(&challenge);
-}
+static void step(struct exchange *x, struct slice response);
 
 static struct slice password_of(const struct exchange *x)
 {
@@ -276,7 +266,6 @@ static void give_keys(struct exchange *x)
 
     sasl_server_keys(x->sasl, has ? &keys : NULL);
     explicit_bzero(&keys, sizeof(keys));
-    step(x, SLICE(""));
 }
 
 static void refuse_guess(struct exchange *x)
@@ -314,21 +303,36 @@ static void go_on(struct exchange *x, enum sasl_need need, struct slice challeng
             refuse_guess(x);
         return;
     case SASL_WANTS_KEYS:
-        if (may_guess(x))
-            give_keys(x);
-        else
-            refuse_guess(x);
-        return;
-    case SASL_WANTS_TOKEN: /* nobody can be asked about it: not offered */
-        sasl_server_token(x->sasl, NULL);
-        step(x, SLICE(""));
-        return;
+    case SASL_WANTS_TOKEN: return; /* step() answers these itself */
     case SASL_DONE: finish(x); return;
     case SASL_FAILED:
         answer(x, LOGIN_FAILED, sasl_failure_text(sasl_server_failure(x->sasl)));
         exchange_free(x);
         return;
     }
+}
+
+/* Keys are at hand; about a token nobody can be asked: it is not offered. */
+static void step(struct exchange *x, struct slice response)
+{
+    struct buf challenge;
+
+    buf_init(&challenge, SASL_MESSAGE_MAX);
+    enum sasl_need need = sasl_server_step(x->sasl, response, &challenge);
+    while (need == SASL_WANTS_KEYS || need == SASL_WANTS_TOKEN) {
+        if (!may_guess(x)) {
+            refuse_guess(x);
+            buf_done(&challenge);
+            return;
+        }
+        if (need == SASL_WANTS_KEYS)
+            give_keys(x);
+        else
+            sasl_server_token(x->sasl, NULL);
+        need = sasl_server_step(x->sasl, SLICE(""), &challenge);
+    }
+    go_on(x, need, buf_slice(&challenge));
+    buf_done(&challenge);
 }
 
 static void on_patience(struct timer *t)
