@@ -60,7 +60,6 @@ static void start(struct session *s, unsigned choice)
         .protocol = is_lmtp(choice) ? SERVER_LMTP : SERVER_SMTP,
         .offers = choice & OFFERS ? ALL_OFFERS : 0,
         .requires_tls = (choice & REQUIRE_TLS) == REQUIRE_TLS,
-        .auth = SLICE("PLAIN LOGIN"),
         .auth_cleartext = (choice & SHUT_DOWN) != 0,
         .requires_auth = (choice & (OFFERS | SMALL | FEW_ERRORS)) == (OFFERS | SMALL | FEW_ERRORS),
         .line_ends = (choice & REPAIR) && !is_lmtp(choice) ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT,
@@ -69,6 +68,7 @@ static void start(struct session *s, unsigned choice)
         .received_max = choice & SMALL ? 2 : 100,
     };
     s->server = server_new(&s->settings, SLICE("192.0.2.7"));
+    server_offer_auth(s->server, SLICE("PLAIN LOGIN"));
     buf_init(&s->out, SERVER_OUT_MAX);
     buf_init(&s->said, SAID_MAX);
     buf_init(&s->body, SAID_MAX);

@@ -63,6 +63,12 @@ struct key {
     size_t len;
 };
 
+static void put_ip(struct key *k, const unsigned char *ip, size_t len)
+{
+    for (size_t i = 0; i < len && k->len < KEY_MAX; i++)
+        k->bytes[k->len++] = (char)ip[i];
+}
+
 static void put(struct key *k, struct slice text)
 {
     for (size_t i = 0; i < text.len && k->len < KEY_MAX; i++)
@@ -75,9 +81,9 @@ static void put_network(struct key *k, struct slice address)
     unsigned char ip[16];
 
     if (ipv4_parse(address, ip))
-        put(k, (struct slice){(const char *)ip, 3});
+        put_ip(k, ip, 3);
     else if (ipv6_parse(address, ip))
-        put(k, (struct slice){(const char *)ip, 6});
+        put_ip(k, ip, 6);
     else
         put(k, address);
 }

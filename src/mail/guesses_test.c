@@ -70,6 +70,14 @@ static void a_network(void **state)
     check_int(v4, GUESSES_NETWORK_AT_ONCE);
     check_int(v6, GUESSES_NETWORK_AT_ONCE);
     check_int(passed(g, "x", "192.0.3.1", 1, 0, 0), 1);
+    /* 65 and 97 are one letter, were they text. */
+    for (unsigned i = 0; i < 250; i++) {
+        (void)snprintf(user, sizeof(user), "other%u", i);
+        (void)snprintf(text, sizeof(text), "192.65.2.%u", i);
+        (void)passed(g, user, text, 1, 0, 0);
+    }
+    check_int(passed(g, "y", "192.65.2.251", 1, 0, 0), 0);
+    check_int(passed(g, "y", "192.97.2.1", 1, 0, 0), 1);
     guesses_free(g);
 }
 

@@ -210,16 +210,9 @@ static void call_hop(struct inquiry *q)
     remote_send(&q->remote, &q->message);
 }
 
-static struct slice outcome_text(struct inquiry *q, const struct client_outcome *o)
+static struct slice words_of(struct inquiry *q, const struct client_outcome *o)
 {
-    char bytes[TRIP_HOP_TEXT_MAX];
-    struct slice host = trip_hop_text(&q->hops[q->hop], bytes);
-
-    if (o->code == 0)
-        return arena_printf(&q->arena, "host %.*s: %.*s", SLICE_PRINTF(host),
-                            SLICE_PRINTF(o->text));
-    return arena_printf(&q->arena, "host %.*s said: %u %.*s", SLICE_PRINTF(host), o->code,
-                        SLICE_PRINTF(o->text));
+    return trip_words(&q->hops[q->hop], o, &q->arena);
 }
 
 /* Did it come as far as to ask? False: another hop may know. */
@@ -232,9 +225,9 @@ static bool conclude_from(struct inquiry *q, const struct client_outcome *o)
     if (o->verdict == CLIENT_PENDING || o->verdict == CLIENT_ACCEPTED)
         conclude(q, ANSWER_KNOWN, SLICE(""));
     else if (o->verdict == CLIENT_REFUSED)
-        conclude(q, ANSWER_UNKNOWN, outcome_text(q, o));
+        conclude(q, ANSWER_UNKNOWN, words_of(q, o));
     else
-        conclude(q, ANSWER_LATER, outcome_text(q, o));
+        conclude(q, ANSWER_LATER, words_of(q, o));
     return true;
 }
 
@@ -271,8 +264,7 @@ static void on_over(struct inquiry *q)
     if (conclude_from(q, o))
         inquiry_free(q);
     else
-        try_elsewhere(q, outcome_text(q, o),
-                      !q->plain && remote_tls_was_the_trouble(&q->remote, o));
+        try_elsewhere(q, words_of(q, o), !q->plain && remote_tls_was_the_trouble(&q->remote, o));
 }
 
 static void on_event(struct remote *r, enum remote_event event)

@@ -103,7 +103,8 @@ void session_offer_mechanisms(struct session *s)
 /* That was told already, with its reason. */
 bool session_was_no_login(const struct session *s)
 {
-    const struct reply *r = &server_refusal(s->server)->reply;
+    const struct server_refusal *r = server_refusal(s->server);
 
-    return r->code == reply_no_login.code || r->code == reply_no_vault.code;
+    return slice_equal(r->stage, SLICE("AUTH")) &&
+           (r->reply.code == reply_no_login.code || r->reply.code == reply_no_vault.code);
 }

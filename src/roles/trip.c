@@ -83,10 +83,10 @@ static struct slice status_of(const struct client_outcome *o)
     return o->enhanced.len > 0 && o->enhanced.data[0] == usual.data[0] ? o->enhanced : usual;
 }
 
-/* A reply in one line, and to what. */
-static struct slice words_of(struct trip *t, const struct client_outcome *o, struct arena *arena)
+struct slice trip_words(const struct trip_hop *hop, const struct client_outcome *o,
+                        struct arena *arena)
 {
-    char relay[TRIP_HOP_TEXT_MAX];
+    char name[TRIP_HOP_TEXT_MAX];
     struct slice text = arena_copy(arena, o->text), step = step_name(o->step);
     char *bytes = arena_alloc(arena, text.len + 1);
 
@@ -96,10 +96,10 @@ static struct slice words_of(struct trip *t, const struct client_outcome *o, str
     if (o->verdict == CLIENT_ACCEPTED)
         return arena_printf(arena, "%u %.*s", o->code, SLICE_PRINTF(text));
     if (o->code == 0)
-        return arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(hop_text(t, relay)),
+        return arena_printf(arena, "host %.*s: %.*s", SLICE_PRINTF(trip_hop_text(hop, name)),
                             SLICE_PRINTF(text));
     return arena_printf(arena, "host %.*s said: %u %.*s (in reply to %.*s)",
-                        SLICE_PRINTF(hop_text(t, relay)), o->code, SLICE_PRINTF(text),
+                        SLICE_PRINTF(trip_hop_text(hop, name)), o->code, SLICE_PRINTF(text),
                         SLICE_PRINTF(step));
 }
 
@@ -132,7 +132,7 @@ static void tell_rcpt(struct trip *t, unsigned i, const struct client_outcome *o
     struct verdict v = {.tag = t->manner->tag,
                         .relay = hop_text(t, relay),
                         .dsn = status_of(o),
-                        .text = words_of(t, o, &t->parcel->message->arena),
+                        .text = trip_words(hop_of(t), o, &t->parcel->message->arena),
                         .remote_mta = o->code != 0 ? hop_name(t) : SLICE(""),
                         .tls = tls_text(t),
                         .route = t->manner->told};
@@ -491,7 +491,7 @@ static void hop_failed(struct trip *t)
     }
     if (!t->all_refused)
         o.verdict = CLIENT_TRY_AGAIN;
-    struct slice why = arena_copy(arena, words_of(t, &o, arena));
+    struct slice why = arena_copy(arena, trip_words(hop_of(t), &o, arena));
     t->on_news(t, TRIP_BADLY, why);
     fail_message(t, &o);
     t->on_news(t, TRIP_ENDED, SLICE(""));

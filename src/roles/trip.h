@@ -79,6 +79,11 @@ unsigned trip_copy_hops(const struct route *route, const char *path, struct trip
 /* "mx1.example.net[192.0.2.1]:25" */
 struct slice trip_hop_text(const struct trip_hop *hop, char out[TRIP_HOP_TEXT_MAX]);
 
+/* "host mx1.example.net[192.0.2.1]:25 said: 550 5.1.1 no (in reply to RCPT)": one line, whatever
+ * was said. */
+struct slice trip_words(const struct trip_hop *hop, const struct client_outcome *o,
+                        struct arena *arena);
+
 /* How a hop is called; `plain`: without TLS where that may be. `from` lives as long as the options.
  */
 void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, bool plain,

@@ -250,6 +250,7 @@ static void check_password(struct exchange *x)
     x->password = memory_new(password.len);
     memcpy(x->password, password.data, password.len);
     x->password_len = password.len;
+    timer_cancel(v->role.loop, &x->patience); /* it is not for the client to speak */
     x->hashing = true;
     v->hashes++;
     worker_submit(v->role.worker, &x->job);

@@ -34,7 +34,6 @@ struct server *server_new(const struct server_settings *settings, struct slice c
     assert((settings->offers & EHLO_BINARYMIME) == 0 || (settings->offers & EHLO_CHUNKING) != 0);
     assert(client_address.len <= SERVER_CLIENT_ADDRESS_MAX);
     s->settings = settings;
-    s->mechanisms = settings->auth;
     memcpy(s->client_address, client_address.data, client_address.len);
     s->client_address_len = client_address.len;
     arena_init(&s->scratch);

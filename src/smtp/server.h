@@ -55,11 +55,10 @@ enum server_protocol { SERVER_SMTP, SERVER_LMTP };
 /* Limits of RFC 5321 4.5.3; what a listener offers. Immutable, outlives the sessions. */
 struct server_settings {
     enum server_protocol protocol;
-    unsigned offers;   /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
-                          CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                          FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN, AUTH. What is not offered is
-                          not accepted. */
-    struct slice auth; /* mechanisms, upper case, with a blank between them */
+    unsigned offers; /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
+                        CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
+                        FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN, AUTH. What is not offered is
+                        not accepted. */
     bool auth_cleartext; /* AUTH without TLS as well */
     bool requires_auth;  /* no mail without: 530 5.7.0 */
     bool requires_tls;   /* no mail without: 530 5.7.0 */
@@ -83,7 +82,7 @@ struct server;
 
 /* What the log is told about a refusal; borrowed until the next step. */
 struct server_refusal {
-    struct slice stage; /* CONNECT, EHLO, MAIL, RCPT, DATA, BDAT, COMMAND */
+    struct slice stage; /* CONNECT, EHLO, AUTH, MAIL, RCPT, DATA, BDAT, COMMAND */
     struct reply reply;
     struct slice command; /* the offending line's beginning, raw */
     bool has_sender;
@@ -135,7 +134,8 @@ struct server_auth {
 
 const struct server_auth *server_auth(const struct server *s);
 
-/* Other mechanisms than the listener's from now on: what suits this connection. Outlives it. */
+/* The mechanisms of EHLO_AUTH that suit this connection, upper case, with a blank between them.
+ * Outlives the server. */
 void server_offer_auth(struct server *s, struct slice mechanisms);
 
 /* Fulfil AUTH: one more round; the client is who it says. Copied. */

@@ -64,6 +64,7 @@ struct play {
     const struct dialog *dialog;
     enum chunking chunking;
     struct server_settings settings;
+    struct slice mechanisms; /* of AUTH */
     struct server *server;
     struct buf in, out;
     struct buf said;   /* every reply */
@@ -414,7 +415,7 @@ static bool obey(struct play *p, struct slice directive)
         return answer_auth_by(p, name, c.rest);
     if (slice_equal(name, SLICE("auth"))) {
         p->settings.offers |= EHLO_AUTH;
-        p->settings.auth = c.rest;
+        p->mechanisms = c.rest;
         return c.rest.len > 0;
     }
     if (slice_equal(name, SLICE("auth-cleartext")))
@@ -700,6 +701,7 @@ static void start(struct play *p)
     if (p->server != NULL)
         return;
     p->server = server_new(&p->settings, SLICE("192.0.2.7"));
+    server_offer_auth(p->server, p->mechanisms);
     if (p->implicit_tls)
         secure(p);
     if (!p->early)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from certificate import make_certificate
+from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, need, run
 from server import BINARY, free_ports, wait_until
 
@@ -38,20 +38,23 @@ accept from authenticated to any relay nowhere
 """
 
 
-@pytest.fixture
-def server(serve, tmp_path):
+def start(serve, tmp_path, config=CONFIG):
     need("openssl")
     make_certificate(tmp_path)
     path = tmp_path / "people"
     path.write_text(ACCOUNTS)
     path.chmod(0o600)
     ports = dict(zip(("IMPLICIT", "STARTTLS", "CLEAR"), free_ports(3)))
-    config = CONFIG
     for name, port in ports.items():
         config = config.replace(name, str(port))
     running = serve(config).start()
     running.ports = ports
     return running
+
+
+@pytest.fixture
+def server(serve, tmp_path):
+    return start(serve, tmp_path)
 
 
 def trusting():
@@ -314,6 +317,33 @@ def test_gsasl(scram, mechanism, password, good):
                   *([] if mechanism.endswith("PLUS") else ["--no-cb"]), stdin=b"\n")
     assert ("authentication finished" in text.lower() or "235 2.7.0" in text) == good, text
     assert wait_until(lambda: ("SASL " + mechanism in scram.log()) == (not good))
+
+
+@pytest.mark.parametrize("whose,says,code", [
+    ("ann@example.org", "", 235), ("ann@example.org", "ann@example.org", 235),
+    ("ann@example.org", "bob@example.org", 535), ("nobody@example.org", "", 535)])
+def test_external(serve, tmp_path, whose, says, code):
+    """Who shows a certificate needs no password; it is its account only."""
+    need("openssl")
+    authority = make_authority(tmp_path)
+    server = start(serve, tmp_path, CONFIG.replace(
+        "{ tls implicit;", "{ tls implicit; client-ca {folder}/authority.pem;"))
+    context = trusting()
+    context.load_cert_chain(*issue(authority, tmp_path, f"email:{whose}", "ann"))
+    with smtplib.SMTP_SSL("127.0.0.1", server.ports["IMPLICIT"], context=context) as client:
+        client.ehlo("me.example")
+        assert client.esmtp_features["auth"].split() == ["EXTERNAL", "PLAIN", "LOGIN"]
+        word = base64.b64encode(says.encode()).decode() or "="
+        assert client.docmd("AUTH EXTERNAL " + word)[0] == code
+        if code == 235:
+            client.sendmail("ann@example.org", ["bob@example.org"], CONTENT)
+            assert wait_until(lambda: ", sasl_method=EXTERNAL, sasl_username=ann@example.org"
+                              in server.log())
+        else:
+            assert client.docmd("MAIL FROM:<ann@example.org>")[0] == 530
+    with connect(server, "IMPLICIT") as client:
+        assert "EXTERNAL" not in client.esmtp_features["auth"]
+        assert client.docmd("AUTH EXTERNAL =")[0] == 504
 
 
 @pytest.mark.parametrize("mechanism", ["scram-sha-256", "plain", "login"])

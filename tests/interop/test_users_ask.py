@@ -67,7 +67,7 @@ def test_known_and_unknown(hop_and_server):
     assert code == 550
     assert text.decode() == ("5.1.1 <bob@b.example>: Recipient address rejected: undeliverable "
                              f"address: host 127.0.0.1[127.0.0.1]:{hop.port} said: 550 5.1.1 no "
-                             "such person")
+                             "such person (in reply to RCPT)")
     assert wait_until(lambda: len(hop.mails) == 1)
     assert "NOQUEUE: reject: RCPT from" in server.log() and "<bob@b.example>" in server.log()
     before = len(hop.asked)
@@ -78,7 +78,7 @@ def test_known_and_unknown(hop_and_server):
 def test_put_off_is_no_refusal(hop_and_server):
     hop, server = hop_and_server
     code, text = rcpt(server, "later")
-    assert code == 450 and text.startswith("4.1.1 ") and text.endswith("not before tea")
+    assert code == 450 and text.startswith("4.1.1 ") and "not before tea" in text
     hop.close()
     wait_until(lambda: not can_connect(hop.port))
     code, text = rcpt(server, "carl")
