@@ -49,13 +49,13 @@ static void say_addresses(void *ctx)
     bool any = d->smtp_address[0] == '*' || strncmp(d->smtp_address, "0.0.0.0:", 8) == 0;
 
     printf("postroad dev is ready; Ctrl-C ends it.\n\n"
-           "  SMTP   %s\n"
-           "  Mail   %s/mail/{domain}/{user}   (Maildir: every address has one)\n",
+           "  SMTP         %s\n"
+           "  Mail         %s/mail/{domain}/{user}   (Maildir: every address has one)\n",
            d->smtp_address, d->dir_path);
     if (d->submission_address[0] != '\0')
         printf("  Submission   %s   (user dev, password dev)\n", d->submission_address);
     if (needs_certificate(d))
-        printf("  TLS    STARTTLS, for localhost and 127.0.0.1; trust %s/" DEV_CA_FILE "%s\n",
+        printf("  TLS          STARTTLS, for localhost and 127.0.0.1; trust %s/" DEV_CA_FILE "%s\n",
                d->dir_path, d->new_authority ? " (new)" : "");
     printf("\nTry:  %s send --server %s%s --to you@example.org --subject hello --body hi\n\n",
            program_invocation_name, any ? "127.0.0.1" : "",

@@ -17,6 +17,13 @@ struct handed {
     struct buf all, receivers, vault;
 };
 
+struct running {
+    const struct settings *settings;
+    struct handed handed;
+    void (*ready)(void *ctx);
+    void *ctx;
+};
+
 static bool any_logs_in(const struct settings *s)
 {
     for (size_t i = 0; i < s->listener_count; i++)
@@ -25,11 +32,27 @@ static bool any_logs_in(const struct settings *s)
     return false;
 }
 
-static bool hand_out(const struct settings *s, struct slice whole, struct handed *h)
+static void handed_init(struct handed *h)
 {
     buf_init(&h->all, BUNDLE_MAX);
     buf_init(&h->receivers, BUNDLE_MAX);
     buf_init(&h->vault, BUNDLE_MAX);
+}
+
+static void handed_done(struct handed *h)
+{
+    buf_done(&h->all);
+    buf_wipe(&h->receivers);
+    buf_wipe(&h->vault);
+}
+
+static struct bundles bundles_of(const struct handed *h)
+{
+    return (struct bundles){buf_slice(&h->receivers), buf_slice(&h->vault), buf_slice(&h->all)};
+}
+
+static bool hand_out(const struct settings *s, struct slice whole, struct handed *h)
+{
     return settings_bundle_for_role(s, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
            (s->certificates == NULL ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_KEYS, &h->receivers)) &&
@@ -45,30 +68,9 @@ static bool any_accounts(const struct settings *s)
     return false;
 }
 
-static void handed_done(struct handed *h)
-{
-    buf_done(&h->all);
-    buf_wipe(&h->receivers);
-    buf_wipe(&h->vault);
-}
-
-/* Settings without a certificate have no bundle of the receivers' own. */
-static struct slice for_receivers(const struct handed *h)
-{
-    return buf_slice(buf_len(&h->receivers) > 0 ? &h->receivers : &h->all);
-}
-
-struct rereading {
-    const struct settings *settings;
-    struct handed *handed;
-};
-
 static bool hand_out_accounts(const struct settings *fresh, struct slice whole,
                               const struct handed *before, struct handed *h)
 {
-    buf_init(&h->all, BUNDLE_MAX);
-    buf_init(&h->receivers, BUNDLE_MAX);
-    buf_init(&h->vault, BUNDLE_MAX);
     return settings_bundle_for_role(fresh, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
            (buf_len(&before->receivers) == 0 ||
             settings_bundle_with_accounts(fresh, buf_slice(&before->receivers), buf_slice(&h->all),
@@ -77,75 +79,73 @@ static bool hand_out_accounts(const struct settings *fresh, struct slice whole,
             settings_bundle_for_role(fresh, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
 
-static bool reread(void *ctx, struct warden_bundles *out)
+static bool reread(void *ctx, struct bundles *out)
 {
-    struct rereading *r = ctx;
-    struct handed next = {0};
+    struct running *r = ctx;
+    struct handed next;
     struct buf whole;
 
+    handed_init(&next);
     buf_init(&whole, BUNDLE_MAX);
-    struct settings *fresh = load_accounts_again(r->settings, buf_slice(&r->handed->all), &whole);
-    bool good = fresh != NULL && hand_out_accounts(fresh, buf_slice(&whole), r->handed, &next);
-    struct handed over = good ? *r->handed : next;
+    struct settings *fresh = load_accounts_again(r->settings, buf_slice(&r->handed.all), &whole);
+    bool good = fresh != NULL && hand_out_accounts(fresh, buf_slice(&whole), &r->handed, &next);
+    struct handed over = good ? r->handed : next;
 
     if (good)
-        *r->handed = next;
+        r->handed = next;
     handed_done(&over);
     buf_wipe(&whole);
     settings_free(fresh);
-    *out = (struct warden_bundles){for_receivers(r->handed), buf_slice(&r->handed->vault),
-                                   buf_slice(&r->handed->all)};
+    *out = bundles_of(&r->handed);
     return good;
 }
 
-struct renewal {
-    const struct settings *settings;
-    struct buf *with_keys;
-};
-
 static struct slice renew(void *ctx)
 {
-    struct renewal *r = ctx;
+    struct running *r = ctx;
     struct buf fresh;
 
     buf_init(&fresh, BUNDLE_MAX);
-    if (!load_certificates_again(r->settings, buf_slice(r->with_keys), &fresh)) {
+    if (!load_certificates_again(r->settings, buf_slice(&r->handed.receivers), &fresh)) {
         buf_wipe(&fresh);
         return (struct slice){0};
     }
-    buf_wipe(r->with_keys);
-    *r->with_keys = fresh;
-    return buf_slice(r->with_keys);
+    buf_wipe(&r->handed.receivers);
+    r->handed.receivers = fresh;
+    return buf_slice(&fresh);
+}
+
+static void serves(void *ctx)
+{
+    const struct running *r = ctx;
+
+    if (r->ready != NULL)
+        r->ready(r->ctx);
 }
 
 /* The bundle is used up: the keys and passwords in it go on to those who need them. */
 static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
                void (*ready)(void *ctx), void *ctx)
 {
+    struct running r = {.settings = settings, .ready = ready, .ctx = ctx};
     int status = EX_CONFIG;
-    struct handed h;
-    bool fits = hand_out(settings, buf_slice(bundle), &h);
+
+    handed_init(&r.handed);
+    bool fits = hand_out(settings, buf_slice(bundle), &r.handed);
 
     buf_wipe(bundle);
-    struct renewal renewal = {settings, &h.receivers};
-    struct rereading rereading = {settings, &h};
-    struct warden_options options = {
-        .bundle = buf_slice(&h.all),
-        .receiver_bundle = buf_slice(settings->certificates != NULL ? &h.receivers : &h.all),
-        .vault_bundle = buf_slice(&h.vault),
-        .settings = settings,
-        .receivers = receivers,
-        .ready = ready,
-        .ctx = ctx,
-        .renew = settings->certificates != NULL ? renew : NULL,
-        .renew_ctx = &renewal,
-        .reread = any_accounts(settings) ? reread : NULL,
-        .reread_ctx = &rereading};
+    struct warden_options options = {.bundles = bundles_of(&r.handed),
+                                     .settings = settings,
+                                     .receivers = receivers,
+                                     .ctx = &r,
+                                     .ready = serves,
+                                     .renew = settings->certificates != NULL ? renew : NULL,
+                                     .reread = any_accounts(settings) ? reread : NULL};
     if (fits)
         status = warden_run(&options);
     else
         fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
-    handed_done(&h);
+    handed_done(&r.handed);
     settings_free(settings);
     return status;
 }

@@ -67,7 +67,7 @@ struct warden {
     struct clock *clock;
     struct loop *loop;
     struct signals signals;
-    struct disk_file *settings_file, *receiver_settings_file, *vault_settings_file;
+    struct sealed_bundles bundles;
     struct disk_dir *spool;
     struct disk_file *lock;
     struct timer lock_retry;
@@ -249,14 +249,7 @@ static void wire_self(struct warden *w, struct child *scribe)
     channel_open(&w->scribe, w->loop, ends[0], ROLE_WARDEN, ROLE_SCRIBE, no_message, no_matter);
 }
 
-/* ---- children ---- */
-
-static struct disk_file *settings_of(const struct warden *w, const struct child *c)
-{
-    if (c->kind == ROLE_RECEIVER && w->receiver_settings_file != NULL)
-        return w->receiver_settings_file;
-    return c->kind == ROLE_VAULT ? w->vault_settings_file : w->settings_file;
-}
+/* ---- what a child is told ---- */
 
 static void send_settings(struct warden *w, struct child *c)
 {
@@ -264,7 +257,7 @@ static void send_settings(struct warden *w, struct child *c)
 
     buf_init(&body, 16);
     put_u32(&body, w->options->receivers);
-    give(c, MESSAGE_SETTINGS, buf_slice(&body), settings_of(w, c), -1);
+    give(c, MESSAGE_SETTINGS, buf_slice(&body), bundles_for(&w->bundles, c->kind), -1);
     buf_done(&body);
 }
 
@@ -309,59 +302,52 @@ static void on_next_ticket_key(struct timer *t)
             send_ticket_keys(w, &w->children[i]);
 }
 
-/* ---- accounts ---- */
+/* ---- what is read again ---- */
 
-/* All of them, or none. Unchanged when there was no such file. */
-static int seal_again(struct disk_file **file, struct slice bundle, struct disk_file **fresh)
+static int seal(struct warden *w, const struct bundles *b, struct slice what)
 {
-    *fresh = NULL;
-    return *file == NULL ? 0 : disk_sealed(disk_real(), bundle, fresh);
-}
+    int code = bundles_seal(&w->bundles, b);
 
-static void take_fresh(struct disk_file **file, struct disk_file *fresh)
-{
-    if (fresh == NULL)
-        return;
-    disk_close(*file);
-    *file = fresh;
-}
-
-static int seal_accounts(struct warden *w, const struct warden_bundles *b)
-{
-    struct disk_file *all = NULL, *receivers = NULL, *vault = NULL;
-    int code = seal_again(&w->settings_file, b->all, &all);
-
-    if (code == 0)
-        code = seal_again(&w->receiver_settings_file, b->receivers, &receivers);
-    if (code == 0)
-        code = seal_again(&w->vault_settings_file, b->vault, &vault);
-    if (code < 0) {
-        disk_close(all);
-        disk_close(receivers);
-        disk_close(vault);
-        return fail_code(code, "hand over", SLICE("accounts"));
-    }
-    take_fresh(&w->settings_file, all);
-    take_fresh(&w->receiver_settings_file, receivers);
-    take_fresh(&w->vault_settings_file, vault);
-    return 0;
+    return code == 0 ? 0 : fail_code(code, "hand over", what);
 }
 
 static void reread_accounts(struct warden *w)
 {
-    struct warden_bundles bundles;
+    struct bundles fresh;
 
     if (w->draining || w->children == NULL || w->options->reread == NULL)
         return;
-    if (!w->options->reread(w->options->reread_ctx, &bundles) || seal_accounts(w, &bundles) < 0) {
+    if (!w->options->reread(w->options->ctx, &fresh) || seal(w, &fresh, SLICE("accounts")) < 0) {
         tell(w, EVENT_WARNING, SLICE("accounts cannot be read again: the old ones stay"));
         return;
     }
     for (size_t i = 0; i < w->child_count; i++)
         give(&w->children[i], MESSAGE_ACCOUNTS, (struct slice){NULL, 0},
-             settings_of(w, &w->children[i]), -1);
+             bundles_for(&w->bundles, w->children[i].kind), -1);
     tell(w, EVENT_ROLE, SLICE("accounts were read again"));
 }
+
+/* What a receiver has begun with the old ones goes on with them. */
+static void renew_certificates(struct warden *w)
+{
+    struct bundles fresh = {0};
+
+    if (w->options->renew != NULL)
+        fresh.receivers = w->options->renew(w->options->ctx);
+    if (fresh.receivers.len == 0 || seal(w, &fresh, SLICE("certificates")) < 0) {
+        tell(w, EVENT_WARNING,
+             SLICE("SIGHUP: nothing was changed; settings change with a restart"));
+        return;
+    }
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_RECEIVER)
+            give(&w->children[i], MESSAGE_CERTIFICATES, (struct slice){NULL, 0},
+                 bundles_for(&w->bundles, ROLE_RECEIVER), -1);
+    tell(w, EVENT_ROLE,
+         SLICE("certificates were read again; other settings change with a restart"));
+}
+
+/* ---- children ---- */
 
 static void child_message(struct channel *channel, enum message_kind kind, struct slice body,
                           struct disk_file *file, int handle)
@@ -382,8 +368,7 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
         return;
     w->told_ready = true;
     tell_started(w);
-    if (w->options->ready != NULL)
-        w->options->ready(w->options->ctx);
+    w->options->ready(w->options->ctx);
 }
 
 static void child_closed(struct channel *channel)
@@ -535,38 +520,6 @@ static void child_ended(struct warden *w, pid_t pid, int status)
     }
 }
 
-static int seal_renewed(struct warden *w, struct slice bundle)
-{
-    struct disk_file *fresh;
-    int code = disk_sealed(disk_real(), bundle, &fresh);
-
-    if (code < 0)
-        return fail_code(code, "hand over", SLICE("certificates"));
-    disk_close(w->receiver_settings_file);
-    w->receiver_settings_file = fresh;
-    return 0;
-}
-
-/* What a receiver has begun with the old ones goes on with them. */
-static void renew_certificates(struct warden *w)
-{
-    struct slice bundle = {0};
-
-    if (w->receiver_settings_file != NULL && w->options->renew != NULL)
-        bundle = w->options->renew(w->options->renew_ctx);
-    if (bundle.len == 0 || seal_renewed(w, bundle) < 0) {
-        tell(w, EVENT_WARNING,
-             SLICE("SIGHUP: nothing was changed; settings change with a restart"));
-        return;
-    }
-    for (size_t i = 0; i < w->child_count; i++)
-        if (w->children[i].kind == ROLE_RECEIVER)
-            give(&w->children[i], MESSAGE_CERTIFICATES, (struct slice){NULL, 0},
-                 w->receiver_settings_file, -1);
-    tell(w, EVENT_ROLE,
-         SLICE("certificates were read again; other settings change with a restart"));
-}
-
 static void on_signal(struct signals *s, int number)
 {
     struct warden *w = LIST_ENTRY(s, struct warden, signals);
@@ -636,7 +589,7 @@ static void add_children(struct warden *w)
 
     w->children = memory_new((singles + w->options->receivers) * sizeof(*w->children));
     for (size_t i = 0; i < singles; i++)
-        if (start_order[i] != ROLE_VAULT || w->options->vault_bundle.len > 0)
+        if (start_order[i] != ROLE_VAULT || w->options->bundles.vault.len > 0)
             add_child(w, start_order[i], 0);
     for (unsigned i = 0; i < w->options->receivers; i++)
         add_child(w, ROLE_RECEIVER, i);
@@ -672,25 +625,13 @@ static int make_mailbox_roots(struct warden *w)
     return 0;
 }
 
-static int seal_settings(struct warden *w)
-{
-    const struct warden_options *o = w->options;
-    int code = disk_sealed(disk_real(), o->bundle, &w->settings_file);
-
-    if (code == 0 && o->receiver_bundle.data != o->bundle.data)
-        code = disk_sealed(disk_real(), o->receiver_bundle, &w->receiver_settings_file);
-    if (code == 0 && o->vault_bundle.len > 0)
-        code = disk_sealed(disk_real(), o->vault_bundle, &w->vault_settings_file);
-    return code;
-}
-
 static int open_everything(struct warden *w)
 {
     if (open_listeners(w) < 0)
         return EX_UNAVAILABLE;
     if (make_spool(w) < 0 || make_mailbox_roots(w) < 0)
         return EX_CANTCREAT;
-    if (seal_settings(w) < 0)
+    if (seal(w, &w->options->bundles, SLICE("the configuration")) < 0)
         return EX_OSERR;
     make_ticket_key(w);
     add_children(w);
@@ -774,9 +715,7 @@ static void warden_done(struct warden *w)
     timer_cancel(w->loop, &w->drain_deadline);
     timer_cancel(w->loop, &w->lock_retry);
     signals_close(&w->signals);
-    disk_close(w->settings_file);
-    disk_close(w->receiver_settings_file);
-    disk_close(w->vault_settings_file);
+    bundles_close(&w->bundles);
     disk_close(w->lock);
     disk_dir_close(w->spool);
     memory_free(w->listeners);

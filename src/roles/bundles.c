@@ -1,0 +1,50 @@
+/*
+ * bundles.c - sealed files, replaced together.
+ */
+#include "roles/bundles.h"
+
+static int seal(struct slice bundle, struct disk_file **out)
+{
+    return bundle.len == 0 ? 0 : disk_sealed(disk_real(), bundle, out);
+}
+
+static void replace(struct disk_file **file, struct disk_file *fresh)
+{
+    if (fresh == NULL)
+        return;
+    disk_close(*file);
+    *file = fresh;
+}
+
+int bundles_seal(struct sealed_bundles *s, const struct bundles *b)
+{
+    struct sealed_bundles fresh = {0};
+    int code = seal(b->all, &fresh.all);
+
+    if (code == 0)
+        code = seal(b->receivers, &fresh.receivers);
+    if (code == 0)
+        code = seal(b->vault, &fresh.vault);
+    if (code < 0) {
+        bundles_close(&fresh);
+        return code;
+    }
+    replace(&s->all, fresh.all);
+    replace(&s->receivers, fresh.receivers);
+    replace(&s->vault, fresh.vault);
+    return 0;
+}
+
+struct disk_file *bundles_for(const struct sealed_bundles *s, enum role_kind role)
+{
+    if (role == ROLE_RECEIVER && s->receivers != NULL)
+        return s->receivers;
+    return role == ROLE_VAULT ? s->vault : s->all;
+}
+
+void bundles_close(struct sealed_bundles *s)
+{
+    disk_close(s->all);
+    disk_close(s->receivers);
+    disk_close(s->vault);
+}

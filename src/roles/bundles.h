@@ -1,0 +1,30 @@
+/*
+ * bundles.h - what each role is handed: the checked configuration with its tables, as sealed files.
+ *
+ * Keys of certificates are in that of the receivers only, passwords in that of the vault only.
+ */
+#ifndef ROLES_BUNDLES_H
+#define ROLES_BUNDLES_H
+
+#include "base/disk.h"
+#include "ipc/messages.h"
+
+/* "": the receivers have that of all others; there is no vault, since nobody logs in. */
+struct bundles {
+    struct slice receivers, vault, all;
+};
+
+/* Zeroed: none yet. */
+struct sealed_bundles {
+    struct disk_file *receivers, *vault, *all;
+};
+
+/* All of them, or none: nothing changes at a negative errno. An empty one leaves what was. */
+int bundles_seal(struct sealed_bundles *s, const struct bundles *b);
+
+/* Borrowed until the next bundles_seal(). */
+struct disk_file *bundles_for(const struct sealed_bundles *s, enum role_kind role);
+
+void bundles_close(struct sealed_bundles *s);
+
+#endif
