@@ -188,10 +188,9 @@ static int user(int argc, char **argv, const char *word)
         "add|passwd|disable|enable|delete NAME, or list [OPTION...]",
         "Changes a table of accounts, a passwd-file as Dovecot's. A password is asked for twice\n"
         "and kept as a yescrypt hash and as keys for SCRAM-SHA-256. Who is disabled cannot log in\n"
-        "and gets mail as before. All other lines of the file stay as they are. A server that runs "
-        "is\n"
-        "told at once: sessions of who is disabled or deleted end, his mail in the queue is "
-        "held.\n\n"
+        "and gets mail as before. All other lines of the file stay as they are. A server that is\n"
+        "running is told at once: sessions of who is disabled or deleted end, his mail in the\n"
+        "queue is held.\n\n"
         "Exit status: 0 done; 64 usage; 65 a name, password or file that is wrong, or the account\n"
         "is there already; 66 a file cannot be read; 67 no such account; 69 the server was not\n"
         "told; 74 the disk failed; 75 somebody else changes the file just now; 77 not permitted;\n"

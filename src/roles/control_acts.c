@@ -175,7 +175,6 @@ static bool act_count(struct caller *c, struct queue_message *m)
     return true;
 }
 
-/* Held ones stay so, and what is being tried is left alone. */
 /* Who asks for another try knows better than we do that a server is down. */
 static void hope_for(struct caller *c, const struct queue_message *m, unsigned i)
 {
@@ -185,6 +184,7 @@ static void hope_for(struct caller *c, const struct queue_message *m, unsigned i
         (void)outbound_hope_for(c->control->outbound, &d, m->envelope.id, c->since_ms);
 }
 
+/* Held ones stay so, and what is being tried is left alone. */
 bool act_retry(struct caller *c, struct queue_message *m)
 {
     bool any = false;
