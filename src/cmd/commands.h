@@ -7,6 +7,7 @@
 int cmd_dev(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);

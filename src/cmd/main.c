@@ -15,17 +15,18 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help; /* NULL: not for people */
 } commands[] = {
-    {"dev",    cmd_dev,    "the mail system on this machine, with an inbox for everybody"},
-    {"serve",  cmd_serve,  "the mail system: serve -c FILE"                              },
-    {"config", cmd_config, "config check -c FILE: what is wrong with a configuration"    },
-    {"send",   cmd_send,   "compose and send a mail, or send a file"                     },
-    {"probe",  cmd_probe,  "look at any mail server: probe NAME, HOST:PORT or address"   },
-    {"queue",  cmd_queue,  "what waits in the queue, and what to do with it"             },
-    {"mailq",  cmd_mailq,  "the same as queue list"                                      },
-    {"status", cmd_status, "does the server run, and how much is there to do?"           },
-    {"user",   cmd_user,   "accounts: user add, passwd, disable, enable, delete, list"   },
-    {"bench",  cmd_bench,  "load for any mail server, and a ledger of what became of it" },
-    {"role",   cmd_role,   NULL                                                          },
+    {"dev",     cmd_dev,     "the mail system on this machine, with an inbox for everybody"},
+    {"serve",   cmd_serve,   "the mail system: serve -c FILE"                              },
+    {"config",  cmd_config,  "config check -c FILE: what is wrong with a configuration"    },
+    {"explain", cmd_explain, "what would happen to a mail, and which line says so"         },
+    {"send",    cmd_send,    "compose and send a mail, or send a file"                     },
+    {"probe",   cmd_probe,   "look at any mail server: probe NAME, HOST:PORT or address"   },
+    {"queue",   cmd_queue,   "what waits in the queue, and what to do with it"             },
+    {"mailq",   cmd_mailq,   "the same as queue list"                                      },
+    {"status",  cmd_status,  "does the server run, and how much is there to do?"           },
+    {"user",    cmd_user,    "accounts: user add, passwd, disable, enable, delete, list"   },
+    {"bench",   cmd_bench,   "load for any mail server, and a ledger of what became of it" },
+    {"role",    cmd_role,    NULL                                                          },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };

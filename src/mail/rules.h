@@ -4,7 +4,7 @@
  * config fills the structs. First matching rule wins; no match is 554 5.7.1 Relay access denied.
  * At RCPT rules_expand() (mail/expand.h) says whom a recipient stands for; these final addresses
  * are stored with the message. At each attempt rules_decide() says where one of them goes now, and
- * the configuration line that made it so; so does the log, and later `explain`.
+ * the configuration line that made it so; so do the log and `explain`.
  *
  * One address is looked at in one order, whoever asks:
  *     postmaster (RFC 5321 4.5.1); the rule's aliases by name; its users; its aliases for the whole

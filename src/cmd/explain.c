@@ -1,0 +1,365 @@
+/*
+ * explain.c - what would happen to a mail, and which line of the configuration says so.
+ *
+ * The same pure functions that a receiver asks at MAIL and RCPT (mail/expand, mail/accounts), over
+ * the file as it is now: no server need run, nothing is sent, no name is looked up. What only the
+ * world can tell - which servers a domain has, whom the next hop knows - is said to be open.
+ */
+#include "cmd/commands.h"
+#include "cmd/load_settings.h"
+#include "cmd/options.h"
+
+#include "base/cursor.h"
+#include "mail/expand.h"
+#include "mail/mailbox_path.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum { EXPLAIN_TEXT_MAX = 16 * 1024 * 1024 };
+
+struct question {
+    const struct settings *settings;
+    struct slice text; /* of the configuration */
+    struct rules_query query;
+    const struct settings_listener *listener; /* where the account logs in, or NULL */
+    struct arena arena;
+    struct buf out;
+};
+
+/* ---- words ---- */
+
+static struct slice line_of(struct slice text, unsigned line)
+{
+    struct slice row = SLICE("");
+
+    for (unsigned i = 0; i < line && text.len > 0; i++) {
+        size_t end = slice_find(text, '\n');
+
+        row = slice_head(text, end);
+        text = slice_skip(text, end < text.len ? end + 1 : end);
+    }
+    return slice_trim(row);
+}
+
+static struct slice mailbox_of(struct question *q, const struct decision *d)
+{
+    struct slice root, rest, path;
+
+    if (mailbox_template_split(d->path, &root, &rest) &&
+        mailbox_path_expand(rest, &d->final, &q->arena, &path))
+        return arena_printf(&q->arena, "the mailbox %.*s/%.*s", SLICE_PRINTF(root),
+                            SLICE_PRINTF(path));
+    return SLICE("a mailbox");
+}
+
+static struct slice hosts_of(struct question *q, const struct relay *relay)
+{
+    struct slice all = SLICE("");
+
+    for (size_t i = 0; i < relay->host_count; i++) {
+        const struct route_target *host = &relay->hosts[i];
+
+        if (host->kind == TARGET_PATH)
+            all = arena_printf(&q->arena, "%.*s%sunix:%.*s", SLICE_PRINTF(all),
+                               i == 0 ? "" : ", else ", SLICE_PRINTF(host->name));
+        else
+            all = arena_printf(&q->arena, "%.*s%s%.*s:%u", SLICE_PRINTF(all),
+                               i == 0 ? "" : ", else ", SLICE_PRINTF(host->name), host->port);
+    }
+    return all;
+}
+
+static struct slice relay_of(struct question *q, const struct decision *d)
+{
+    if (d->relay->host_count > 0)
+        return arena_printf(&q->arena, "relay %.*s, by way of %.*s", SLICE_PRINTF(d->relay->name),
+                            SLICE_PRINTF(hosts_of(q, d->relay)));
+    return arena_printf(&q->arena, "relay %.*s, the servers that DNS names for %.*s",
+                        SLICE_PRINTF(d->relay->name), SLICE_PRINTF(d->final.domain));
+}
+
+static struct slice lmtp_of(struct question *q, const struct route_target *to)
+{
+    if (to->kind == TARGET_PATH)
+        return arena_printf(&q->arena, "LMTP to unix:%.*s", SLICE_PRINTF(to->name));
+    return arena_printf(&q->arena, "LMTP to %.*s:%u", SLICE_PRINTF(to->name), to->port);
+}
+
+static struct slice home_of(struct question *q, const struct decision *d)
+{
+    struct slice where = SLICE("");
+
+    switch (d->kind) {
+    case DECIDE_MAILDIR: where = mailbox_of(q, d); break;
+    case DECIDE_LMTP: where = lmtp_of(q, d->lmtp); break;
+    case DECIDE_RELAY: where = relay_of(q, d); break;
+    case DECIDE_DISCARD: return SLICE("dropped, after the 250");
+    case DECIDE_REFUSE: return SLICE("nowhere");
+    }
+    if (d->rule != NULL && d->rule->asks)
+        return arena_printf(&q->arena, "%.*s, if that knows the address", SLICE_PRINTF(where));
+    return where;
+}
+
+/* ---- for people ---- */
+
+static void put_line(struct question *q, const char *indent, unsigned line)
+{
+    (void)buf_printf(&q->out, "%sline %u: %.*s\n", indent, line,
+                     SLICE_PRINTF(line_of(q->text, line)));
+}
+
+static void put_reply(struct question *q, struct slice rcpt, const struct reply *r)
+{
+    (void)buf_printf(&q->out, "%.*s: %u %.*s %.*s\n", SLICE_PRINTF(rcpt), r->code,
+                     SLICE_PRINTF(r->enhanced), SLICE_PRINTF(r->text));
+}
+
+static void put_homes(struct question *q, const struct expansion *x)
+{
+    for (unsigned i = 0; i < x->count; i++) {
+        const struct decision *d = &x->homes[i];
+
+        (void)buf_printf(&q->out, "  %.*s -> %.*s\n",
+                         SLICE_PRINTF(address_text(&q->arena, &d->final)),
+                         SLICE_PRINTF(home_of(q, d)));
+        if (d->rule != NULL && d->rule != x->rule)
+            put_line(q, "    ", d->rule->line);
+    }
+}
+
+static void put_text(struct question *q, struct slice rcpt, const struct reply *r,
+                     const struct expansion *x, unsigned line)
+{
+    put_reply(q, rcpt, r);
+    if (line > 0)
+        put_line(q, "  ", line);
+    else
+        (void)buf_append(&q->out, SLICE("  no line is about it\n"));
+    put_homes(q, x);
+}
+
+/* ---- for programs ---- */
+
+static const char *kind_word(enum decision_kind kind)
+{
+    switch (kind) {
+    case DECIDE_MAILDIR: return "maildir";
+    case DECIDE_LMTP: return "lmtp";
+    case DECIDE_RELAY: return "relay";
+    case DECIDE_DISCARD: return "discard";
+    case DECIDE_REFUSE: break;
+    }
+    return "refuse";
+}
+
+static void put_object(struct question *q, struct slice rcpt, const struct reply *r,
+                       const struct expansion *x, unsigned line)
+{
+    struct json j = {.out = &q->out};
+
+    json_open(&j, NULL, '{');
+    json_text(&j, "rcpt", rcpt);
+    json_number(&j, "code", r->code);
+    json_text(&j, "enhanced", r->enhanced);
+    json_text(&j, "text", r->text);
+    json_number(&j, "line", line);
+    json_open(&j, "to", '[');
+    for (unsigned i = 0; i < x->count; i++) {
+        const struct decision *d = &x->homes[i];
+
+        json_open(&j, NULL, '{');
+        json_text(&j, "rcpt", address_text(&q->arena, &d->final));
+        json_text(&j, "action", slice_of(kind_word(d->kind)));
+        json_text(&j, "where", home_of(q, d));
+        json_number(&j, "line", d->rule == NULL ? 0 : d->rule->line);
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    json_close(&j, '}');
+    (void)buf_append_char(&q->out, '\n');
+}
+
+/* ---- what is asked ---- */
+
+struct explain_options {
+    const char *config, *client, *from, *auth;
+    struct option_list to;
+    bool json;
+};
+
+static const struct reply reply_taken = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};
+
+static bool may_send(const struct question *q)
+{
+    return q->listener == NULL || q->query.sender.kind == ADDRESS_NULL ||
+           accounts_may_send_as(q->listener->auth->accounts, q->query.user, &q->query.sender);
+}
+
+static void explain_rcpt(struct question *q, bool json)
+{
+    struct expansion x = {0};
+    struct reply r = reply_taken;
+    unsigned line = 0;
+
+    if (!may_send(q)) {
+        line = q->listener->line;
+        r = (struct reply){553, SLICE("5.7.1"),
+                           arena_printf(&q->arena,
+                                        "<%.*s>: Sender address rejected: not owned by user %.*s",
+                                        SLICE_PRINTF(address_text(&q->arena, &q->query.sender)),
+                                        SLICE_PRINTF(q->query.user))};
+    } else {
+        x = rules_expand(&q->settings->rules, &q->query, &q->arena);
+        line = x.rule == NULL ? 0 : x.rule->line;
+        if (x.refusal.code != 0)
+            r = x.refusal;
+    }
+    struct slice rcpt = address_text(&q->arena, &q->query.rcpt);
+    if (json)
+        put_object(q, rcpt, &r, &x, line);
+    else
+        put_text(q, rcpt, &r, &x, line);
+}
+
+static bool is_loopback(const char *client, bool *local)
+{
+    static const unsigned char one[16] = {[15] = 1};
+    unsigned char ip[16];
+
+    *local = false;
+    if (client == NULL)
+        return true;
+    if (ipv4_parse(slice_of(client), ip)) {
+        *local = ip[0] == 127;
+        return true;
+    }
+    if (!ipv6_parse(slice_of(client), ip))
+        return false;
+    *local =
+        slice_equal((struct slice){(const char *)ip, 16}, (struct slice){(const char *)one, 16});
+    return true;
+}
+
+static int take_sender(struct question *q, const char *from)
+{
+    struct slice text = slice_of(from == NULL ? "" : from);
+
+    if (text.len == 0 || slice_equal(text, SLICE("<>")) ||
+        address_parse(text, &q->arena, &q->query.sender))
+        return EXIT_SUCCESS;
+    return command_wrong("explain", EX_USAGE, "--from %s is no address", from);
+}
+
+/* The first listener that has such an account. */
+static int take_account(struct question *q, const char *auth)
+{
+    const struct settings *s = q->settings;
+    struct account found;
+
+    if (auth == NULL)
+        return EXIT_SUCCESS;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct settings_table *table = s->listeners[i].auth;
+
+        if (table == NULL || !accounts_login(table->accounts, slice_of(auth), &q->arena, &found))
+            continue;
+        if (found.disabled)
+            return command_wrong("explain", EX_NOUSER, "%s is disabled: it cannot log in", auth);
+        q->listener = &s->listeners[i];
+        q->query.user = found.name;
+        return EXIT_SUCCESS;
+    }
+    return command_wrong("explain", EX_NOUSER, "no listener of the configuration knows %s", auth);
+}
+
+static int explain_all(struct question *q, const struct explain_options *o)
+{
+    int status = take_sender(q, o->from);
+
+    if (status == EXIT_SUCCESS)
+        status = take_account(q, o->auth);
+    for (unsigned i = 0; i < o->to.count && status == EXIT_SUCCESS; i++) {
+        if (!address_parse(slice_of(o->to.values[i]), &q->arena, &q->query.rcpt))
+            status = command_wrong("explain", EX_USAGE, "--to %s is no address", o->to.values[i]);
+        else
+            explain_rcpt(q, o->json);
+    }
+    if (status == EXIT_SUCCESS)
+        fwrite(buf_slice(&q->out).data, 1, buf_len(&q->out), stdout);
+    return status;
+}
+
+/* The first file of the bundle. */
+static struct slice configuration_text(const struct buf *bundle)
+{
+    struct cursor in = {buf_slice(bundle)};
+    struct slice path, text;
+    uint8_t flags;
+
+    return get_bytes(&in, SIZE_MAX, &path) && get_u8(&in, &flags) && get_bytes(&in, SIZE_MAX, &text)
+               ? text
+               : SLICE("");
+}
+
+static int explain(const struct explain_options *o)
+{
+    struct question q = {0};
+    struct settings *settings = NULL;
+    struct buf bundle;
+    int status;
+
+    if (!is_loopback(o->client, &q.query.from_local))
+        return command_wrong("explain", EX_USAGE, "--client %s is no address", o->client);
+    status = load_settings_file(o->config, &bundle, &settings);
+    if (status == EXIT_SUCCESS) {
+        q.settings = settings;
+        q.text = configuration_text(&bundle);
+        buf_init(&q.out, EXPLAIN_TEXT_MAX);
+        status = explain_all(&q, o);
+        buf_done(&q.out);
+        arena_done(&q.arena);
+        settings_free(settings);
+    }
+    buf_wipe(&bundle);
+    return status;
+}
+
+int cmd_explain(int argc, char **argv)
+{
+    struct explain_options o = {.config = "/etc/postroad/postroad.conf"};
+    int status;
+    const struct option options[] = {
+        {"--to",     NULL, OPTION_LIST, &o.to,     "ADDRESS", "who it is for; may be given several times",
+         NULL                                                                                                  },
+        {"--from",   NULL, OPTION_TEXT, &o.from,   "ADDRESS", "who it is from; default <>, a report",
+         NULL                                                                                                  },
+        {"--client", NULL, OPTION_TEXT, &o.client, "IP",
+         "who brings it; a loopback address is local; default: some stranger",                             NULL},
+        {"--auth",   NULL, OPTION_TEXT, &o.auth,   "USER",    "who has logged in",                         NULL},
+        {"--config", "-c", OPTION_TEXT, &o.config, "FILE",
+         "the configuration; default /etc/postroad/postroad.conf",                                         NULL},
+        {"--json",   NULL, OPTION_FLAG, &o.json,   NULL,      "one object a line",                         NULL},
+    };
+    const struct usage usage = {
+        "explain",
+        "--to ADDRESS [OPTION...]",
+        "Says what would happen to a mail, and which line of the configuration makes it so. Sends\n"
+        "nothing and asks nobody: no server need run.\n\n"
+        "Exit status: 0 it was explained, also when the mail would be refused; 64 usage; 66 the\n"
+        "file cannot be read; 67 no such account; 78 the configuration is wrong.",
+        "  postroad explain --to bob@example.org --from ann@example.net --client 192.0.2.7\n"
+        "  postroad explain --auth ann@example.org --from ann@example.org --to joe@example.com\n"
+        "  postroad explain -c new.conf --to root --client 127.0.0.1 --json\n",
+        options,
+        sizeof(options) / sizeof(*options)};
+
+    if (!options_parse(&usage, argc, argv, &status))
+        return status;
+    if (o.to.count == 0)
+        return command_wrong("explain", EX_USAGE, "who is it for? --to ADDRESS");
+    return explain(&o);
+}
