@@ -88,20 +88,25 @@ static struct slice lmtp_of(struct question *q, const struct route_target *to)
     return arena_printf(&q->arena, "LMTP to %.*s:%u", SLICE_PRINTF(to->name), to->port);
 }
 
+static struct slice way_of(struct question *q, const struct decision *d)
+{
+    switch (d->kind) {
+    case DECIDE_MAILDIR: return mailbox_of(q, d);
+    case DECIDE_LMTP: return lmtp_of(q, d->lmtp);
+    case DECIDE_RELAY: return relay_of(q, d);
+    case DECIDE_DISCARD: return SLICE("dropped, after the 250");
+    case DECIDE_REFUSE: break;
+    }
+    return SLICE("nowhere");
+}
+
 static struct slice home_of(struct question *q, const struct decision *d)
 {
-    struct slice where = SLICE("");
+    struct slice way = way_of(q, d);
 
-    switch (d->kind) {
-    case DECIDE_MAILDIR: where = mailbox_of(q, d); break;
-    case DECIDE_LMTP: where = lmtp_of(q, d->lmtp); break;
-    case DECIDE_RELAY: where = relay_of(q, d); break;
-    case DECIDE_DISCARD: return SLICE("dropped, after the 250");
-    case DECIDE_REFUSE: return SLICE("nowhere");
-    }
-    if (d->rule != NULL && d->rule->asks)
-        return arena_printf(&q->arena, "%.*s, if that knows the address", SLICE_PRINTF(where));
-    return where;
+    if (d->rule == NULL || !d->rule->asks)
+        return way;
+    return arena_printf(&q->arena, "%.*s, if that knows the address", SLICE_PRINTF(way));
 }
 
 /* ---- for people ---- */
