@@ -1,11 +1,12 @@
 /*
  * fuzz_log_line.c - whatever an event's values hold, the log gets one printable line that can be
- * read back.
+ * read back; as JSON one line of ASCII.
  *
  * First character: the kind. Then lines: a character that names the field, and its value.
  */
 #include "fuzz.h"
 
+#include "wire/log_json.h"
 #include "wire/log_line.h"
 #include "wire/utf8.h"
 
@@ -105,6 +106,25 @@ static void check_escape(struct slice value)
     buf_done(&back);
 }
 
+static bool is_ascii(char c)
+{
+    return c >= ' ' && c < 0x7f;
+}
+
+static void check_json(const struct event *e)
+{
+    struct buf line;
+
+    buf_init(&line, OUT_MAX);
+    must(log_json_write(&line, e, SLICE("mx.example.org"), -90));
+
+    struct cursor c = {buf_slice(&line)};
+
+    (void)take_while(&c, is_ascii);
+    must(slice_equal(c.rest, SLICE("\n")));
+    buf_done(&line);
+}
+
 void fuzz_input(struct slice input)
 {
     struct cursor c = {input};
@@ -129,6 +149,7 @@ void fuzz_input(struct slice input)
 
         must(slice_find(text, '\n') == text.len - 1);
         must(utf8_printable(slice_head(text, text.len - 1)));
+        check_json(&e);
     } else {
         must(buf_len(&bytes) == 0);
     }

@@ -43,7 +43,7 @@ enum context {
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, set_queue;
-static apply_fn set_min_free, add_table;
+static apply_fn set_min_free, set_log, add_table;
 
 struct row {
     struct slice word;
@@ -74,6 +74,8 @@ static const struct row rows[] = {
      "queue PATH"},
     {SLICE_INIT("resolver"), IN_FILE, set_resolver, {SHAPE_RESOLVER}, 0, 0, false,
      "resolver system|recursive|ADDRESS"},
+    {SLICE_INIT("log"), IN_FILE, set_log, {SHAPE_LOG}, 0, 0, false,
+     "log text|json"},
     {SLICE_INIT("table"), IN_FILE, add_table, {SHAPE_NAME, SHAPE_TABLE_TYPE}, 0, 0, true,
      "table NAME accounts|aliases PATH"},
     {SLICE_INIT("source"), IN_FILE, parser_begin_source, {SHAPE_NAME, SHAPE_IP}, 0, IN_SOURCE, true,
@@ -169,7 +171,6 @@ static const struct row rows[] = {
     NOT_YET("filter", IN_FILE),
     NOT_YET("hold", IN_FILE),
     NOT_YET("include", IN_FILE),
-    NOT_YET("log", IN_FILE),
     NOT_YET("lua", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
@@ -418,6 +419,13 @@ static bool set_postmaster(struct parser *p, struct place word, const struct val
     (void)word;
     p->settings->rules.postmaster = values[0].address;
     p->postmaster_place = values[0].place;
+    return true;
+}
+
+static bool set_log(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->settings->log_form = (enum log_form)values[0].number;
     return true;
 }
 

@@ -72,6 +72,8 @@ struct settings_table {
     unsigned line;
 };
 
+enum log_form { LOG_TEXT, LOG_JSON };
+
 struct settings {
     struct slice hostname;
     struct slice queue_path; /* absolute */
@@ -82,6 +84,7 @@ struct settings {
     struct settings_certificate *certificates; /* the first is also for those who name none */
     enum dns_source dns_source;                /* default: the system's */
     struct slice dns_forwarder; /* DNS_FROM_FORWARDER: "192.0.2.53", "2001:db8::53@5300" */
+    enum log_form log_form;     /* default: text */
     struct rules rules;
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;

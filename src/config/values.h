@@ -38,6 +38,7 @@ enum shape {
     SHAPE_RATE,
     SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
+    SHAPE_LOG,
     SHAPE_LISTENER_TLS,
     SHAPE_FROM,
     SHAPE_SENDER,

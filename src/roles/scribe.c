@@ -1,13 +1,14 @@
 /*
- * scribe.c - every event of every message becomes a log line.
+ * scribe.c - every event of every message becomes a log line, as the settings have it.
  *
  * The scribe is the only one who may be slow: the others never wait for it. When it falls
  * behind, their events are dropped and counted, and the count is told as a line of its own.
- * Bytes from outside are escaped in wire/log_line and nowhere else.
+ * Bytes from outside are escaped in wire/log_line, or in wire/log_json, and nowhere else.
  */
 #include "roles/role.h"
 
 #include "base/memory.h"
+#include "wire/log_json.h"
 #include "wire/log_line.h"
 
 enum { LOG_LINES_MAX = 1024 * 1024 };
@@ -40,6 +41,17 @@ static void write_lines(struct scribe *s)
     buf_clear(&s->lines);
 }
 
+static bool write_event(struct scribe *s, const struct event *e)
+{
+    int offset = s->role.doors->clock->utc_offset_min(s->role.doors->clock, e->wall_us);
+
+    switch (s->role.settings->log_form) {
+    case LOG_TEXT: return log_line_write(&s->lines, e, s->host, offset);
+    case LOG_JSON: return log_json_write(&s->lines, e, s->host, offset);
+    }
+    return false;
+}
+
 static void take_events(struct channel *c, enum message_kind kind, struct slice body,
                         struct disk_file *file, int handle)
 {
@@ -50,12 +62,10 @@ static void take_events(struct channel *c, enum message_kind kind, struct slice 
 
     (void)kind, (void)file, (void)handle; /* the matrix allows nothing else */
     while (event_parse(&in, &e)) {
-        int offset = s->role.doors->clock->utc_offset_min(s->role.doors->clock, e.wall_us);
-
-        if (!log_line_write(&s->lines, &e, s->host, offset)) {
-            write_lines(s);
-            log_line_write(&s->lines, &e, s->host, offset);
-        }
+        if (write_event(s, &e))
+            continue;
+        write_lines(s);
+        (void)write_event(s, &e);
     }
 }
 
