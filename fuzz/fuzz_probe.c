@@ -47,6 +47,7 @@ static void run(struct play *p)
         buf_clear(&p->out);
         switch (need) {
         case CLIENT_WANTS_INPUT: return;
+        case CLIENT_WANTS_AUTH:
         case CLIENT_WANTS_BODY: must(false); break;
         case CLIENT_READY: next(p); break;
         case CLIENT_WANTS_TLS:

@@ -7,7 +7,8 @@
  * as a server would that talks without listening.
  *
  * Whatever the server says: the client sends only its commands and the lines of its message,
- * 8-bit ones only with BODY=8BITMIME, and every recipient gets exactly one final outcome.
+ * 8-bit ones only with BODY=8BITMIME, and every recipient gets exactly one final outcome. Where it
+ * does TLS it logs in behind that only, and no transcript shows what it proves itself with.
  */
 #include "fuzz.h"
 
@@ -21,6 +22,7 @@ enum choice {
     NULL_SENDER = 2,
     TWO_MESSAGES = 4,
     BINARY = 8,
+    LOGIN = BINARY | EIGHT_BIT, /* a binary message, and who sends it is to be known */
     QUIT_AFTER = 48,
     LMTP = 64,
     TLS = 128, /* if offered; with NULL_SENDER always */
@@ -110,8 +112,51 @@ static void feed_body(struct play *p)
     p->body = slice_skip(p->body, 3);
 }
 
+#define SECRET "c2VjcmV0"
+
+static bool holds(struct slice text, struct slice what)
+{
+    for (size_t i = 0; i + what.len <= text.len; i++)
+        if (slice_equal(slice_head(slice_skip(text, i), what.len), what))
+            return true;
+    return false;
+}
+
+static void check_shown(struct slice shown)
+{
+    struct slice line;
+
+    while (slice_cut(shown, '\n', &line, &shown))
+        must(!slice_starts(line, SLICE("-> ")) || !holds(line, SLICE(SECRET)));
+}
+
+/* Which of its ways it goes is told by what the server offers and asks. */
+static void prove(struct play *p)
+{
+    static const struct slice secret = SLICE_INIT("secret");
+    const struct client_auth *a = client_auth(p->client);
+
+    must((p->choice & LOGIN) == LOGIN);
+    switch (a->stage) {
+    case CLIENT_AUTH_CHOOSE:
+        if (a->mechanisms.len == 0)
+            client_auth_stop(p->client, SLICE("4.7.0"), SLICE("none"));
+        else
+            client_auth_begin(p->client, SLICE("X"), a->mechanisms.len % 2 ? &secret : NULL);
+        break;
+    case CLIENT_AUTH_RESPOND:
+        if (a->challenge.len % 5 == 4)
+            client_auth_stop(p->client, SLICE("4.7.0"), SLICE("bad challenge"));
+        else
+            client_auth_respond(p->client, a->challenge.len % 2 ? secret : SLICE(""));
+        break;
+    case CLIENT_AUTH_BELIEVE: client_auth_believe(p->client); break;
+    }
+}
+
 static void flush(struct play *p)
 {
+    check_shown(buf_slice(&p->transcript.text));
     must(buf_append(&p->said, buf_slice(&p->out)));
     buf_clear(&p->out);
     buf_clear(&p->transcript.text);
@@ -131,6 +176,7 @@ static void run(struct play *p)
         switch (need) {
         case CLIENT_WANTS_INPUT: flush(p); return;
         case CLIENT_WANTS_BODY: feed_body(p); break;
+        case CLIENT_WANTS_AUTH: prove(p); break;
         case CLIENT_READY: next_message(p); break;
         case CLIENT_WANTS_TLS:
             must(p->choice & TLS);
@@ -156,6 +202,8 @@ static void start(struct play *p, unsigned choice)
     settings.protocol = choice & LMTP ? CLIENT_LMTP : CLIENT_SMTP;
     if (choice & TLS)
         settings.tls = choice & NULL_SENDER ? CLIENT_TLS_ALWAYS : CLIENT_TLS_IF_OFFERED;
+    if ((choice & LOGIN) == LOGIN)
+        settings.login = choice & TLS ? CLIENT_LOGIN_SECURED : CLIENT_LOGIN_ANYHOW;
     transcript_init(&p->transcript, TRANSCRIPT_ALL, 64 * 1024);
     buf_init(&p->in, SAID_MAX);
     buf_init(&p->out, CLIENT_OUT_MAX);
@@ -194,6 +242,12 @@ static void done(struct play *p)
     buf_done(&p->out);
     buf_done(&p->said);
     buf_done(&p->outcomes);
+}
+
+static bool is_auth(struct slice line)
+{
+    return slice_starts(line, SLICE("AUTH X")) || slice_equal(line, SLICE(SECRET)) ||
+           slice_equal(line, SLICE("*")) || line.len == 0;
 }
 
 static bool is_ours(struct slice line)
@@ -238,14 +292,15 @@ static bool skip_chunk(struct slice line, struct slice *rest)
 static void check_said(const struct play *p)
 {
     struct slice said = buf_slice(&p->said), line;
-    bool eight_bit_said = false;
+    bool eight_bit_said = false, secured = !(p->choice & TLS);
 
     while (slice_cut(said, '\n', &line, &said)) {
         must(slice_ends(line, SLICE("\r")));
         line = slice_head(line, line.len - 1);
         if (skip_chunk(line, &said))
             continue;
-        must(is_ours(line));
+        secured = secured || slice_equal(line, SLICE("STARTED"));
+        must(is_ours(line) || ((p->choice & LOGIN) == LOGIN && secured && is_auth(line)));
         eight_bit_said = eight_bit_said || slice_ends(line, SLICE("BODY=8BITMIME"));
         must(eight_bit_said || utf8_is_ascii(line));
     }

@@ -487,6 +487,7 @@ static void session_talk(struct load_session *s)
                 return;
             break;
         case CLIENT_WANTS_TLS: client_fail(s->client, CLIENT_TLS_FAILED); break; /* never asked */
+        case CLIENT_WANTS_AUTH: client_auth_stop(s->client, SLICE(""), SLICE("")); break; /* same */
         case CLIENT_DONE: connection_ended(s); return;
         case CLIENT_WANTS_INPUT:
             if (flush_all(s))

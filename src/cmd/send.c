@@ -68,7 +68,7 @@ static bool is_about_server(const struct client_outcome *o)
 {
     if (o->verdict != CLIENT_REFUSED && o->verdict != CLIENT_TRY_AGAIN)
         return false;
-    if (o->step <= STEP_STARTTLS)
+    if (o->step <= STEP_AUTH)
         return true; /* no word was said of mail */
     return o->step != STEP_DOT &&
            (o->code == 421 || (o->code == 0 && o->verdict == CLIENT_TRY_AGAIN));

@@ -106,6 +106,7 @@ static void talk(struct remote *r)
     for (;;) {
         switch (step(r)) {
         case CLIENT_WANTS_BODY: feed_body(r); break;
+        case CLIENT_WANTS_AUTH: client_auth_stop(r->client, SLICE(""), SLICE("")); break;
         case CLIENT_READY:
             if (!offer(r))
                 return;

@@ -29,6 +29,7 @@ struct client *client_new(const struct client_settings *settings)
     c->state = CLIENT_IDLE;
     arena_init(&c->tx.arena);
     reply_reader_init(&c->reply, EHLO_TEXT_MAX);
+    client_auth_init(c);
     client_expect(c, STEP_GREETING, 0);
     return c;
 }
@@ -38,6 +39,7 @@ void client_free(struct client *c)
     if (c == NULL)
         return;
     reply_reader_done(&c->reply);
+    client_auth_done(c);
     arena_done(&c->tx.arena);
     memory_free(c);
 }
@@ -191,6 +193,7 @@ static void fail_saying(struct client *c, enum client_failure why, struct slice 
 {
     enum step step = c->state == CLIENT_IN_BODY    ? STEP_DOT
                      : c->state == CLIENT_SECURING ? STEP_STARTTLS
+                     : c->state == CLIENT_PROVING  ? STEP_AUTH
                                                    : awaited(c);
     struct slice name = step_name(step);
     struct client_outcome outcome = {
@@ -240,7 +243,7 @@ static bool may_send(const struct client *c, const struct buf *out)
     unsigned last = (c->sent_first + c->sent_count + SENT_MAX - 1) % SENT_MAX;
 
     if (c->state != CLIENT_TALKING || c->next == STEP_NONE || c->sent_count == SENT_MAX ||
-        buf_room(out) < STEP_ROOM)
+        buf_room(out) < (c->next == STEP_AUTH ? AUTH_ROOM : STEP_ROOM))
         return false;
     if (c->sent_count == 0)
         return true;
@@ -270,7 +273,9 @@ static void send_next(struct client *c, struct buf *out)
     step_rows[step].send(c, out);
     line = slice_skip(buf_slice(out), start);
     assert_clean(line);
-    if (c->settings.transcript != NULL)
+    if (c->settings.transcript != NULL && step == STEP_AUTH)
+        client_show_auth(c, line);
+    else if (c->settings.transcript != NULL)
         transcript_sent(c->settings.transcript, line);
     buf_append(out, SLICE("\r\n"));
 }
@@ -382,6 +387,8 @@ enum client_need client_step(struct client *c, struct cursor *in, struct buf *ou
             return CLIENT_READY;
         if (c->state == CLIENT_SECURING)
             return need_tls(c, in);
+        if (c->state == CLIENT_PROVING)
+            return CLIENT_WANTS_AUTH;
         if (c->state == CLIENT_ENDED)
             return CLIENT_DONE;
 
@@ -479,6 +486,8 @@ unsigned client_timeout_s(const struct client *c)
         return BODY_BLOCK_TIMEOUT_S;
     if (c->state == CLIENT_SECURING)
         return step_rows[STEP_STARTTLS].timeout_s;
+    if (c->state == CLIENT_PROVING)
+        return step_rows[STEP_AUTH].timeout_s;
     return step_rows[awaited(c)].timeout_s;
 }
 

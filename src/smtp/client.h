@@ -7,10 +7,14 @@
  *
  *     while ((need = client_step(c, &in, &out)) != CLIENT_DONE) { fulfil it }
  *
+ * Whoever the server must know is proven to it before the first message: how is the caller's
+ * affair, who knows the mechanisms and the secrets; the engine carries what both sides say (RFC
+ * 4954).
+ *
  * RFC 5321, 1870 SIZE, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030 CHUNKING and
- * BINARYMIME, 3207 STARTTLS, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS. An extension is used only
- * where it was offered; what a message needs and the server lacks is refused here (5.6.3, 5.6.7,
- * 5.3.4), never sent raw.
+ * BINARYMIME, 3207 STARTTLS, 4954 AUTH, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS. An extension is
+ * used only where it was offered; what a message needs and the server lacks is refused here
+ * (5.6.3, 5.6.7, 5.3.4), never sent raw.
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -32,6 +36,7 @@ enum step {
     STEP_HELO,
     STEP_LHLO,
     STEP_STARTTLS,
+    STEP_AUTH, /* and every response to a challenge */
     STEP_MAIL,
     STEP_RCPT,
     STEP_DATA,
@@ -47,6 +52,8 @@ enum client_need {
     CLIENT_WANTS_BODY,  /* client_body() with the next piece, or client_body_end() */
     CLIENT_WANTS_TLS,   /* flush out, make the connection TLS; then client_secured() or
                            client_fail(CLIENT_TLS_FAILED) */
+    CLIENT_WANTS_AUTH,  /* flush out; client_auth() says what is the matter. Answer it, at once or
+                           later: until then each step asks again and reads nothing */
     CLIENT_READY,       /* for a message: the server was greeted, or the outcomes of the last one
                            are final. client_message() or client_quit() */
     CLIENT_DONE,        /* write out, then close; outcomes of the message are final */
@@ -57,9 +64,10 @@ enum client_need {
 enum {
     CLIENT_OUT_MAX = 64 * 1024,
     CLIENT_PIECE_MAX = 16 * 1024,
-    CLIENT_LINE_MAX = 4096,   /* of a reply, CRLF included; RFC 5321 asks for 512 */
-    CLIENT_TEXT_MAX = 1024,   /* of a reply kept as an outcome */
-    CLIENT_PARAMS_MAX = 1536, /* ORCPT alone may have 500 characters, each written as three */
+    CLIENT_LINE_MAX = 4096,     /* of a reply, CRLF included; RFC 5321 asks for 512 */
+    CLIENT_TEXT_MAX = 1024,     /* of a reply kept as an outcome */
+    CLIENT_PARAMS_MAX = 1536,   /* ORCPT alone may have 500 characters, each written as three */
+    CLIENT_RESPONSE_MAX = 9213, /* of AUTH: a line of 12288 octets, RFC 4954 4 */
 };
 
 enum client_protocol { CLIENT_SMTP, CLIENT_LMTP };
@@ -71,13 +79,21 @@ enum client_tls {
     CLIENT_TLS_ALWAYS,     /* or give up the connection, 4.7.4 */
 };
 
+/* Is the server to know who we are? If so there is no mail without. */
+enum client_login {
+    CLIENT_LOGIN_NEVER,
+    CLIENT_LOGIN_SECURED, /* behind STARTTLS, or give up the connection, 4.7.11 */
+    CLIENT_LOGIN_ANYHOW,  /* nobody listens: TLS from the first byte, or the caller said so */
+};
+
 /* Immutable, outlives the client. */
 struct client_settings {
     enum client_protocol protocol;
     enum client_tls tls;
+    enum client_login login;
     struct slice ehlo;             /* a domain or [literal] by ehlo_name_parse() */
     struct slice own_name;         /* who greets by it is us: 5.4.6. "": nobody is */
-    enum step quit_after;          /* GREETING, EHLO, MAIL or RCPT ends there; NONE: never */
+    enum step quit_after;          /* GREETING, EHLO, AUTH, MAIL or RCPT ends there; NONE: never */
     unsigned timeout_s;            /* for every wait; 0: those of RFC 5321 4.5.3.2 */
     struct transcript *transcript; /* NULL: none */
     struct heard *heard;           /* NULL: nobody keeps the replies (smtp/heard.h) */
@@ -128,6 +144,19 @@ enum client_failure {
     CLIENT_TLS_FAILED,   /* no handshake, or no certificate as it should be */
 };
 
+/* At CLIENT_WANTS_AUTH: which answer is wanted. */
+enum client_auth_stage {
+    CLIENT_AUTH_CHOOSE,  /* client_auth_begin() with one of `mechanisms` */
+    CLIENT_AUTH_RESPOND, /* client_auth_respond() to `challenge` */
+    CLIENT_AUTH_BELIEVE, /* the server says that all is well: client_auth_believe() */
+};
+
+struct client_auth {
+    enum client_auth_stage stage;
+    struct slice mechanisms; /* as the server wrote them, "PLAIN LOGIN" */
+    struct slice challenge;  /* decoded */
+};
+
 struct client;
 
 struct client *client_new(const struct client_settings *settings);
@@ -149,6 +178,20 @@ enum client_need client_step(struct client *c, struct cursor *in, struct buf *ou
 
 /* At CLIENT_WANTS_TLS: the connection is secure now, the dialog begins anew. */
 void client_secured(struct client *c);
+
+/* At CLIENT_WANTS_AUTH. Slices live until it is answered. */
+const struct client_auth *client_auth(const struct client *c);
+
+/* The answers; the last one is right at every stage. Responses have at most CLIENT_RESPONSE_MAX
+ * bytes; they are copied, wiped once they were said, and shown to no transcript. Whether the
+ * initial response (NULL: there is none) goes with the command is for the engine to see. */
+void client_auth_begin(struct client *c, struct slice mechanism, const struct slice *initial);
+void client_auth_respond(struct client *c, struct slice response);
+void client_auth_believe(struct client *c);
+
+/* It cannot go on: "*", where the server waits for a response, and QUIT. The recipients get this
+ * outcome, CLIENT_TRY_AGAIN, since it was no word about the mail. */
+void client_auth_stop(struct client *c, struct slice enhanced, struct slice why);
 
 /* At CLIENT_WANTS_BODY. Content that is not BODY_BINARYMIME has strict CRLF lines without NUL;
  * anything else ends the session without the final dot, so that the server drops what it has. At

@@ -73,11 +73,19 @@ static void send_lhlo(struct client *c, struct buf *out)
     say_hello(c, out);
 }
 
+void client_go_on(struct client *c, enum step behind)
+{
+    if (c->settings.quit_after != behind && c->tx.given)
+        client_begin_message(c);
+}
+
 /* Greeted, and as secure as it will be. */
 static void on_greeted(struct client *c)
 {
-    if (c->settings.quit_after != STEP_EHLO && c->tx.given)
-        client_begin_message(c);
+    if (c->settings.login != CLIENT_LOGIN_NEVER && c->settings.quit_after != STEP_EHLO)
+        client_auth_ask(c);
+    else
+        client_go_on(c, STEP_EHLO);
 }
 
 /* The first step whose answer is ours, not the server's: it lacks what we must have. */
@@ -130,6 +138,14 @@ static void secure_or_go_on(struct client *c)
         on_greeted(c);
 }
 
+static void take_offers(struct client *c)
+{
+    struct slice text = buf_slice(&c->reply.text);
+
+    c->offers = ehlo_offers_read(text);
+    client_auth_offered(c, ehlo_params(text, SLICE("AUTH")));
+}
+
 static void on_ehlo(struct client *c, struct buf *out, unsigned rcpt)
 {
     (void)out, (void)rcpt;
@@ -141,7 +157,7 @@ static void on_ehlo(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_EHLO);
         return;
     }
-    c->offers = ehlo_offers_read(buf_slice(&c->reply.text));
+    take_offers(c);
     secure_or_go_on(c);
 }
 
@@ -162,7 +178,7 @@ static void on_lhlo(struct client *c, struct buf *out, unsigned rcpt)
         give_up_connection(c, STEP_LHLO);
         return;
     }
-    c->offers = ehlo_offers_read(buf_slice(&c->reply.text));
+    take_offers(c);
     secure_or_go_on(c);
 }
 
@@ -440,16 +456,17 @@ static void on_quit(struct client *c, struct buf *out, unsigned rcpt)
 
 /* Nobody's mail waits for the reply to QUIT, so it gets less time than the RFC's five minutes. */
 const struct step_row step_rows[STEP_COUNT] = {
-    [STEP_GREETING] = {SLICE_INIT("greeting"),    NULL,          on_greeting, 300, true },
-    [STEP_EHLO] = {SLICE_INIT("EHLO"),        send_ehlo,     on_ehlo,     300, true },
-    [STEP_HELO] = {SLICE_INIT("HELO"),        send_helo,     on_helo,     300, true },
-    [STEP_LHLO] = {SLICE_INIT("LHLO"),        send_lhlo,     on_lhlo,     300, true },
-    [STEP_STARTTLS] = {SLICE_INIT("STARTTLS"),    send_starttls, on_starttls, 120, true },
-    [STEP_MAIL] = {SLICE_INIT("MAIL"),        send_mail,     on_mail,     300, false},
-    [STEP_RCPT] = {SLICE_INIT("RCPT"),        send_rcpt,     on_rcpt,     300, false},
-    [STEP_DATA] = {SLICE_INIT("DATA"),        send_data,     on_data,     120, true },
-    [STEP_BDAT] = {SLICE_INIT("BDAT"),        NULL,          on_bdat,     180, false},
-    [STEP_DOT] = {SLICE_INIT("end of data"), NULL,          on_dot,      600, true },
-    [STEP_RSET] = {SLICE_INIT("RSET"),        send_rset,     on_rset,     300, true },
-    [STEP_QUIT] = {SLICE_INIT("QUIT"),        send_quit,     on_quit,     10,  true },
+    [STEP_GREETING] = {SLICE_INIT("greeting"),    NULL,             on_greeting,    300, true },
+    [STEP_EHLO] = {SLICE_INIT("EHLO"),        send_ehlo,        on_ehlo,        300, true },
+    [STEP_HELO] = {SLICE_INIT("HELO"),        send_helo,        on_helo,        300, true },
+    [STEP_LHLO] = {SLICE_INIT("LHLO"),        send_lhlo,        on_lhlo,        300, true },
+    [STEP_STARTTLS] = {SLICE_INIT("STARTTLS"),    send_starttls,    on_starttls,    120, true },
+    [STEP_AUTH] = {SLICE_INIT("AUTH"),        client_send_auth, client_on_auth, 120, true },
+    [STEP_MAIL] = {SLICE_INIT("MAIL"),        send_mail,        on_mail,        300, false},
+    [STEP_RCPT] = {SLICE_INIT("RCPT"),        send_rcpt,        on_rcpt,        300, false},
+    [STEP_DATA] = {SLICE_INIT("DATA"),        send_data,        on_data,        120, true },
+    [STEP_BDAT] = {SLICE_INIT("BDAT"),        NULL,             on_bdat,        180, false},
+    [STEP_DOT] = {SLICE_INIT("end of data"), NULL,             on_dot,         600, true },
+    [STEP_RSET] = {SLICE_INIT("RSET"),        send_rset,        on_rset,        300, true },
+    [STEP_QUIT] = {SLICE_INIT("QUIT"),        send_quit,        on_quit,        10,  true },
 };

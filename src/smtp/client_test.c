@@ -7,6 +7,9 @@
  * where it waits (lockstep) and where it does not (pipelining). Every row runs three ways: a
  * server's lines together, byte by byte, and with the message fed byte by byte. Outcomes are
  * written as text, one per recipient, and compared.
+ *
+ * Where a row logs in, `proof` is what its caller answers, in words: the mechanism, the initial
+ * response ("-": none, "" by two blanks), the responses; "!" stops.
  */
 #include "smtp/client.h"
 
@@ -31,6 +34,8 @@ struct row {
     bool lmtp;
     bool binary;
     enum client_tls tls;
+    enum client_login login;
+    const char *proof;
 };
 
 #define GREETING "S: 220 mx.example ESMTP\n"
@@ -43,13 +48,18 @@ struct row {
     GREETING                                                                                       \
     "C: EHLO me.example\nS: 250-mx\nS: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n"
 #define OFFERS_TLS GREETING "C: EHLO me.example\nS: 250-mx\nS: 250 STARTTLS\n"
-#define QUIT       "C: QUIT\nS: 221 bye\n"
-#define MAIL       "C: MAIL FROM:<ann@a.example>\n"
-#define RCPT0      "C: RCPT TO:<r0@b.example>\n"
-#define RCPT1      "C: RCPT TO:<r1@b.example>\n"
-#define RCPT2      "C: RCPT TO:<r2@b.example>\n"
-#define BODY       "Subject: x\r\n\r\n.hi\r\n"
-#define BODY_SENT  "C: Subject: x\nC: \nC: ..hi\nC: .\n"
+#define OFFERS_AUTH                                                                                \
+    GREETING "C: EHLO me.example\nS: 250-mx\nS: 250-PIPELINING\nS: 250 AUTH PLAIN LOGIN\n"
+#define QUIT      "C: QUIT\nS: 221 bye\n"
+#define MAIL      "C: MAIL FROM:<ann@a.example>\n"
+#define RCPT0     "C: RCPT TO:<r0@b.example>\n"
+#define RCPT1     "C: RCPT TO:<r1@b.example>\n"
+#define RCPT2     "C: RCPT TO:<r2@b.example>\n"
+#define TEN(text) text text text text text text text text text text
+#define LONG      TEN(TEN("aaaaaa"))
+#define LONG64    TEN(TEN("YWFhYWFh"))
+#define BODY      "Subject: x\r\n\r\n.hi\r\n"
+#define BODY_SENT "C: Subject: x\nC: \nC: ..hi\nC: .\n"
 
 /* A macro, because clang-format 14 crashes on rows of designated initializers. */
 #define ROW(is, to, content, script, result, ...)                                                  \
@@ -251,6 +261,67 @@ static const struct row rows[] = {
         GREETING "C: EHLO me.example\nS: 502 what\nC: HELO me.example\nS: 250 hi\n" QUIT,
         "again STARTTLS 0 4.7.4 [TLS is required and the server does not offer it]\n",
         .tls = CLIENT_TLS_ALWAYS),
+    ROW("AUTH behind STARTTLS, and no word more before its reply", 1, BODY,
+        OFFERS_TLS "C: STARTTLS\nS: 220 go\nC: EHLO me.example\nS: 250-mx\nS: 250-PIPELINING\n"
+                   "S: 250 AUTH PLAIN\nC: AUTH PLAIN AWFubgFv\nS: 235 2.7.0 ok\n" MAIL RCPT0
+                   "C: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\n" BODY_SENT "S: 250 ok\n" QUIT,
+        "accepted end of data 250  [ok]\n", .tls = CLIENT_TLS_ALWAYS, .login = CLIENT_LOGIN_SECURED,
+        .proof = "PLAIN \1ann\1o"),
+    ROW("never in the clear", 1, NULL, OFFERS_AUTH QUIT,
+        "again AUTH 0 4.7.11 [we are to log in, which is not done without TLS]\n",
+        .tls = CLIENT_TLS_IF_OFFERED, .login = CLIENT_LOGIN_SECURED, .proof = "PLAIN x"),
+    ROW("what was offered before TLS is not what is offered behind it", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\n"
+                 "C: STARTTLS\nS: 220 go\nC: EHLO me.example\nS: 250 mx\n" QUIT,
+        "again AUTH 0 4.7.4 [the server does not offer AUTH, and we are to log in]\n",
+        .tls = CLIENT_TLS_ALWAYS, .login = CLIENT_LOGIN_SECURED, .proof = "PLAIN x"),
+    ROW("no EHLO, no AUTH", 1, NULL,
+        GREETING "C: EHLO me.example\nS: 502 what\nC: HELO me.example\nS: 250 hi\n" QUIT,
+        "again AUTH 0 4.7.4 [the server does not offer AUTH, and we are to log in]\n",
+        .login = CLIENT_LOGIN_ANYHOW, .proof = "PLAIN x"),
+    ROW("one challenge after the other", 1, NULL,
+        OFFERS_AUTH "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: YW5u\nS: 334 UGFzc3dvcmQ6\nC: bw==\n"
+                    "S: 235 ok\n" MAIL RCPT0 "C: DATA\nS: 550 no\nS: 503 no\nS: 503 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "LOGIN - ann o"),
+    ROW("an initial response that is empty, RFC 4954 4", 1, NULL,
+        OFFERS_AUTH "C: AUTH EXTERNAL =\nS: 235 ok\n" MAIL RCPT0
+                    "C: DATA\nS: 550 no\nS: 503 no\nS: 503 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "EXTERNAL "),
+    ROW("an empty response", 1, NULL,
+        OFFERS_AUTH "C: AUTH X\nS: 334\nC: \nS: 454 4.7.0 later\n" QUIT,
+        "again AUTH 454 4.7.0 [4.7.0 later]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "X - "),
+    ROW("an initial response that is too long for a command", 1, NULL,
+        OFFERS_AUTH "C: AUTH X\nS: 334 \nC: " LONG64 "\nS: 235 ok\n" MAIL RCPT0
+                    "C: DATA\nS: 550 no\nS: 503 no\nS: 503 no\n" QUIT,
+        "refused MAIL 550  [no]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "X " LONG),
+    ROW("a wrong password is no word about the mail", 1, NULL,
+        OFFERS_AUTH "C: AUTH PLAIN eA==\nS: 535 5.7.8 wrong\n" QUIT,
+        "again AUTH 535 5.7.8 [5.7.8 wrong]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "PLAIN x"),
+    ROW("421 to AUTH", 1, NULL, OFFERS_AUTH "C: AUTH PLAIN eA==\nS: 421 4.7.0 gone\n",
+        "again AUTH 421 4.7.0 [4.7.0 gone]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "PLAIN x"),
+    ROW("the server vanishes at AUTH", 1, NULL, OFFERS_AUTH "C: AUTH PLAIN eA==\n",
+        "again AUTH 0 4.4.2 [the server closed the connection (waiting for: AUTH)]\n",
+        .login = CLIENT_LOGIN_ANYHOW, .proof = "PLAIN x", .lost = true),
+    ROW("a challenge that is no base64", 1, NULL,
+        OFFERS_AUTH "C: AUTH X\nS: 334 what is it?\nC: *\nS: 501 5.7.0 aborted\n" QUIT,
+        "again AUTH 0 4.5.0 [the server's challenge is no base64, or too long]\n",
+        .login = CLIENT_LOGIN_ANYHOW, .proof = "X -"),
+    ROW("none of the mechanisms will do", 1, NULL, OFFERS_AUTH QUIT,
+        "again AUTH 0 4.7.0 [stopped]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "!"),
+    ROW("a challenge that will not do, and a server that goes on nevertheless", 1, NULL,
+        OFFERS_AUTH "C: AUTH X\nS: 334 eA==\nC: *\nS: 334 eA==\n" QUIT,
+        "again AUTH 0 4.7.0 [stopped]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "X - !"),
+    ROW("the reason stays, whatever the server answers to *", 1, NULL,
+        OFFERS_AUTH "C: AUTH X\nS: 334 eA==\nC: *\nS: 421 4.7.0 too many errors\n",
+        "again AUTH 0 4.7.0 [stopped]\n", .login = CLIENT_LOGIN_ANYHOW, .proof = "X - !"),
+    ROW("a server that says yes and is not believed", 1, NULL,
+        OFFERS_AUTH "C: AUTH X eA==\nS: 235 ok\n" QUIT, "again AUTH 0 4.7.0 [stopped]\n",
+        .login = CLIENT_LOGIN_ANYHOW, .proof = "X x !"),
+    ROW("quit after EHLO proves nothing", 1, NULL, OFFERS_AUTH QUIT, "pending - 0  []\n",
+        .quit_after = STEP_EHLO, .login = CLIENT_LOGIN_ANYHOW, .proof = "PLAIN x"),
+    ROW("quit after AUTH", 1, NULL, OFFERS_AUTH "C: AUTH PLAIN eA==\nS: 235 ok\n" QUIT,
+        "pending - 0  []\n", .quit_after = STEP_AUTH, .login = CLIENT_LOGIN_ANYHOW,
+        .proof = "PLAIN x"),
 };
 
 /* One running dialog. */
@@ -261,8 +332,39 @@ struct play {
     struct buf in, out;
     struct slice body; /* still to be fed */
     size_t piece;      /* bytes of the body at a time */
+    struct slice proof;
     enum client_need need;
 };
+
+static struct slice next_word(struct slice *words)
+{
+    struct slice word;
+
+    if (!slice_cut(*words, ' ', &word, words)) {
+        word = *words;
+        *words = SLICE("");
+    }
+    return word;
+}
+
+static void prove(struct play *p)
+{
+    enum client_auth_stage stage = client_auth(p->client)->stage;
+    struct slice word = next_word(&p->proof), initial;
+
+    if (slice_equal(word, SLICE("!"))) {
+        client_auth_stop(p->client, SLICE("4.7.0"), SLICE("stopped"));
+        return;
+    }
+    switch (stage) {
+    case CLIENT_AUTH_CHOOSE:
+        initial = next_word(&p->proof);
+        client_auth_begin(p->client, word, slice_equal(initial, SLICE("-")) ? NULL : &initial);
+        break;
+    case CLIENT_AUTH_RESPOND: client_auth_respond(p->client, word); break;
+    case CLIENT_AUTH_BELIEVE: client_auth_believe(p->client); break;
+    }
+}
 
 static void step_until_blocked(struct play *p)
 {
@@ -276,6 +378,7 @@ static void step_until_blocked(struct play *p)
         case CLIENT_DONE: return;
         case CLIENT_READY: client_quit(p->client); break;
         case CLIENT_WANTS_TLS: client_secured(p->client); break;
+        case CLIENT_WANTS_AUTH: prove(p); break;
         case CLIENT_WANTS_BODY:
             if (p->body.len == 0) {
                 client_body_end(p->client, &p->out);
@@ -410,9 +513,10 @@ static void play_row(const struct row *r, size_t chunk, size_t piece)
     struct client_settings settings = {.quit_after = r->quit_after,
                                        .own_name = slice_of(r->own_name != NULL ? r->own_name : ""),
                                        .tls = r->tls,
+                                       .login = r->login,
                                        .protocol = r->lmtp ? CLIENT_LMTP : CLIENT_SMTP};
     struct client_message message = row_message(r);
-    struct play p = {0};
+    struct play p = {.proof = r->proof == NULL ? SLICE("") : slice_of(r->proof)};
 
     play_start(&p, &settings, &message, r->body, piece);
     play_dialog(&p, r->dialog, chunk);
@@ -1082,6 +1186,38 @@ static void test_transcript(void **state)
     }
 }
 
+#define HEARD "<- 250-b\n<- 250 AUTH=PLAIN X-Y\n"
+
+/* What others may see of AUTH, and that the mechanisms are told as they were offered. */
+static void test_auth_is_not_shown(void **state)
+{
+    static const struct {
+        const char *proof, *dialog, *shown;
+    } table[] = {
+        {"PLAIN secret",     "C: AUTH PLAIN c2VjcmV0\nS: 235 ok\nC: QUIT\n",
+         HEARD "-> AUTH PLAIN ***\n<- 235 ok\n-> QUIT\n"                                                                                                                                         },
+        {"LOGIN - secret !",
+         "C: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: c2VjcmV0\nS: 334 eA==\nC: *\nS: 501 x\nC: QUIT\n", HEARD
+         "-> AUTH LOGIN\n<- 334 VXNlcm5hbWU6\n-> ***\n<- 334 eA==\n-> *\n<** 501 x\n-> QUIT\n"},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, table) {
+        struct client_settings settings = {.login = CLIENT_LOGIN_ANYHOW, .quit_after = STEP_AUTH};
+        struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+        struct play p = {.proof = slice_of(table[i].proof)};
+
+        play_start(&p, &settings, &message, NULL, 1);
+        play_dialog(&p, GREETING "C: EHLO me.example\n", 0);
+        buf_clear(&p.transcript.text);
+        feed(&p, SLICE("250-b\r\n250 AUTH=PLAIN X-Y\r\n"), 100);
+        check_slice(client_auth(p.client)->mechanisms, SLICE("PLAIN X-Y"));
+        play_dialog(&p, table[i].dialog, 0);
+        check_slice(buf_slice(&p.transcript.text), slice_of(table[i].shown));
+        play_end(&p);
+    }
+}
+
 static void test_transcript_is_bounded(void **state)
 {
     struct transcript t;
@@ -1118,6 +1254,7 @@ int main(void)
         cmocka_unit_test(test_against_our_server),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_transcript),
+        cmocka_unit_test(test_auth_is_not_shown),
         cmocka_unit_test(test_transcript_is_bounded),
     };
 

@@ -82,15 +82,21 @@ static const struct {
     {SLICE_INIT("AUTH"),                EHLO_AUTH,           NULL       },
 };
 
-static void read_line(struct ehlo_offers *offers, struct slice line)
+/* The keyword of a line, and what follows it. */
+static struct slice split_line(struct slice line, struct slice *params)
 {
-    struct slice word, params;
     size_t end = 0;
 
     while (end < line.len && line.data[end] != ' ' && line.data[end] != '=')
         end++;
-    word = slice_head(line, end);
-    params = slice_trim(slice_skip(line, end + 1));
+    *params = slice_trim(slice_skip(line, end + 1));
+    return slice_head(line, end);
+}
+
+static void read_line(struct ehlo_offers *offers, struct slice line)
+{
+    struct slice params, word = split_line(line, &params);
+
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         if (!slice_equal_nocase(word, table[i].word))
             continue;
@@ -111,4 +117,19 @@ struct ehlo_offers ehlo_offers_read(struct slice text)
         read_line(&offers, line);
     read_line(&offers, rest);
     return offers;
+}
+
+struct slice ehlo_params(struct slice text, struct slice keyword)
+{
+    struct slice line, params, rest = text;
+    bool more = slice_cut(text, '\n', &line, &rest);
+
+    while (more) {
+        more = slice_cut(rest, '\n', &line, &rest);
+        if (!more)
+            line = rest;
+        if (slice_equal_nocase(split_line(line, &params), keyword))
+            return params;
+    }
+    return SLICE("");
 }

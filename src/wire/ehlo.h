@@ -45,6 +45,10 @@ struct ehlo_offers {
 /* `text`: the reply's lines without codes, joined by '\n'; the first is the server's name. */
 struct ehlo_offers ehlo_offers_read(struct slice text);
 
+/* The parameters of the first line with this keyword: of AUTH the words of its mechanisms. Points
+ * into the text; "": it has none, or is not offered. */
+struct slice ehlo_params(struct slice text, struct slice keyword);
+
 /* Is every one of these keywords offered? */
 static inline bool ehlo_offers(const struct ehlo_offers *offers, unsigned keywords)
 {

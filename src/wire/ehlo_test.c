@@ -47,9 +47,32 @@ static void offers_are_read(void **state)
     }
 }
 
+static void parameters_are_found(void **state)
+{
+    static const struct {
+        const char *text, *params;
+    } table[] = {
+        {"",                                        ""            },
+        {"AUTH PLAIN",                              ""            }, /* that is a name */
+        {"mx\nAUTH PLAIN  LOGIN ",                  "PLAIN  LOGIN"},
+        {"mx\nSIZE 5\nauth=LOGIN\nAUTH PLAIN\nDSN", "LOGIN"       },
+        {"mx\nAUTHOR PLAIN\nAUTH",                  ""            },
+        {"mx\nDSN\n",                               ""            },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, table) {
+        struct slice text = guarded(slice_of(table[i].text));
+
+        check_slice(ehlo_params(text, SLICE("AUTH")), slice_of(table[i].params));
+        guarded_free(text);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(offers_are_read)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(offers_are_read),
+                                       cmocka_unit_test(parameters_are_found)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
