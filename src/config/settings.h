@@ -46,6 +46,7 @@ struct settings_listener {
     bool faults;                       /* some addresses behave badly on purpose */
     const struct settings_table *auth; /* who may log in, and must for submission; NULL: nobody */
     bool auth_cleartext;               /* without TLS as well */
+    bool hide_client;                  /* Received says nothing of who logged in */
     const struct etrn_list *etrn;      /* whose mail goes when it is asked for; NULL: nobody's */
     unsigned line;                     /* where it stands in the file */
 };

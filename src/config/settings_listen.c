@@ -117,6 +117,13 @@ bool parser_set_auth_cleartext(struct parser *p, struct place word, const struct
     return true;
 }
 
+bool parser_set_hide_client(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->listener->hide_client = values[0].number != 0;
+    return true;
+}
+
 static bool is_loopback(const struct settings_listener *l)
 {
     static const unsigned char one[16] = {[15] = 1};
@@ -134,6 +141,9 @@ static void check_auth(struct parser *p, const struct settings_listener *l, stru
     if (l->auth_cleartext && !is_loopback(l))
         desk_error(&p->desk, where, SLICE("passwords would cross the network in the clear"),
                    SLICE("'auth-cleartext' is for loopback addresses only"));
+    if (l->hide_client && l->auth == NULL && l->kind != LISTENER_SUBMISSION)
+        desk_error(&p->desk, where, SLICE("only who has logged in is hidden, and nobody can here"),
+                   SLICE("'hide-client' stands in the block of: listen submission ADDRESS:PORT"));
     if (l->kind == LISTENER_SUBMISSION && l->tls == LISTENER_TLS_OFF && !l->auth_cleartext)
         desk_error(&p->desk, where, SLICE("nobody can log in here: there is no TLS"),
                    SLICE("write in its block: tls required, or on port 465: tls implicit"));

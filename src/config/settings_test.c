@@ -330,6 +330,7 @@ static void test_submission(void **state)
     check(l[1].kind == LISTENER_SUBMISSION && l[1].tls == LISTENER_TLS_IMPLICIT);
     check(l[2].tls == LISTENER_TLS_REQUIRED && l[2].line_ends == LINE_ENDS_REPAIR);
     check(l[3].auth_cleartext && !l[2].auth_cleartext && l[3].line_ends == LINE_ENDS_STRICT);
+    check(l[1].hide_client && !l[2].hide_client);
     check_int(r[0].from, 0);
     check_int(r[2].from, FROM_AUTHENTICATED | FROM_LOCAL);
     check_int(r[1].from, FROM_USER);

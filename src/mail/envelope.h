@@ -75,6 +75,7 @@ struct envelope {
     struct slice user;           /* the client's account; "": it has none, or did not say */
     struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
     struct envelope_tls tls;     /* not stored */
+    bool hides_client;           /* not stored: its Received field says nothing of the client */
     struct envelope_rcpt *rcpts;
     unsigned rcpt_count;
 };

@@ -46,6 +46,8 @@ static bool put_from(struct buf *out, const struct envelope *e, struct slice hos
 
     if (!buf_append(out, SLICE("from ")))
         return false;
+    if (e->hides_client)
+        return buf_append(out, hostname) && buf_append(out, SLICE(" (authenticated)"));
     if (is_local(e))
         return buf_append(out, name_usable ? e->helo : hostname) &&
                buf_append(out, SLICE(" (local)"));
@@ -65,13 +67,15 @@ static bool put_client(struct buf *out, struct slice name)
 }
 
 /* As other servers write it, so that whoever reads theirs reads ours. */
-static bool put_tls(struct buf *out, const struct envelope_tls *tls)
+static bool put_tls(struct buf *out, const struct envelope *e)
 {
+    const struct envelope_tls *tls = &e->tls;
+
     return tls->version.len == 0 ||
            (buf_printf(out, " (using %.*s with cipher %.*s (%u/%u bits))",
                        SLICE_PRINTF(tls->version), SLICE_PRINTF(tls->cipher), tls->bits,
                        tls->cipher_bits) &&
-            put_client(out, slice_head(tls->client, CLIENT_NAME_MAX)));
+            (e->hides_client || put_client(out, slice_head(tls->client, CLIENT_NAME_MAX))));
 }
 
 static bool put_by(struct buf *out, const struct envelope *e, struct slice hostname)
@@ -110,8 +114,8 @@ bool trace_received_write(struct buf *out, const struct envelope *e, struct slic
     bool fits;
 
     buf_init(&value, VALUE_MAX);
-    fits = put_from(&value, e, hostname) && put_tls(&value, &e->tls) &&
-           put_by(&value, e, hostname) && put_for(&value, e) && buf_append(&value, SLICE("; ")) &&
+    fits = put_from(&value, e, hostname) && put_tls(&value, e) && put_by(&value, e, hostname) &&
+           put_for(&value, e) && buf_append(&value, SLICE("; ")) &&
            date_write_rfc5322(&value, e->arrival_us, utc_offset_min) &&
            header_write(out, SLICE("Received"), buf_slice(&value));
     buf_done(&value);

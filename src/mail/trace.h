@@ -13,7 +13,9 @@ enum { RECEIVED_MAX = 100 }; /* RFC 5321 6.3: so many Received fields are a loop
  *           (using TLSv1.3 with cipher NAME (256/256 bits))
  *           by HOSTNAME (postroad) with ESMTP id ID
  *           for <rcpt>; date
- * "using" only when TLS protected it, "for" only when there is exactly one recipient. */
+ * "using" only when TLS protected it, "for" only when there is exactly one recipient.
+ * A client that is hidden is "from HOSTNAME (authenticated)", ours: RFC 5321 7.6 lets its own
+ * name and address be left out. */
 bool trace_received_write(struct buf *out, const struct envelope *e, struct slice hostname,
                           int utc_offset_min);
 

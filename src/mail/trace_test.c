@@ -136,6 +136,42 @@ static void test_received_under_tls(void **state)
     arena_done(&arena);
 }
 
+/* Neither its name, nor its address, nor its certificate. */
+static void test_hidden_client(void **state)
+{
+    struct arena arena = {0};
+    struct envelope_rcpt rcpts[2] = {{.original = path_of("<a@b>", &arena)}};
+    struct envelope e = {
+        .id = 51,
+        .helo = SLICE("anns-laptop.example"),
+        .client_address = SLICE("192.0.2.1"),
+        .proto = SLICE("ESMTPSA"),
+        .user = SLICE("ann@example.org"),
+        .tls = {SLICE("TLSv1.3"), SLICE("TLS_AES_256_GCM_SHA384"), 256, 256,
+                SLICE("ann@example.org")},
+        .hides_client = true,
+        .rcpts = rcpts,
+        .rcpt_count = 2
+    };
+    struct header_field field;
+    struct received hop;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_true(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
+    struct cursor c = {buf_slice(&out)};
+    assert_true(header_take_field(&c, &field) && received_parse(field.value, &arena, &hop));
+    check_slice(header_unfold(&arena, field.value),
+                SLICE("from mx1.example.org (authenticated) "
+                      "(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)) "
+                      "by mx1.example.org (postroad) with ESMTPSA id 00000000000z; "
+                      "Thu, 1 Jan 1970 00:00:00 +0000"));
+    check_slice(hop.from_address, SLICE(""));
+    buf_done(&out);
+    arena_done(&arena);
+}
+
 /* What we write is what we read, whatever the client calls itself. */
 static void test_received_is_read_back(void **state)
 {
@@ -259,11 +295,9 @@ static void test_return_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_received),
-        cmocka_unit_test(test_received_under_tls),
-        cmocka_unit_test(test_received_is_read_back),
-        cmocka_unit_test(test_received_when_full),
-        cmocka_unit_test(test_received_at_the_limits),
+        cmocka_unit_test(test_received),           cmocka_unit_test(test_received_under_tls),
+        cmocka_unit_test(test_hidden_client),      cmocka_unit_test(test_received_is_read_back),
+        cmocka_unit_test(test_received_when_full), cmocka_unit_test(test_received_at_the_limits),
         cmocka_unit_test(test_return_path),
     };
 

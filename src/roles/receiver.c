@@ -288,6 +288,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     e->offer.listener = number;
     e->offer.scram = all_have_scram(l);
     e->offer.submission = l->kind == LISTENER_SUBMISSION;
+    e->offer.hide_client = l->hide_client;
     e->offer.accounts = l->auth == NULL ? NULL : l->auth->accounts;
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =

@@ -40,6 +40,7 @@ struct session_offer {
     bool implicit_tls;               /* before the greeting */
     uint32_t listener;               /* its place in the settings */
     bool submission;                 /* mail begins here: it is completed, and Bcc goes */
+    bool hide_client;                /* who has logged in leaves no trace in Received */
     bool scram;                      /* all accounts have its keys */
     const struct accounts *accounts; /* of those who may log in; NULL: nobody */
     const struct etrn_list *etrn;

@@ -104,6 +104,7 @@ static int start_put(struct session *s)
         code = finish_draft(s);
     e->id = s->id;
     e->arrival_us = clock_wall_us(s->among->role->doors->clock);
+    e->hides_client = s->offer->hide_client && server_user(s->server).len > 0;
     if (code == 0)
         code = write_header(s, e);
     if (code == 0)

@@ -14,6 +14,7 @@ import pytest
 
 from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, need, run
+from fake_mx import FakeMx
 from server import BINARY, free_ports, wait_until
 
 # "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
@@ -88,6 +89,28 @@ def test_login_and_send(server, how, user):
     assert b"(postroad) with " + word + b" id" in mail
     assert wait_until(
         lambda: ", sasl_method=PLAIN, sasl_username=ann@example.org" in server.log())
+
+
+def test_hidden_client(serve, tmp_path):
+    """Who logs in leaves neither name nor address in the mail, delivered or relayed; others do."""
+    next_hop = FakeMx()
+    config = (CONFIG.replace("tls implicit; auth people", "tls implicit; auth people; hide-client yes")
+              .replace("host 127.0.0.1:9; retry 1h", f"host 127.0.0.1:{next_hop.port}; tls off"))
+    server = start(serve, tmp_path, config)
+    with connect(server, "IMPLICIT") as client:
+        client.login("ann@example.org", "secret")
+        client.sendmail("ann@example.org", ["bob@example.org"], CONTENT)
+        client.sendmail("ann@example.org", ["carl@else.example"], CONTENT)
+    assert wait_until(lambda: next_hop.mails)
+    relayed = next_hop.mails[0][2]
+    delivered = server.wait_mail("bob")[0]
+    for mail in (relayed, delivered):
+        assert mail.count(b"from mx.example.org (authenticated)") == 1
+        assert b"me.example" not in mail and b"127.0.0.1" not in mail
+    with connect(server, "STARTTLS") as client:
+        client.login("ann@example.org", "secret")
+        client.sendmail("ann@example.org", ["bob@example.org"], CONTENT)
+    assert any(b"from me.example ([127.0.0.1])" in mail for mail in server.wait_mail("bob", count=2))
 
 
 @pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS", "CLEAR"])
