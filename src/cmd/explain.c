@@ -9,9 +9,9 @@
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
 
-#include "base/cursor.h"
 #include "mail/expand.h"
 #include "mail/mailbox_path.h"
+#include "mail/sources.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ enum { EXPLAIN_TEXT_MAX = 16 * 1024 * 1024 };
 
 struct question {
     const struct settings *settings;
-    struct slice text; /* of the configuration */
+    struct sources sources; /* the files of the configuration */
     struct rules_query query;
     const struct settings_listener *listener; /* where the account logs in, or NULL */
     struct arena arena;
@@ -31,16 +31,30 @@ struct question {
 
 /* ---- words ---- */
 
-static struct slice line_of(struct slice text, unsigned line)
+/* A line of the configuration; number 0: none. */
+struct line {
+    struct slice file;
+    unsigned number;
+};
+
+static struct line line_of_rule(const struct rule *rule)
 {
-    struct slice row = SLICE("");
+    return rule == NULL ? (struct line){0} : (struct line){rule->file, rule->line};
+}
 
-    for (unsigned i = 0; i < line && text.len > 0; i++) {
-        size_t end = slice_find(text, '\n');
+static struct slice text_of(const struct question *q, struct line line)
+{
+    const struct source *source = q->sources.first;
+    struct slice rest, row = SLICE("");
 
-        row = slice_head(text, end);
-        text = slice_skip(text, end < text.len ? end + 1 : end);
-    }
+    while (source != NULL && !slice_equal(source->path, line.file))
+        source = source->next;
+    rest = source == NULL ? SLICE("") : source->text;
+    for (unsigned i = 0; i < line.number && rest.len > 0; i++)
+        if (!slice_cut(rest, '\n', &row, &rest)) {
+            row = rest;
+            rest = SLICE("");
+        }
     return slice_trim(row);
 }
 
@@ -111,10 +125,10 @@ static struct slice home_of(struct question *q, const struct decision *d)
 
 /* ---- for people ---- */
 
-static void put_line(struct question *q, const char *indent, unsigned line)
+static void put_line(struct question *q, const char *indent, struct line line)
 {
-    (void)buf_printf(&q->out, "%sline %u: %.*s\n", indent, line,
-                     SLICE_PRINTF(line_of(q->text, line)));
+    (void)buf_printf(&q->out, "%s%.*s:%u: %.*s\n", indent, SLICE_PRINTF(line.file), line.number,
+                     SLICE_PRINTF(text_of(q, line)));
 }
 
 static void put_reply(struct question *q, struct slice rcpt, const struct reply *r)
@@ -132,15 +146,15 @@ static void put_homes(struct question *q, const struct expansion *x)
                          SLICE_PRINTF(address_text(&q->arena, &d->final)),
                          SLICE_PRINTF(home_of(q, d)));
         if (d->rule != NULL && d->rule != x->rule)
-            put_line(q, "    ", d->rule->line);
+            put_line(q, "    ", line_of_rule(d->rule));
     }
 }
 
 static void put_text(struct question *q, struct slice rcpt, const struct reply *r,
-                     const struct expansion *x, unsigned line)
+                     const struct expansion *x, struct line line)
 {
     put_reply(q, rcpt, r);
-    if (line > 0)
+    if (line.number > 0)
         put_line(q, "  ", line);
     else
         (void)buf_append(&q->out, SLICE("  no line is about it\n"));
@@ -161,8 +175,14 @@ static const char *kind_word(enum decision_kind kind)
     return "refuse";
 }
 
+static void put_json_line(struct json *j, struct line line)
+{
+    json_text(j, "file", line.file);
+    json_number(j, "line", line.number);
+}
+
 static void put_object(struct question *q, struct slice rcpt, const struct reply *r,
-                       const struct expansion *x, unsigned line)
+                       const struct expansion *x, struct line line)
 {
     struct json j = {.out = &q->out};
 
@@ -171,7 +191,7 @@ static void put_object(struct question *q, struct slice rcpt, const struct reply
     json_number(&j, "code", r->code);
     json_text(&j, "enhanced", r->enhanced);
     json_text(&j, "text", r->text);
-    json_number(&j, "line", line);
+    put_json_line(&j, line);
     json_open(&j, "to", '[');
     for (unsigned i = 0; i < x->count; i++) {
         const struct decision *d = &x->homes[i];
@@ -180,7 +200,7 @@ static void put_object(struct question *q, struct slice rcpt, const struct reply
         json_text(&j, "rcpt", address_text(&q->arena, &d->final));
         json_text(&j, "action", slice_of(kind_word(d->kind)));
         json_text(&j, "where", home_of(q, d));
-        json_number(&j, "line", d->rule == NULL ? 0 : d->rule->line);
+        put_json_line(&j, line_of_rule(d->rule));
         json_close(&j, '}');
     }
     json_close(&j, ']');
@@ -208,10 +228,10 @@ static void explain_rcpt(struct question *q, bool json)
 {
     struct expansion x = {0};
     struct reply r = reply_taken;
-    unsigned line = 0;
+    struct line line = {0};
 
     if (!may_send(q)) {
-        line = q->listener->line;
+        line = (struct line){q->listener->file, q->listener->line};
         r = (struct reply){553, SLICE("5.7.1"),
                            arena_printf(&q->arena,
                                         "<%.*s>: Sender address rejected: not owned by user %.*s",
@@ -219,7 +239,7 @@ static void explain_rcpt(struct question *q, bool json)
                                         SLICE_PRINTF(q->query.user))};
     } else {
         x = rules_expand(&q->settings->rules, &q->query, &q->arena);
-        line = x.rule == NULL ? 0 : x.rule->line;
+        line = line_of_rule(x.rule);
         if (x.refusal.code != 0)
             r = x.refusal;
     }
@@ -298,18 +318,6 @@ static int explain_all(struct question *q, const struct explain_options *o)
     return status;
 }
 
-/* The first file of the bundle. */
-static struct slice configuration_text(const struct buf *bundle)
-{
-    struct cursor in = {buf_slice(bundle)};
-    struct slice path, text;
-    uint8_t flags;
-
-    return get_bytes(&in, SIZE_MAX, &path) && get_u8(&in, &flags) && get_bytes(&in, SIZE_MAX, &text)
-               ? text
-               : SLICE("");
-}
-
 static int explain(const struct explain_options *o)
 {
     struct question q = {0};
@@ -320,15 +328,14 @@ static int explain(const struct explain_options *o)
     if (!is_loopback(o->client, &q.query.from_local))
         return command_wrong("explain", EX_USAGE, "--client %s is no address", o->client);
     status = load_settings_file(o->config, &bundle, &settings);
-    if (status == EXIT_SUCCESS) {
+    if (status == EXIT_SUCCESS && sources_open(&q.sources, buf_slice(&bundle), &q.arena)) {
         q.settings = settings;
-        q.text = configuration_text(&bundle);
         buf_init(&q.out, EXPLAIN_TEXT_MAX);
         status = explain_all(&q, o);
         buf_done(&q.out);
-        arena_done(&q.arena);
-        settings_free(settings);
     }
+    arena_done(&q.arena);
+    settings_free(settings);
     buf_wipe(&bundle);
     return status;
 }

@@ -13,6 +13,7 @@
 #include "loop/tls.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,26 @@ int load_file(const char *path, size_t max, struct buf *text, unsigned *flags)
     return code;
 }
 
+/* The names of the files that match, one a line. There may be none. */
+static bool add_names(struct buf *bundle, struct slice path, const char *pattern)
+{
+    struct buf names;
+    glob_t found;
+    int code = glob(pattern, GLOB_ERR, NULL, &found);
+    bool fits = true;
+
+    if (code != 0 && code != GLOB_NOMATCH)
+        return bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("the folder cannot be read"));
+    buf_init(&names, SOURCE_TEXT_MAX);
+    for (size_t i = 0; code == 0 && i < found.gl_pathc; i++)
+        fits = fits && buf_printf(&names, "%s\n", found.gl_pathv[i]);
+    if (code == 0)
+        globfree(&found);
+    fits = fits && bundle_add(bundle, path, 0, buf_slice(&names));
+    buf_done(&names);
+    return fits;
+}
+
 /* False when the bundle is full. */
 static bool add_file(struct buf *bundle, struct slice path)
 {
@@ -68,6 +89,8 @@ static bool add_file(struct buf *bundle, struct slice path)
     bool fits;
 
     memcpy(name, path.data, path.len < PATH_WANTED_MAX ? path.len : PATH_WANTED_MAX);
+    if (sources_is_pattern(path))
+        return add_names(bundle, path, name);
     int code = load_file(name, SOURCE_TEXT_MAX, &text, &flags);
     if (code < 0)
         fits = bundle_add(bundle, path, SOURCE_UNREADABLE, slice_of(strerrordesc_np(-code)));

@@ -23,7 +23,7 @@ static struct named *append(struct named_list *list, struct place word, struct s
 {
     struct named *one = ARENA_NEW(list->desk->scratch, struct named);
 
-    *one = (struct named){.name = name, .line = word.line};
+    *one = (struct named){.name = name, .word = word};
     *list->last = one;
     list->last = &one->next;
     return one;
@@ -36,8 +36,9 @@ struct named *named_add(struct named_list *list, struct place word, const struct
     if (earlier == NULL)
         return append(list, word, name->text);
     desk_error(list->desk, name->place,
-               arena_printf(list->desk->scratch, "%s '%.*s' given twice, first at line %u",
-                            list->kind, SLICE_PRINTF(name->text), earlier->line),
+               arena_printf(list->desk->scratch, "%s '%.*s' given twice, first at %.*s", list->kind,
+                            SLICE_PRINTF(name->text),
+                            SLICE_PRINTF(desk_where(list->desk, earlier->word, name->place))),
                SLICE("give one of them another name"));
     return NULL;
 }
@@ -58,8 +59,9 @@ static struct slice advise(const struct named_list *list, const struct value *na
         return arena_printf(list->desk->scratch, "write in a line of its own: %s", list->form);
     const struct named *near = find(list, guess.nearest);
     if (near != NULL && guess_is_typo(&guess))
-        return arena_printf(list->desk->scratch, "did you mean '%.*s' (line %u)?",
-                            SLICE_PRINTF(near->name), near->line);
+        return arena_printf(list->desk->scratch, "did you mean '%.*s' (%.*s)?",
+                            SLICE_PRINTF(near->name),
+                            SLICE_PRINTF(desk_where(list->desk, near->word, name->place)));
     return guess_advice(&guess, list->desk->scratch);
 }
 

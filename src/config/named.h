@@ -12,7 +12,7 @@
 struct named {
     struct named *next;
     struct slice name;
-    unsigned line;
+    struct place word;
     bool broken; /* only its name is known: the fault was told, and is not to be told of each use */
     void *thing; /* what it is; set by who added it */
 };

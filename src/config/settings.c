@@ -43,7 +43,7 @@ enum context {
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, set_queue;
-static apply_fn set_min_free, set_log, add_table;
+static apply_fn set_min_free, set_log, add_table, was_included;
 
 struct row {
     struct slice word;
@@ -74,6 +74,8 @@ static const struct row rows[] = {
      "queue PATH"},
     {SLICE_INIT("resolver"), IN_FILE, set_resolver, {SHAPE_RESOLVER}, 0, 0, false,
      "resolver system|recursive|ADDRESS"},
+    {SLICE_INIT("include"), IN_FILE, was_included, {SHAPE_PATH}, 0, 0, true,
+     "include PATH, or include FOLDER/*.conf"},
     {SLICE_INIT("log"), IN_FILE, set_log, {SHAPE_LOG}, 0, 0, false,
      "log text|json"},
     {SLICE_INIT("table"), IN_FILE, add_table, {SHAPE_NAME, SHAPE_TABLE_TYPE}, 0, 0, true,
@@ -172,7 +174,6 @@ static const struct row rows[] = {
     NOT_YET("events", IN_FILE),
     NOT_YET("filter", IN_FILE),
     NOT_YET("hold", IN_FILE),
-    NOT_YET("include", IN_FILE),
     NOT_YET("lua", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
@@ -253,16 +254,17 @@ static const struct row *find_row(struct parser *p, const struct syntax_word *wo
 }
 
 static bool check_first(struct parser *p, const struct row *row, const struct syntax_word *word,
-                        unsigned *seen)
+                        struct place *seen)
 {
-    unsigned *line = &seen[row - rows];
+    struct place *first = &seen[row - rows];
 
-    if (*line > 0 && !row->repeats)
+    if (first->line > 0 && !row->repeats)
         return desk_error(&p->desk, word->place,
-                          arena_printf(p->desk.scratch, "'%.*s' given twice, first at line %u",
-                                       SLICE_PRINTF(word->text), *line),
+                          arena_printf(p->desk.scratch, "'%.*s' given twice, first at %.*s",
+                                       SLICE_PRINTF(word->text),
+                                       SLICE_PRINTF(desk_where(&p->desk, *first, word->place))),
                           SLICE("keep one of them"));
-    *line = word->place.line;
+    *first = word->place;
     return true;
 }
 
@@ -291,7 +293,7 @@ static bool take_values(struct parser *p, const struct row *row, const struct sy
 
 static bool read_clauses(struct parser *p, const struct row *row, const struct syntax_word **words)
 {
-    unsigned *seen = ARENA_ARRAY(p->desk.scratch, unsigned, ROW_COUNT);
+    struct place *seen = ARENA_ARRAY(p->desk.scratch, struct place, ROW_COUNT);
 
     while (*words != NULL) {
         const struct syntax_word *word = *words;
@@ -325,7 +327,7 @@ static bool read_line(struct parser *p, const struct row *row, const struct synt
 }
 
 static void read_block(struct parser *p, const struct syntax_statement *first, unsigned where,
-                       unsigned *seen);
+                       struct place *seen);
 
 /* NOLINTNEXTLINE(misc-no-recursion): at most SYNTAX_DEPTH_MAX deep */
 static void read_own_block(struct parser *p, const struct row *row,
@@ -341,7 +343,7 @@ static void read_own_block(struct parser *p, const struct row *row,
     else if (s->unclosed) /* the file goes on in it */
         read_block(p, s->block, row->opens | IN_FILE, p->seen);
     else
-        read_block(p, s->block, row->opens, ARENA_ARRAY(p->desk.scratch, unsigned, ROW_COUNT));
+        read_block(p, s->block, row->opens, ARENA_ARRAY(p->desk.scratch, struct place, ROW_COUNT));
 }
 
 static bool is_named(const struct row *row)
@@ -362,7 +364,7 @@ static void forget_blocks(struct parser *p)
 
 /* NOLINTNEXTLINE(misc-no-recursion): as above */
 static void read_statement(struct parser *p, const struct syntax_statement *s, unsigned where,
-                           unsigned *seen)
+                           struct place *seen)
 {
     const struct row *row = find_row(p, &s->word, where);
     bool usable;
@@ -385,7 +387,7 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
 
 /* NOLINTNEXTLINE(misc-no-recursion): as above */
 static void read_block(struct parser *p, const struct syntax_statement *first, unsigned where,
-                       unsigned *seen)
+                       struct place *seen)
 {
     for (const struct syntax_statement *s = first; s != NULL; s = s->next)
         read_statement(p, s, where, seen);
@@ -420,6 +422,13 @@ static bool set_postmaster(struct parser *p, struct place word, const struct val
     (void)word;
     p->settings->rules.postmaster = values[0].address;
     p->postmaster_place = values[0].place;
+    return true;
+}
+
+/* Its files were read before: settings_include.c. */
+static bool was_included(struct parser *p, struct place word, const struct value *values)
+{
+    (void)p, (void)word, (void)values;
     return true;
 }
 
@@ -463,7 +472,7 @@ static bool was_seen(const struct parser *p, struct slice word)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (rows[i].where == IN_FILE && slice_equal(rows[i].word, word))
-            return p->seen[i] > 0 || p->meant[i];
+            return p->seen[i].line > 0 || p->meant[i];
     }
     return false;
 }
@@ -532,11 +541,22 @@ static void read_all_named(struct parser *p, const struct syntax_statement *firs
     p->named_read = true;
 }
 
-static void parse(struct parser *p, struct slice text)
+struct slice parser_file(struct parser *p, struct place word)
 {
-    struct syntax_tree tree = syntax_parse(text, p->desk.scratch, p->desk.complaints);
-    bool readable = p->desk.complaints->errors == 0;
-    size_t count = tree.count + 1; /* no more listeners, limits or rules than statements */
+    if (p->file_source != word.source) {
+        p->file_source = word.source;
+        p->file = arena_copy(&p->settings->arena, word.source->path);
+    }
+    return p->file;
+}
+
+static void parse(struct parser *p)
+{
+    struct syntax_tree tree = syntax_parse(p->desk.main, p->desk.scratch);
+    size_t count = tree.count + parser_include(p, tree.first);
+    bool readable = sources_errors(&p->sources) == 0 && p->sources.wanted_count == 0;
+
+    count++; /* no more listeners, limits or rules than statements */
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
     p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
@@ -563,18 +583,15 @@ static void parse(struct parser *p, struct slice text)
 
 static void parse_sources(struct parser *p)
 {
-    struct source *first = p->sources.first;
-
-    p->file = arena_copy(&p->settings->arena, first->path);
-    p->desk.complaints = &first->complaints;
+    p->desk.main = p->sources.first;
     p->last_certificate = &p->settings->certificates;
     tables_init(&p->tables, p->settings, &p->desk, &p->sources);
     named_init(&p->relay_sources, &p->desk, "source", "source NAME IP");
     named_init(&p->relays, &p->desk, "relay", "relay NAME { ... }");
-    if (first->text.len > SETTINGS_TEXT_MAX)
+    if (p->desk.main->text.len > SETTINGS_TEXT_MAX)
         desk_error(&p->desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
     else
-        parse(p, first->text);
+        parse(p);
 }
 
 struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,

@@ -48,7 +48,8 @@ struct settings_listener {
     bool auth_cleartext;               /* without TLS as well */
     bool hide_client;                  /* Received says nothing of who logged in */
     const struct etrn_list *etrn;      /* whose mail goes when it is asked for; NULL: nobody's */
-    unsigned line;                     /* where it stands in the file */
+    struct slice file;                 /* where it stands */
+    unsigned line;
 };
 
 /* A chain and the key that belongs to its first certificate, both in PEM. */
@@ -58,7 +59,6 @@ struct settings_certificate {
                           come again, of another kind (RSA, ECDSA) */
     struct slice chain, key;
     struct slice chain_path, key_path;
-    unsigned line;
 };
 
 enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES };
@@ -70,7 +70,6 @@ struct settings_table {
     enum table_type type;
     struct accounts *accounts; /* by its type */
     struct aliases *aliases;
-    unsigned line;
 };
 
 enum log_form { LOG_TEXT, LOG_JSON };

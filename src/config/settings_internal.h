@@ -1,7 +1,6 @@
 /*
- * settings_internal.h - what settings.c, settings_rules.c, settings_limits.c, settings_relays.c and
- * settings_tls.c
- * share: the parser, and the functions that its table names.
+ * settings_internal.h - what the files of settings share: the parser, and the functions that its
+ * table names.
  */
 #ifndef CONFIG_SETTINGS_INTERNAL_H
 #define CONFIG_SETTINGS_INTERNAL_H
@@ -20,17 +19,33 @@ struct relay_draft {
     struct place family, tls, delay_warning; /* line 0: not given */
 };
 
+struct certificate_word {
+    struct certificate_word *next;
+    const struct settings_certificate *certificate;
+    struct place word;
+};
+
+/* A file that was read by `include`. */
+struct included {
+    struct included *next;
+    const struct source *source;
+    struct place where;
+};
+
 struct parser {
     struct settings *settings;
-    struct slice file; /* in the settings' arena */
+    struct slice file; /* of the statement at hand, in the settings' arena */
+    const struct source *file_source;
     struct sources sources;
+    struct included *included;
     struct tables tables;
     struct desk desk;
     const struct settings_judge *judge;
     struct settings_certificate **last_certificate;
-    bool named_read;                /* tables, sources and relays that stand outside of blocks */
-    unsigned seen[PARSER_ROWS_MAX]; /* line of each word of the file's own statements */
-    bool meant[PARSER_ROWS_MAX];    /* probably misspelt: not to be called missing as well */
+    struct certificate_word *certificate_words;
+    bool named_read; /* tables, sources and relays that stand outside of blocks */
+    struct place seen[PARSER_ROWS_MAX]; /* of each word outside of blocks; line 0: not yet */
+    bool meant[PARSER_ROWS_MAX];        /* probably misspelt: not to be called missing as well */
     struct settings_listener *listeners;
     struct settings_listener *listener; /* whose block is read */
     struct place *listener_words;       /* where each begins */
@@ -52,6 +67,13 @@ struct parser {
 
 /* Takes the checked values of a word; false: it was told what is wrong. */
 typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
+
+/* The path of the file that a word stands in; lives as long as the settings. */
+struct slice parser_file(struct parser *p, struct place word);
+
+/* settings_include.c: what each `include` names follows its statement in the list, as if it stood
+ * there. Returns how many statements were added, or a little more. */
+size_t parser_include(struct parser *p, struct syntax_statement *first);
 
 /* settings_listen.c */
 apply_fn parser_add_listener, parser_set_listener_max_size, parser_set_line_ends;

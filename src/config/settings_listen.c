@@ -81,17 +81,19 @@ bool parser_add_listener(struct parser *p, struct place word, const struct value
                           SLICE("write an address and a port, or: listen lmtp unix:/PATH"));
     for (size_t i = 0; i < s->listener_count; i++) {
         if (sockets_clash(&p->listeners[i], &socket->socket))
-            return desk_error(
-                &p->desk, socket->place,
-                arena_printf(p->desk.scratch, "line %u already listens there, on %.*s",
-                             p->listeners[i].line, SLICE_PRINTF(p->listeners[i].address)),
-                SLICE("remove one, or take another port"));
+            return desk_error(&p->desk, socket->place,
+                              arena_printf(p->desk.scratch, "%.*s already listens there, on %.*s",
+                                           SLICE_PRINTF(desk_where(&p->desk, p->listener_words[i],
+                                                                   socket->place)),
+                                           SLICE_PRINTF(p->listeners[i].address)),
+                              SLICE("remove one, or take another port"));
     }
     p->listener_words[s->listener_count] = word;
     p->listener = &p->listeners[s->listener_count++];
     *p->listener = socket->socket;
     p->listener->kind = kind;
     p->listener->line_ends = kind == LISTENER_SUBMISSION ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT;
+    p->listener->file = parser_file(p, word);
     p->listener->line = word.line;
     return true;
 }

@@ -12,7 +12,7 @@ static bool begin_rule(struct parser *p, struct place word, enum rule_verdict ve
 {
     p->rule = &p->rules[p->settings->rules.count];
     p->rule_places[p->settings->rules.count] = (struct rule_places){.rule = word};
-    *p->rule = (struct rule){.verdict = verdict, .file = p->file, .line = word.line};
+    *p->rule = (struct rule){.verdict = verdict, .file = parser_file(p, word), .line = word.line};
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <stdlib.h>
 
 static struct slice read_whole(struct arena *arena, const char *path)
@@ -115,6 +116,24 @@ static bool add_from_manual(struct arena *arena, struct buf *bundle, struct slic
            bundle_add(bundle, path, 0, block);
 }
 
+/* For /etc/PATTERN: the files tests/config/PATTERN, as /etc/NAME. */
+static void add_matches(struct arena *arena, struct buf *bundle, struct slice path,
+                        const char *pattern)
+{
+    struct slice names = SLICE("");
+    glob_t found = {0};
+
+    (void)glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct slice real = slice_of(found.gl_pathv[i]);
+        struct slice name = slice_skip(real, slice_rfind(real, '/') + 1);
+
+        names = arena_printf(arena, "%.*s/etc/%.*s\n", SLICE_PRINTF(names), SLICE_PRINTF(name));
+    }
+    globfree(&found);
+    bundle_add(bundle, path, 0, names);
+}
+
 /* What a test supplies for /etc/NAME: an example of the manual, the file tests/config/NAME, or a
  * reason why not. */
 static void add_wanted(struct arena *arena, struct buf *bundle, struct slice path,
@@ -126,7 +145,9 @@ static void add_wanted(struct arena *arena, struct buf *bundle, struct slice pat
 
     if (add_from_manual(arena, bundle, path, name, manual))
         return;
-    if (access(here, R_OK) != 0)
+    if (sources_is_pattern(path))
+        add_matches(arena, bundle, path, here);
+    else if (access(here, R_OK) != 0)
         bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("No such file or directory"));
     else
         bundle_add(bundle, path,
@@ -563,6 +584,55 @@ static void test_defaults(void **state)
     settings_errors_done(&errors);
 }
 
+/* A rule stands where its file is included, and knows where it comes from. */
+static void test_include(void **state)
+{
+    static const struct {
+        const char *file;
+        unsigned line;
+        const char *domain;
+    } rows[] = {
+        {"/f",  4, "h.example"    },
+        {"/g2", 1, "two.example"  },
+        {"/h",  2, "three.example"},
+        {"/g1", 1, "four.example" },
+        {"/f",  6, "five.example" },
+    };
+    struct settings_errors errors;
+    struct buf bundle;
+
+    (void)state;
+    buf_init(&bundle, BUNDLE_MAX);
+    bundle_add(&bundle, SLICE("/f"), 0,
+               SLICE("hostname h.example\nlisten mx *:25\nqueue /q\n"
+                     "accept to domain h.example deliver maildir /m/{user}\n"
+                     "include /g*\n"
+                     "reject to domain five.example\n"));
+    bundle_add(&bundle, SLICE("/g*"), 0, SLICE("/g2\n/g1\n"));
+    bundle_add(&bundle, SLICE("/g1"), 0, SLICE("reject to domain four.example"));
+    bundle_add(&bundle, SLICE("/g2"), 0, SLICE("reject to domain two.example\ninclude /h\n"));
+    bundle_add(&bundle, SLICE("/h"), 0, SLICE("log json\nreject to domain three.example\n"));
+    struct settings *s = parse_bundle(&bundle, &errors);
+
+    assert_non_null(s);
+    check_int(s->log_form, LOG_JSON);
+    check_int(s->rules.count, sizeof(rows) / sizeof(*rows));
+    CHECK_ROWS (i, rows) {
+        check_slice(s->rules.rules[i].file, slice_of(rows[i].file));
+        check_int(s->rules.rules[i].line, rows[i].line);
+        check_slice(s->rules.rules[i].to.domain, slice_of(rows[i].domain));
+    }
+    settings_errors_done(&errors);
+    settings_free(s);
+
+    buf_clear(&bundle);
+    bundle_add(&bundle, SLICE("/f"), 0, SLICE("include /f\n"));
+    check(parse_bundle(&bundle, &errors) == NULL);
+    check(holds(&errors.text, "/f:1:9: error: a file cannot include itself"));
+    settings_errors_done(&errors);
+    buf_done(&bundle);
+}
+
 static void test_resolvers(void **state)
 {
     static const struct {
@@ -727,6 +797,7 @@ int main(void)
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_bundle_for_role),
+        cmocka_unit_test(test_include),
         cmocka_unit_test(test_resolvers),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_mutations_never_crash),

@@ -30,6 +30,24 @@ static const struct settings_certificate *find_rival(const struct parser *p, str
     return one;
 }
 
+static struct slice where_is(struct parser *p, const struct settings_certificate *c,
+                             struct place from)
+{
+    const struct certificate_word *one = p->certificate_words;
+
+    while (one->certificate != c)
+        one = one->next;
+    return desk_where(&p->desk, one->word, from);
+}
+
+static void remember_word(struct parser *p, const struct settings_certificate *c, struct place word)
+{
+    struct certificate_word *one = ARENA_NEW(p->desk.scratch, struct certificate_word);
+
+    *one = (struct certificate_word){p->certificate_words, c, word};
+    p->certificate_words = one;
+}
+
 static bool is_free(struct parser *p, struct slice name, struct slice chain, struct place where)
 {
     const struct settings_certificate *earlier = find_rival(p, name, chain);
@@ -37,15 +55,14 @@ static bool is_free(struct parser *p, struct slice name, struct slice chain, str
     if (earlier == NULL)
         return true;
     if (name.len == 0)
-        return desk_error(
-            &p->desk, where,
-            arena_printf(p->desk.scratch,
-                         "a second certificate for everybody, the first is in line %u",
-                         earlier->line),
-            SLICE("say for which name it is: tls mx2.example.org /PATH /PATH"));
+        return desk_error(&p->desk, where,
+                          arena_printf(p->desk.scratch,
+                                       "a second certificate for everybody, the first is in %.*s",
+                                       SLICE_PRINTF(where_is(p, earlier, where))),
+                          SLICE("say for which name it is: tls mx2.example.org /PATH /PATH"));
     return desk_error(&p->desk, where,
-                      arena_printf(p->desk.scratch, "'%.*s' has a certificate already, in line %u",
-                                   SLICE_PRINTF(name), earlier->line),
+                      arena_printf(p->desk.scratch, "'%.*s' has a certificate already, in %.*s",
+                                   SLICE_PRINTF(name), SLICE_PRINTF(where_is(p, earlier, where))),
                       SLICE("keep one of them, or take an RSA and an ECDSA certificate"));
 }
 
@@ -104,7 +121,8 @@ bool parser_add_certificate(struct parser *p, struct place word, const struct va
 
     c = ARENA_NEW(&p->settings->arena, struct settings_certificate);
     *c = (struct settings_certificate){
-        .name = name, .chain_path = chain->text, .key_path = key->text, .line = word.line};
+        .name = name, .chain_path = chain->text, .key_path = key->text};
+    remember_word(p, c, word);
     bool readable = read_pem(p, chain, false, &c->chain);
 
     if (read_pem(p, key, true, &c->key) && readable)
@@ -187,7 +205,7 @@ void parser_finish_tls(struct parser *p, bool has_certificate)
             desk_error(&p->desk, p->listener_tls[i], SLICE("TLS needs a certificate"),
                        SLICE("write in a line of its own: tls /PATH/CERTIFICATE /PATH/KEY"));
         if (l->tls == LISTENER_TLS_OFF && l->client_ca_path.len > 0)
-            desk_error(&p->desk, (struct place){l->line, 1, 6},
+            desk_error(&p->desk, p->listener_words[i],
                        SLICE("client-ca needs TLS, and this listener does none"),
                        SLICE("write in its block: tls required"));
         check_port(p, l, p->listener_tls[i]);

@@ -20,7 +20,7 @@ struct reader {
     struct cursor in;
     unsigned line, column; /* of the next character */
     struct arena *arena;
-    struct complaints *complaints;
+    struct source *source;
     struct block blocks[SYNTAX_DEPTH_MAX + 1];
     unsigned depth;
     struct syntax_statement *current; /* being read, NULL between statements */
@@ -36,7 +36,7 @@ struct reader {
 
 static struct place place_here(const struct reader *r)
 {
-    return (struct place){r->line, r->column, 1};
+    return (struct place){r->line, r->column, 1, r->source};
 }
 
 static char advance(struct reader *r)
@@ -77,7 +77,7 @@ static void skip_rest(struct reader *r)
 
 static void tell(struct reader *r, struct place where, struct slice message, struct slice hint)
 {
-    complain(r->complaints, SEVERITY_ERROR, where, message, hint);
+    complain(&r->source->complaints, SEVERITY_ERROR, where, message, hint);
 }
 
 /* Tells it and leaves the rest of the statement out. */
@@ -101,11 +101,11 @@ static bool is_clean(uint32_t code, const struct cursor *behind)
 }
 
 /* At most one error a line. */
-static bool check_clean(struct slice text, struct complaints *complaints)
+static bool check_clean(struct source *source)
 {
-    struct place at = {1, 1, 1};
+    struct place at = {.line = 1, .column = 1, .width = 1};
     unsigned line_with_error = 0;
-    struct cursor c = {text};
+    struct cursor c = {source->text};
     uint32_t code;
     char byte;
 
@@ -114,14 +114,14 @@ static bool check_clean(struct slice text, struct complaints *complaints)
         if (!valid)
             take_any(&c, &byte);
         if ((!valid || !is_clean(code, &c)) && line_with_error != at.line) {
-            complain(complaints, SEVERITY_ERROR, at,
+            complain(&source->complaints, SEVERITY_ERROR, at,
                      valid ? SLICE("a control character") : SLICE("bytes that are not UTF-8"),
                      SLICE("write plain UTF-8 text"));
             line_with_error = at.line;
         }
         at.column++;
         if (valid && code == '\n')
-            at = (struct place){at.line + 1, 1, 1};
+            at = (struct place){.line = at.line + 1, .column = 1, .width = 1};
     }
     return line_with_error == 0;
 }
@@ -352,14 +352,13 @@ static void read_next(struct reader *r)
     }
 }
 
-struct syntax_tree syntax_parse(struct slice text, struct arena *arena,
-                                struct complaints *complaints)
+struct syntax_tree syntax_parse(struct source *source, struct arena *arena)
 {
-    struct slice bom = SLICE("\xef\xbb\xbf");
+    struct slice text = source->text, bom = SLICE("\xef\xbb\xbf");
     struct syntax_tree tree = {0};
-    struct reader r = {.line = 1, .column = 1, .arena = arena, .complaints = complaints};
+    struct reader r = {.line = 1, .column = 1, .arena = arena, .source = source};
 
-    if (!check_clean(text, complaints))
+    if (!check_clean(source))
         return tree;
     r.in.rest = slice_starts(text, bom) ? slice_skip(text, bom.len) : text;
     r.blocks[0].tail = &tree.first;

@@ -12,7 +12,7 @@
 #ifndef CONFIG_SYNTAX_H
 #define CONFIG_SYNTAX_H
 
-#include "mail/complaints.h"
+#include "mail/sources.h"
 
 enum {
     SYNTAX_DEPTH_MAX = 8,
@@ -43,7 +43,8 @@ struct syntax_tree {
     size_t count;                   /* of all statements, those in blocks too; or a little more */
 };
 
-/* What is wrong is told to c; everything lives in the arena, words may point into text. */
-struct syntax_tree syntax_parse(struct slice text, struct arena *arena, struct complaints *c);
+/* Of the source's text; what is wrong is told to its complaints. Everything lives in the arena,
+ * words may point into the text. */
+struct syntax_tree syntax_parse(struct source *source, struct arena *arena);
 
 #endif

@@ -92,14 +92,14 @@ static void test_trees(void **state)
     (void)state;
     CHECK_ROWS (i, trees) {
         struct arena arena = {0};
-        struct complaints complaints = {.arena = &arena};
         struct slice text = guarded(slice_of(trees[i].text));
+        struct source source = {.text = text, .complaints.arena = &arena};
         struct buf out;
 
         buf_init(&out, PRINTED_MAX);
-        print_statements(&out, syntax_parse(text, &arena, &complaints).first);
+        print_statements(&out, syntax_parse(&source, &arena).first);
         check_slice(buf_slice(&out), slice_of(trees[i].tree));
-        check_int(complaints.errors, trees[i].errors);
+        check_int(source.complaints.errors, trees[i].errors);
         buf_done(&out);
         guarded_free(text);
         arena_done(&arena);
@@ -117,13 +117,13 @@ static void check_place(struct place got, unsigned line, unsigned column, unsign
 static void test_places(void **state)
 {
     struct arena arena = {0};
-    struct complaints complaints = {.arena = &arena};
-    const struct syntax_statement *s =
-        syntax_parse(SLICE("# c\n\t\xc3\xa4\xc3\xb6 \"b\\\"\",c {\n  d }"), &arena, &complaints)
-            .first;
+    struct source source = {.text = SLICE("# c\n\t\xc3\xa4\xc3\xb6 \"b\\\"\",c {\n  d }"),
+                            .complaints.arena = &arena};
+    const struct syntax_statement *s = syntax_parse(&source, &arena).first;
 
     (void)state;
-    check_int(complaints.errors, 0);
+    check_int(source.complaints.errors, 0);
+    check(s->word.place.source == &source);
     check_place(s->word.place, 2, 2, 2);
     check_place(s->values->place, 2, 5, 5);
     check_place(s->values->next->place, 2, 11, 1);
@@ -132,10 +132,20 @@ static void test_places(void **state)
     arena_done(&arena);
 }
 
-static void test_bounds(void **state)
+static unsigned errors_in(struct slice text)
 {
     struct arena arena = {0};
-    struct complaints complaints = {.arena = &arena};
+    struct source source = {.text = text, .complaints.arena = &arena};
+    unsigned errors;
+
+    syntax_parse(&source, &arena);
+    errors = source.complaints.errors;
+    arena_done(&arena);
+    return errors;
+}
+
+static void test_bounds(void **state)
+{
     struct buf text;
 
     (void)state;
@@ -144,34 +154,25 @@ static void test_bounds(void **state)
         buf_append(&text, SLICE("a { "));
     for (unsigned i = 0; i < SYNTAX_DEPTH_MAX; i++)
         buf_append(&text, SLICE("} "));
-    syntax_parse(buf_slice(&text), &arena, &complaints);
-    check_int(complaints.errors, 0);
+    check_int(errors_in(buf_slice(&text)), 0);
     buf_append(&text, SLICE("\n"));
     for (unsigned i = 0; i < SYNTAX_DEPTH_MAX + 1; i++)
         buf_append(&text, SLICE("a { "));
-    syntax_parse(buf_slice(&text), &arena, &complaints);
-    check_int(complaints.errors, 1);
+    check_int(errors_in(buf_slice(&text)), 1);
 
-    complaints.errors = 0;
     buf_clear(&text);
     for (unsigned i = 0; i <= SYNTAX_STATEMENTS_MAX; i++)
         buf_append(&text, SLICE("a;"));
-    syntax_parse(slice_head(buf_slice(&text), 2 * SYNTAX_STATEMENTS_MAX), &arena, &complaints);
-    check_int(complaints.errors, 0);
-    syntax_parse(buf_slice(&text), &arena, &complaints);
-    check_int(complaints.errors, 1);
+    check_int(errors_in(slice_head(buf_slice(&text), 2 * SYNTAX_STATEMENTS_MAX)), 0);
+    check_int(errors_in(buf_slice(&text)), 1);
 
-    complaints.errors = 0;
     buf_clear(&text);
     buf_append(&text, SLICE("a "));
     for (unsigned i = 0; i < SYNTAX_WORD_MAX + 1; i++)
         buf_append_char(&text, 'x');
-    syntax_parse(slice_head(buf_slice(&text), 2 + SYNTAX_WORD_MAX), &arena, &complaints);
-    check_int(complaints.errors, 0);
-    syntax_parse(buf_slice(&text), &arena, &complaints);
-    check_int(complaints.errors, 1);
+    check_int(errors_in(slice_head(buf_slice(&text), 2 + SYNTAX_WORD_MAX)), 0);
+    check_int(errors_in(buf_slice(&text)), 1);
     buf_done(&text);
-    arena_done(&arena);
 }
 
 int main(void)

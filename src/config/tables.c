@@ -44,10 +44,8 @@ bool tables_add(struct tables *t, struct place word, const struct value *name,
     if (named == NULL)
         return false;
     table = ARENA_NEW(&t->settings->arena, struct settings_table);
-    *table = (struct settings_table){.name = name->text,
-                                     .path = path->text,
-                                     .type = (enum table_type)type->number,
-                                     .line = word.line};
+    *table = (struct settings_table){
+        .name = name->text, .path = path->text, .type = (enum table_type)type->number};
     named->thing = table;
     *t->last = table;
     t->last = &table->next;
@@ -66,7 +64,8 @@ struct settings_table *tables_take(struct tables *t, const struct value *value,
     desk_error(t->desk, value->place,
                arena_printf(t->desk->scratch, "'%.*s' is a table of %s, not of %s",
                             SLICE_PRINTF(value->text), types[table->type], types[type]),
-               arena_printf(t->desk->scratch, "it stands in line %u", table->line));
+               arena_printf(t->desk->scratch, "it stands in %.*s",
+                            SLICE_PRINTF(desk_where(t->desk, named->word, value->place))));
     return NULL;
 }
 

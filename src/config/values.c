@@ -16,15 +16,28 @@
 
 #define MIB (1024ull * 1024)
 
+static struct complaints *complaints_at(const struct desk *desk, struct place where)
+{
+    return where.source != NULL ? &where.source->complaints : &desk->main->complaints;
+}
+
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint)
 {
-    complain(desk->complaints, SEVERITY_ERROR, where, message, hint);
+    complain(complaints_at(desk, where), SEVERITY_ERROR, where, message, hint);
     return false;
 }
 
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint)
 {
-    complain(desk->complaints, SEVERITY_WARNING, where, message, hint);
+    complain(complaints_at(desk, where), SEVERITY_WARNING, where, message, hint);
+}
+
+struct slice desk_where(struct desk *desk, struct place where, struct place from)
+{
+    if (where.source == from.source || where.source == NULL)
+        return arena_printf(desk->scratch, "line %u", where.line);
+    return arena_printf(desk->scratch, "line %u of %.*s", where.line,
+                        SLICE_PRINTF(where.source->path));
 }
 
 bool desk_not_yet(struct desk *desk, const struct syntax_word *word)

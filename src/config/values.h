@@ -68,11 +68,12 @@ struct value {
 
 enum { VALUES_MAX = 4 }; /* two, each with a further value */
 
-/* Where checked things are kept, where passing ones, and where faults are told. */
+/* Where checked things are kept, where passing ones, and which file faults without a place are
+ * about: the configuration's first. */
 struct desk {
     struct arena *keep;
     struct arena *scratch;
-    struct complaints *complaints;
+    struct source *main;
 };
 
 /* Takes the values of up to two shapes from *words, which moves behind them; some take a further
@@ -86,6 +87,10 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
 /* Always false, so that a check can end with it. */
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
+
+/* "line 12", or "line 12 of /etc/postroad/more.conf" where that is another file than `from` is in.
+ */
+struct slice desk_where(struct desk *desk, struct place where, struct place from);
 
 /* "'WORD' is not in this version"; always false. */
 bool desk_not_yet(struct desk *desk, const struct syntax_word *word);

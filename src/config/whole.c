@@ -93,9 +93,10 @@ void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
         while (earlier < i && !rule_covers(desk, rules, &rules->rules[earlier], &rules->rules[i]))
             earlier++;
         if (earlier < i)
-            desk_warning(desk, places[i].rule, SLICE("this rule can never match"),
-                         arena_printf(desk->scratch, "line %u comes first and takes all of it",
-                                      rules->rules[earlier].line));
+            desk_warning(
+                desk, places[i].rule, SLICE("this rule can never match"),
+                arena_printf(desk->scratch, "%.*s comes first and takes all of it",
+                             SLICE_PRINTF(desk_where(desk, places[earlier].rule, places[i].rule))));
     }
 }
 

@@ -332,9 +332,10 @@ static void finish_entry(struct parser *p)
     if (!p->in_entry || p->lost || p->incomplete || last_entry(a)->count > 0)
         return;
     /* All of an empty file is a list that is empty for now; nothing at all is a mistake. */
-    complain(&p->levels[0].source->complaints, p->wrote ? SEVERITY_WARNING : SEVERITY_ERROR,
-             (struct place){last_entry(a)->line, 1, last_entry(a)->width},
-             SLICE("this alias yields nobody"), SLICE("mail to it will be refused"));
+    complain(
+        &p->levels[0].source->complaints, p->wrote ? SEVERITY_WARNING : SEVERITY_ERROR,
+        (struct place){.line = last_entry(a)->line, .column = 1, .width = last_entry(a)->width},
+        SLICE("this alias yields nobody"), SLICE("mail to it will be refused"));
 }
 
 static bool key_of(struct parser *p, struct slice name, struct table_key *key)
@@ -489,13 +490,13 @@ struct source *aliases_target_place(const struct aliases *a, uint32_t i, struct 
 {
     const struct alias_target *t = &a->targets[i];
 
-    *out = (struct place){t->line, t->column, t->width};
+    *out = (struct place){.line = t->line, .column = t->column, .width = t->width};
     return a->sources[t->source];
 }
 
 struct source *aliases_entry_place(const struct aliases *a, const struct alias_entry *entry,
                                    struct place *out)
 {
-    *out = (struct place){entry->line, 1, entry->width};
+    *out = (struct place){.line = entry->line, .column = 1, .width = entry->width};
     return a->sources[0];
 }

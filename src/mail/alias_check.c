@@ -94,8 +94,8 @@ static void tell_dead_end(struct check *c, const struct address *a, const struct
              SLICE("name an address that an 'accept' rule takes, or write a rule for it"));
     else if (rule->verdict == RULE_REJECT)
         tell(c, SEVERITY_WARNING,
-             arena_printf(&c->scratch, "the rule in line %u rejects %.*s", rule->line,
-                          SLICE_PRINTF(who)),
+             arena_printf(&c->scratch, "the rule in line %u of %.*s rejects %.*s", rule->line,
+                          SLICE_PRINTF(rule->file), SLICE_PRINTF(who)),
              SLICE("mail to this alias will be refused"));
     else
         tell(c, SEVERITY_WARNING,

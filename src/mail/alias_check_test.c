@@ -30,14 +30,15 @@ static const struct {
      "t:2:4: error: alias loop: b@example.org -> a@example.org -> b@example.org\n"                                                         },
  /* by way of postmaster's own address */
     {"admin: postmaster@closed.example",
-     "t:1:8: warning: the rule in line 2 rejects postmaster@closed.example\n"                                                              },
+     "t:1:8: warning: the rule in line 2 of conf rejects postmaster@closed.example\n"                                                      },
     {"cid: postmaster@other.example",
      "t:1:6: error: alias loop: postmaster@other.example -> postmaster@other.example\n"                                                    },
  /* dead ends */
     {"a: x@elsewhere.example",                                        "t:1:4: error: no rule takes mail for x@elsewhere.example\n"         },
     {"a: ann",                                                        "t:1:4: warning: nobody is known as ann@mx.example.org\n"            },
     {"a: gone@example.org",                                           "t:1:4: warning: nobody is known as gone@example.org\n"              },
-    {"a: x@closed.example",                                           "t:1:4: warning: the rule in line 2 rejects x@closed.example\n"      },
+    {"a: x@closed.example",
+     "t:1:4: warning: the rule in line 2 of conf rejects x@closed.example\n"                                                               },
     {"a: ann@[192.0.2.1]",                                            "t:1:4: error: no rule takes mail for ann@[192.0.2.1]\n"             },
  /* what only local mail may reach can be reached */
     {"a: x@inside.example",                                           ""                                                                   },
@@ -60,15 +61,15 @@ struct world {
 static void check_table(struct world *w)
 {
     const struct rule list[] = {
-        {.line = 1,                           .verdict = RULE_REJECT, .sender = DOMAIN("spam.example")},
-        {.line = 2,                                   .verdict = RULE_REJECT,                                                 .to = DOMAIN("closed.example")},
-        {.line = 3,     .to = {.match = MATCH_LOCAL},.aliases = w->aliases},
+        {.line = 1,                       .verdict = RULE_REJECT,   .sender = DOMAIN("spam.example")},
+        {.file = SLICE("conf"),                               .line = 2,                                   .verdict = RULE_REJECT, .to = DOMAIN("closed.example")},
+        {.line = 3,         .to = {.match = MATCH_LOCAL},.aliases = w->aliases},
         {.line = 4,
          .to = DOMAIN("example.org"),
          .aliases = w->aliases,
          .users = w->accounts,
          .action = ACTION_MAILDIR},
-        {.line = 5,                           .from = FROM_LOCAL,                                 .to = DOMAIN("inside.example"), .action = ACTION_MAILDIR},
+        {.line = 5,                               .from = FROM_LOCAL,                                               .to = DOMAIN("inside.example"), .action = ACTION_MAILDIR},
         {.line = 6,
          .sender = DOMAIN("partner.example"),
          .to = DOMAIN("partner.example"),
@@ -82,7 +83,7 @@ static void check_table(struct world *w)
         {.line = 9,
          .to = DOMAIN("round2.example"),
          .catch_all = {ADDRESS_MAILBOX, SLICE_INIT("x"), SLICE_INIT("round.example"), false}},
-        {.line = 10,                                   .to = DOMAIN("other.example")                                                },
+        {.line = 10,        .to = DOMAIN("other.example")                               },
     };
     const struct rules rules = {
         .rules = list,

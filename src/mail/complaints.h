@@ -15,10 +15,13 @@
 
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 
+struct source; /* mail/sources.h */
+
 struct place {
     unsigned line; /* from 1; 0: the text as a whole */
     unsigned column;
-    unsigned width; /* characters under the caret line */
+    unsigned width;        /* characters under the caret line */
+    struct source *source; /* whose text; NULL: of one that goes without saying */
 };
 
 enum { COMPLAINTS_SHOWN_MAX = 100 };

@@ -76,6 +76,11 @@ struct source *sources_get(struct sources *s, struct slice path)
     return NULL;
 }
 
+bool sources_is_pattern(struct slice path)
+{
+    return slice_find(path, '*') < path.len || slice_find(path, '?') < path.len;
+}
+
 unsigned sources_errors(const struct sources *s)
 {
     unsigned errors = 0;

@@ -49,6 +49,10 @@ bool sources_open(struct sources *s, struct slice bundle, struct arena *arena);
 /* NULL: not at hand, and wanted from now on; or one too many, which was told. */
 struct source *sources_get(struct sources *s, struct slice path);
 
+/* Such a path, with * or ?, stands for the files that match: its text is their paths, each with LF
+ * behind it. */
+bool sources_is_pattern(struct slice path);
+
 /* All faults in all sources so far. */
 unsigned sources_errors(const struct sources *s);
 

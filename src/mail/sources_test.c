@@ -75,12 +75,13 @@ static void test_complaints(void **state)
     check(bundle_add(&bundle, SLICE("first"), 0, SLICE("one\ntwo\r\n")));
     check(bundle_add(&bundle, SLICE("second"), 0, SLICE("three")));
     check(sources_open(&s, buf_slice(&bundle), &arena));
-    complain(&s.first->next->complaints, SEVERITY_WARNING, (struct place){1, 1, 5}, SLICE("w"),
-             SLICE(""));
+    complain(&s.first->next->complaints, SEVERITY_WARNING,
+             (struct place){.line = 1, .column = 1, .width = 5}, SLICE("w"), SLICE(""));
     for (int i = 0; i < 2; i++) /* told once */
-        complain_printf(&s.first->complaints, SEVERITY_ERROR, (struct place){2, 2, 1}, SLICE("h"),
-                        "%s", "b");
-    complain(&s.first->complaints, SEVERITY_ERROR, (struct place){1, 1, 3}, SLICE("a"), SLICE(""));
+        complain_printf(&s.first->complaints, SEVERITY_ERROR,
+                        (struct place){.line = 2, .column = 2, .width = 1}, SLICE("h"), "%s", "b");
+    complain(&s.first->complaints, SEVERITY_ERROR,
+             (struct place){.line = 1, .column = 1, .width = 3}, SLICE("a"), SLICE(""));
     check_int(sources_errors(&s), 2);
     sources_write_complaints(&s, &out);
     check_slice(buf_slice(&out), SLICE("first:1:1: error: a\n   1 | one\n     | ^~~\n"

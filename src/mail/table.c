@@ -105,7 +105,8 @@ struct place table_place(const struct table_line *line, struct slice part)
     struct slice before = slice_head(line->text, (size_t)(part.data - line->text.data));
     unsigned width = count_chars(part);
 
-    return (struct place){line->number, count_chars(before) + 1, width > 0 ? width : 1};
+    return (struct place){
+        .line = line->number, .column = count_chars(before) + 1, .width = width > 0 ? width : 1};
 }
 
 /* ---- keys ---- */

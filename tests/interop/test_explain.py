@@ -4,7 +4,7 @@ import os
 import smtplib
 
 import pytest
-from conftest import CONTENT, run
+from conftest import CONTENT, SENDER, run
 from server import BINARY
 from test_recipients import ACCOUNTS, ALIASES
 from test_submission import connect, start
@@ -111,9 +111,38 @@ def test_for_a_person(server):
     assert status == 0
     assert said == f"""\
 joe@other.example: 250 2.1.5 Ok
-  line {line_of(server, "accept from")}: accept from authenticated to any relay smart
+  {config_of(server)}:{line_of(server, "accept from")}: accept from authenticated to any relay smart
   joe@other.example -> relay smart, by way of 127.0.0.1:9
 """
+
+
+def test_included(serve, tmp_path):
+    """A rule of a file that is included counts where it is included, for server and explain."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "20-net.conf").write_text("accept to domain example.net deliver maildir "
+                                       f"{tmp_path}/data/mail/{{domain}}/{{user}}\n")
+    (parts / "10-no.conf").write_text('reject to address no@example.net "5.1.1 not here"\n')
+    (parts / "90-off.txt").write_text("nonsense\n")
+    server = serve("""\
+hostname mx.example.org
+queue {folder}/queue { min-free 1M }
+listen mx 127.0.0.1:{port}
+include {folder}/parts/*.conf
+accept to domain example.net deliver maildir {folder}/data/other/{user}
+accept to local deliver maildir {folder}/data/mail/{domain}/{user}
+""").start()
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo("client.example")
+        client.mail(SENDER)
+        assert client.rcpt("no@example.net") == (
+            550, b"5.1.1 <no@example.net>: Recipient address rejected: not here")
+        assert client.rcpt("ann@example.net")[0] == 250
+        assert client.data(CONTENT)[0] == 250
+    server.wait_mail("ann", "example.net")
+    no, ann = explain(server, "--to", "no@example.net", "--to", "ann@example.net")
+    assert (no["file"], no["line"]) == (f"{parts}/10-no.conf", 1)
+    assert (ann["file"], ann["line"]) == (f"{parts}/20-net.conf", 1)
 
 
 @pytest.mark.parametrize("words,status", [
