@@ -129,14 +129,14 @@ hostname mx.example.org
 queue {folder}/queue { min-free 1M }
 listen mx 127.0.0.1:{port}
 include {folder}/parts/*.conf
-accept to domain example.net deliver maildir {folder}/data/other/{user}
+accept to domain *.example.net deliver maildir {folder}/data/other/{user}
 accept to local deliver maildir {folder}/data/mail/{domain}/{user}
 """).start()
     with smtplib.SMTP("127.0.0.1", server.port) as client:
         client.ehlo("client.example")
         client.mail(SENDER)
         assert client.rcpt("no@example.net") == (
-            550, b"5.1.1 <no@example.net>: Recipient address rejected: not here")
+            554, b"5.1.1 <no@example.net>: Recipient address rejected: not here")
         assert client.rcpt("ann@example.net")[0] == 250
         assert client.data(CONTENT)[0] == 250
     server.wait_mail("ann", "example.net")
