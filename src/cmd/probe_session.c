@@ -101,7 +101,7 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return REMOTE_UNREADABLE;
 }
 
-static const struct remote_owner owner = {on_event, next_piece, show_dialog};
+static const struct remote_owner owner = {on_event, next_piece, show_dialog, NULL};
 
 static struct remote_options remote_options(struct probe_session *s, enum probe_tls how,
                                             struct tls_context *tls, struct slice name)

@@ -48,7 +48,7 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return REMOTE_UNREADABLE;
 }
 
-static const struct remote_owner owner = {on_event, next_piece, show_dialog};
+static const struct remote_owner owner = {on_event, next_piece, show_dialog, NULL};
 
 static enum client_tls client_tls_of(enum send_tls how)
 {

@@ -30,12 +30,23 @@ static bool tell(struct remote *r, enum remote_event event)
     return true;
 }
 
+/* What was said, or what nobody waits for any more. */
+static void wipe_secret(struct remote *r)
+{
+    if (r->secret)
+        buf_wipe(&r->stream.out);
+    r->secret = false;
+}
+
 static void end(struct remote *r)
 {
     if (r->over)
         return;
     r->over = true;
     timer_cancel(r->loop, &r->timer);
+    proof_done(&r->proof);
+    r->proving = false;
+    wipe_secret(r);
     if (stream_is_open(&r->stream))
         stream_close(&r->stream);
     (void)tell(r, REMOTE_OVER);
@@ -54,6 +65,9 @@ static void feed_body(struct remote *r)
 
 static enum client_need step(struct remote *r)
 {
+    if (buf_len(&r->stream.out) == 0)
+        wipe_secret(r);
+
     struct cursor in = {buf_slice(&r->stream.in)};
     enum client_need need = client_step(r->client, &in, &r->stream.out);
 
@@ -101,12 +115,87 @@ static bool offer(struct remote *r)
     return false;
 }
 
+/* ---- who we are ---- */
+
+static void talk(struct remote *r);
+
+/* The engine was answered, on the loop. */
+static void go_on(struct remote *r)
+{
+    r->proving = false;
+    r->secret = true;
+    if (r->gone == NULL)
+        talk(r);
+}
+
+static void on_proof(struct proof *p)
+{
+    go_on(LIST_ENTRY(p, struct remote, proof));
+}
+
+void remote_login(struct remote *r, const struct credentials *who)
+{
+    if (!r->proving)
+        return;
+    proof_begin(&r->proof, who,
+                &(struct proof_place){.client = r->client,
+                                      .tls = stream_tls(&r->stream),
+                                      .host = r->options->tls_name,
+                                      .port = r->stream.peer.port,
+                                      .random = r->options->random,
+                                      .worker = r->options->worker});
+    go_on(r);
+}
+
+void remote_no_login(struct remote *r, struct slice enhanced, struct slice why)
+{
+    if (!r->proving)
+        return;
+    client_auth_stop(r->client, enhanced, why);
+    go_on(r);
+}
+
+/* False when the owner closed it. */
+static bool ask_owner(struct remote *r)
+{
+    bool gone = false;
+
+    r->gone = &gone;
+    r->owner->log_in(r);
+    if (gone)
+        return false;
+    r->gone = NULL;
+    return true;
+}
+
+/* False: later, or never. */
+static bool prove(struct remote *r)
+{
+    stream_flush(&r->stream);
+    timer_cancel(r->loop, &r->timer);
+    if (r->proving)
+        return false;
+    r->proving = true;
+    if (client_auth(r->client)->stage != CLIENT_AUTH_CHOOSE)
+        r->proving = !proof_go_on(&r->proof, on_proof);
+    else if (!ask_owner(r))
+        return false;
+    if (r->proving)
+        stream_pause(&r->stream);
+    else
+        r->secret = true;
+    return !r->proving;
+}
+
 static void talk(struct remote *r)
 {
     for (;;) {
         switch (step(r)) {
         case CLIENT_WANTS_BODY: feed_body(r); break;
-        case CLIENT_WANTS_AUTH: client_auth_stop(r->client, SLICE(""), SLICE("")); break;
+        case CLIENT_WANTS_AUTH:
+            if (!prove(r))
+                return;
+            break;
         case CLIENT_READY:
             if (!offer(r))
                 return;
@@ -147,6 +236,8 @@ static void give_up(struct remote *r, enum client_failure why, int code)
         note_tls_problem(r, code);
     if (!r->connected)
         r->connect_error = code;
+    else if (r->proving && why == CLIENT_TIMED_OUT)
+        client_auth_stop(r->client, SLICE("4.7.0"), SLICE("it took too long to say who we are"));
     else if (why == CLIENT_TLS_FAILED)
         client_no_tls(r->client, remote_tls_problem(r));
     else
@@ -274,6 +365,8 @@ void remote_close(struct remote *r)
     if (r->gone != NULL)
         *r->gone = true;
     timer_cancel(r->loop, &r->timer);
+    proof_done(&r->proof);
+    wipe_secret(r);
     stream_close(&r->stream);
     client_free(r->client);
     r->client = NULL;

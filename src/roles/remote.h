@@ -1,6 +1,7 @@
 /*
  * remote.h - one connection to a mail server: what carries bytes between the client engine and a
- * stream, keeps its deadlines and starts TLS. For relaying, LMTP and the commands that send.
+ * stream, keeps its deadlines, starts TLS and logs in. For relaying, LMTP and the commands that
+ * send.
  *
  * The owner gives messages when the server is ready for one and is told what became of each.
  */
@@ -8,7 +9,7 @@
 #define ROLES_REMOTE_H
 
 #include "loop/stream.h"
-#include "smtp/client.h"
+#include "roles/proof.h"
 
 enum remote_event {
     REMOTE_READY, /* for a message: greeted, or outcomes of the last one are final. remote_send(),
@@ -30,6 +31,9 @@ struct remote_owner {
     enum remote_piece (*next_piece)(struct remote *r, struct slice *piece);
     /* Something may have been said or heard: for who shows the dialog. NULL: nobody does. */
     void (*on_dialog)(struct remote *r);
+    /* The server is to know who we are: remote_login() or remote_no_login(), from inside this call
+     * or later; meanwhile the owner alone keeps time. NULL: client.login is CLIENT_LOGIN_NEVER. */
+    void (*log_in)(struct remote *r);
 };
 
 /* All zero but for what the caller sets; borrowed until remote_close(). */
@@ -41,6 +45,8 @@ struct remote_options {
     uint64_t connect_timeout_ms;    /* until the connection stands */
     const struct net_address *from; /* NULL: the system chooses */
     const char *path;               /* a socket in the file system instead of an address; or NULL */
+    struct random *random;          /* for log_in */
+    struct worker *worker;          /* the same; NULL: what is slow stops the loop */
 };
 
 struct remote {
@@ -55,6 +61,9 @@ struct remote {
     bool connected;
     bool secured;
     bool idle; /* the server waits for us */
+    struct proof proof;
+    bool proving; /* the owner, or the worker, is to say how it goes on */
+    bool secret;  /* what proves us may lie in the stream's buffer */
     bool over;
     bool *gone;
     char tls_problem[REMOTE_PROBLEM_MAX];
@@ -71,6 +80,11 @@ void remote_open(struct remote *r, struct loop *loop, const struct net_address *
 void remote_send(struct remote *r, const struct client_message *message);
 void remote_quit(struct remote *r);
 void remote_reset(struct remote *r); /* at REMOTE_READY, which comes again: client_reset() */
+
+/* The answers to log_in; harmless when it is not waited for any more. Credentials are copied.
+ * `why`: what is to be told instead of a login. */
+void remote_login(struct remote *r, const struct credentials *who);
+void remote_no_login(struct remote *r, struct slice enhanced, struct slice why);
 
 /* After REMOTE_OVER with this outcome: would it perhaps have gone well in the clear? The handshake
  * failed, or what follows it did: with TLS 1.3 a client hears only then that it does not please. */

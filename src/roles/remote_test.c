@@ -9,6 +9,7 @@
 #include "check.h"
 #include "fakes/certificate.h"
 #include "fakes/net.h"
+#include "fakes/random.h"
 #include "loop/listener.h"
 
 #include <errno.h>
@@ -16,6 +17,9 @@
 enum { SEEDS = 12, BUFFER = 64 * 1024, CONNECT_MS = 30000 };
 
 static const unsigned char loopback_ip[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+
+/* What the owner does when it is asked. */
+enum login { LOGIN_AT_ONCE, LOGIN_LATER, LOGIN_NOT, LOGIN_GIVEN_UP, LOGIN_CLOSED };
 
 struct world {
     struct fake_clock clock;
@@ -33,6 +37,8 @@ struct world {
     size_t body_left;
     bool closes_when_ready;
     bool done;
+    enum login login;
+    struct timer later;
 };
 
 static const struct address bob = {ADDRESS_MAILBOX, SLICE_INIT("bob"), SLICE_INIT("b.example"),
@@ -161,7 +167,42 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return REMOTE_PIECE;
 }
 
-static const struct remote_owner owner = {on_event, next_piece, NULL};
+static void give_credentials(struct world *w)
+{
+    if (w->login == LOGIN_NOT)
+        remote_no_login(&w->remote, SLICE("4.7.0"), SLICE("nobody knows"));
+    else
+        remote_login(&w->remote,
+                     &(struct credentials){.user = SLICE("ann"), .secret = SLICE("pencil")});
+}
+
+static void on_later(struct timer *t)
+{
+    struct world *w = LIST_ENTRY(t, struct world, later);
+
+    if (w->login == LOGIN_GIVEN_UP)
+        remote_give_up(&w->remote);
+    give_credentials(w); /* then it is too late, and harmless */
+}
+
+static void log_in(struct remote *r)
+{
+    struct world *w = world_of(r);
+
+    buf_append(&w->story, SLICE("log in "));
+    switch (w->login) {
+    case LOGIN_AT_ONCE:
+    case LOGIN_NOT: give_credentials(w); break;
+    case LOGIN_LATER:
+    case LOGIN_GIVEN_UP: timer_set(w->loop, &w->later, 3600 * 1000); break;
+    case LOGIN_CLOSED:
+        w->done = true;
+        remote_close(r);
+        break;
+    }
+}
+
+static const struct remote_owner owner = {on_event, next_piece, NULL, log_in};
 
 static void world_init(struct world *w, uint64_t seed, const char *const *script)
 {
@@ -172,6 +213,7 @@ static void world_init(struct world *w, uint64_t seed, const char *const *script
     struct buf chain, key;
 
     *w = (struct world){.script = script};
+    timer_init(&w->later, on_later);
     memcpy(at.ip, loopback_ip, sizeof(at.ip));
     fake_clock_init(&w->clock);
     w->network = fake_network_new(&w->clock, &options);
@@ -299,6 +341,50 @@ static void the_owner_may_close_at_any_event(void **state)
     }
 }
 
+/* However long it takes to find out who we are: the server is not read meanwhile, and whoever gave
+ * up is not asked. */
+static void logs_in(void **state)
+{
+    static const struct {
+        const char *script[10];
+        enum login login;
+        const char *story;
+    } table[] = {
+        {{"220 a", "250-b\r\n250 AUTH PLAIN", "235 ok", "221 bye"},
+         LOGIN_AT_ONCE,                                                                                             "log in ready 0 - ; over 0 - ; "},
+        {{"220 a", "250-b\r\n250 AUTH PLAIN", "235 ok", "221 bye"},
+         LOGIN_LATER,                                                                                               "log in ready 0 - ; over 0 - ; "},
+        {{"220 a", "250-b\r\n250 AUTH LOGIN", "334 VXNlcg==", "334 UGFzcw==", "235 ok", "221 bye"},
+         LOGIN_AT_ONCE,                                                                                             "log in ready 0 - ; over 0 - ; "},
+        {{"220 a", "250-b\r\n250 AUTH PLAIN", "535 5.7.8 no", "221 bye"},
+         LOGIN_LATER,                                                                                               "log in over 535 AUTH 5.7.8; "  },
+        {{"220 a", "250-b\r\n250 AUTH PLAIN", "221 bye"},                                           LOGIN_NOT,      "log in over 0 AUTH 4.7.0; "    },
+        {{"220 a", "250-b\r\n250 AUTH PLAIN"},                                                      LOGIN_GIVEN_UP, "log in over 0 AUTH 4.7.0; "    },
+        {{"220 a", "250-b\r\n250 AUTH PLAIN"},                                                      LOGIN_CLOSED,   "log in "                       },
+        {{"220 a", "250 b", "221 bye"},                                                             LOGIN_AT_ONCE,  "over 0 AUTH 4.7.4; "           },
+    };
+    static struct world w;
+
+    (void)state;
+    CHECK_ROWS (i, table) {
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            struct fake_random random;
+            struct remote_options options = {
+                .client = {.ehlo = SLICE("me.example"), .login = CLIENT_LOGIN_ANYHOW},
+                .connect_timeout_ms = CONNECT_MS,
+                .random = &random.random
+            };
+
+            fake_random_init(&random, seed);
+            world_init(&w, seed, table[i].script);
+            w.login = table[i].login;
+            run(&w, &options);
+            check_slice(buf_slice(&w.story), slice_of(table[i].story));
+            world_done(&w);
+        }
+    }
+}
+
 static void nobody_there(void **state)
 {
     static const char *const script[] = {NULL};
@@ -323,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dialogs_end_as_they_should),
         cmocka_unit_test(the_owner_may_close_at_any_event),
+        cmocka_unit_test(logs_in),
         cmocka_unit_test(nobody_there),
     };
 
