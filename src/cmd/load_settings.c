@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { PATH_WANTED_MAX = 4096, FOR_ALL = 04 };
+enum { PATH_WANTED_MAX = 4096, READ_BY_ALL = 04, WRITTEN_BY_ALL = 02 };
 
 static int read_open(struct disk_file *file, size_t max, struct buf *text)
 {
@@ -55,8 +55,10 @@ int load_file(const char *path, size_t max, struct buf *text, unsigned *flags)
     if (code == 0)
         code = read_open(file, max, text);
     disk_close(file);
-    if (code == 0 && (mode & FOR_ALL) != 0)
-        *flags = SOURCE_FOR_ALL;
+    if (code == 0 && (mode & READ_BY_ALL) != 0)
+        *flags |= SOURCE_FOR_ALL;
+    if (code == 0 && (mode & WRITTEN_BY_ALL) != 0)
+        *flags |= SOURCE_CHANGEABLE;
     return code;
 }
 

@@ -581,6 +581,17 @@ static void parse(struct parser *p)
     alias_check(&p->settings->rules);
 }
 
+/* Whoever may write to it may send as anybody, and read everybody's mail. */
+static void check_who_writes(struct parser *p)
+{
+    for (struct source *one = p->sources.first; one != NULL; one = one->next)
+        if ((one->flags & SOURCE_CHANGEABLE) != 0)
+            desk_error(
+                &p->desk, (struct place){.source = one},
+                SLICE("everybody on this machine may change this file"),
+                arena_printf(p->desk.scratch, "type: chmod o-w %.*s", SLICE_PRINTF(one->path)));
+}
+
 static void parse_sources(struct parser *p)
 {
     p->desk.main = p->sources.first;
@@ -592,6 +603,7 @@ static void parse_sources(struct parser *p)
         desk_error(&p->desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
     else
         parse(p);
+    check_who_writes(p);
 }
 
 struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,

@@ -134,6 +134,16 @@ static void add_matches(struct arena *arena, struct buf *bundle, struct slice pa
     bundle_add(bundle, path, 0, names);
 }
 
+/* By what its name ends with. */
+static unsigned flags_of(struct slice name)
+{
+    struct slice stem = slice_head(name, slice_find(name, '.'));
+
+    if (slice_ends(stem, SLICE("-changeable")))
+        return SOURCE_CHANGEABLE;
+    return slice_ends(stem, SLICE("-for-all")) ? SOURCE_FOR_ALL : 0;
+}
+
 /* What a test supplies for /etc/NAME: an example of the manual, the file tests/config/NAME, or a
  * reason why not. */
 static void add_wanted(struct arena *arena, struct buf *bundle, struct slice path,
@@ -150,12 +160,7 @@ static void add_wanted(struct arena *arena, struct buf *bundle, struct slice pat
     else if (access(here, R_OK) != 0)
         bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("No such file or directory"));
     else
-        bundle_add(bundle, path,
-                   slice_find(name, '.') >= 8 &&
-                           slice_ends(slice_head(name, slice_find(name, '.')), SLICE("-for-all"))
-                       ? SOURCE_FOR_ALL
-                       : 0,
-                   read_whole(arena, here));
+        bundle_add(bundle, path, flags_of(name), read_whole(arena, here));
 }
 
 /* Ask and rerun. */

@@ -22,7 +22,8 @@ enum {
 enum source_flag {
     SOURCE_UNREADABLE = 1, /* the text says why, instead */
     SOURCE_FOR_ALL = 2,    /* every user of the machine may read the file */
-    SOURCE_FLAGS_MAX = 3,
+    SOURCE_CHANGEABLE = 4, /* every user may change it */
+    SOURCE_FLAGS_MAX = 7,
 };
 
 struct source {
