@@ -60,6 +60,32 @@ bool base64_encode(struct buf *out, struct slice in)
     return true;
 }
 
+static char url_digit(char digit)
+{
+    if (digit == '+')
+        return '-';
+    return digit == '/' ? '_' : digit;
+}
+
+bool base64url_encode(struct buf *out, struct slice in)
+{
+    const unsigned char *bytes = (const unsigned char *)in.data;
+    size_t len = (in.len * 4 + 2) / 3;
+    char *p = len == 0 ? NULL : buf_reserve(out, len), group[4];
+
+    if (p == NULL)
+        return len == 0;
+    for (size_t i = 0; i < len; i++) {
+        size_t at = i / 4 * 3;
+
+        if (i % 4 == 0)
+            base64_group(group, bytes + at, in.len - at < 3 ? in.len - at : 3);
+        p[i] = url_digit(group[i % 4]);
+    }
+    buf_commit(out, len);
+    return true;
+}
+
 bool base64_encode_lines(struct buf *out, struct slice in)
 {
     const size_t line_bytes = BASE64_LINE / 4 * 3;

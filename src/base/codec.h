@@ -15,6 +15,7 @@
 bool base64_encode(struct buf *out, struct slice in);       /* one line */
 bool base64_encode_lines(struct buf *out, struct slice in); /* 76 columns, each with CRLF */
 bool base64_decode(struct buf *out, struct slice in);       /* one line, padded, RFC 4648 4 */
+bool base64url_encode(struct buf *out, struct slice in);    /* unpadded, RFC 4648 5 */
 
 bool hex_encode(struct buf *out, struct slice in); /* lower case */
 bool hex_decode(struct buf *out, struct slice in); /* both cases */
