@@ -1,5 +1,6 @@
 /*
- * fuzz_oauth.c - what a browser brings back: a code that can be sent on, or an error.
+ * fuzz_oauth.c - what a browser brings back: a code that can be sent on, or an
+ * error.
  */
 #include "fuzz.h"
 
@@ -21,10 +22,13 @@ void fuzz_input(struct slice input)
 {
     struct arena arena = {0};
     struct oauth_return got;
+    struct slice target;
 
     if (oauth_read_return(input, &arena, &got)) {
         must((got.code.len > 0) != (got.error.len > 0));
         check_sent_on(&got);
     }
+    if (oauth_read_request(input, &target))
+        must(target.len < input.len && target.data[0] == '/');
     arena_done(&arena);
 }

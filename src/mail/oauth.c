@@ -89,6 +89,24 @@ bool oauth_write_refresh(struct buf *out, const struct oauth *o, struct slice re
 
 /* ---- what comes back by the browser ---- */
 
+static bool is_target(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+bool oauth_read_request(struct slice head, struct slice *target)
+{
+    struct cursor c = {head};
+
+    if (!slice_starts(head, SLICE("GET /")) || !take_word(&c, SLICE("GET ")))
+        return false;
+    struct slice got = take_while(&c, is_target);
+    if (!take_word(&c, SLICE(" HTTP/1.")))
+        return false;
+    *target = got;
+    return true;
+}
+
 /* VSCHAR, RFC 6749 A.11, without the blank, which nobody could copy safely. */
 static bool is_code(struct slice text)
 {

@@ -54,6 +54,10 @@ bool oauth_write_first(struct buf *out, const struct oauth *o, struct slice code
                        struct slice redirect, struct slice verifier);
 bool oauth_write_refresh(struct buf *out, const struct oauth *o, struct slice refresh_token);
 
+/* What a browser asks the loopback port for: the head of an HTTP request -> "/?code=...". False: it
+ * is no GET. */
+bool oauth_read_request(struct slice head, struct slice *target);
+
 /* What a browser brings back, or a person copies out of it. */
 struct oauth_return {
     struct slice code;

@@ -148,6 +148,33 @@ static void test_return(void **state)
     }
 }
 
+static void test_request(void **state)
+{
+    static const struct {
+        struct slice head, target;
+        bool good;
+    } rows[] = {
+        {SLICE_INIT("GET /?code=c&state=s HTTP/1.1\r\nHost: a\r\n\r\n"), SLICE_INIT("/?code=c&state=s"), true},
+        {SLICE_INIT("GET / HTTP/1.0\r\n"), SLICE_INIT("/"), true},
+        {SLICE_INIT("GET http://a/ HTTP/1.1\r\n"), SLICE_INIT(""), false},
+        {SLICE_INIT("POST /?code=c HTTP/1.1\r\n"), SLICE_INIT(""), false},
+        {SLICE_INIT("GET /?code=c\r\n"), SLICE_INIT(""), false},
+        {SLICE_INIT("GET /?a=\x80 HTTP/1.1\r\n"), SLICE_INIT(""), false},
+        {SLICE_INIT("GET /?code=c HTTP/2.0\r\n"), SLICE_INIT(""), false},
+        {SLICE_INIT("GET /"), SLICE_INIT(""), false},
+        {SLICE_INIT(""), SLICE_INIT(""), false},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct slice head = guarded(rows[i].head), got = SLICE("");
+
+        check_int(oauth_read_request(head, &got), rows[i].good);
+        check_slice(got, rows[i].target);
+        guarded_free(head);
+    }
+}
+
 #define TOKEN(text) .access_token = SLICE_INIT(text)
 #define TYPE(text)  .token_type = SLICE_INIT(text)
 #define ERROR(text) .error = SLICE_INIT(text)
@@ -189,7 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),    cmocka_unit_test(test_forms),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_presets), cmocka_unit_test(test_return), cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_presets), cmocka_unit_test(test_return), cmocka_unit_test(test_request), cmocka_unit_test(test_judge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
