@@ -72,9 +72,9 @@ static void visitor_free(struct visitor *v)
 static void say(struct visitor *v, const char *status, const char *text)
 {
     char page[PAGE_MAX / 2];
-    int len = snprintf(page, sizeof(page),
-                       "<!doctype html><meta charset=utf-8><title>postroad</title><p>%s</p>\n",
-                       text);
+    int len =
+        snprintf(page, sizeof(page),
+                 "<!doctype html><meta charset=utf-8><title>postroad</title><p>%s</p>\n", text);
 
     (void)buf_printf(&v->stream.out,
                      "HTTP/1.1 %s\r\nContent-Type: text/html; charset=utf-8\r\n"

@@ -154,15 +154,16 @@ static void test_request(void **state)
         struct slice head, target;
         bool good;
     } rows[] = {
-        {SLICE_INIT("GET /?code=c&state=s HTTP/1.1\r\nHost: a\r\n\r\n"), SLICE_INIT("/?code=c&state=s"), true},
-        {SLICE_INIT("GET / HTTP/1.0\r\n"), SLICE_INIT("/"), true},
-        {SLICE_INIT("GET http://a/ HTTP/1.1\r\n"), SLICE_INIT(""), false},
-        {SLICE_INIT("POST /?code=c HTTP/1.1\r\n"), SLICE_INIT(""), false},
-        {SLICE_INIT("GET /?code=c\r\n"), SLICE_INIT(""), false},
-        {SLICE_INIT("GET /?a=\x80 HTTP/1.1\r\n"), SLICE_INIT(""), false},
-        {SLICE_INIT("GET /?code=c HTTP/2.0\r\n"), SLICE_INIT(""), false},
-        {SLICE_INIT("GET /"), SLICE_INIT(""), false},
-        {SLICE_INIT(""), SLICE_INIT(""), false},
+        {SLICE_INIT("GET /?code=c&state=s HTTP/1.1\r\nHost: a\r\n\r\n"),
+         SLICE_INIT("/?code=c&state=s"),                                                  true },
+        {SLICE_INIT("GET / HTTP/1.0\r\n"),                               SLICE_INIT("/"), true },
+        {SLICE_INIT("GET http://a/ HTTP/1.1\r\n"),                       SLICE_INIT(""),  false},
+        {SLICE_INIT("POST /?code=c HTTP/1.1\r\n"),                       SLICE_INIT(""),  false},
+        {SLICE_INIT("GET /?code=c\r\n"),                                 SLICE_INIT(""),  false},
+        {SLICE_INIT("GET /?a=\x80 HTTP/1.1\r\n"),                        SLICE_INIT(""),  false},
+        {SLICE_INIT("GET /?code=c HTTP/2.0\r\n"),                        SLICE_INIT(""),  false},
+        {SLICE_INIT("GET /"),                                            SLICE_INIT(""),  false},
+        {SLICE_INIT(""),                                                 SLICE_INIT(""),  false},
     };
 
     (void)state;
@@ -215,8 +216,10 @@ static void test_judge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_page),    cmocka_unit_test(test_forms),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_presets), cmocka_unit_test(test_return), cmocka_unit_test(test_request), cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_page),   cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_full),   cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_return), cmocka_unit_test(test_request),
+        cmocka_unit_test(test_judge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

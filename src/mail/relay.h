@@ -7,6 +7,7 @@
 #ifndef MAIL_RELAY_H
 #define MAIL_RELAY_H
 
+#include "mail/oauth.h"
 #include "mail/route.h"
 #include "mail/schedule.h"
 
@@ -38,10 +39,12 @@ struct relay {
     size_t source_count;
     struct slice helo; /* "": the hostname */
     enum route_family family;
-    enum relay_tls tls;      /* default: optional */
-    struct retry_plan retry; /* default: retry_plan_default */
-    bool report;             /* of failures to the sender; default: yes */
-    bool loopback;           /* see route_options.loopback_allowed; no word sets it yet */
+    enum relay_tls tls;        /* default: optional */
+    struct retry_plan retry;   /* default: retry_plan_default */
+    struct slice user;         /* who we are there; "": nobody asks */
+    const struct oauth *oauth; /* we prove it with a token of his; NULL: we do not */
+    bool report;               /* of failures to the sender; default: yes */
+    bool loopback;             /* see route_options.loopback_allowed; no word sets it yet */
     unsigned line;
 };
 

@@ -57,7 +57,7 @@ static int read_one(struct disk_dir *dir, struct slice relay, const char *suffix
  */
 int grants_read(struct disk_dir *dir, struct slice relay, struct arena *arena, struct grant *out)
 {
-    struct grant renewed;
+    struct grant renewed = {0};
     int code = read_one(dir, relay, "login", arena, out);
 
     if (code == 0 && read_one(dir, relay, "renewed", arena, &renewed) == 0 &&

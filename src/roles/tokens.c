@@ -1,0 +1,458 @@
+/*
+ * tokens.c - one token a relay, and who waits for it.
+ *
+ * A provider may give a new refresh token with each access token, and take it that the old one was
+ * stolen when it comes again. So the new one is durable before the access token is used: if it
+ * cannot be written, nobody gets the access token, and the next wish tries to write it again.
+ *
+ * Whether somebody logged in since is seen on the disk at each refresh, so `oauth login` has nobody
+ * to tell. What a provider refused once it is not asked again: for the same login it would say the
+ * same. That is told as one alarm, and to each mail that waits as its reason.
+ */
+#include "roles/tokens.h"
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "roles/grants.h"
+#include "sasl/secret.h"
+#include "wire/date.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    MARGIN_MAX_MS = 60 * 1000, /* a token that is used up to here is not begun with */
+    USUAL_LIFE_S = 5 * 60,     /* of one whose provider does not say */
+    LIFE_MAX_S = 24 * 60 * 60, /* whatever it says */
+    YOUNG_MS = 60 * 1000,      /* a server that does not take one like this takes none */
+    WRONG_MS = 5 * 60 * 1000,  /* a provider is asked again after this */
+    LATER_MS = 10 * 1000,
+    DESCRIPTION_MAX = 160,
+};
+
+/* Of a relay. */
+struct held {
+    struct list link;
+    const struct relay *relay;
+    struct secret access;
+    uint64_t serial, born_ms, good_until_ms;
+    uint64_t fetch;     /* the number of the one under way; 0: none is */
+    struct arena arena; /* of the grant, */
+    struct grant grant; /* with which it was got; empty: nobody logged in */
+    bool unsaved;       /* the grant is not on the disk yet */
+    struct list waiters;
+    enum token_result failed; /* TOKEN_GIVEN: it did not */
+    uint64_t failed_until_ms;
+    char why[TOKEN_TEXT_MAX];
+    size_t why_len;
+    bool alarmed;
+};
+
+struct waiter {
+    struct list link;
+    uint64_t number;
+};
+
+struct tokens {
+    struct tokens_options options;
+    struct disk_dir *dir; /* NULL: not opened yet */
+    struct list held;
+    uint64_t serials, fetches;
+};
+
+static uint64_t now_ms(const struct tokens *t)
+{
+    return clock_monotonic_ms(t->options.clock);
+}
+
+/* ---- one relay ---- */
+
+static struct held *held_of(struct tokens *t, const struct relay *relay)
+{
+    struct held *h;
+
+    LIST_EACH (node, &t->held) {
+        h = LIST_ENTRY(node, struct held, link);
+        if (h->relay == relay)
+            return h;
+    }
+    h = MEMORY_NEW(struct held);
+    h->relay = relay;
+    list_init(&h->waiters);
+    list_append(&t->held, &h->link);
+    return h;
+}
+
+static void forget_waiters(struct held *h)
+{
+    LIST_EACH (node, &h->waiters) {
+        list_remove(node);
+        memory_free(LIST_ENTRY(node, struct waiter, link));
+    }
+}
+
+static void held_free(struct held *h)
+{
+    forget_waiters(h);
+    list_remove(&h->link);
+    secret_wipe(&h->access);
+    arena_done(&h->arena);
+    memory_free(h);
+}
+
+static void add_waiter(struct held *h, uint64_t number)
+{
+    struct waiter *w = MEMORY_NEW(struct waiter);
+
+    w->number = number;
+    list_append(&h->waiters, &w->link);
+}
+
+/* ---- answers ---- */
+
+static void answer(struct tokens *t, uint64_t number, enum token_result result, uint64_t serial,
+                   struct slice text)
+{
+    struct token_answer a = {number, result, serial, text};
+
+    t->options.calls->answer(t->options.ctx, &a);
+}
+
+static void answer_all(struct tokens *t, struct held *h, enum token_result result,
+                       struct slice text)
+{
+    LIST_EACH (node, &h->waiters) {
+        struct waiter *w = LIST_ENTRY(node, struct waiter, link);
+
+        answer(t, w->number, result, result == TOKEN_GIVEN ? h->serial : 0, text);
+    }
+    forget_waiters(h);
+}
+
+static struct slice why(const struct held *h)
+{
+    return (struct slice){h->why, h->why_len};
+}
+
+static uint64_t failed_for_ms(enum token_result result)
+{
+    return result == TOKEN_LATER ? LATER_MS : WRONG_MS;
+}
+
+/* Nobody can do anything about a provider that is away; all else a person must hear, once. */
+static void fail(struct tokens *t, struct held *h, enum token_result result, struct slice text)
+{
+    struct slice kept = slice_head(text, sizeof(h->why));
+
+    memcpy(h->why, kept.data, kept.len);
+    h->why_len = kept.len;
+    h->failed = result;
+    h->failed_until_ms = now_ms(t) + failed_for_ms(result);
+    if (result != TOKEN_LATER && !h->alarmed) {
+        h->alarmed = true;
+        t->options.calls->alarm(t->options.ctx, why(h));
+    }
+    answer_all(t, h, result, why(h));
+}
+
+/* ---- texts ---- */
+
+static void fail_for_login(struct tokens *t, struct held *h, struct slice because)
+{
+    struct arena scratch = {0};
+    struct slice name = h->relay->name;
+
+    fail(t, h, TOKEN_LOGIN_NEEDED,
+         arena_printf(&scratch, "relay '%.*s' %.*s: its mail waits until you type: %.*s %.*s",
+                      SLICE_PRINTF(name), SLICE_PRINTF(because), SLICE_PRINTF(t->options.command),
+                      SLICE_PRINTF(name)));
+    arena_done(&scratch);
+}
+
+/* In words of a stranger, for a line of the log. */
+static struct slice said(const struct oauth_answer *a, struct arena *arena)
+{
+    struct slice error = slice_head(a->error, DESCRIPTION_MAX);
+    struct slice text = slice_head(a->description, DESCRIPTION_MAX);
+    struct slice all = a->status == 0 ? SLICE("did not answer")
+                       : error.len == 0
+                           ? arena_printf(arena, "answered with HTTP status %u", a->status)
+                           : arena_printf(arena, "said %.*s%s%.*s", SLICE_PRINTF(error),
+                                          text.len > 0 ? ": " : "", SLICE_PRINTF(text));
+    char *bytes = arena_alloc(arena, all.len + 1);
+
+    for (size_t i = 0; i < all.len; i++)
+        bytes[i] = all.data[i];
+    for (size_t i = 0; i < all.len; i++)
+        if (bytes[i] < ' ' || bytes[i] >= 0x7f)
+            bytes[i] = '?';
+    return (struct slice){bytes, all.len};
+}
+
+static void fail_as_said(struct tokens *t, struct held *h, enum token_result result,
+                         const struct oauth_answer *a)
+{
+    struct arena scratch = {0};
+    struct slice words = said(a, &scratch), name = h->relay->name;
+
+    if (result == TOKEN_LOGIN_NEEDED)
+        fail_for_login(
+            t, h,
+            arena_printf(&scratch, "must log in again, its provider %.*s", SLICE_PRINTF(words)));
+    else if (result == TOKEN_WRONG)
+        fail(t, h, result,
+             arena_printf(&scratch,
+                          "relay '%.*s': its provider does not take the settings of `oauth2`, it "
+                          "%.*s",
+                          SLICE_PRINTF(name), SLICE_PRINTF(words)));
+    else
+        fail(t, h, result,
+             arena_printf(&scratch, "relay '%.*s': no token now, its provider %.*s",
+                          SLICE_PRINTF(name), SLICE_PRINTF(words)));
+    arena_done(&scratch);
+}
+
+/* ---- what lies on the disk ---- */
+
+static int open_dir(struct tokens *t)
+{
+    return t->dir != NULL ? 0 : grants_open(t->options.disk, t->options.queue_path, &t->dir);
+}
+
+static struct grant copy_grant(struct arena *arena, const struct grant *g)
+{
+    return (struct grant){.login = arena_copy(arena, g->login),
+                          .token = arena_copy(arena, g->token),
+                          .client = arena_copy(arena, g->client),
+                          .user = arena_copy(arena, g->user),
+                          .refresh_token = arena_copy(arena, g->refresh_token),
+                          .made = arena_copy(arena, g->made)};
+}
+
+static bool is_same(const struct grant *a, const struct grant *b)
+{
+    return slice_equal(a->login, b->login) && slice_equal(a->refresh_token, b->refresh_token);
+}
+
+/* g may lie in the arena that goes. */
+static void set_grant(struct held *h, const struct grant *g)
+{
+    struct arena old = h->arena;
+
+    arena_init(&h->arena);
+    h->grant = copy_grant(&h->arena, g);
+    arena_done(&old);
+}
+
+/* What was said about another login says nothing about this one. */
+static void take_grant(struct held *h, const struct grant *g)
+{
+    if (is_same(&h->grant, g))
+        return;
+    set_grant(h, g);
+    h->unsaved = false;
+    h->failed = TOKEN_GIVEN;
+    h->alarmed = false;
+}
+
+/* Is there a login? Else the disk failed, and nobody knows. */
+static bool can_be_told(int code)
+{
+    return code == 0 || code == -ENOENT || code == -EBADMSG;
+}
+
+/* The one in memory is newer when it could not be written, unless somebody logged in since. */
+static int load(struct tokens *t, struct held *h)
+{
+    struct arena scratch = {0};
+    struct grant g = {0};
+    int code = open_dir(t);
+
+    if (code == 0)
+        code = grants_read(t->dir, h->relay->name, &scratch, &g);
+    if (can_be_told(code) && !(h->unsaved && slice_equal(g.login, h->grant.login)))
+        take_grant(h, &g);
+    arena_done(&scratch);
+    return code;
+}
+
+static bool save(struct tokens *t, struct held *h)
+{
+    if (h->unsaved && grants_renew(t->dir, h->relay->name, &h->grant) == 0)
+        h->unsaved = false;
+    return !h->unsaved;
+}
+
+static void keep_rotated(struct tokens *t, struct held *h, struct slice refresh_token)
+{
+    struct grant g = h->grant;
+    struct buf made;
+
+    if (refresh_token.len == 0 || slice_equal(refresh_token, h->grant.refresh_token))
+        return;
+    buf_init(&made, 64);
+    (void)date_write_iso(&made, clock_wall_us(t->options.clock), 0);
+    g.made = buf_slice(&made);
+    g.refresh_token = refresh_token;
+    set_grant(h, &g);
+    h->unsaved = true;
+    buf_done(&made);
+}
+
+/* ---- getting one ---- */
+
+static bool is_good(const struct tokens *t, const struct held *h)
+{
+    return h->access.len > 0 && now_ms(t) < h->good_until_ms;
+}
+
+static void give(struct tokens *t, struct held *h)
+{
+    if (save(t, h))
+        answer_all(t, h, TOKEN_GIVEN, secret_slice(&h->access));
+    else
+        answer_all(t, h, TOKEN_LATER,
+                   SLICE("the new refresh token cannot be written; the log says why"));
+}
+
+static void ask_provider(struct tokens *t, struct held *h)
+{
+    struct buf form;
+
+    buf_init(&form, OAUTH_FORM_MAX);
+    (void)buf_reserve(&form, OAUTH_FORM_MAX); /* so that it never moves */
+    h->fetch = ++t->fetches;
+    if (!oauth_write_refresh(&form, h->relay->oauth, h->grant.refresh_token) ||
+        !t->options.calls->fetch(t->options.ctx, h->fetch, h->relay, buf_slice(&form))) {
+        h->fetch = 0;
+        answer_all(t, h, TOKEN_LATER, SLICE("the provider of tokens cannot be asked now"));
+    }
+    buf_wipe(&form);
+}
+
+static void refresh(struct tokens *t, struct held *h)
+{
+    int code = load(t, h);
+
+    if (!can_be_told(code))
+        answer_all(t, h, TOKEN_LATER, SLICE("its refresh token cannot be read; the log says why"));
+    else if (h->failed == TOKEN_LOGIN_NEEDED ||
+             (h->failed != TOKEN_GIVEN && now_ms(t) < h->failed_until_ms))
+        answer_all(t, h, h->failed, why(h));
+    else if (code < 0)
+        fail_for_login(t, h, SLICE("has no login"));
+    else if (!grant_is_for(&h->grant, h->relay->oauth, h->relay->user))
+        fail_for_login(t, h, SLICE("has a login for another user or provider than it is set to"));
+    else
+        ask_provider(t, h);
+}
+
+/* A token that the server did not take is not given out again. When it was just made, another one
+ * would fare no better, and each costs the provider's patience. */
+static void replace_refused(struct tokens *t, struct held *h)
+{
+    if (now_ms(t) - h->born_ms < YOUNG_MS) {
+        answer_all(t, h, TOKEN_LATER,
+                   SLICE("the server does not take a token that is new: may this user send there, "
+                         "and is it he who logged in?"));
+        return;
+    }
+    secret_wipe(&h->access);
+    refresh(t, h);
+}
+
+void tokens_wish(struct tokens *t, const struct token_wish *w)
+{
+    const struct relay *relay = t->options.calls->relay(t->options.ctx, w->relay);
+    struct held *h;
+
+    if (relay == NULL) {
+        answer(t, w->number, TOKEN_WRONG, 0, SLICE("this relay has no tokens"));
+        return;
+    }
+    h = held_of(t, relay);
+    add_waiter(h, w->number);
+    if (h->fetch != 0)
+        return;
+    if (!is_good(t, h))
+        refresh(t, h);
+    else if (w->refused == h->serial)
+        replace_refused(t, h);
+    else
+        give(t, h);
+}
+
+static void keep(struct tokens *t, struct held *h, const struct oauth_answer *a)
+{
+    uint64_t life_s = a->expires_in_s == 0 ? USUAL_LIFE_S : a->expires_in_s;
+    uint64_t life_ms = (life_s < LIFE_MAX_S ? life_s : LIFE_MAX_S) * 1000;
+    uint64_t margin_ms = life_ms / 10 < MARGIN_MAX_MS ? life_ms / 10 : MARGIN_MAX_MS;
+
+    secret_set(&h->access, a->access_token);
+    h->serial = ++t->serials;
+    h->born_ms = now_ms(t);
+    h->good_until_ms = h->born_ms + life_ms - margin_ms;
+    h->failed = TOKEN_GIVEN;
+    h->alarmed = false;
+    keep_rotated(t, h, a->refresh_token);
+}
+
+static struct held *find_fetch(const struct tokens *t, uint64_t number)
+{
+    LIST_EACH (node, &t->held) {
+        struct held *h = LIST_ENTRY(node, struct held, link);
+
+        if (h->fetch == number)
+            return h;
+    }
+    return NULL;
+}
+
+void tokens_fetched(struct tokens *t, uint64_t number, const struct oauth_answer *a)
+{
+    struct held *h = number == 0 ? NULL : find_fetch(t, number);
+
+    if (h == NULL)
+        return;
+    h->fetch = 0;
+    switch (oauth_judge(a)) {
+    case OAUTH_GRANTED:
+        keep(t, h, a);
+        give(t, h);
+        break;
+    case OAUTH_LOGIN_NEEDED: fail_as_said(t, h, TOKEN_LOGIN_NEEDED, a); break;
+    case OAUTH_WRONG: fail_as_said(t, h, TOKEN_WRONG, a); break;
+    case OAUTH_LATER: fail_as_said(t, h, TOKEN_LATER, a); break;
+    }
+}
+
+void tokens_courier_gone(struct tokens *t)
+{
+    LIST_EACH (node, &t->held) {
+        struct held *h = LIST_ENTRY(node, struct held, link);
+
+        h->fetch = 0;
+        forget_waiters(h);
+    }
+}
+
+/* Serials of a vault that lived before must mean nothing now. */
+struct tokens *tokens_new(const struct tokens_options *options)
+{
+    struct tokens *t = MEMORY_NEW(struct tokens);
+
+    t->options = *options;
+    t->serials = random_u64(options->random) >> 1;
+    list_init(&t->held);
+    return t;
+}
+
+void tokens_free(struct tokens *t)
+{
+    if (t == NULL)
+        return;
+    LIST_EACH (node, &t->held)
+        held_free(LIST_ENTRY(node, struct held, link));
+    disk_dir_close(t->dir);
+    memory_free(t);
+}

@@ -1,0 +1,404 @@
+/*
+ * tokens_test.c - the vault's tokens as a story: wishes and what providers say go in; questions to
+ * them, answers and alarms come out.
+ *
+ * What is told: "fetch 1 REFRESH-TOKEN", "given 7 TOKEN", "login 7", "wrong 7", "later 7", "alarm",
+ * a line each.
+ */
+#include "roles/tokens.h"
+
+#include "base/fail.h"
+#include "check.h"
+#include "fakes/clock.h"
+#include "fakes/disk.h"
+#include "fakes/random.h"
+#include "roles/grants.h"
+#include "wire/form.h"
+
+#include <errno.h>
+
+enum { STORY_MAX = 8192 };
+
+static const struct oauth oauth = {.token = SLICE_INIT("https://id.example/token"),
+                                   .client = SLICE_INIT("app")};
+static const struct relay smart = {
+    .name = SLICE_INIT("smart"), .user = SLICE_INIT("me@example.org"), .oauth = &oauth};
+
+struct world {
+    struct fake_clock clock;
+    struct fake_random chance;
+    struct fake_disk *disk;
+    struct disk_dir *dir;
+    struct tokens *tokens;
+    struct buf story;
+    char alarm[TOKEN_TEXT_MAX];
+    uint64_t serial; /* of the token last given */
+    bool fetch_fails;
+};
+
+static const struct relay *find_relay(void *ctx, struct slice name)
+{
+    (void)ctx;
+    return slice_equal(name, smart.name) ? &smart : NULL;
+}
+
+static void on_answer(void *ctx, const struct token_answer *a)
+{
+    static const char *const words[] = {"given", "login", "wrong", "later"};
+    struct world *w = ctx;
+
+    if (a->result == TOKEN_GIVEN)
+        w->serial = a->serial;
+    assert_true(buf_printf(&w->story, "%s %u%s%.*s\n", words[a->result], (unsigned)a->number,
+                           a->result == TOKEN_GIVEN ? " " : "",
+                           a->result == TOKEN_GIVEN ? (int)a->text.len : 0, a->text.data));
+}
+
+static bool on_fetch(void *ctx, uint64_t number, const struct relay *relay, struct slice form)
+{
+    struct world *w = ctx;
+    struct arena arena = {0};
+    struct slice token;
+
+    assert_true(relay == &smart && form_find(form, SLICE("refresh_token"), &arena, &token));
+    assert_true(buf_printf(&w->story, "fetch %u %.*s\n", (unsigned)number, SLICE_PRINTF(token)));
+    arena_done(&arena);
+    return !w->fetch_fails;
+}
+
+static void on_alarm(void *ctx, struct slice text)
+{
+    struct world *w = ctx;
+
+    assert_true(buf_append(&w->story, SLICE("alarm\n")));
+    (void)snprintf(w->alarm, sizeof(w->alarm), "%.*s", SLICE_PRINTF(text));
+}
+
+static const struct tokens_calls calls = {find_relay, on_answer, on_fetch, on_alarm};
+
+static void begin_vault(struct world *w)
+{
+    struct tokens_options options = {.calls = &calls,
+                                     .ctx = w,
+                                     .clock = &w->clock.clock,
+                                     .random = &w->chance.random,
+                                     .disk = fake_disk(w->disk),
+                                     .queue_path = SLICE("/spool"),
+                                     .command = SLICE("postroad oauth login")};
+
+    w->tokens = tokens_new(&options);
+}
+
+static void ignore(void *ctx, int code, const char *operation, struct slice name)
+{
+    (void)ctx, (void)code, (void)operation, (void)name;
+}
+
+static void begin(struct world *w)
+{
+    *w = (struct world){0};
+    fail_set_sink(ignore, NULL);
+    fake_clock_init(&w->clock);
+    fake_random_init(&w->chance, 1);
+    w->disk = fake_disk_new(NULL);
+    check_int(grants_open(fake_disk(w->disk), SLICE("/spool"), &w->dir), 0);
+    buf_init(&w->story, STORY_MAX);
+    begin_vault(w);
+}
+
+static void end(struct world *w)
+{
+    tokens_free(w->tokens);
+    disk_dir_close(w->dir);
+    fake_disk_free(w->disk);
+    buf_done(&w->story);
+    fail_set_sink(NULL, NULL);
+}
+
+static void log_in(struct world *w, const char *login, const char *token, const char *user)
+{
+    struct grant g = {.login = slice_of(login),
+                      .token = oauth.token,
+                      .client = oauth.client,
+                      .user = slice_of(user),
+                      .refresh_token = slice_of(token),
+                      .made = SLICE("2026-11-28T07:00:00Z")};
+
+    check_int(grants_login(w->dir, smart.name, &g), 0);
+}
+
+static void wish(struct world *w, uint64_t number, uint64_t refused)
+{
+    tokens_wish(w->tokens, &(struct token_wish){number, smart.name, refused});
+}
+
+static void provider_gives(struct world *w, uint64_t fetch, const char *access, const char *refresh)
+{
+    struct oauth_answer a = {.status = 200,
+                             .access_token = slice_of(access),
+                             .token_type = SLICE("Bearer"),
+                             .refresh_token = slice_of(refresh),
+                             .expires_in_s = 3600};
+
+    tokens_fetched(w->tokens, fetch, &a);
+}
+
+static void provider_says(struct world *w, uint64_t fetch, unsigned status, const char *error)
+{
+    struct oauth_answer a = {.status = status,
+                             .error = slice_of(error),
+                             .description = SLICE("Revoked\nby \x1b[31mhim")};
+
+    tokens_fetched(w->tokens, fetch, &a);
+}
+
+static void check_story(struct world *w, const char *wanted)
+{
+    check_slice(buf_slice(&w->story), slice_of(wanted));
+    buf_clear(&w->story);
+}
+
+static void check_on_disk(struct world *w, const char *token)
+{
+    struct arena arena = {0};
+    struct grant g;
+
+    check_int(grants_read(w->dir, smart.name, &arena, &g), 0);
+    check_slice(g.refresh_token, slice_of(token));
+    arena_done(&arena);
+}
+
+static void pass_s(struct world *w, uint64_t seconds)
+{
+    fake_clock_advance(&w->clock, seconds * 1000000);
+}
+
+static void one_refresh_for_all(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\n");
+    provider_gives(&w, 1, "a1", "");
+    check_story(&w, "given 7 a1\ngiven 8 a1\n");
+    wish(&w, 9, 0);
+    check_story(&w, "given 9 a1\n");
+    pass_s(&w, 3539);
+    wish(&w, 10, 0);
+    check_story(&w, "given 10 a1\n");
+    pass_s(&w, 2); /* a minute before it ends */
+    wish(&w, 11, 0);
+    check_story(&w, "fetch 2 r1\n");
+    provider_gives(&w, 2, "a2", "");
+    check_story(&w, "given 11 a2\n");
+    end(&w);
+}
+
+static void a_rotated_token_is_durable_first(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    provider_gives(&w, 1, "a1", "r2");
+    check_story(&w, "fetch 1 r1\ngiven 7 a1\n");
+    check_on_disk(&w, "r2");
+    /* A vault that is born anew begins with it. */
+    tokens_free(w.tokens);
+    begin_vault(&w);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r2\n");
+    provider_gives(&w, 1, "a2", "r3");
+    check_on_disk(&w, "r3");
+    end(&w);
+}
+
+static void one_that_cannot_be_written_is_not_used(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    fake_disk_fail_sync(fake_disk(w.disk), -ENOSPC);
+    provider_gives(&w, 1, "a1", "r2");
+    check_story(&w, "fetch 1 r1\nlater 7\n");
+    check_on_disk(&w, "r1");
+    wish(&w, 8, 0); /* the disk is well again */
+    check_story(&w, "given 8 a1\n");
+    check_on_disk(&w, "r2");
+    end(&w);
+}
+
+static void who_did_not_log_in_is_told_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    wish(&w, 7, 0);
+    check_story(&w, "alarm\nlogin 7\n");
+    assert_string_equal(w.alarm, "relay 'smart' has no login: its mail waits until you type: "
+                                 "postroad oauth login smart");
+    wish(&w, 8, 0);
+    check_story(&w, "login 8\n");
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 9, 0);
+    check_story(&w, "fetch 1 r1\n");
+    provider_gives(&w, 1, "a1", "");
+    check_story(&w, "given 9 a1\n");
+    end(&w);
+}
+
+static void a_grant_that_ended_is_not_asked_for_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    provider_says(&w, 1, 400, "invalid_grant");
+    check_story(&w, "fetch 1 r1\nalarm\nlogin 7\n");
+    assert_string_equal(w.alarm,
+                        "relay 'smart' must log in again, its provider said invalid_grant: "
+                        "Revoked?by ?[31mhim: its mail waits until you type: "
+                        "postroad oauth login smart");
+    pass_s(&w, 86400);
+    wish(&w, 8, 0);
+    check_story(&w, "login 8\n");
+    log_in(&w, "2", "s1", "me@example.org");
+    wish(&w, 9, 0);
+    provider_gives(&w, 2, "a1", "");
+    check_story(&w, "fetch 2 s1\ngiven 9 a1\n");
+    /* The next time it ends is told again. */
+    pass_s(&w, 3600);
+    wish(&w, 10, 0);
+    provider_says(&w, 3, 400, "invalid_grant");
+    check_story(&w, "fetch 3 s1\nalarm\nlogin 10\n");
+    end(&w);
+}
+
+static void the_login_must_be_for_this(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "you@example.org");
+    wish(&w, 7, 0);
+    check_story(&w, "alarm\nlogin 7\n");
+    end(&w);
+}
+
+static void a_provider_that_is_away(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    provider_says(&w, 1, 503, "");
+    check_story(&w, "fetch 1 r1\nlater 7\n");
+    wish(&w, 8, 0);
+    check_story(&w, "later 8\n");
+    pass_s(&w, 11);
+    wish(&w, 9, 0);
+    check_story(&w, "fetch 2 r1\n");
+    provider_says(&w, 2, 0, "");
+    check_story(&w, "later 9\n");
+    w.fetch_fails = true;
+    pass_s(&w, 11);
+    wish(&w, 10, 0);
+    check_story(&w, "fetch 3 r1\nlater 10\n");
+    end(&w);
+}
+
+static void wrong_settings_are_told_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    provider_says(&w, 1, 401, "invalid_client");
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\nalarm\nwrong 7\nwrong 8\n");
+    pass_s(&w, 301);
+    wish(&w, 9, 0);
+    provider_says(&w, 2, 401, "invalid_client");
+    check_story(&w, "fetch 2 r1\nwrong 9\n");
+    end(&w);
+}
+
+static void a_token_that_the_server_refuses(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    provider_gives(&w, 1, "a1", "");
+    check_story(&w, "fetch 1 r1\ngiven 7 a1\n");
+    /* A new one is not replaced by one that is as new. */
+    wish(&w, 8, w.serial);
+    check_story(&w, "later 8\n");
+    pass_s(&w, 600);
+    uint64_t refused = w.serial;
+    wish(&w, 9, refused);
+    check_story(&w, "fetch 2 r1\n");
+    provider_gives(&w, 2, "a2", "");
+    check_story(&w, "given 9 a2\n");
+    /* Who complains of the one before gets this one. */
+    wish(&w, 10, refused);
+    check_story(&w, "given 10 a2\n");
+    end(&w);
+}
+
+static void a_courier_that_comes_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    tokens_courier_gone(w.tokens);
+    provider_gives(&w, 1, "a1", "r2"); /* nobody can have said it */
+    check_story(&w, "fetch 1 r1\n");
+    check_on_disk(&w, "r1");
+    wish(&w, 7, 0);
+    provider_gives(&w, 2, "a2", "");
+    check_story(&w, "fetch 2 r1\ngiven 7 a2\n");
+    tokens_wish(w.tokens, &(struct token_wish){8, SLICE("nobody"), 0});
+    check_story(&w, "wrong 8\n");
+    end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_refresh_for_all),
+        cmocka_unit_test(a_rotated_token_is_durable_first),
+        cmocka_unit_test(one_that_cannot_be_written_is_not_used),
+        cmocka_unit_test(who_did_not_log_in_is_told_once),
+        cmocka_unit_test(a_grant_that_ended_is_not_asked_for_again),
+        cmocka_unit_test(the_login_must_be_for_this),
+        cmocka_unit_test(a_provider_that_is_away),
+        cmocka_unit_test(wrong_settings_are_told_once),
+        cmocka_unit_test(a_token_that_the_server_refuses),
+        cmocka_unit_test(a_courier_that_comes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
