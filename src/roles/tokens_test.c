@@ -58,7 +58,7 @@ static bool on_fetch(void *ctx, uint64_t number, const struct relay *relay, stru
 {
     struct world *w = ctx;
     struct arena arena = {0};
-    struct slice token;
+    struct slice token = SLICE("");
 
     assert_true(relay == &smart && form_find(form, SLICE("refresh_token"), &arena, &token));
     assert_true(buf_printf(&w->story, "fetch %u %.*s\n", (unsigned)number, SLICE_PRINTF(token)));
