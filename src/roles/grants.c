@@ -15,18 +15,14 @@ enum { NAME_SIZE = 256, FOLDER_MODE = 0700, FILE_MODE = 0600 };
 
 int grants_open(struct disk *disk, struct slice queue_path, struct disk_dir **out)
 {
-    struct disk_dir *queue;
-    int code = disk_dir_make_path(disk, queue_path, FOLDER_MODE, &queue);
+    struct arena scratch = {0};
+    struct slice path = arena_printf(&scratch, "%.*s/vault", SLICE_PRINTF(queue_path));
+    int code = disk_dir_make_path(disk, path, FOLDER_MODE, out);
 
     if (code < 0)
-        return fail_code(code, "open", queue_path);
-    code = disk_dir_make(queue, "vault", FOLDER_MODE);
-    if (code == 0)
-        code = disk_sync_dir(queue);
-    if (code == 0)
-        code = disk_dir_open_at(queue, "vault", out);
-    disk_dir_close(queue);
-    return code < 0 ? fail_code(code, "open", SLICE("vault")) : 0;
+        (void)fail_code(code, "open", path);
+    arena_done(&scratch);
+    return code;
 }
 
 /* The configuration has relays of letters, digits, "-" and "_" only. */
