@@ -68,6 +68,7 @@ static void start(struct session *s, unsigned choice)
         .received_max = choice & SMALL ? 2 : 100,
     };
     s->server = server_new(&s->settings, SLICE("192.0.2.7"));
+    server_time_is(s->server, UINT64_C(1893456000000000)); /* 2030-01-01 */
     server_offer_auth(s->server, SLICE("PLAIN LOGIN"));
     buf_init(&s->out, SERVER_OUT_MAX);
     buf_init(&s->said, SAID_MAX);

@@ -11,6 +11,7 @@
 #include "mail/bounce.h"
 
 #include "base/arena.h"
+#include "mail/release.h"
 #include "wire/header.h"
 #include "wire/report.h"
 #include "wire/utf8.h"
@@ -144,6 +145,7 @@ bool bounce_write(struct buf *out, const struct bounce_input *in, bool *smtputf8
     struct report_rcpt *rcpts = ARENA_ARRAY(&arena, struct report_rcpt, in->count);
     size_t before = buf_len(out);
     char id[QUEUE_ID_LEN];
+    struct buf release;
     struct report r = {
         .hostname = in->hostname,
         .unique = in->unique,
@@ -161,6 +163,9 @@ bool bounce_write(struct buf *out, const struct bounce_input *in, bool *smtputf8
 
     assert(in->count > 0);
     queue_id_write(in->about->id, id);
+    buf_init(&release, 32);
+    release_write_request(&release, &in->about->wishes);
+    r.release = buf_slice(&release);
     for (unsigned i = 0; i < in->count; i++)
         rcpts[i] = report_rcpt_of(in, &in->rcpts[i]);
     r.utf8 = report_needs_utf8(&r);
@@ -168,6 +173,7 @@ bool bounce_write(struct buf *out, const struct bounce_input *in, bool *smtputf8
     fits = report_write(out, &r);
     *smtputf8 = r.utf8;
     *eight_bit = !utf8_is_ascii(slice_skip(buf_slice(out), before));
+    buf_done(&release);
     arena_done(&arena);
     return fits;
 }

@@ -11,6 +11,7 @@
 #include "mail/relay_params.h"
 
 #include "base/codec.h"
+#include "mail/release.h"
 
 /* No server has it: such a row always lacks. */
 enum { NEVER = 1 << 30 };
@@ -117,8 +118,7 @@ static bool has_long_lines(const struct relay_question *q, const struct envelope
 /* What is left of the time. */
 static int64_t by_left_s(const struct relay_question *q)
 {
-    const struct envelope *e = q->envelope;
-    int64_t left_s = e->wishes.by_s - (int64_t)q->age_s;
+    int64_t left_s = release_by_s(q->envelope) - (int64_t)q->age_s;
 
     return left_s < -BY_SECONDS_MAX ? -BY_SECONDS_MAX : left_s;
 }

@@ -29,7 +29,7 @@ struct relay_question {
     const struct mime_facts *facts; /* of the content */
     const struct ehlo_offers *offers;
     bool verified;  /* TLS, and the server has proved its name: RFC 8689 4.2.1 */
-    uint64_t age_s; /* of the message */
+    uint64_t age_s; /* since it came, or was released */
 };
 
 /* ORCPT of at most 500 bytes, RFC 3461 4.2; all others have less. */

@@ -10,6 +10,7 @@
 
 #include "base/codec.h"
 #include "base/memory.h"
+#include "mail/release.h"
 #include "roles/role.h"
 
 #include <errno.h>
@@ -309,11 +310,11 @@ static void give_up(struct parcel *p, unsigned rcpt, uint64_t age_ms, bool repor
 /* BY= of the message, RFC 2852 4: when its time is over, as age. UINT64_MAX: never. */
 static uint64_t by_age_ms(const struct parcel *p, enum by_mode mode)
 {
-    const struct envelope_wishes *w = &p->message->envelope.wishes;
+    int64_t by_s = release_by_s(&p->message->envelope);
 
-    if (w->by != mode)
+    if (p->message->envelope.wishes.by != mode)
         return UINT64_MAX;
-    return w->by_s <= 0 ? 0 : (uint64_t)w->by_s * 1000;
+    return by_s <= 0 ? 0 : (uint64_t)by_s * 1000;
 }
 
 static bool is_late(const struct parcel *p, const struct retry_plan *plan, uint64_t age_ms)

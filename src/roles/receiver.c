@@ -261,6 +261,8 @@ static unsigned offers_of(const struct settings_listener *l)
         offers |= EHLO_STARTTLS;
     if (l->auth != NULL)
         offers |= EHLO_AUTH;
+    if (l->kind == LISTENER_SUBMISSION)
+        offers |= EHLO_FUTURERELEASE; /* it is for submission only: RFC 4865 3 */
     return offers;
 }
 

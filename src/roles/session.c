@@ -135,6 +135,7 @@ static void session_run(struct session *s)
     struct cursor in = {buf_slice(&s->stream.in)};
     enum server_need need;
 
+    server_time_is(s->server, clock_wall_us(s->among->role->doors->clock));
     do {
         need = server_step(s->server, &in, &s->stream.out);
         switch (need) {

@@ -542,6 +542,11 @@ enum server_need server_step(struct server *s, struct cursor *in, struct buf *ou
 
 /* --- what the role asks -------------------------------------------------------------------- */
 
+void server_time_is(struct server *s, uint64_t wall_us)
+{
+    s->wall_us = wall_us;
+}
+
 void server_shut_down(struct server *s)
 {
     if (s->closing == CLOSING_NOT)

@@ -9,7 +9,7 @@
  *
  * RFC 5321, 1870 SIZE, 1985 ETRN, 2033 LMTP, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING, 3030
  * CHUNKING and BINARYMIME, 3207 STARTTLS, 4954 AUTH, 6152 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS;
- * read and kept for the next hop: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE,
+ * read and kept for the courier: 2852 DELIVERBY, 3461 DSN, 3865 NO-SOLICITING, 4865 FUTURERELEASE,
  * 6710 MT-PRIORITY, 8689 REQUIRETLS. Memory: one arena per session, one per transaction; a session
  * that idles between mails holds little more than its struct.
  */
@@ -133,6 +133,10 @@ struct server_auth {
 };
 
 const struct server_auth *server_auth(const struct server *s);
+
+/* What the clock on the wall says, microseconds: what FUTURERELEASE is measured by. Before a step,
+ * where it is offered. */
+void server_time_is(struct server *s, uint64_t wall_us);
 
 /* The mechanisms of EHLO_AUTH that suit this connection, upper case, with a blank between them.
  * Outlives the server. */

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "wire/chars.h"
+#include "wire/date.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -104,7 +105,6 @@ static const struct {
     {EHLO_MT_PRIORITY,   "\nMT-PRIORITY"  },
     {EHLO_DELIVERBY,     "\nDELIVERBY"    },
     {EHLO_NO_SOLICITING, "\nNO-SOLICITING"},
-    {EHLO_FUTURERELEASE, "\nFUTURERELEASE"},
     {EHLO_REQUIRETLS,    "\nREQUIRETLS"   },
     {EHLO_ETRN,          "\nETRN"         },
 };
@@ -129,6 +129,10 @@ static void say_offers(struct server *s, struct buf *out)
     for (size_t i = 0; i < sizeof(offered) / sizeof(*offered); i++)
         if ((s->settings->offers & offered[i].keyword) != 0)
             buf_append(&text, slice_of(offered[i].line));
+    if ((s->settings->offers & EHLO_FUTURERELEASE) != 0) {
+        buf_printf(&text, "\nFUTURERELEASE %d ", HOLD_MAX_S);
+        date_write_rfc3339(&text, server_hold_until_max_us(s));
+    }
     if (offers_tls(s))
         buf_append(&text, SLICE("\nSTARTTLS"));
     if (server_offers_auth(s) && s->user_len == 0)

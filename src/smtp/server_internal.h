@@ -70,6 +70,7 @@ struct server {
     enum server_ask ask;
     enum server_closing closing;
     bool esmtp;
+    uint64_t wall_us;
     struct envelope_tls tls;
     bool swallowing;                   /* within a command line that is too long */
     const struct reply *swallow_reply; /* to it; NULL: the usual one */

@@ -25,6 +25,8 @@ BAD(bad_priority, "MT-PRIORITY is a number from -9 to 9");
 BAD(bad_by, "BY wants seconds;R or seconds;N, and R a time to come");
 BAD(bad_solicit, "SOLICIT wants keywords as org.example:WORD");
 BAD(bad_hold, "HOLDFOR wants seconds, HOLDUNTIL a date and time; one of them");
+BAD(past_hold, "HOLDUNTIL names a time that is over");
+BAD(by_before_release, "the time of BY is over before the message is released");
 BAD(bad_requiretls, "REQUIRETLS takes no value");
 BAD(bad_auth, "AUTH wants an address in xtext, or <>");
 BAD(bad_notify, "NOTIFY is NEVER, or a list of SUCCESS, FAILURE, DELAY");
@@ -174,18 +176,35 @@ static const struct reply *read_solicit(struct reading *r)
     return NULL;
 }
 
-static bool is_held(const struct envelope_wishes *w)
+uint64_t server_hold_until_max_us(const struct server *s)
 {
-    return w->hold_for_s != 0 || w->hold_until_us != 0;
+    return s->wall_us + HOLD_MAX_S * UINT64_C(1000000);
 }
 
-/* RFC 4865 5: up to nine digits. */
+static const struct reply *too_late(struct server *s)
+{
+    struct reply *r = ARENA_NEW(&s->scratch, struct reply);
+    struct buf text;
+
+    buf_init(&text, 160);
+    buf_printf(&text, "Error: a message is held for at most %d seconds, until ", HOLD_MAX_S);
+    date_write_rfc3339(&text, server_hold_until_max_us(s));
+    *r = REPLY(501, "5.5.4", "");
+    r->text = arena_copy(&s->scratch, buf_slice(&text));
+    buf_done(&text);
+    return r;
+}
+
+/* RFC 4865 4: up to nine digits. */
 static const struct reply *read_hold_for(struct reading *r)
 {
     uint64_t seconds;
 
-    if (is_held(&r->mail->wishes) || !read_digits(r->param->value, 9, &seconds) || seconds == 0)
+    if (release_is_later(&r->mail->wishes) || !read_digits(r->param->value, 9, &seconds) ||
+        seconds == 0)
         return &bad_hold;
+    if (seconds > HOLD_MAX_S)
+        return too_late(r->s);
     r->mail->wishes.hold_for_s = (uint32_t)seconds;
     return NULL;
 }
@@ -194,8 +213,12 @@ static const struct reply *read_hold_until(struct reading *r)
 {
     uint64_t until_us;
 
-    if (is_held(&r->mail->wishes) || !date_parse_iso(r->param->value, &until_us) || until_us == 0)
+    if (release_is_later(&r->mail->wishes) || !date_parse_iso(r->param->value, &until_us))
         return &bad_hold;
+    if (until_us <= r->s->wall_us)
+        return &past_hold;
+    if (until_us > server_hold_until_max_us(r->s))
+        return too_late(r->s);
     r->mail->wishes.hold_until_us = until_us;
     return NULL;
 }
@@ -350,12 +373,22 @@ static const struct reply *read_all(struct reading *r, const struct smtp_command
     return refusal;
 }
 
+/* Both count from now on. RFC 2852 4, RFC 4865 4. */
+static bool ends_before_release(const struct server *s, const struct envelope_wishes *w)
+{
+    struct envelope e = {.arrival_us = s->wall_us, .wishes = *w};
+
+    return w->by != BY_UNSAID && release_is_later(w) && release_by_s(&e) <= 0;
+}
+
 const struct reply *server_mail_params(struct server *s, const struct smtp_command *cmd,
                                        struct mail_params *out)
 {
     struct reading r = {.s = s, .mail = out};
+    const struct reply *refusal =
+        read_all(&r, cmd, mail_rows, sizeof(mail_rows) / sizeof(*mail_rows));
 
-    return read_all(&r, cmd, mail_rows, sizeof(mail_rows) / sizeof(*mail_rows));
+    return refusal == NULL && ends_before_release(s, &out->wishes) ? &by_before_release : refusal;
 }
 
 const struct reply *server_rcpt_params(struct server *s, const struct smtp_command *cmd,

@@ -7,6 +7,7 @@
 #ifndef SMTP_SERVER_PARAMS_H
 #define SMTP_SERVER_PARAMS_H
 
+#include "mail/release.h"
 #include "smtp/server_internal.h"
 
 struct mail_params {
@@ -20,6 +21,9 @@ struct rcpt_params {
     unsigned notify;
     struct slice orcpt;
 };
+
+/* As far as HOLDUNTIL may reach now; HOLD_MAX_S is how far HOLDFOR may. */
+uint64_t server_hold_until_max_us(const struct server *s);
 
 /* NULL when every parameter is known and sound; otherwise the refusal. Texts live in s->scratch.
  * A HELO client was offered no extension and may use none. */

@@ -107,6 +107,14 @@ bool date_write_iso(struct buf *out, uint64_t wall_us, int offset_min)
                       offset_min < 0 ? '-' : '+', size / 60, size % 60);
 }
 
+bool date_write_rfc3339(struct buf *out, uint64_t wall_us)
+{
+    struct civil t = civil_from_wall(wall_us, 0);
+
+    return buf_printf(out, "%04lld-%02u-%02uT%02u:%02u:%02uZ", (long long)t.year, t.month, t.day,
+                      t.hour, t.minute, t.second);
+}
+
 bool date_write_syslog(struct buf *out, uint64_t wall_us, int offset_min)
 {
     struct civil t = civil_from_wall(wall_us, offset_min);

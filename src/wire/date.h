@@ -17,6 +17,9 @@ bool date_write_rfc5322(struct buf *out, uint64_t wall_us, int offset_min);
 /* "2026-11-22T02:14:22.123456+00:00" */
 bool date_write_iso(struct buf *out, uint64_t wall_us, int offset_min);
 
+/* "2026-11-22T02:14:22Z", without what is left of the second */
+bool date_write_rfc3339(struct buf *out, uint64_t wall_us);
+
 /* "Nov 22 02:14:22", RFC 3164 4.1.2 */
 bool date_write_syslog(struct buf *out, uint64_t wall_us, int offset_min);
 

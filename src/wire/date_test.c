@@ -48,6 +48,18 @@ static void writes(void **state)
     }
 }
 
+static void writes_rfc3339(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 24);
+    check(date_write_rfc3339(&out, 1795313662999999));
+    check_slice(buf_slice(&out), SLICE("2026-11-22T02:14:22Z"));
+    check(!date_write_rfc3339(&out, 0)); /* full */
+    buf_done(&out);
+}
+
 static void parses(void **state)
 {
     static const struct {
@@ -186,9 +198,8 @@ static void iso_times_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(iso_times_are_read),
-        cmocka_unit_test(writes),
-        cmocka_unit_test(parses),
+        cmocka_unit_test(iso_times_are_read), cmocka_unit_test(writes),
+        cmocka_unit_test(writes_rfc3339),     cmocka_unit_test(parses),
         cmocka_unit_test(every_day),
     };
 

@@ -415,7 +415,8 @@ static bool put_message_fields(struct sheet *s)
     return put_optional(s, "Original-Envelope-Id", "", r->envid) &&
            put_optional(s, "Reporting-MTA", "dns; ", hostname(s)) &&
            put_optional(s, "X-Postroad-Queue-ID", "", r->queue_id) &&
-           put_date_field(s, "Arrival-Date", r->arrival_us);
+           put_date_field(s, "Arrival-Date", r->arrival_us) &&
+           put_optional(s, "Future-Release-Request", "", r->release);
 }
 
 /* An address of type utf-8 as this part may hold it. `coded`: as it came in ORCPT, where it may be

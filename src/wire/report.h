@@ -46,6 +46,7 @@ struct report {
     struct slice queue_id;
     struct slice envid; /* decoded; "" when there was none */
     uint64_t arrival_us;
+    struct slice release; /* what was asked for, RFC 4865 5: "for;3600"; "": to go at once */
     const struct report_rcpt *rcpts;
     unsigned rcpt_count; /* at least 1 */
     struct slice header; /* of the message, without the empty line */

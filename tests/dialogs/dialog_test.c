@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIME_US UINT64_C(1893456000000000) /* 2030-01-01 */
+
 enum { ITEMS_MAX = 1000, RULES_MAX = 16, FINALS_MAX = 1100, TEXT_MAX = 4 * 1024 * 1024 };
 
 enum item_kind {
@@ -702,6 +704,7 @@ static void start(struct play *p)
         return;
     p->server = server_new(&p->settings, SLICE("192.0.2.7"));
     server_offer_auth(p->server, p->mechanisms);
+    server_time_is(p->server, TIME_US);
     if (p->implicit_tls)
         secure(p);
     if (!p->early)
