@@ -141,11 +141,31 @@ static void put_message(struct listing *l, const struct control_line *line)
     (void)buf_append_char(&l->text, '\n');
 }
 
+/* "deferred", "held for later: until Nov 29 09:00". */
+static void put_status(struct listing *l, const struct control_line *line)
+{
+    struct slice status = control_value(line, SLICE("status"));
+    uint64_t number;
+
+    if (control_number(line, SLICE("release"), &number)) {
+        (void)buf_append(&l->text, SLICE("held for later: until "));
+        put_time(&l->text, number);
+        return;
+    }
+    (void)buf_append(&l->text, status);
+}
+
+static void put_next(struct listing *l, const struct control_line *line)
+{
+    uint64_t next;
+
+    if (control_number(line, SLICE("next"), &next))
+        (void)buf_printf(&l->text, ", next try in %llu s", (unsigned long long)next);
+}
+
 static void put_rcpt(struct listing *l, const struct control_line *line)
 {
     struct slice reason = control_value(line, SLICE("reason"));
-    struct slice status = control_value(line, SLICE("status"));
-    uint64_t next;
 
     if (reason.len > 0) {
         (void)buf_printf(&l->text, "%*s(", 24, "");
@@ -154,9 +174,9 @@ static void put_rcpt(struct listing *l, const struct control_line *line)
     }
     (void)buf_printf(&l->text, "%*s", 40, "");
     put_safe(&l->text, control_value(line, SLICE("to")));
-    (void)buf_printf(&l->text, "  [%.*s", SLICE_PRINTF(status));
-    if (control_number(line, SLICE("next"), &next))
-        (void)buf_printf(&l->text, ", next try in %llu s", (unsigned long long)next);
+    (void)buf_append(&l->text, SLICE("  ["));
+    put_status(l, line);
+    put_next(l, line);
     (void)buf_append(&l->text, SLICE("]\n"));
 }
 
@@ -194,16 +214,16 @@ static void put_delays(struct listing *l, const struct control_line *line)
 /* One recipient in full. */
 static void put_why(struct listing *l, const struct control_line *line)
 {
-    uint64_t attempts = 0, next;
+    uint64_t attempts = 0;
 
     (void)control_number(line, SLICE("attempts"), &attempts);
     (void)buf_append_char(&l->text, '\n');
     put_safe(&l->text, control_value(line, SLICE("to")));
-    (void)buf_printf(&l->text, ": %.*s, %llu attempt%s failed",
-                     SLICE_PRINTF(control_value(line, SLICE("status"))),
-                     (unsigned long long)attempts, attempts == 1 ? "" : "s");
-    if (control_number(line, SLICE("next"), &next))
-        (void)buf_printf(&l->text, ", next try in %llu s", (unsigned long long)next);
+    (void)buf_append(&l->text, SLICE(": "));
+    put_status(l, line);
+    (void)buf_printf(&l->text, ", %llu attempt%s failed", (unsigned long long)attempts,
+                     attempts == 1 ? "" : "s");
+    put_next(l, line);
     (void)buf_append_char(&l->text, '\n');
     put_fact(l, "last failure", control_value(line, SLICE("reason")));
     put_delays(l, line);
@@ -285,6 +305,7 @@ static void put_json(struct listing *l, const struct control_line *line)
     json_text(&l->j, "status", control_value(line, SLICE("status")));
     put_json_field(l, line, "attempts");
     put_json_field(l, line, "next");
+    put_json_field(l, line, "release");
     json_text(&l->j, "reason", control_value(line, SLICE("reason")));
     put_json_way(l, line);
     json_close(&l->j, '}');
@@ -597,8 +618,8 @@ static int queue(int argc, char **argv, const char *verb)
          NULL                                                                                                      },
         {"--to",     NULL, OPTION_TEXT,  &o.to,             "ADDRESS", "for this recipient, or @domain",       NULL},
         {"--domain", NULL, OPTION_TEXT,  &o.domain,         "DOMAIN",  "for recipients in this domain",        NULL},
-        {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",  "active, deferred, held or paused",
-         NULL                                                                                                      },
+        {"--status", NULL, OPTION_TEXT,  &o.status,         "STATUS",
+         "active, deferred, held, later or paused",                                                            NULL},
         {"--reason", NULL, OPTION_TEXT,  &o.reason,         "TEXT",    "deferred for a reason with this text",
          NULL                                                                                                      },
         {"--older",  NULL, OPTION_TEXT,  &o.older,          "TIME",
@@ -618,8 +639,8 @@ static int queue(int argc, char **argv, const char *verb)
         "  cat      the message itself\n"
         "  why      why it waits, and what the next attempt will do\n"
         "  hold     do not try it until it is released\n"
-        "  release  try it again, now\n"
-        "  retry    try now what waits for its time\n"
+        "  release  try it again, now; what its sender wants held for later, too\n"
+        "  retry    try now what waits for its next try\n"
         "  bounce   give it up: the sender gets a report\n"
         "  delete   give it up: nobody hears of it\n"
         "  pause    send nothing to --domain, new mail neither, until resume or --for a time\n"

@@ -91,12 +91,20 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out)
     return true;
 }
 
-enum rest_flags { REST_OPEN = 1, REST_WARNED = 2, REST_HELD = 4, REST_AGED = 8, REST_ALL = 15 };
+enum rest_flags {
+    REST_OPEN = 1,
+    REST_WARNED = 2,
+    REST_HELD = 4,
+    REST_AGED = 8,
+    REST_RELEASED = 16,
+    REST_ALL = 31
+};
 
 bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r)
 {
     unsigned flags = (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0) |
-                     (r->held ? REST_HELD : 0) | (r->aged ? REST_AGED : 0);
+                     (r->held ? REST_HELD : 0) | (r->aged ? REST_AGED : 0) |
+                     (r->released ? REST_RELEASED : 0);
 
     return put_u8(out, (uint8_t)flags) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
            put_u64(out, r->due_wall_us) && (!r->aged || put_u32(out, r->age_s));
@@ -116,6 +124,7 @@ bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out)
     got.open = (flags & REST_OPEN) != 0;
     got.warned = (flags & REST_WARNED) != 0;
     got.held = (flags & REST_HELD) != 0;
+    got.released = (flags & REST_RELEASED) != 0;
     *out = got;
     return true;
 }

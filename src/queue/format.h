@@ -70,6 +70,7 @@ struct rcpt_rest {
     bool open;            /* else it has an outcome */
     bool warned;          /* the sender was told of the delay */
     bool held;            /* a person said so: there is no next attempt */
+    bool released;        /* a person said so: it goes before its sender's time */
     uint16_t attempts;    /* so far */
     uint32_t wait_s;      /* until the next one, when this was written ... */
     uint64_t due_wall_us; /* ... and by the clock on the wall, which may step */

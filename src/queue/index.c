@@ -78,11 +78,12 @@ struct rcpt_rest rcpt_rest_of(struct queue_entry *e, uint32_t rcpt, struct clock
     const struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
     uint64_t now_ms = clock_monotonic_ms(clock);
     uint64_t wait_s = r->due_ms > now_ms ? (r->due_ms - now_ms + 999) / 1000 : 0;
-    bool aged = e->born_ms != ENTRY_AGELESS;
+    bool aged = e->born_ms != ENTRY_AGELESS && e->born_ms <= (int64_t)now_ms;
 
     return (struct rcpt_rest){.open = r->state != RCPT_WRITTEN,
                               .warned = r->warned,
                               .held = r->held,
+                              .released = r->released,
                               .attempts = r->attempts,
                               .wait_s = seconds(wait_s),
                               .due_wall_us = clock_wall_us(clock) + wait_s * 1000000,
@@ -112,6 +113,9 @@ void rcpt_resume(struct queue_entry *e, uint32_t rcpt, const struct rcpt_rest *r
     r->attempts = rest->attempts;
     r->warned = rest->warned;
     r->held = rest->held;
+    r->released = rest->released;
+    if (rest->attempts == 0)
+        wait_ms = 0; /* how long it is held for later is asked anew */
     r->due_ms = rest->held ? UINT64_MAX
                            : clock_monotonic_ms(clock) + (left_ms < wait_ms ? left_ms : wait_ms);
     resume_age(e, rest, clock);
@@ -124,7 +128,8 @@ bool entry_rests(const struct queue_entry *e)
     if (e->claims > 0 || e->parks > 0 || e->unsynced > 0 || e->open == 0)
         return false;
     for (uint32_t i = 0; i < e->rcpt_count; i++) {
-        if (rcpts[i].state == RCPT_OPEN && rcpts[i].attempts == 0 && !rcpts[i].held)
+        if (rcpts[i].state == RCPT_OPEN && rcpts[i].attempts == 0 && !rcpts[i].held &&
+            !rcpts[i].later)
             return false;
     }
     return true;

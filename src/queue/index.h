@@ -31,6 +31,8 @@ struct rcpt_entry {
     uint8_t state; /* enum rcpt_state */
     bool warned;   /* the sender was told of the delay */
     bool held;     /* by a person: due_ms is UINT64_MAX */
+    bool later;    /* for its sender, who wants it later */
+    bool released; /* by a person, although its sender wants it later */
 };
 
 /* Nobody has asked for its age yet. */
@@ -41,7 +43,8 @@ struct queue_entry {
     struct mail_segment *segment;
     uint64_t id;
     uint64_t offset;         /* of its record */
-    int64_t born_ms;         /* monotonic, perhaps before this clock began; or ENTRY_AGELESS */
+    int64_t born_ms;         /* monotonic, perhaps before this clock began, or still to come
+                                (queue/later); or ENTRY_AGELESS */
     uint64_t due_ms;         /* the earliest open recipient's, while it is in the heap */
     struct rcpt_entry *many; /* NULL: one recipient, held in `one` */
     struct rcpt_entry one;
@@ -88,8 +91,8 @@ uint64_t entry_age_ms(const struct queue_entry *e, uint64_t now_ms);
 /* The recipient has an outcome. Harmless when it had one, or there is no such recipient. */
 void entry_close_rcpt(struct queue_entry *e, uint32_t rcpt);
 
-/* Every recipient that is left was tried and waits for its time, nothing is on its way to the
- * disk: it may be carried to another place. */
+/* Every recipient that is left was tried or is held and waits for its time, nothing is on its way
+ * to the disk: it may be carried to another place. */
 bool entry_rests(const struct queue_entry *e);
 
 /* Nobody claims it until it is unlocked. Of one that rests. */

@@ -109,6 +109,7 @@ static struct queue_entry *next_life(int64_t wall_s, struct fake_clock *clock)
     fake_clock_init(clock);
     entry_is_aged(e, 3600 * S, &clock->clock);
     entry_is_aged(e, 7, &clock->clock); /* it is known already */
+    entry_rcpts(e)[0].attempts = 1;
     entry_rcpts(e)[0].due_ms = clock_monotonic_ms(&clock->clock) + 600 * S;
     struct rcpt_rest rest = rcpt_rest_of(e, 0, &clock->clock);
     entry_free(e);

@@ -267,7 +267,7 @@ static bool is_chosen(const struct rcpt_entry *r, const struct choice *choice)
 static enum queue_rcpt_state state_of(const struct rcpt_entry *r)
 {
     switch ((enum rcpt_state)r->state) {
-    case RCPT_OPEN: return r->held ? QUEUE_HELD : QUEUE_WAITING;
+    case RCPT_OPEN: return r->held ? QUEUE_HELD : r->later ? QUEUE_LATER : QUEUE_WAITING;
     case RCPT_PARKED:
     case RCPT_TAKEN: return QUEUE_ACTIVE;
     case RCPT_WRITTEN: break;
@@ -292,12 +292,6 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
             rcpts[i].state = RCPT_TAKEN;
     }
     m->entry->claims++;
-}
-
-/* The first who reads it tells its age, which from then on the monotonic clock counts. */
-static void learn_age(struct queue *q, const struct queue_message *m)
-{
-    entry_is_aged(m->entry, age_by_wall_ms(m->envelope.arrival_us, q->o.clock), q->o.clock);
 }
 
 uint64_t queue_age_ms(const struct queue_message *m, uint64_t now_ms)
@@ -342,7 +336,7 @@ struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
     m->repeat = e->repeat;
     enum load result = open_message(q, m);
     if (result == LOADED) {
-        learn_age(q, m);
+        queue_learn_age(q, m);
         take_rcpts(m, choice);
         return m;
     }
@@ -511,7 +505,7 @@ void queue_postpone(struct queue *q, struct queue_message *m, unsigned rcpt, uin
     (void)q;
     assert(rcpt < m->entry->rcpt_count && m->rcpts[rcpt].due);
     r->state = RCPT_OPEN;
-    r->held = false;
+    r->held = r->later = false;
     r->due_ms = at_ms;
     m->rcpts[rcpt].due = false;
 }
@@ -527,7 +521,6 @@ void queue_defer(struct queue *q, struct queue_message *m, unsigned rcpt,
     if (r->attempts < UINT16_MAX)
         r->attempts++;
     r->warned = r->warned || retry->warned;
-    r->held = false;
     r->reason = outcomes_reason(q->outcomes, retry->reason);
     reason_drop(old);
     outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,

@@ -43,6 +43,7 @@ enum queue_rcpt_state {
     QUEUE_WAITING, /* for its time */
     QUEUE_ACTIVE,  /* claimed, or for room at its destination */
     QUEUE_HELD,    /* by a person */
+    QUEUE_LATER,   /* for its release, as its sender wished: RFC 4865 */
     QUEUE_DONE,    /* it has an outcome */
 };
 
@@ -105,10 +106,17 @@ void queue_receivers_are(struct queue *q, unsigned count);
  * again until it is released; others of the message may be, at the same time. */
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms);
 
-/* How long the message has waited, until now (monotonic). Steps of the clock on the wall do not
- * count while the courier lives; how long none lived, that
- * clock says, up to an hour. */
+/* How long the message has waited, until now (monotonic), since it came or was released. Steps of
+ * the clock on the wall do not count while the courier lives; how long none lived, that clock says,
+ * up to an hour. */
 uint64_t queue_age_ms(const struct queue_message *m, uint64_t now_ms);
+
+/* Recipients who are due, but whose sender wants the message held for longer, are due no more: they
+ * come again when it is released. For whoever claimed it to try it. A restart asks again. */
+void queue_hold_back(struct queue *q, struct queue_message *m, uint64_t now_ms);
+
+/* How long it is held from now on, whether or not anybody was held back; 0: it is released. */
+uint64_t queue_later_ms(const struct queue *q, const struct queue_message *m, uint64_t now_ms);
 
 /* A lane is a line of recipients that wait for something else than their time: for room at their
  * destination. The caller's; it must be emptied (queue_lane_done) before queue_close(). */
@@ -208,6 +216,9 @@ struct queue_message *queue_take(struct queue *q, struct queue_entry *e);
 /* This due recipient is not tried until queue_unhold(), restarts or not. */
 void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt);
 void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt); /* due now */
+
+/* This due recipient goes now, whatever its sender wished, restarts or not. */
+void queue_let_go(struct queue *q, struct queue_message *m, unsigned rcpt);
 
 /* Outcomes that are not yet durable. */
 bool queue_busy(const struct queue *q);

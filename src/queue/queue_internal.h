@@ -1,5 +1,5 @@
 /*
- * queue_internal.h - what queue.c and queue_people.c share.
+ * queue_internal.h - what queue.c, queue_people.c and later.c share.
  */
 #ifndef QUEUE_QUEUE_INTERNAL_H
 #define QUEUE_QUEUE_INTERNAL_H
@@ -39,5 +39,9 @@ struct choice {
 /* Reads the message; NULL when that cannot be: then it was put off, or is lost. */
 struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
                                         const struct choice *choice);
+
+/* later.c: the first who reads it learns its age, or when it is born; from then on the monotonic
+ * clock counts. */
+void queue_learn_age(struct queue *q, const struct queue_message *m);
 
 #endif

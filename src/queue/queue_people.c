@@ -109,7 +109,7 @@ struct queue_message *queue_look(struct queue *q, struct queue_entry *e)
 
 static bool waits_for_time(const struct rcpt_entry *r)
 {
-    return r->state == RCPT_OPEN && !r->held;
+    return r->state == RCPT_OPEN && !r->held && !r->later;
 }
 
 bool queue_defers(const struct queue *q, struct queue_entry *e)

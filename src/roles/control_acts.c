@@ -33,9 +33,19 @@ struct slice control_status(struct caller *c, const struct queue_message *m, uns
                    : SLICE("active");
     case QUEUE_ACTIVE: return SLICE("active");
     case QUEUE_HELD: return SLICE("held");
+    case QUEUE_LATER: return SLICE("later");
     case QUEUE_DONE: break;
     }
     return SLICE("done");
+}
+
+/* By the clock on the wall. */
+static uint64_t release_s(struct caller *c, const struct queue_message *m)
+{
+    const struct role *role = c->control->role;
+    uint64_t in_ms = queue_later_ms(c->control->queue, m, loop_now_ms(role->loop));
+
+    return (clock_wall_us(role->doors->clock) / 1000 + in_ms + 999) / 1000;
 }
 
 static void begin_rcpt(struct caller *c, const struct queue_message *m, unsigned i)
@@ -50,6 +60,8 @@ static void begin_rcpt(struct caller *c, const struct queue_message *m, unsigned
     control_uint(out, "attempts", r->attempts);
     if (r->state == QUEUE_WAITING && r->due_ms > now)
         control_uint(out, "next", (r->due_ms - now + 999) / 1000);
+    if (r->state == QUEUE_LATER)
+        control_uint(out, "release", release_s(c, m));
     if (r->reason.len > 0)
         control_text(out, "reason", r->reason);
 }
@@ -224,10 +236,13 @@ static bool act_hold(struct caller *c, struct queue_message *m)
     return each_taken(c, m, hold_rcpt);
 }
 
+/* Of two holds a person's is the first to end: then the sender's wish counts again. */
 static void release_rcpt(struct caller *c, struct queue_message *m, unsigned rcpt)
 {
     if (m->rcpts[rcpt].state == QUEUE_HELD)
         queue_unhold(c->control->queue, m, rcpt);
+    else if (m->rcpts[rcpt].state == QUEUE_LATER)
+        queue_let_go(c->control->queue, m, rcpt);
     else
         queue_postpone(c->control->queue, m, rcpt, m->rcpts[rcpt].due_ms);
 }

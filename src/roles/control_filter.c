@@ -99,7 +99,8 @@ static bool read_status(struct slice text, struct filter *f)
 {
     f->status = text;
     return slice_equal(text, SLICE("active")) || slice_equal(text, SLICE("deferred")) ||
-           slice_equal(text, SLICE("held")) || slice_equal(text, SLICE("paused"));
+           slice_equal(text, SLICE("held")) || slice_equal(text, SLICE("later")) ||
+           slice_equal(text, SLICE("paused"));
 }
 
 static bool read_ids(struct slice text, struct filter *f)
@@ -145,15 +146,16 @@ static const struct {
     const char *wrong;
     bool chooses;
 } filters[] = {
-    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits",         true },
-    {SLICE_INIT("from"),   read_from,   "no sender is named",                           true },
-    {SLICE_INIT("user"),   read_user,   "no account is named",                          true },
-    {SLICE_INIT("to"),     read_to,     "no recipient is named",                        true },
-    {SLICE_INIT("domain"), read_domain, "no domain is named",                           true },
-    {SLICE_INIT("status"), read_status, "a status is active, deferred, held or paused", true },
-    {SLICE_INIT("reason"), read_reason, "no reason is named",                           true },
-    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",                true },
-    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                          false},
+    {SLICE_INIT("id"),     read_ids,    "a queue id has 12 letters and digits",                true },
+    {SLICE_INIT("from"),   read_from,   "no sender is named",                                  true },
+    {SLICE_INIT("user"),   read_user,   "no account is named",                                 true },
+    {SLICE_INIT("to"),     read_to,     "no recipient is named",                               true },
+    {SLICE_INIT("domain"), read_domain, "no domain is named",                                  true },
+    {SLICE_INIT("status"), read_status, "a status is active, deferred, held, later or paused",
+     true                                                                                           },
+    {SLICE_INIT("reason"), read_reason, "no reason is named",                                  true },
+    {SLICE_INIT("older"),  read_older,  "an age is a number of seconds",                       true },
+    {SLICE_INIT("limit"),  read_limit,  "a limit is a number",                                 false},
 };
 
 /* NULL: it was read; else what is wrong. */

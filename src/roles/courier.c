@@ -98,6 +98,7 @@ static void send_message(struct courier *c, struct queue_message *m)
     struct parcel *p = parcel_new(&c->parcels, m);
     bool local_room = local_has_room(c->local);
 
+    queue_hold_back(c->queue, m, now_ms(c));
     (void)pauses_take(c->pauses, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)
         if (m->rcpts[i].due)

@@ -27,7 +27,8 @@ struct place {
     struct draft drafts[MESSAGES];
     struct queue_ticket puts[MESSAGES];
     uint64_t ids[MESSAGES];
-    unsigned told; /* damages */
+    struct envelope_wishes wishes; /* of the first message */
+    unsigned told;                 /* damages */
 };
 
 static void count_damage(void *ctx, int code, const char *operation, struct slice name)
@@ -81,8 +82,11 @@ static void put_one(struct place *p, struct queue_in *q, unsigned i, size_t size
                          .client_address = SLICE_INIT("192.0.2.1"),
                          .proto = SLICE_INIT("ESMTP"),
                          .rcpts = &rcpt,
-                         .rcpt_count = 1};
+                         .rcpt_count = 1,
+                         .arrival_us = clock_wall_us(&p->clock.clock)};
 
+    if (i == 0)
+        e.wishes = p->wishes;
     p->ids[i] = e.id = queue_in_next_id(q);
     queue_in_draft_init(q, &p->drafts[i]);
     draft_begin(&p->drafts[i], e.id);
@@ -969,6 +973,218 @@ static void test_a_deferred_message_is_hastened(void **state)
     end(&p);
 }
 
+enum { MINUTE_MS = 60 * 1000, DAY_S = 24 * 3600, TEN_YEARS_S = 3650 * DAY_S };
+
+/* One life of the courier: is the message to go now? Else it is held back. */
+static bool goes(struct place *p, struct queue *q)
+{
+    uint64_t now_ms = clock_monotonic_ms(&p->clock.clock);
+    struct queue_message *m = queue_claim(q, now_ms);
+    bool due = false;
+
+    if (m != NULL) {
+        queue_hold_back(q, m, now_ms);
+        due = m->rcpts[0].due;
+        queue_release(q, m);
+    }
+    return due;
+}
+
+static uint64_t later_ms(struct place *p, struct queue *q)
+{
+    struct queue_message *m = queue_look(q, queue_find(q, p->ids[0]));
+
+    check(m != NULL);
+    uint64_t ms = queue_later_ms(q, m, clock_monotonic_ms(&p->clock.clock));
+    queue_release(q, m);
+    return ms;
+}
+
+static uint64_t age_ms(struct place *p, struct queue *q)
+{
+    struct queue_message *m = queue_look(q, queue_find(q, p->ids[0]));
+
+    check(m != NULL);
+    uint64_t ms = queue_age_ms(m, clock_monotonic_ms(&p->clock.clock));
+    queue_release(q, m);
+    return ms;
+}
+
+static void step_wall(struct place *p, int64_t seconds)
+{
+    p->clock.wall_now_us += (uint64_t)(seconds * 1000000);
+}
+
+static struct queue *begin_later(struct place *p, uint32_t hold_for_s, int64_t hold_until_s)
+{
+    begin(p);
+    step_wall(p, 2 * (int64_t)TEN_YEARS_S);
+    p->wishes.hold_for_s = hold_for_s;
+    if (hold_until_s != 0)
+        p->wishes.hold_until_us = clock_wall_us(&p->clock.clock) + (uint64_t)hold_until_s * 1000000;
+    put_in(p, SMALL);
+    return open_queue(p);
+}
+
+/* RFC 4865: not earlier, whatever happens to the clock on the wall; then, with age 0. */
+static void test_hold_for_is_counted_while_the_courier_lives(void **state)
+{
+    static const int64_t steps_s[] = {0, TEN_YEARS_S, -(int64_t)TEN_YEARS_S};
+
+    (void)state;
+    CHECK_ROWS (i, steps_s) {
+        struct place p;
+        struct queue *q = begin_later(&p, 7200, 0);
+
+        check(!goes(&p, q));
+        check_int(state_of(&p, q, 0), QUEUE_LATER);
+        check_int(later_ms(&p, q), 2 * HOUR_MS);
+        check(!queue_defers(q, queue_find(q, p.ids[0])) && !hasten(&p, q, 0));
+        step_wall(&p, steps_s[i]);
+        fake_clock_advance(&p.clock, (2 * HOUR_MS - 1) * UINT64_C(1000));
+        check(!goes(&p, q));
+        fake_clock_advance(&p.clock, 1000);
+        check(goes(&p, q));
+        check_int(age_ms(&p, q), 0);
+        fake_clock_advance(&p.clock, MINUTE_MS * UINT64_C(1000));
+        check_int(age_ms(&p, q), MINUTE_MS);
+        queue_close(q);
+        end(&p);
+    }
+}
+
+static void test_hold_for_in_the_next_life(void **state)
+{
+    /* Away so long, the wall's clock set meanwhile; then it waits still so long, or has an age. */
+    static const struct {
+        uint64_t away_s;
+        int64_t step_s;
+        uint64_t later_s, age_s;
+    } rows[] = {
+        {0,         0,                     7200, 0   },
+        {3600,      0,                     3600, 0   },
+        {7200 + 60, 0,                     0,    60  },
+        {3 * DAY_S, 0,                     0,    3600},
+        {60,        TEN_YEARS_S,           0,    3600},
+        {60,        -(int64_t)TEN_YEARS_S, 7200, 0   },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct place p;
+        struct queue *q = begin_later(&p, 7200, 0);
+
+        check(!goes(&p, q));
+        queue_close(q);
+        fake_clock_advance(&p.clock, rows[i].away_s * 1000000);
+        step_wall(&p, rows[i].step_s);
+        q = open_queue(&p);
+        check(goes(&p, q) == (rows[i].later_s == 0));
+        check_int(later_ms(&p, q) / 1000, rows[i].later_s);
+        check_int(age_ms(&p, q) / 1000, rows[i].age_s);
+        queue_close(q);
+        end(&p);
+    }
+}
+
+/* The clock on the wall is what was meant, and it is set now and then. */
+static void test_hold_until_looks_at_the_wall(void **state)
+{
+    struct place p;
+    struct queue *q = begin_later(&p, 0, DAY_S);
+
+    (void)state;
+    check(!goes(&p, q));
+    check_int(later_ms(&p, q), DAY_S * UINT64_C(1000));
+    step_wall(&p, -3600);
+    fake_clock_advance(&p.clock, DAY_S * UINT64_C(1000000));
+    check(!goes(&p, q));
+    check_int(later_ms(&p, q), HOUR_MS);
+    check_int(state_of(&p, q, 0), QUEUE_LATER);
+    queue_close(q);
+
+    q = open_queue(&p);
+    check(!goes(&p, q));
+    step_wall(&p, 3600);
+    fake_clock_advance(&p.clock, 10 * MINUTE_MS * UINT64_C(1000));
+    check(goes(&p, q));
+    check(age_ms(&p, q) <= 10 * MINUTE_MS);
+
+    /* Who was tried once is not held again. */
+    struct queue_message *m = queue_claim(q, clock_monotonic_ms(&p.clock.clock));
+    queue_defer(q, m, 0, &(struct queue_retry){.at_ms = clock_monotonic_ms(&p.clock.clock)});
+    queue_release(q, m);
+    step_wall(&p, -(int64_t)TEN_YEARS_S);
+    check(goes(&p, q));
+    queue_close(q);
+    end(&p);
+}
+
+/* One that waits for days does not keep the segment that it came in. */
+static void test_what_goes_later_is_carried(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    p.wishes.hold_for_s = 2 * DAY_S;
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    check(!goes(&p, q)); /* the oldest comes first */
+    check_int(claim_all(&p, q), MESSAGES - 1);
+    run_for(&p, q, 30);
+    check_int(queue_carried(q), 1);
+    check_int(state_of(&p, q, 0), QUEUE_LATER);
+    queue_close(q);
+
+    fake_clock_advance(&p.clock, DAY_S * UINT64_C(1000000));
+    q = open_queue(&p);
+    check(!goes(&p, q));
+    check_int(state_of(&p, q, 0), QUEUE_LATER);
+    check_int((later_ms(&p, q) + HOUR_MS / 2) / HOUR_MS, 24);
+    run(&p, q);
+    queue_close(q);
+
+    fake_clock_advance(&p.clock, (DAY_S + 60) * UINT64_C(1000000));
+    q = open_queue(&p);
+    check(goes(&p, q));
+    check(age_ms(&p, q) < 10 * MINUTE_MS); /* of which nothing was spent in the queue before */
+    queue_close(q);
+    end(&p);
+}
+
+/* Of two holds the administrator's ends first; what he lets go has gone, restarts or not. */
+static void test_a_person_lets_it_go(void **state)
+{
+    struct place p;
+    struct queue *q = begin_later(&p, 7200, 0);
+
+    (void)state;
+    check(!goes(&p, q));
+    struct queue_message *m = take(&p, q, 0);
+    queue_hold(q, m, 0);
+    queue_release(q, m);
+    check_int(state_of(&p, q, 0), QUEUE_HELD);
+    m = take(&p, q, 0);
+    queue_unhold(q, m, 0);
+    queue_release(q, m);
+    check(!goes(&p, q));
+    check_int(state_of(&p, q, 0), QUEUE_LATER);
+
+    m = take(&p, q, 0);
+    check_int(m->rcpts[0].state, QUEUE_LATER);
+    queue_let_go(q, m, 0);
+    queue_release(q, m);
+    check(goes(&p, q));
+    check_int(age_ms(&p, q), 0);
+    run(&p, q);
+    queue_close(q);
+    q = open_queue(&p);
+    check(goes(&p, q));
+    queue_close(q);
+    end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -986,6 +1202,11 @@ int main(void)
         cmocka_unit_test(test_a_walk_meets_every_message_once),
         cmocka_unit_test(test_a_held_message_waits_for_its_release),
         cmocka_unit_test(test_a_deferred_message_is_hastened),
+        cmocka_unit_test(test_hold_for_is_counted_while_the_courier_lives),
+        cmocka_unit_test(test_hold_for_in_the_next_life),
+        cmocka_unit_test(test_hold_until_looks_at_the_wall),
+        cmocka_unit_test(test_what_goes_later_is_carried),
+        cmocka_unit_test(test_a_person_lets_it_go),
         cmocka_unit_test(test_a_message_in_hand_is_nobody_elses),
         cmocka_unit_test(test_a_message_that_broke_cannot_be_taken),
     };
