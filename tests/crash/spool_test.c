@@ -1101,11 +1101,14 @@ static void test_hold_until_looks_at_the_wall(void **state)
     check(!goes(&p, q));
     check_int(later_ms(&p, q), HOUR_MS);
     check_int(state_of(&p, q, 0), QUEUE_LATER);
+    fake_clock_advance(&p.clock, 30 * MINUTE_MS * UINT64_C(1000));
+    check(!goes(&p, q));
+    check_int(age_ms(&p, q), 0);
     queue_close(q);
 
     q = open_queue(&p);
     check(!goes(&p, q));
-    step_wall(&p, 3600);
+    step_wall(&p, 1800);
     fake_clock_advance(&p.clock, 10 * MINUTE_MS * UINT64_C(1000));
     check(goes(&p, q));
     check(age_ms(&p, q) <= 10 * MINUTE_MS);
@@ -1157,7 +1160,7 @@ static void test_what_goes_later_is_carried(void **state)
 static void test_a_person_lets_it_go(void **state)
 {
     struct place p;
-    struct queue *q = begin_later(&p, 7200, 0);
+    struct queue *q = begin_later(&p, 0, 7200);
 
     (void)state;
     check(!goes(&p, q));
