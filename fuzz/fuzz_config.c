@@ -44,6 +44,19 @@ static void check_server(const struct route_target *server)
     must(server->name.len > 0 && (server->port != 0) == (server->kind != TARGET_PATH));
 }
 
+/* A password goes nowhere in the clear, and to no strangers. */
+static void check_login(const struct relay *relay)
+{
+    bool in_clear = relay->tls == RELAY_TLS_OFF || relay->tls == RELAY_TLS_OPTIONAL;
+
+    if (relay->login == NULL)
+        return;
+    must(relay->host_count > 0 && relay->user.len > 0);
+    must(buf_len(&relay->login->secret) > 0);
+    for (size_t i = 0; i < relay->host_count; i++)
+        must(!in_clear || route_target_is_here(&relay->hosts[i]));
+}
+
 /* A relay that the courier can follow, and that is not open to all. */
 static void check_relay(const struct relay *relay, const struct decision *d,
                         const struct rules_query *query)
@@ -57,6 +70,7 @@ static void check_relay(const struct relay *relay, const struct decision *d,
     for (size_t i = 0; i < relay->host_count; i++)
         check_server(&relay->hosts[i]);
     must(relay->tls != RELAY_TLS_IMPLICIT || relay->host_count > 0);
+    check_login(relay);
     must(query->from_local || d->rule->from == FROM_LOCAL || d->rule->users != NULL ||
          d->rule->to.match != MATCH_ANY);
 }

@@ -100,7 +100,7 @@ static bool add_file(struct buf *bundle, struct slice path)
         fits =
             bundle_add(bundle, path, flags, buf_slice(&text)) ||
             bundle_add(bundle, path, SOURCE_UNREADABLE, SLICE("all files are larger than 1 GiB"));
-    buf_done(&text);
+    buf_wipe(&text);
     return fits;
 }
 
@@ -184,8 +184,13 @@ bool load_certificates_again(const struct settings *s, struct slice bundle, stru
     return good;
 }
 
+static bool is_about_logins(const struct settings *s, struct slice path)
+{
+    return settings_is_accounts_file(s, path) || settings_is_secret_file(s, path);
+}
+
 /* The bundle has no keys, so nobody can judge them. */
 struct settings *load_accounts_again(const struct settings *s, struct slice bundle, struct buf *out)
 {
-    return load_again(s, bundle, settings_is_accounts_file, NULL, out);
+    return load_again(s, bundle, is_about_logins, NULL, out);
 }

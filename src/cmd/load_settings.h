@@ -19,8 +19,8 @@ struct settings *load_settings(struct buf *bundle);
 int load_settings_file(const char *file, struct buf *bundle, struct settings **out);
 
 /* The bundle of all but the keys and passwords of the running settings `s`, with its tables of
- * accounts as they are now, passwords and all, appended to out. NULL: there are errors; they are
- * told on stderr. The settings are for a look at them. */
+ * accounts and what relays log in with as they are now, passwords and all, appended to out. NULL:
+ * there are errors; they are told on stderr. The settings are for a look at them. */
 struct settings *load_accounts_again(const struct settings *s, struct slice bundle,
                                      struct buf *out);
 

@@ -14,7 +14,7 @@ enum { RECEIVERS_MAX = 64 };
 
 /* What each kind of role is handed. */
 struct handed {
-    struct buf all, receivers, vault;
+    struct buf all, receivers, vault, courier;
 };
 
 struct running {
@@ -37,6 +37,7 @@ static void handed_init(struct handed *h)
     buf_init(&h->all, BUNDLE_MAX);
     buf_init(&h->receivers, BUNDLE_MAX);
     buf_init(&h->vault, BUNDLE_MAX);
+    buf_init(&h->courier, BUNDLE_MAX);
 }
 
 static void handed_done(struct handed *h)
@@ -44,11 +45,15 @@ static void handed_done(struct handed *h)
     buf_done(&h->all);
     buf_wipe(&h->receivers);
     buf_wipe(&h->vault);
+    buf_wipe(&h->courier);
 }
 
 static struct bundles bundles_of(const struct handed *h)
 {
-    return (struct bundles){buf_slice(&h->receivers), buf_slice(&h->vault), buf_slice(&h->all)};
+    return (struct bundles){.receivers = buf_slice(&h->receivers),
+                            .vault = buf_slice(&h->vault),
+                            .courier = buf_slice(&h->courier),
+                            .all = buf_slice(&h->all)};
 }
 
 static bool hand_out(const struct settings *s, struct slice whole, struct handed *h)
@@ -56,12 +61,16 @@ static bool hand_out(const struct settings *s, struct slice whole, struct handed
     return settings_bundle_for_role(s, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
            (s->certificates == NULL ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_KEYS, &h->receivers)) &&
+           (s->logins == NULL ||
+            settings_bundle_for_role(s, whole, SETTINGS_WITH_LOGINS, &h->courier)) &&
            (!any_logs_in(s) ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
 
-static bool any_accounts(const struct settings *s)
+static bool any_to_reread(const struct settings *s)
 {
+    if (s->logins != NULL)
+        return true;
     for (const struct settings_table *one = s->tables; one != NULL; one = one->next)
         if (one->type == TABLE_ACCOUNTS)
             return true;
@@ -75,6 +84,8 @@ static bool hand_out_accounts(const struct settings *fresh, struct slice whole,
            (buf_len(&before->receivers) == 0 ||
             settings_bundle_with_accounts(fresh, buf_slice(&before->receivers), buf_slice(&h->all),
                                           &h->receivers)) &&
+           (fresh->logins == NULL ||
+            settings_bundle_for_role(fresh, whole, SETTINGS_WITH_LOGINS, &h->courier)) &&
            (buf_len(&before->vault) == 0 ||
             settings_bundle_for_role(fresh, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
@@ -140,7 +151,7 @@ static int run(struct buf *bundle, struct settings *settings, unsigned receivers
                                      .ctx = &r,
                                      .ready = serves,
                                      .renew = settings->certificates != NULL ? renew : NULL,
-                                     .reread = any_accounts(settings) ? reread : NULL};
+                                     .reread = any_to_reread(settings) ? reread : NULL};
     if (fits)
         status = warden_run(&options);
     else

@@ -125,6 +125,8 @@ static const struct row rows[] = {
      "helo NAME"},
     {SLICE_INIT("tls"), IN_RELAY, parser_set_relay_tls, {SHAPE_RELAY_TLS}, 0, 0, false,
      "tls off|optional|required|verified|implicit"},
+    {SLICE_INIT("user"), IN_RELAY, parser_set_user, {SHAPE_USER, SHAPE_SECRET}, 0, 0, false,
+     "user NAME file:PATH"},
     {SLICE_INIT("family"), IN_RELAY, parser_set_family, {SHAPE_FAMILY}, 0, 0, false,
      "family any|ipv4-first|ipv6-first|ipv4|ipv6"},
     {SLICE_INIT("retry"), IN_RELAY, parser_add_retry, {SHAPE_DURATION, SHAPE_MORE}, 0, 0, false,
@@ -187,7 +189,6 @@ static const struct row rows[] = {
     NOT_YET("mta-sts", IN_RELAY),
     NOT_YET("oauth2", IN_RELAY),
     NOT_YET("srs", IN_RELAY),
-    NOT_YET("user", IN_RELAY),
 };
 
 /* clang-format on */
@@ -646,6 +647,8 @@ void settings_free(struct settings *s)
         accounts_free(t->accounts);
         aliases_free(t->aliases);
     }
+    for (struct relay_login *l = s->logins; l != NULL; l = l->next)
+        buf_wipe(&l->secret);
     arena_done(&s->arena);
     memory_free(s);
 }

@@ -89,7 +89,8 @@ struct settings {
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;
     struct settings_table *tables;
-    struct arena arena; /* owns all of it, save what the tables hold */
+    struct relay_login *logins; /* of all relays */
+    struct arena arena;         /* owns all of it, save what the tables and logins hold */
 };
 
 struct settings_errors {
@@ -117,10 +118,16 @@ struct settings_judge {
 struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,
                                 struct settings_errors *errors);
 
-/* What a role is handed: the bundle without the passwords of its accounts, save for the vault, and
- * without the keys of certificates, save for who does TLS. It gives the same settings, less those.
- * `s` came of the whole one. False when out is full. */
-enum settings_secrets { SETTINGS_WITHOUT_SECRETS, SETTINGS_WITH_KEYS, SETTINGS_WITH_PASSWORDS };
+/* What a role is handed: the bundle without the passwords of its accounts, save for the vault,
+ * without the keys of certificates, save for who does TLS, and without what relays log in with,
+ * save for the courier. It gives the same settings, less those. `s` came of the whole one. False
+ * when out is full. */
+enum settings_secrets {
+    SETTINGS_WITHOUT_SECRETS,
+    SETTINGS_WITH_KEYS,
+    SETTINGS_WITH_PASSWORDS,
+    SETTINGS_WITH_LOGINS,
+};
 
 bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
                               enum settings_secrets secrets, struct buf *out);
@@ -130,8 +137,12 @@ bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
  */
 bool settings_is_tls_file(const struct settings *s, struct slice path);
 
-/* Is it a table of accounts? These can be read again as well. */
+/* Is it a table of accounts, or what a relay logs in with? These can be read again as well. */
 bool settings_is_accounts_file(const struct settings *s, struct slice path);
+bool settings_is_secret_file(const struct settings *s, struct slice path);
+
+/* Takes over the secrets of the same configuration, read again. False: it is another one. */
+bool settings_swap_secrets(struct settings *s, struct settings *fresh);
 
 /* The bundle with the tables of accounts that `from` has. False when out is full. */
 bool settings_bundle_with_accounts(const struct settings *s, struct slice bundle, struct slice from,

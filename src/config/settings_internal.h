@@ -16,7 +16,7 @@ struct relay_draft {
     struct route_target *hosts;   /* relay->hosts, to be added to */
     struct relay_source *sources; /* relay->sources */
     unsigned retries;
-    struct place family, tls, delay_warning; /* line 0: not given */
+    struct place family, tls, delay_warning, user; /* line 0: not given */
 };
 
 struct certificate_word {
@@ -98,6 +98,10 @@ apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_
 
 /* Its block, if it has one, was read. */
 void parser_finish_relay(struct parser *p);
+
+/* settings_login.c */
+apply_fn parser_set_user;
+void parser_finish_login(struct parser *p); /* for parser_finish_relay() */
 
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;

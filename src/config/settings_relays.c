@@ -11,6 +11,7 @@
 enum {
     SMTP_PORT = 25,
     SUBMISSIONS_PORT = 465, /* RFC 8314 7.3 */
+    SUBMISSION_PORT = 587,  /* RFC 6409 3.1 */
 };
 
 /* ---- sources ---- */
@@ -184,13 +185,21 @@ static void check_family(struct parser *p)
                SLICE("add one, or remove 'family'"));
 }
 
+/* Where no port is written. Who logs in does not send as a mail server, but as a user of one. */
+static uint16_t usual_port(const struct relay *relay)
+{
+    if (relay->tls == RELAY_TLS_IMPLICIT)
+        return SUBMISSIONS_PORT;
+    return relay->user.len > 0 ? SUBMISSION_PORT : SMTP_PORT;
+}
+
 static void set_ports(struct parser *p)
 {
     struct relay_draft *d = &p->draft;
 
     for (size_t i = 0; i < d->relay->host_count; i++)
         if (d->hosts[i].kind != TARGET_PATH && d->hosts[i].port == 0)
-            d->hosts[i].port = d->relay->tls == RELAY_TLS_IMPLICIT ? SUBMISSIONS_PORT : SMTP_PORT;
+            d->hosts[i].port = usual_port(d->relay);
 }
 
 void parser_finish_relay(struct parser *p)
@@ -198,6 +207,7 @@ void parser_finish_relay(struct parser *p)
     const struct relay *relay = p->draft.relay;
     const struct retry_plan *plan = &relay->retry;
 
+    parser_finish_login(p);
     set_ports(p);
     check_family(p);
     if (relay->tls == RELAY_TLS_IMPLICIT && relay->host_count == 0)

@@ -508,9 +508,100 @@ static void test_relay(void **state)
     arena_done(&arena);
 }
 
+/* A user's words change what the others mean when they are not written. */
+static void test_logins(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct slice text = read_whole(&arena, SOURCE_ROOT "/tests/config/login-good.conf");
+    struct settings *s = parse_with_files(&arena, SLICE("f"), text, SLICE(""), &errors);
+    const struct relay_login *own, *smart;
+
+    (void)state;
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    own = s->logins->next;
+    smart = own->next;
+    check_slice(buf_slice(&own->secret), SLICE("a b \"c\""));
+    check_slice(smart->path, SLICE("/etc/login-good.secret"));
+    check_slice(buf_slice(&smart->secret), SLICE("pencil"));
+    check(smart->next == NULL);
+    check(settings_is_secret_file(s, SLICE("/etc/login-second.secret")));
+    check(!settings_is_secret_file(s, SLICE("f")));
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
+static const struct relay *relay_of_rule(const struct settings *s, size_t rule)
+{
+    return s->rules.rules[rule].relay;
+}
+
+/* The words of TLS and the port that a relay has without them. */
+static void test_login_defaults(void **state)
+{
+    static const struct {
+        const char *words;
+        enum relay_tls tls;
+        uint16_t port;
+    } rows[] = {
+        {"host a.example",                                     RELAY_TLS_OPTIONAL, 25  },
+        {"host a.example; user me file:/s",                    RELAY_TLS_VERIFIED, 587 },
+        {"user me file:/s; host a.example:25",                 RELAY_TLS_VERIFIED, 25  },
+        {"host a.example; user me file:/s; tls implicit",      RELAY_TLS_IMPLICIT, 465 },
+        {"tls required; host a.example; user me file:/s",      RELAY_TLS_REQUIRED, 587 },
+        {"tls off; user me file:/s; host localhost",           RELAY_TLS_OFF,      587 },
+        {"tls optional; user me file:/s; host 127.9.0.1:2525", RELAY_TLS_OPTIONAL, 2525},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct arena arena = {0};
+        struct settings_errors errors;
+        struct buf bundle;
+
+        buf_init(&bundle, BUNDLE_MAX);
+        bundle_add(&bundle, SLICE("f"), 0,
+                   arena_printf(&arena,
+                                "hostname h.example\nlisten mx *:25\nqueue /q\npostmaster "
+                                "ann@h.example\nrelay r { %s }\naccept from local to any relay "
+                                "r\naccept to domain h.example deliver maildir /m/{user}\n",
+                                rows[i].words));
+        bundle_add(&bundle, SLICE("/s"), 0, SLICE("pencil"));
+        struct settings *s = parse_bundle(&bundle, &errors);
+        assert_non_null(s);
+        check_slice(relay_of_rule(s, 0)->user, i == 0 ? SLICE("") : SLICE("me"));
+        check_int(relay_of_rule(s, 0)->tls, rows[i].tls);
+        check_int(relay_of_rule(s, 0)->hosts[0].port, rows[i].port);
+        settings_free(s);
+        settings_errors_done(&errors);
+        buf_done(&bundle);
+        arena_done(&arena);
+    }
+}
+
 static bool holds(const struct buf *b, const char *word)
 {
     return memmem(b->data, b->end, word, strlen(word)) != NULL;
+}
+
+/* Who gets a bundle anew has its secrets, or none. */
+static void test_swap_secrets(struct settings *s, const struct buf *without)
+{
+    struct settings_errors errors;
+    struct settings *fresh = settings_parse(buf_slice(without), NULL, &errors);
+    struct relay_login other = {.path = SLICE("/other")};
+
+    check_slice(buf_slice(&fresh->logins->secret), SLICE(""));
+    check(settings_swap_secrets(fresh, s));
+    check_slice(buf_slice(&fresh->logins->secret), SLICE("of a relay"));
+    check_slice(buf_slice(&s->logins->secret), SLICE(""));
+    other.secret = s->logins->secret;
+    s->logins = &other;
+    check(!settings_swap_secrets(fresh, s));
+    s->logins = NULL;
+    settings_free(fresh);
+    settings_errors_done(&errors);
 }
 
 /* No byte of a password leaves, a key only for who does TLS; and what leaves gives the same
@@ -518,17 +609,20 @@ static bool holds(const struct buf *b, const char *word)
 static void test_bundle_for_role(void **state)
 {
     struct settings_errors errors;
-    struct buf bundle, handed, with_keys;
+    struct buf bundle, handed, with_keys, with_logins;
 
     (void)state;
     buf_init(&bundle, BUNDLE_MAX);
     buf_init(&handed, BUNDLE_MAX);
     buf_init(&with_keys, BUNDLE_MAX);
+    buf_init(&with_logins, BUNDLE_MAX);
     bundle_add(&bundle, SLICE("f"), 0,
                SLICE("hostname h.example\nlisten mx *:25\nqueue /q\npostmaster ann@h.example\n"
                      "table people accounts /people\ntable names aliases /names\n"
                      "tls /chain /key\ntls *.example.org /other-chain /other-key\n"
+                     "relay r { host a.example; user me file:/pencil }\n"
                      "accept to any users people aliases names deliver maildir /m/{user}\n"));
+    bundle_add(&bundle, SLICE("/pencil"), 0, SLICE("of a relay\n"));
     bundle_add(&bundle, SLICE("/chain"), 0, SLICE("chain one"));
     bundle_add(&bundle, SLICE("/key"), 0, SLICE("key one"));
     bundle_add(&bundle, SLICE("/other-chain"), 0, SLICE("chain two"));
@@ -540,8 +634,18 @@ static void test_bundle_for_role(void **state)
     check_slice(buf_slice(&errors.text), SLICE(""));
     check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITHOUT_SECRETS, &handed));
     check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITH_KEYS, &with_keys));
+    check(settings_bundle_for_role(s, buf_slice(&bundle), SETTINGS_WITH_LOGINS, &with_logins));
     check(!holds(&handed, "secret") && !holds(&with_keys, "secret"));
     check(!holds(&handed, "key one") && !holds(&handed, "key two"));
+    check(!holds(&handed, "of a relay") && !holds(&with_keys, "of a relay"));
+    check(!holds(&with_logins, "secret") && !holds(&with_logins, "key one"));
+    settings_free(s);
+    settings_errors_done(&errors);
+
+    s = settings_parse(buf_slice(&with_logins), NULL, &errors);
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_slice(buf_slice(&s->logins->secret), SLICE("of a relay"));
+    test_swap_secrets(s, &handed);
     settings_free(s);
     settings_errors_done(&errors);
 
@@ -566,6 +670,7 @@ static void test_bundle_for_role(void **state)
     buf_done(&bundle);
     buf_done(&handed);
     buf_done(&with_keys);
+    buf_done(&with_logins);
 }
 
 static void test_defaults(void **state)
@@ -801,6 +906,8 @@ int main(void)
         cmocka_unit_test(test_relay_defaults),
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_login_defaults),
         cmocka_unit_test(test_bundle_for_role),
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_resolvers),

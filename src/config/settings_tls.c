@@ -73,11 +73,8 @@ static bool read_pem(struct parser *p, const struct value *path, bool secret, st
 
     if (source == NULL)
         return true;
-    if ((source->flags & SOURCE_UNREADABLE) != 0)
-        return desk_error(&p->desk, path->place,
-                          arena_printf(p->desk.scratch, "cannot read %.*s: %.*s",
-                                       SLICE_PRINTF(path->text), SLICE_PRINTF(source->text)),
-                          SLICE(""));
+    if (!desk_was_read(&p->desk, path, source))
+        return false;
     if (source->text.len > PEM_MAX)
         return desk_error(
             &p->desk, path->place,

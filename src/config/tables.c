@@ -17,11 +17,8 @@ static bool read_table(struct tables *t, struct settings_table *table, const str
 
     if (source == NULL)
         return true; /* wanted; then all is read again */
-    if ((source->flags & SOURCE_UNREADABLE) != 0)
-        return desk_error(t->desk, path->place,
-                          arena_printf(t->desk->scratch, "cannot read %.*s: %.*s",
-                                       SLICE_PRINTF(path->text), SLICE_PRINTF(source->text)),
-                          SLICE(""));
+    if (!desk_was_read(t->desk, path, source))
+        return false;
     switch (table->type) {
     case TABLE_ACCOUNTS:
         if ((source->flags & SOURCE_FOR_ALL) != 0)
@@ -106,6 +103,8 @@ static bool copy_source(const struct settings *s, const struct source *source,
 
     if (secrets != SETTINGS_WITH_KEYS && holds_key(s, source->path))
         return bundle_add(out, source->path, source->flags, SLICE(""));
+    if (secrets != SETTINGS_WITH_LOGINS && settings_is_secret_file(s, source->path))
+        return bundle_add(out, source->path, SOURCE_WITHHELD, SLICE(""));
     if (secrets == SETTINGS_WITH_PASSWORDS || !holds_accounts(s, source->path))
         return bundle_add(out, source->path, source->flags, source->text);
     buf_init(&text, source->text.len + 2);

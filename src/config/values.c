@@ -16,6 +16,8 @@
 
 #define MIB (1024ull * 1024)
 
+enum { USER_MAX = 512 /* bytes; what sasl/mechanism.h takes */ };
+
 static struct complaints *complaints_at(const struct desk *desk, struct place where)
 {
     return where.source != NULL ? &where.source->complaints : &desk->main->complaints;
@@ -30,6 +32,15 @@ bool desk_error(struct desk *desk, struct place where, struct slice message, str
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint)
 {
     complain(complaints_at(desk, where), SEVERITY_WARNING, where, message, hint);
+}
+
+bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source)
+{
+    return (source->flags & SOURCE_UNREADABLE) == 0 ||
+           desk_error(desk, path->place,
+                      arena_printf(desk->scratch, "cannot read %.*s: %.*s",
+                                   SLICE_PRINTF(path->text), SLICE_PRINTF(source->text)),
+                      SLICE(""));
 }
 
 struct slice desk_where(struct desk *desk, struct place where, struct place from)
@@ -168,6 +179,23 @@ static bool read_path(struct desk *desk, const struct syntax_word *word, struct 
 {
     out->text = arena_copy(desk->keep, word->text);
     return slice_starts(word->text, SLICE("/")) && word->text.len > 1;
+}
+
+/* A login as its server knows it, which need not be an address. */
+static bool read_user(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    out->text = arena_copy(desk->keep, word->text);
+    return word->text.len > 0 && word->text.len <= USER_MAX && utf8_printable(word->text);
+}
+
+static bool read_secret(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+
+    if (!take_word(&c, SLICE("file:")) || !slice_starts(c.rest, SLICE("/")) || c.rest.len < 2)
+        return false;
+    out->text = arena_copy(desk->keep, c.rest);
+    return true;
 }
 
 static bool read_certificate(struct desk *desk, const struct syntax_word *word, struct value *out)
@@ -353,6 +381,11 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/PATH"), read_socket},
     [SHAPE_PATH] = {SLICE_INIT("an absolute path"),
         SLICE_INIT("begin it with '/'"), read_path},
+    [SHAPE_USER] = {SLICE_INIT("the name of a user"),
+        SLICE_INIT("write it as the server knows it: me@example.org"), read_user},
+    [SHAPE_SECRET] = {SLICE_INIT("a secret's file"),
+        SLICE_INIT("put it in the first line of a file that others cannot read, and write: file:/PATH"),
+        read_secret},
     [SHAPE_CERTIFICATE] = {SLICE_INIT("a certificate's path"),
         SLICE_INIT("begin it with '/'; before it may stand the name that it is for"),
         read_certificate},

@@ -20,6 +20,8 @@ enum shape {
     SHAPE_MAILBOX,
     SHAPE_SOCKET,
     SHAPE_PATH,
+    SHAPE_USER,
+    SHAPE_SECRET,      /* the path of its file */
     SHAPE_CERTIFICATE, /* its path; or the name it is for, and then its path */
     SHAPE_TEMPLATE,
     SHAPE_SIZE,
@@ -87,6 +89,9 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
 /* Always false, so that a check can end with it. */
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
+
+/* Was the file of this path read? False: it was told why not. */
+bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source);
 
 /* "line 12", or "line 12 of /etc/postroad/more.conf" where that is another file than `from` is in.
  */

@@ -31,6 +31,14 @@ struct relay_source {
     struct slice helo;    /* "": the relay's */
 };
 
+/* A password. It is wiped with the settings, and changes while they live when its file was read
+ * again. */
+struct relay_login {
+    struct relay_login *next; /* of another relay */
+    struct slice path;        /* of its file */
+    struct buf secret;        /* "" where it is withheld: only the courier has it */
+};
+
 struct relay {
     struct slice name;                /* as the rules call it */
     const struct route_target *hosts; /* in the order to try; none: by MX */
@@ -39,9 +47,10 @@ struct relay {
     size_t source_count;
     struct slice helo; /* "": the hostname */
     enum route_family family;
-    enum relay_tls tls;        /* default: optional */
+    enum relay_tls tls;        /* default: optional; verified where there is a user */
     struct retry_plan retry;   /* default: retry_plan_default */
     struct slice user;         /* who we are there; "": nobody asks */
+    struct relay_login *login; /* we prove it with a password; NULL: we do not */
     const struct oauth *oauth; /* we prove it with a token of his; NULL: we do not */
     bool report;               /* of failures to the sender; default: yes */
     bool loopback;             /* see route_options.loopback_allowed; no word sets it yet */

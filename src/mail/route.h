@@ -119,6 +119,9 @@ struct route_target {
 bool route_target_parse(struct slice text, uint16_t default_port, struct arena *arena,
                         struct route_target *out);
 
+/* Is it on this machine, whatever DNS says? */
+bool route_target_is_here(const struct route_target *t);
+
 /* In the given order, the addresses of each shuffled. Loopback is fine here. */
 enum route_outcome route_targets(struct facts *facts, const struct route_target *targets,
                                  size_t count, const struct route_options *options,

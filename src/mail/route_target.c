@@ -75,3 +75,16 @@ bool route_target_parse(struct slice text, uint16_t default_port, struct arena *
     *out = got;
     return true;
 }
+
+bool route_target_is_here(const struct route_target *t)
+{
+    static const unsigned char one[16] = {[15] = 1};
+
+    switch (t->kind) {
+    case TARGET_PATH: return true;
+    case TARGET_NAME: return slice_equal_nocase(t->name, SLICE("localhost"));
+    case TARGET_IP: break;
+    }
+    return memcmp(t->ip, one, sizeof(one)) == 0 ||
+           (memcmp(t->ip, mapped_prefix, sizeof(mapped_prefix)) == 0 && t->ip[12] == 127);
+}

@@ -23,7 +23,8 @@ enum source_flag {
     SOURCE_UNREADABLE = 1, /* the text says why, instead */
     SOURCE_FOR_ALL = 2,    /* every user of the machine may read the file */
     SOURCE_CHANGEABLE = 4, /* every user may change it */
-    SOURCE_FLAGS_MAX = 7,
+    SOURCE_WITHHELD = 8,   /* a secret that is not for this role; there is no text */
+    SOURCE_FLAGS_MAX = 15,
 };
 
 struct source {

@@ -25,6 +25,8 @@ int bundles_seal(struct sealed_bundles *s, const struct bundles *b)
         code = seal(b->receivers, &fresh.receivers);
     if (code == 0)
         code = seal(b->vault, &fresh.vault);
+    if (code == 0)
+        code = seal(b->courier, &fresh.courier);
     if (code < 0) {
         bundles_close(&fresh);
         return code;
@@ -32,6 +34,7 @@ int bundles_seal(struct sealed_bundles *s, const struct bundles *b)
     replace(&s->all, fresh.all);
     replace(&s->receivers, fresh.receivers);
     replace(&s->vault, fresh.vault);
+    replace(&s->courier, fresh.courier);
     return 0;
 }
 
@@ -39,6 +42,8 @@ struct disk_file *bundles_for(const struct sealed_bundles *s, enum role_kind rol
 {
     if (role == ROLE_RECEIVER && s->receivers != NULL)
         return s->receivers;
+    if (role == ROLE_COURIER && s->courier != NULL)
+        return s->courier;
     return role == ROLE_VAULT ? s->vault : s->all;
 }
 
@@ -47,4 +52,5 @@ void bundles_close(struct sealed_bundles *s)
     disk_close(s->all);
     disk_close(s->receivers);
     disk_close(s->vault);
+    disk_close(s->courier);
 }

@@ -1,7 +1,8 @@
 /*
  * bundles.h - what each role is handed: the checked configuration with its tables, as sealed files.
  *
- * Keys of certificates are in that of the receivers only, passwords in that of the vault only.
+ * Keys of certificates are in that of the receivers only, passwords of accounts in that of the
+ * vault only, what relays log in with in that of the courier only.
  */
 #ifndef ROLES_BUNDLES_H
 #define ROLES_BUNDLES_H
@@ -9,14 +10,15 @@
 #include "base/disk.h"
 #include "ipc/messages.h"
 
-/* "": the receivers have that of all others; there is no vault, since nobody logs in. */
+/* "": the receivers, the courier have that of all others; there is no vault, since nobody logs in.
+ */
 struct bundles {
-    struct slice receivers, vault, all;
+    struct slice receivers, vault, courier, all;
 };
 
 /* Zeroed: none yet. */
 struct sealed_bundles {
-    struct disk_file *receivers, *vault, *all;
+    struct disk_file *receivers, *vault, *courier, *all;
 };
 
 /* All of them, or none: nothing changes at a negative errno. An empty one leaves what was. */

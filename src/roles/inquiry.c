@@ -287,7 +287,13 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return REMOTE_UNREADABLE;
 }
 
-static const struct remote_owner owner = {.on_event = on_event, .next_piece = next_piece};
+static void log_in(struct remote *r)
+{
+    trip_log_in(&LIST_ENTRY(r, struct inquiry, remote)->manner, r);
+}
+
+static const struct remote_owner owner = {
+    .on_event = on_event, .next_piece = next_piece, .log_in = log_in};
 
 /* ---- the way ---- */
 

@@ -249,6 +249,7 @@ static int read_settings(struct disk_file *file, struct settings **out)
         *out = settings_parse((struct slice){text, (size_t)size}, NULL, &errors);
         settings_errors_done(&errors);
     }
+    explicit_bzero(text, (size_t)size); /* secrets are in it */
     memory_free(text);
     return *out == NULL ? -EINVAL : 0;
 }
@@ -284,8 +285,8 @@ static void take_certificates(struct role *r, struct disk_file *file)
     settings_free(fresh);
 }
 
-/* Everybody who looks at a table sees the new accounts in it. The same configuration has the same
- * tables, in the same order. */
+/* Everybody who looks at a table sees the new accounts in it, and the next trip logs in with the
+ * new secret. The same configuration has the same tables and logins, in the same order. */
 static bool swap_accounts(struct settings *s, struct settings *fresh)
 {
     struct settings_table *theirs = fresh->tables;
@@ -297,7 +298,7 @@ static bool swap_accounts(struct settings *s, struct settings *fresh)
             accounts_swap(ours->accounts, theirs->accounts);
         theirs = theirs->next;
     }
-    return true;
+    return settings_swap_secrets(s, fresh);
 }
 
 static void take_accounts(struct role *r, struct disk_file *file)

@@ -62,9 +62,12 @@ static struct slice hop_text(const struct trip *t, char out[TRIP_HOP_TEXT_MAX])
 
 /* ---- what became of the message ---- */
 
-static struct slice default_status(enum client_verdict verdict)
+/* That somebody is to set a password right is no failure of the mail: RFC 3463 4.7.8, not 5. */
+static struct slice default_status(const struct client_outcome *o)
 {
-    switch (verdict) {
+    if (o->step == STEP_AUTH)
+        return o->code / 100 == 5 ? SLICE("4.7.8") : SLICE("4.7.0");
+    switch (o->verdict) {
     case CLIENT_ACCEPTED: return SLICE("2.0.0");
     case CLIENT_REFUSED: return SLICE("5.0.0");
     case CLIENT_PENDING:
@@ -78,7 +81,7 @@ static struct slice default_status(enum client_verdict verdict)
  * reads the report. */
 static struct slice status_of(const struct client_outcome *o)
 {
-    struct slice usual = default_status(o->verdict);
+    struct slice usual = default_status(o);
 
     return o->enhanced.len > 0 && o->enhanced.data[0] == usual.data[0] ? o->enhanced : usual;
 }
@@ -377,6 +380,25 @@ static bool begins_with_tls(const struct trip_manner *m, const struct trip_hop *
             (m->relay->tls == RELAY_TLS_VERIFIED && hop->address.port == RELAY_SUBMISSIONS_PORT));
 }
 
+/* What is asked of a relay with a user. On this machine nobody listens. */
+static enum client_login login_mode(const struct trip_manner *m, const struct trip_hop *hop,
+                                    bool implicit)
+{
+    if (m->relay == NULL || m->relay->user.len == 0)
+        return CLIENT_LOGIN_NEVER;
+    return implicit || hop->path != NULL || net_address_is_loopback(&hop->address)
+               ? CLIENT_LOGIN_ANYHOW
+               : CLIENT_LOGIN_SECURED;
+}
+
+void trip_log_in(const struct trip_manner *m, struct remote *r)
+{
+    const struct relay *relay = m->relay;
+
+    remote_login(
+        r, &(struct credentials){.user = relay->user, .secret = buf_slice(&relay->login->secret)});
+}
+
 static bool is_v4(const unsigned char ip[16])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -394,14 +416,17 @@ void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, 
 
     *options = (struct remote_options){
         .client = {.protocol = m->protocol,
-                   .tls = implicit ? CLIENT_TLS_NEVER : tls_mode(m,             plain),
+                   .tls = implicit ? CLIENT_TLS_NEVER : tls_mode(m, plain),
+                   .login = login_mode(m, hop, implicit),
                    .ehlo = source != NULL && source->helo.len > 0 ? source->helo : m->ehlo,
                    .own_name = by_mx ? m->role->settings->hostname : SLICE("")},
         .tls = m->tls,
-        .tls_name = {hop->name, hop->name_len},
+        .tls_name = {hop->name,   hop->name_len                     },
         .implicit_tls = implicit,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .path = hop->path
+        .path = hop->path,
+        .random = m->role->doors->random,
+        .worker = m->role->worker
     };
     if (source != NULL) {
         memcpy(from->ip, source->ip, sizeof(source->ip));
@@ -469,6 +494,21 @@ static bool was_ourselves(const struct client_outcome *o)
     return o->code == 0 && slice_equal(o->enhanced, SLICE("5.4.6"));
 }
 
+/* Beside what each mail's line says, once for each call: who is to set it right, and where. */
+static void warn_of_login(struct trip *t, const struct client_outcome *o, struct arena *arena)
+{
+    const struct relay *relay = t->manner->relay;
+    struct slice why = trip_words(hop_of(t), o, arena);
+
+    role_warn(
+        t->manner->role, t->manner->tag,
+        arena_printf(arena,
+                     "relay %.*s cannot log in as %.*s, so its mail waits (the password is in "
+                     "%.*s, which SIGHUP reads again): %.*s",
+                     SLICE_PRINTF(relay->name), SLICE_PRINTF(relay->user),
+                     SLICE_PRINTF(relay->login->path), SLICE_PRINTF(why)));
+}
+
 /* The message was not begun here. It is the next hop's, or nobody's. */
 static void hop_failed(struct trip *t)
 {
@@ -491,6 +531,8 @@ static void hop_failed(struct trip *t)
     }
     if (!t->all_refused)
         o.verdict = CLIENT_TRY_AGAIN;
+    if (o.step == STEP_AUTH)
+        warn_of_login(t, &o, arena);
     struct slice why = arena_copy(arena, trip_words(hop_of(t), &o, arena));
     t->on_news(t, TRIP_BADLY, why);
     fail_message(t, &o);
@@ -564,7 +606,13 @@ static void on_event(struct remote *r, enum remote_event event)
     }
 }
 
-static const struct remote_owner owner = {.on_event = on_event, .next_piece = next_piece};
+static void log_in(struct remote *r)
+{
+    trip_log_in(trip_of(r)->manner, r);
+}
+
+static const struct remote_owner owner = {
+    .on_event = on_event, .next_piece = next_piece, .log_in = log_in};
 
 static void on_idle(struct timer *timer)
 {

@@ -84,6 +84,9 @@ struct slice trip_hop_text(const struct trip_hop *hop, char out[TRIP_HOP_TEXT_MA
 struct slice trip_words(const struct trip_hop *hop, const struct client_outcome *o,
                         struct arena *arena);
 
+/* Answers remote_owner.log_in: who we are to the servers of its relay. */
+void trip_log_in(const struct trip_manner *m, struct remote *r);
+
 /* How a hop is called; `plain`: without TLS where that may be. `from` lives as long as the options.
  */
 void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, bool plain,

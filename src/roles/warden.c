@@ -313,18 +313,24 @@ static int seal(struct warden *w, const struct bundles *b, struct slice what)
 
 static void reread_accounts(struct warden *w)
 {
+    bool logins = w->options->settings->logins != NULL;
     struct bundles fresh;
 
     if (w->draining || w->children == NULL || w->options->reread == NULL)
         return;
     if (!w->options->reread(w->options->ctx, &fresh) || seal(w, &fresh, SLICE("accounts")) < 0) {
-        tell(w, EVENT_WARNING, SLICE("accounts cannot be read again: the old ones stay"));
+        tell(w, EVENT_WARNING,
+             logins
+                 ? SLICE("accounts and passwords of relays cannot be read again: the old ones stay")
+                 : SLICE("accounts cannot be read again: the old ones stay"));
         return;
     }
     for (size_t i = 0; i < w->child_count; i++)
         give(&w->children[i], MESSAGE_ACCOUNTS, (struct slice){NULL, 0},
              bundles_for(&w->bundles, w->children[i].kind), -1);
-    tell(w, EVENT_ROLE, SLICE("accounts were read again"));
+    tell(w, EVENT_ROLE,
+         logins ? SLICE("accounts and passwords of relays were read again")
+                : SLICE("accounts were read again"));
 }
 
 /* What a receiver has begun with the old ones goes on with them. */

@@ -3,10 +3,11 @@
  *
  * The warden reads nothing that comes from the network. It hands the checked configuration, with
  * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
- * certificates, that of the vault the passwords), listening sockets and the keys of session tickets
- * to the receivers, and both ends of a channel to each pair of roles that may talk
- * (ipc/messages.h). At SIGHUP the receivers get certificates that were read again, and all roles
- * the accounts; these also when `postroad user` says so to the courier.
+ * certificates, that of the vault the passwords, that of the courier what relays log in with),
+ * listening sockets and the keys of session tickets to the receivers, and both ends of a channel to
+ * each pair of roles that may talk (ipc/messages.h). At SIGHUP the receivers get certificates that
+ * were read again, the courier what relays log in with, and all roles the accounts; these also when
+ * `postroad user` says so to the courier.
  */
 #ifndef ROLES_WARDEN_H
 #define ROLES_WARDEN_H
@@ -23,8 +24,9 @@ struct warden_options {
     /* At SIGHUP: the receivers' bundle, with certificates as they are now; borrowed until the next
      * call. Empty: they are not good, which was told. NULL: there are none. */
     struct slice (*renew)(void *ctx);
-    /* At SIGHUP, or when the courier was told: the same bundles with the accounts as they are now;
-     * borrowed for the call. False: they are not good, which was told. NULL: there are none. */
+    /* At SIGHUP, or when the courier was told: the same bundles with accounts and logins as they
+     * are; borrowed for the call. False: they are not good, which was told. NULL: there are none.
+     */
     bool (*reread)(void *ctx, struct bundles *out);
 };
 

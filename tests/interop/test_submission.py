@@ -235,30 +235,34 @@ def test_who_hangs_up_in_the_middle(server):
         assert client.login("bob@example.org", "bobs")[0] == 235
 
 
+def holds(server, role, secret):
+    """Is it anywhere in the memory of the first such role?"""
+    pid = [pid for pid, name in server.roles() if name == role][0]
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+            if not found:
+                continue
+            begin, end = (int(word, 16) for word in found.groups())
+            if end - begin <= 1 << 28 and secret in part(memory, begin, end - begin):
+                return True  # what is larger is the books of a sanitizer
+    return False
+
+
+def part(memory, begin, size):
+    try:
+        memory.seek(begin)
+        return memory.read(size)
+    except (OSError, ValueError, OverflowError):
+        return b""
+
+
 def test_the_receiver_has_no_passwords(server):
     """Nowhere in its memory; the vault has them."""
-    def holds(role, secret):
-        pid = [pid for pid, name in server.roles() if name == role][0]
-        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
-                open(f"/proc/{pid}/mem", "rb", 0) as memory:
-            for line in maps:
-                found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-                if not found:
-                    continue
-                begin, end = (int(word, 16) for word in found.groups())
-                if end - begin <= 1 << 28 and secret in part(memory, begin, end - begin):
-                    return True  # what is larger is the books of a sanitizer
-        return False
-
-    def part(memory, begin, size):
-        try:
-            memory.seek(begin)
-            return memory.read(size)
-        except (OSError, ValueError, OverflowError):
-            return b""
-    assert holds("vault", b"{PLAIN}bobs")
+    assert holds(server, "vault", b"{PLAIN}bobs")
     for role in ("receiver", "courier", "postman", "scribe"):
-        assert not holds(role, b"bobs"), role
+        assert not holds(server, role, b"bobs"), role
 
 
 def test_swaks(server):

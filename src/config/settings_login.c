@@ -1,0 +1,139 @@
+/*
+ * settings_login.c - `user`: who we are to the servers of a relay, and the secret that proves it.
+ *
+ * A password is worth as much as the way it goes: with a user the certificate is verified unless
+ * another word stands there, and what would show it to whoever listens is an error. Servers that
+ * are found by MX are anybody's, so nobody logs in there.
+ */
+#include "config/settings_internal.h"
+
+#include <string.h>
+
+enum { SECRET_MAX = 1024 };
+
+/* ---- the secret ---- */
+
+static struct slice first_line(struct slice text)
+{
+    struct slice line = slice_head(text, slice_find(text, '\n'));
+
+    return slice_ends(line, SLICE("\r")) ? slice_head(line, line.len - 1) : line;
+}
+
+static bool is_secret(struct slice line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if ((unsigned char)line.data[i] < ' ' || line.data[i] == 127)
+            return false;
+    return line.len > 0 && line.len <= SECRET_MAX;
+}
+
+/* Nothing, when it is not at hand yet or not for this role. */
+static bool read_secret(struct parser *p, const struct value *path, struct buf *out)
+{
+    const struct source *source = sources_get(&p->sources, path->text);
+    struct slice line;
+
+    if (source == NULL || (source->flags & SOURCE_WITHHELD) != 0)
+        return true;
+    if (!desk_was_read(&p->desk, path, source))
+        return false;
+    if ((source->flags & SOURCE_FOR_ALL) != 0)
+        desk_error(&p->desk, path->place, SLICE("everybody on this machine may read this password"),
+                   arena_printf(p->desk.scratch, "type: chmod o-r %.*s", SLICE_PRINTF(path->text)));
+    line = first_line(source->text);
+    if (!is_secret(line))
+        return desk_error(
+            &p->desk, path->place,
+            arena_printf(p->desk.scratch, "the first line of %.*s is no password",
+                         SLICE_PRINTF(path->text)),
+            SLICE("write it there as text of up to 1024 bytes, and nothing before it"));
+    (void)buf_reserve(out, SECRET_MAX); /* so that it never moves */
+    return buf_append(out, line);
+}
+
+bool parser_set_user(struct parser *p, struct place word, const struct value *values)
+{
+    struct relay_login *login = ARENA_NEW(&p->settings->arena, struct relay_login);
+
+    *login = (struct relay_login){.next = p->settings->logins, .path = values[1].text};
+    buf_init(&login->secret, SECRET_MAX);
+    p->settings->logins = login;
+    p->draft.relay->user = values[0].text;
+    p->draft.relay->login = login;
+    p->draft.user = word;
+    return read_secret(p, &values[1], &login->secret);
+}
+
+/* ---- the block as a whole ---- */
+
+static bool stays_here(const struct relay *relay)
+{
+    for (size_t i = 0; i < relay->host_count; i++)
+        if (!route_target_is_here(&relay->hosts[i]))
+            return false;
+    return true;
+}
+
+static void check_tls(struct parser *p)
+{
+    struct place tls = p->draft.tls;
+
+    switch (p->draft.relay->tls) {
+    case RELAY_TLS_OFF:
+    case RELAY_TLS_OPTIONAL:
+        desk_error(&p->desk, tls, SLICE("a password goes to another machine by TLS only"),
+                   SLICE("write: tls verified"));
+        break;
+    case RELAY_TLS_REQUIRED:
+    case RELAY_TLS_IMPLICIT:
+        desk_warning(&p->desk, tls,
+                     SLICE("any certificate will do: the password is shown to whoever stands "
+                           "between"),
+                     SLICE("write: tls verified"));
+        break;
+    case RELAY_TLS_VERIFIED: break;
+    }
+}
+
+void parser_finish_login(struct parser *p)
+{
+    struct relay *relay = p->draft.relay;
+
+    if (relay->user.len == 0)
+        return;
+    if (p->draft.tls.line == 0)
+        relay->tls = RELAY_TLS_VERIFIED;
+    if (relay->host_count == 0)
+        desk_error(&p->desk, p->draft.user,
+                   SLICE("servers found by MX are strangers: they get no password"),
+                   SLICE("add: host NAME"));
+    else if (!stays_here(relay))
+        check_tls(p);
+}
+
+/* ---- read again ---- */
+
+bool settings_is_secret_file(const struct settings *s, struct slice path)
+{
+    for (const struct relay_login *one = s->logins; one != NULL; one = one->next)
+        if (slice_equal(one->path, path))
+            return true;
+    return false;
+}
+
+bool settings_swap_secrets(struct settings *s, struct settings *fresh)
+{
+    struct relay_login *theirs = fresh->logins;
+
+    for (struct relay_login *ours = s->logins; ours != NULL; ours = ours->next) {
+        struct buf old = ours->secret;
+
+        if (theirs == NULL || !slice_equal(ours->path, theirs->path))
+            return false;
+        ours->secret = theirs->secret;
+        theirs->secret = old;
+        theirs = theirs->next;
+    }
+    return true;
+}
