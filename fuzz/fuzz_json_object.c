@@ -1,0 +1,36 @@
+/*
+ * fuzz_json_object.c - what a server of the web answered, taken for a JSON object.
+ */
+#include "fuzz.h"
+
+#include "wire/json_object.h"
+#include "wire/utf8.h"
+
+static void check_member(const struct json_object *o, const struct json_member *m)
+{
+    uint64_t number = 0;
+
+    must(m->kind <= JSON_IS_OTHER && utf8_valid(m->name) && utf8_valid(m->text));
+    must(m->text.len <= JSON_OBJECT_TEXT_MAX && slice_find(m->text, '\0') == m->text.len);
+    must(m->kind == JSON_IS_TEXT || m->text.len == 0);
+    must(m->number <= 1ull << 53);
+    must(slice_equal(json_object_text(o, m->name), m->text));
+    must(json_object_true(o, m->name) == (m->kind == JSON_IS_TRUE));
+    must(json_object_number(o, m->name, &number) == (m->kind == JSON_IS_NUMBER));
+    must(number == m->number);
+}
+
+void fuzz_input(struct slice input)
+{
+    struct arena arena = {0};
+    struct json_object o = {0};
+
+    if (json_object_read(input, &arena, &o)) {
+        must(input.len <= JSON_OBJECT_TEXT_MAX && o.count <= JSON_OBJECT_MEMBERS_MAX);
+        for (size_t i = 0; i < o.count; i++)
+            check_member(&o, &o.members[i]);
+    } else {
+        must(o.count == 0);
+    }
+    arena_done(&arena);
+}
