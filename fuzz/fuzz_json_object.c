@@ -6,14 +6,19 @@
 #include "wire/json_object.h"
 #include "wire/utf8.h"
 
-static void check_member(const struct json_object *o, const struct json_member *m)
+static void check_member(const struct json_member *m)
 {
-    uint64_t number = 0;
-
     must(m->kind <= JSON_IS_OTHER && utf8_valid(m->name) && utf8_valid(m->text));
     must(m->text.len <= JSON_OBJECT_TEXT_MAX && slice_find(m->text, '\0') == m->text.len);
     must(m->kind == JSON_IS_TEXT || m->text.len == 0);
+    must(m->kind == JSON_IS_NUMBER || m->number == 0);
     must(m->number <= 1ull << 53);
+}
+
+static void check_found(const struct json_object *o, const struct json_member *m)
+{
+    uint64_t number = 0;
+
     must(slice_equal(json_object_text(o, m->name), m->text));
     must(json_object_true(o, m->name) == (m->kind == JSON_IS_TRUE));
     must(json_object_number(o, m->name, &number) == (m->kind == JSON_IS_NUMBER));
@@ -27,8 +32,10 @@ void fuzz_input(struct slice input)
 
     if (json_object_read(input, &arena, &o)) {
         must(input.len <= JSON_OBJECT_TEXT_MAX && o.count <= JSON_OBJECT_MEMBERS_MAX);
-        for (size_t i = 0; i < o.count; i++)
-            check_member(&o, &o.members[i]);
+        for (size_t i = 0; i < o.count; i++) {
+            check_member(&o.members[i]);
+            check_found(&o, &o.members[i]);
+        }
     } else {
         must(o.count == 0);
     }

@@ -8,6 +8,7 @@
 
 #include "base/cursor.h"
 #include "wire/form.h"
+#include "wire/json_object.h"
 
 /* Google gives a refresh token only to who asks for `offline`, and a second one only after a new
  * consent. Microsoft takes any port on `localhost`, but 127.0.0.1 only from who edits a manifest.
@@ -157,6 +158,23 @@ bool oauth_read_return(struct slice text, struct arena *arena, struct oauth_retu
 }
 
 /* ---- what the token URL answers ---- */
+
+void oauth_answer_read(unsigned status, struct slice body, struct arena *arena,
+                       struct oauth_answer *out)
+{
+    struct json_object o = {0};
+
+    (void)json_object_read(body, arena, &o);
+    *out = (struct oauth_answer){
+        .status = status,
+        .access_token = json_object_text(&o, SLICE("access_token")),
+        .token_type = json_object_text(&o, SLICE("token_type")),
+        .refresh_token = json_object_text(&o, SLICE("refresh_token")),
+        .error = json_object_text(&o, SLICE("error")),
+        .description = json_object_text(&o, SLICE("error_description")),
+    };
+    (void)json_object_number(&o, SLICE("expires_in"), &out->expires_in_s);
+}
 
 struct meaning {
     struct slice error;

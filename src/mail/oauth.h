@@ -85,6 +85,10 @@ struct oauth_answer {
     struct slice error, description;
 };
 
+/* The body that came with a status: what cannot be read says nothing. Slices lie in the arena. */
+void oauth_answer_read(unsigned status, struct slice body, struct arena *arena,
+                       struct oauth_answer *out);
+
 enum oauth_verdict oauth_judge(const struct oauth_answer *answer);
 
 #endif

@@ -213,13 +213,46 @@ static void test_judge(void **state)
         check_int(oauth_judge(&rows[i].answer), rows[i].verdict);
 }
 
+static void test_read_answer(void **state)
+{
+    static const struct {
+        struct slice body, access, refresh, error;
+        uint64_t expires_in_s;
+    } rows[] = {
+        {SLICE_INIT("{\"access_token\":\"a\",\"token_type\":\"Bearer\",\"expires_in\":3599,"
+                    "\"refresh_token\":\"r\",\"scope\":\"x y\"}"),
+         SLICE_INIT("a"),                                                                                               SLICE_INIT("r"), SLICE_INIT(""),              3599},
+        {SLICE_INIT(
+             "{\"error\":\"invalid_grant\",\"error_description\":\"d\",\"error_codes\":[1]}"),
+         SLICE_INIT(""),                                                                                                SLICE_INIT(""),  SLICE_INIT("invalid_grant"), 0   },
+        {SLICE_INIT("{\"access_token\":null,\"refresh_token\":7,\"expires_in\":\"60\"}"),
+         SLICE_INIT(""),                                                                                                SLICE_INIT(""),  SLICE_INIT(""),              0   },
+        {SLICE_INIT("<html>"),                                                                          SLICE_INIT(""), SLICE_INIT(""),  SLICE_INIT(""),              0   },
+        {SLICE_INIT(""),                                                                                SLICE_INIT(""), SLICE_INIT(""),  SLICE_INIT(""),              0   },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct arena arena = {0};
+        struct oauth_answer a;
+
+        oauth_answer_read(400, rows[i].body, &arena, &a);
+        check_int(a.status, 400);
+        check_slice(a.access_token, rows[i].access);
+        check_slice(a.refresh_token, rows[i].refresh);
+        check_slice(a.error, rows[i].error);
+        check_int(a.expires_in_s, rows[i].expires_in_s);
+        arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),   cmocka_unit_test(test_forms),
         cmocka_unit_test(test_full),   cmocka_unit_test(test_presets),
         cmocka_unit_test(test_return), cmocka_unit_test(test_request),
-        cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_judge),  cmocka_unit_test(test_read_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

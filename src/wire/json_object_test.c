@@ -102,12 +102,14 @@ static void test_limits(void **state)
 
     (void)state;
     memset(text, ' ', sizeof(text));
-    memcpy(text, "{}", 2);
+    text[0] = '{';
+    text[1] = '}';
     assert_true(json_object_read(at_most, &arena, &o));
     assert_false(json_object_read(more, &arena, &o));
-    memcpy(text, "{\"a\":", 5);
-    memset(text + 5, '[', sizeof(text) - 5);
+    len = (size_t)snprintf(text, sizeof(text), "{\"a\":");
+    memset(text + len, '[', sizeof(text) - len);
     assert_false(json_object_read(at_most, &arena, &o));
+    len = 0;
     for (unsigned i = 0; i <= JSON_OBJECT_MEMBERS_MAX; i++)
         len +=
             (size_t)snprintf(text + len, sizeof(text) - len, "%c\"%u\":1", i == 0 ? '{' : ',', i);
