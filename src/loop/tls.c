@@ -126,7 +126,7 @@ static bool aim(struct tls *t, const struct tls_context *context, struct slice n
         SSL_set_accept_state(t->ssl);
     else
         SSL_set_connect_state(t->ssl);
-    if (context->verifies && !expect_name(t->ssl, text))
+    if (context->looks && !expect_name(t->ssl, text))
         return false;
     /* RFC 6066 3: an address is no name to ask for. */
     return context->server || len == 0 || is_ip(text) ||
@@ -137,6 +137,7 @@ struct tls *tls_new(struct tls_context *context, struct net *net, int handle, st
 {
     struct tls *t = MEMORY_NEW(struct tls);
 
+    tls_context_load_trust(context);
     t->context = context;
     context->users++;
     t->net = net;
@@ -272,7 +273,8 @@ bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena
 
 bool tls_is_verified(const struct tls *t)
 {
-    return t->context->verifies && SSL_get_verify_result(t->ssl) == X509_V_OK;
+    return t->context->looks && SSL_version(t->ssl) >= TLS1_2_VERSION &&
+           SSL_get_verify_result(t->ssl) == X509_V_OK;
 }
 
 bool tls_client_name(const struct tls *t, struct arena *arena, struct slice *out)

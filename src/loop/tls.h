@@ -77,6 +77,9 @@ void tls_context_trust_system(struct tls_context *context);
 /* Without a certificate that is trusted and has the name that tls_new() is given, no connection. */
 void tls_context_verify(struct tls_context *context);
 
+/* The same is looked at, for tls_is_verified() to tell; the connection goes on all the same. */
+void tls_context_look(struct tls_context *context);
+
 /* Its connections may go on; it is freed behind the last. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
@@ -116,7 +119,8 @@ unsigned tls_bits(const struct tls *t, unsigned *all);
 bool tls_certificate(const struct tls *t, struct slice host, struct arena *arena,
                      struct tls_peer *out);
 
-/* A client: the other side's certificate is what tls_context_verify() wants. */
+/* A client: the other side's certificate is what tls_context_verify() wants, and TLS at least 1.2.
+ * False where nobody looked. */
 bool tls_is_verified(const struct tls *t);
 
 /* A server: whose certificate the client showed, if one of the authorities that were given to

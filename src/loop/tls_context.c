@@ -306,9 +306,16 @@ bool tls_is_same_kind(struct slice chain, struct slice other)
 
 void tls_context_trust_system(struct tls_context *context)
 {
-    /* A machine without them trusts nobody, which the verdicts say. */
-    if (SSL_CTX_set_default_verify_paths(context->ssl) != 1)
+    context->trust_wanted = true;
+}
+
+/* Reading them takes some 20 ms, and most processes never meet a certificate. A machine without
+ * them trusts nobody, which the verdicts say. */
+void tls_context_load_trust(struct tls_context *context)
+{
+    if (context->trust_wanted && SSL_CTX_set_default_verify_paths(context->ssl) != 1)
         ERR_clear_error();
+    context->trust_wanted = false;
 }
 
 void tls_context_free(struct tls_context *context)
@@ -478,5 +485,11 @@ void tls_context_verify(struct tls_context *context)
 {
     SSL_CTX_set_security_level(context->ssl, LEVEL_VERIFIED);
     SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
-    context->verifies = true;
+    context->verifies = context->looks = true;
+}
+
+/* OpenSSL verifies all chains, and notes the result also where nobody insists on it. */
+void tls_context_look(struct tls_context *context)
+{
+    context->looks = true;
 }

@@ -18,7 +18,7 @@ struct fixture {
     struct authority *authority;
     struct buf authority_text;
     struct buf chain, key; /* of mx.example, by the authority */
-    struct tls_context *verifying;
+    struct tls_context *verifying, *looking;
     char path[32]; /* of the authority's certificate */
 };
 
@@ -51,42 +51,69 @@ static void meet_well(struct connection *c, struct tls_context *server, struct t
     CONNECTION_RUN_UNTIL(c, c->server.events[STREAM_SECURED] == 1);
 }
 
+static const struct {
+    const char *subject, *names;
+    struct slice wanted;
+    const char *problem; /* NULL: none */
+} certificates[] = {
+    {"x",          "DNS:mx.example",              SLICE_INIT("mx.example"),       NULL                 },
+    {"x",          "DNS:a.example,DNS:b.example", SLICE_INIT("B.Example"),        NULL                 },
+    {"x",          "DNS:*.two.example",           SLICE_INIT("mx.two.example"),   NULL                 },
+    {"x",          "DNS:*.two.example",           SLICE_INIT("a.mx.two.example"), "hostname mismatch"  },
+    {"x",          "DNS:*.two.example",           SLICE_INIT("two.example"),      "hostname mismatch"  },
+    {"x",          "DNS:m*.two.example",          SLICE_INIT("mx.two.example"),   "hostname mismatch"  },
+    {"x",          "DNS:mx.example.org",          SLICE_INIT("mx.example"),       "hostname mismatch"  },
+    {"x",          "IP:192.0.2.1",                SLICE_INIT("192.0.2.1"),        NULL                 },
+    {"x",          "IP:192.0.2.1",                SLICE_INIT("192.0.2.2"),        "IP address mismatch"},
+    {"x",          "DNS:192.0.2.1",               SLICE_INIT("192.0.2.1"),        "IP address mismatch"},
+    {"mx.example", NULL,                          SLICE_INIT("mx.example"),       "hostname mismatch"  },
+    {"x",          "DNS:mx.example",              SLICE_INIT(""),                 "hostname mismatch"  },
+};
+
 static void only_the_right_certificate_will_do(void **state)
 {
-    static const struct {
-        const char *subject, *names;
-        struct slice wanted;
-        const char *problem; /* NULL: none */
-    } rows[] = {
-        {"x",          "DNS:mx.example",              SLICE_INIT("mx.example"),       NULL                 },
-        {"x",          "DNS:a.example,DNS:b.example", SLICE_INIT("B.Example"),        NULL                 },
-        {"x",          "DNS:*.two.example",           SLICE_INIT("mx.two.example"),   NULL                 },
-        {"x",          "DNS:*.two.example",           SLICE_INIT("a.mx.two.example"), "hostname mismatch"  },
-        {"x",          "DNS:*.two.example",           SLICE_INIT("two.example"),      "hostname mismatch"  },
-        {"x",          "DNS:m*.two.example",          SLICE_INIT("mx.two.example"),   "hostname mismatch"  },
-        {"x",          "DNS:mx.example.org",          SLICE_INIT("mx.example"),       "hostname mismatch"  },
-        {"x",          "IP:192.0.2.1",                SLICE_INIT("192.0.2.1"),        NULL                 },
-        {"x",          "IP:192.0.2.1",                SLICE_INIT("192.0.2.2"),        "IP address mismatch"},
-        {"x",          "DNS:192.0.2.1",               SLICE_INIT("192.0.2.1"),        "IP address mismatch"},
-        {"mx.example", NULL,                          SLICE_INIT("mx.example"),       "hostname mismatch"  },
-        {"x",          "DNS:mx.example",              SLICE_INIT(""),                 "hostname mismatch"  },
-    };
     struct fixture *f = *state;
     static struct connection c;
 
-    CHECK_ROWS (i, rows) {
+    CHECK_ROWS (i, certificates) {
         struct buf chain, key;
 
-        certificate_issue(f->authority, rows[i].subject, rows[i].names, &chain, &key);
+        certificate_issue(f->authority, certificates[i].subject, certificates[i].names, &chain,
+                          &key);
         struct tls_context *server = server_of(&chain, &key);
         connection_init(&c, 0);
         connection_open(&c);
-        check(meet(&c, server, f->verifying, rows[i].wanted) == (rows[i].problem == NULL));
-        if (rows[i].problem == NULL)
+        check(meet(&c, server, f->verifying, certificates[i].wanted) ==
+              (certificates[i].problem == NULL));
+        if (certificates[i].problem == NULL)
             check(tls_is_verified(stream_tls(&c.client.stream)));
         else
-            check(slice_ends(tls_problem(stream_tls(&c.client.stream)), slice_of(rows[i].problem)));
+            check(slice_ends(tls_problem(stream_tls(&c.client.stream)),
+                             slice_of(certificates[i].problem)));
         tls_context_free(server); /* the connection lives on */
+        connection_done(&c);
+        buf_done(&chain);
+        buf_done(&key);
+    }
+}
+
+/* Who only looks goes on with any, and knows which it was. */
+static void who_looks_goes_on_and_knows(void **state)
+{
+    struct fixture *f = *state;
+    static struct connection c;
+
+    CHECK_ROWS (i, certificates) {
+        struct buf chain, key;
+
+        certificate_issue(f->authority, certificates[i].subject, certificates[i].names, &chain,
+                          &key);
+        struct tls_context *server = server_of(&chain, &key);
+        connection_init(&c, 0);
+        connection_open(&c);
+        check(meet(&c, server, f->looking, certificates[i].wanted));
+        check(tls_is_verified(stream_tls(&c.client.stream)) == (certificates[i].problem == NULL));
+        tls_context_free(server);
         connection_done(&c);
         buf_done(&chain);
         buf_done(&key);
@@ -579,6 +606,9 @@ static int set_up(void **state)
     setenv("SSL_CERT_FILE", f.path, 1);
     tls_context_trust_system(f.verifying);
     tls_context_verify(f.verifying);
+    f.looking = tls_context_client();
+    tls_context_trust_system(f.looking);
+    tls_context_look(f.looking);
     *state = &f;
     return 0;
 }
@@ -588,6 +618,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     tls_context_free(f->verifying);
+    tls_context_free(f->looking);
     authority_free(f->authority);
     buf_done(&f->authority_text);
     buf_done(&f->chain);
@@ -599,6 +630,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_right_certificate_will_do),
+        cmocka_unit_test(who_looks_goes_on_and_knows),
         cmocka_unit_test(strangers_are_not_trusted),
         cmocka_unit_test(both_sides_know_what_binds_them),
         cmocka_unit_test(another_protocol_is_refused),

@@ -15,12 +15,17 @@ struct tls_context {
     unsigned users; /* who made it, and its connections */
     bool server;
     bool verifies;     /* a client: no certificate as it should be, no connection */
+    bool looks;        /* a client: is it as it should be? */
+    bool trust_wanted; /* the authorities of this machine are not loaded yet */
     bool asks;         /* a server: clients may show whose they are */
     struct list pairs; /* other chains, for who asks for their names */
     const struct tls_ticket_keys *ticket_keys;
     EVP_CIPHER *ticket_cipher;
     struct arena arena;
 };
+
+/* Before its first connection. */
+void tls_context_load_trust(struct tls_context *context);
 
 /* Of a connection. */
 struct tls_context *tls_context_of(const SSL *ssl);

@@ -117,7 +117,8 @@ static struct report_rcpt report_rcpt_of(const struct bounce_input *in, const st
 
 static bool wants_whole(const struct bounce_input *in)
 {
-    if (in->content_size != in->content.len || in->content.len > BOUNCE_FULL_MAX)
+    if (in->content_size != in->content.len || in->content.len > BOUNCE_FULL_MAX ||
+        in->about->wishes.require_tls)
         return false;
     if (in->postmaster != NULL)
         return true;

@@ -6,7 +6,8 @@
  * queues it. Nothing here is remembered, so whoever calls takes care that nothing is told twice.
  *
  * The report's own envelope: sender <>, one recipient (the sender of the message, or postmaster)
- * with NOTIFY=NEVER, no RET, no ENVID (RFC 3461 6.2); SMTPUTF8 and BODY as bounce_write() says.
+ * with NOTIFY=NEVER, no RET, no ENVID (RFC 3461 6.2); SMTPUTF8 and BODY as bounce_write() says;
+ * REQUIRETLS where the message wants it (RFC 8689 5).
  */
 #ifndef MAIL_BOUNCE_H
 #define MAIL_BOUNCE_H
@@ -69,7 +70,8 @@ struct bounce_input {
  * BODY=8BITMIME.
  *
  * The message comes back whole with RET=FULL when a failure is told of, and to postmaster; else,
- * and where it is too large or MIME cannot carry it, its header does. RFC 3461 4.3. */
+ * and where it is too large or MIME cannot carry it, or wants REQUIRETLS, its header does. RFC 3461
+ * 4.3, RFC 8689 5. */
 bool bounce_write(struct buf *out, const struct bounce_input *in, bool *smtputf8, bool *eight_bit);
 
 /* The header at the start of a message, without the empty line, cut behind the last whole field

@@ -534,6 +534,37 @@ static void how_much_comes_back(void **state)
     }
 }
 
+/* RFC 8689 5: what wants REQUIRETLS behaves as with RET=HDRS, whatever was said. */
+static void what_requires_tls_comes_back_as_a_header(void **state)
+{
+    static const struct slice content = SLICE_INIT("S: x\r\n\r\nsecret\r\n");
+
+    (void)state;
+    for (unsigned to_postmaster = 0; to_postmaster < 2; to_postmaster++) {
+        struct envelope_rcpt rcpt = {.original = bob, .final = bob};
+        struct envelope e = {
+            .id = 1,
+            .sender = ann,
+            .rcpts = &rcpt,
+            .rcpt_count = 1,
+            .wishes = {.ret = RETURN_FULL, .require_tls = true}
+        };
+        struct bounce_rcpt told = failed;
+        struct bounce_input in = input_of(&e, &told, 1, content);
+        struct arena arena = {0};
+        bool smtputf8, eight_bit;
+        struct buf out;
+
+        in.postmaster = to_postmaster ? &root : NULL;
+        buf_init(&out, BOUNCE_MAX);
+        check(bounce_write(&out, &in, &smtputf8, &eight_bit));
+        check_slice(see(buf_slice(&out), &arena).parts[2].content, SLICE("S: x\r\n"));
+        check(!holds(buf_slice(&out), "secret"));
+        buf_done(&out);
+        arena_done(&arena);
+    }
+}
+
 /* One failure among successes is enough. */
 static void a_mix_with_a_failure_brings_it_back(void **state)
 {
@@ -807,6 +838,7 @@ int main(void)
         cmocka_unit_test(a_report_of_several),
         cmocka_unit_test(it_comes_back_as_it_was),
         cmocka_unit_test(how_much_comes_back),
+        cmocka_unit_test(what_requires_tls_comes_back_as_a_header),
         cmocka_unit_test(a_mix_with_a_failure_brings_it_back),
         cmocka_unit_test(nothing_leaves_its_field),
         cmocka_unit_test(the_largest_report_fits),

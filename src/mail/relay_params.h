@@ -28,7 +28,8 @@ struct relay_question {
     unsigned rcpt_count;
     const struct mime_facts *facts; /* of the content */
     const struct ehlo_offers *offers;
-    bool verified;  /* TLS, and the server has proved its name: RFC 8689 4.2.1 */
+    bool verified;  /* TLS, the server has proved its name, and the name is the right one: RFC 8689
+                       4.2.1 */
     uint64_t age_s; /* since it came, or was released */
 };
 

@@ -109,11 +109,14 @@ bool cargo_prepare(struct cargo *c, const unsigned *rcpts, unsigned rcpt_count,
     c->envelope = c->message->envelope;
     if (c->any_length && !ehlo_offers(offers, EHLO_DELIVERBY))
         c->envelope.wishes.by = BY_UNSAID;
+    if (c->stays_here)
+        c->envelope.wishes.require_tls = false;
     c->question = (struct relay_question){
         .envelope = &c->envelope,
         .rcpts = rcpts,
         .rcpt_count = rcpt_count,
         .offers = &c->offers,
+        .verified = c->is_safe,
         .age_s = queue_age_ms(c->message, loop_now_ms(c->role->loop)) / 1000};
     if (!c->surveyed && c->message->length > SURVEY_AT_ONCE_MAX) {
         conversion_look(&input, surveyed, c, &c->work);

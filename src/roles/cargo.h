@@ -19,6 +19,8 @@ struct cargo {
     struct disk_dir *spool;              /* where conversions lie; borrowed */
     const struct queue_message *message; /* outlives it */
     bool any_length; /* the server delivers to mailboxes: lines of any length, no way on for BY= */
+    bool stays_here; /* the server is on this machine: nothing of it crosses a network */
+    bool is_safe;    /* TLS with a server that proved to be the right one: RFC 8689 4.2.1 */
     void (*done)(struct cargo *c); /* when cargo_prepare() said "later" */
     /* Until the next cargo_prepare(). */
     struct relay_answer answer;

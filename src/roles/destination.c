@@ -249,6 +249,13 @@ static void find_route(struct destination *d)
     decide_or_ask(d);
 }
 
+bool destination_is_proved(const struct destination *d)
+{
+    const struct relay *relay = d->manner.relay;
+
+    return relay == NULL || relay->host_count > 0 || d->route.mx_secure;
+}
+
 bool destination_is_routed(const struct destination *d)
 {
     return d->state == ROUTE_DECIDED && d->outcome == ROUTE_FOUND && now_ms(d) < d->good_until_ms;

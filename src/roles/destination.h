@@ -65,6 +65,10 @@ void destination_go_on(struct destination *d);
 /* Freed, if there is nothing to do and nothing to remember. */
 void destination_rest(struct destination *d);
 
+/* Is it certain which servers are its own? They are named by the configuration, or DNSSEC proves
+ * it. RFC 8689 4.2.1. */
+bool destination_is_proved(const struct destination *d);
+
 /* May its mail go by the route that it has? */
 bool destination_is_routed(const struct destination *d);
 

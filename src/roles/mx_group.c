@@ -225,8 +225,11 @@ static struct parcel *next_parcel(struct mx_group *g, struct destination **from)
         if (m == NULL)
             continue;
         if (pauses_take(all->pauses, m)) {
+            struct parcel *p = parcel_new(all->parcels, m);
+
+            p->way_is_proved = destination_is_proved(*from);
             pace_went(&g->pace, now_ms(g));
-            return parcel_new(all->parcels, m);
+            return p;
         }
         (void)queue_release(all->queue, m);
     }

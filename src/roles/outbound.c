@@ -40,14 +40,14 @@ struct resolver *outbound_resolver(struct outbound *all)
     return all->resolver;
 }
 
-static struct tls_context *verifying_tls(void)
+static struct tls_context *new_tls(void (*certificates)(struct tls_context *context))
 {
     struct tls_context *c = tls_context_client();
 
     if (c == NULL)
         return NULL;
     tls_context_trust_system(c);
-    tls_context_verify(c);
+    certificates(c);
     return c;
 }
 
@@ -56,7 +56,7 @@ struct tls_context *outbound_tls(struct outbound *all, const struct relay *relay
     if (relay == NULL || relay->tls != RELAY_TLS_VERIFIED)
         return all->tls;
     if (all->verified_tls == NULL)
-        all->verified_tls = verifying_tls();
+        all->verified_tls = new_tls(tls_context_verify);
     return all->verified_tls;
 }
 
@@ -265,7 +265,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     all->parcels = parcels;
     all->pauses = pauses;
     all->spool = spool;
-    all->tls = tls_context_client();
+    all->tls = new_tls(tls_context_look);
     find_own_ips(all);
     map_init(&all->by_key, seed);
     map_init(&all->groups_by_key, seed);

@@ -57,6 +57,7 @@ struct parcel {
     unsigned event_count;
     struct report_request report;
     struct parcel_watch *watch; /* NULL: nobody's */
+    bool way_is_proved;         /* nobody but the configuration, or DNSSEC, says where it goes */
 };
 
 void parcels_init(struct parcels *all, struct role *role, struct queue *queue,

@@ -258,7 +258,7 @@ static unsigned offers_of(const struct settings_listener *l)
     if (l->etrn != NULL)
         offers |= EHLO_ETRN;
     if (l->tls != LISTENER_TLS_OFF)
-        offers |= EHLO_STARTTLS;
+        offers |= EHLO_STARTTLS | EHLO_REQUIRETLS;
     if (l->auth != NULL)
         offers |= EHLO_AUTH;
     if (l->kind == LISTENER_SUBMISSION)

@@ -175,7 +175,8 @@ int reports_send(struct reports *all, struct report_request *r, struct queue_mes
 {
     const struct address *postmaster = NULL, *to = &about->envelope.sender;
     struct envelope e = {.arrival_us = clock_wall_us(all->role->doors->clock),
-                         .client_address = SLICE("local")};
+                         .client_address = SLICE("local"),
+                         .wishes.require_tls = about->envelope.wishes.require_tls};
     struct arena arena = {0};
     struct buf content;
 

@@ -348,8 +348,26 @@ static void on_prepared(struct cargo *c)
     send_prepared(LIST_ENTRY(c, struct trip, cargo));
 }
 
+/* A mail server delivers to its mailboxes by LMTP; one beside us needs no TLS for that. */
+static bool stays_here(const struct trip *t)
+{
+    const struct trip_hop *hop = hop_of(t);
+
+    return t->manner->protocol == CLIENT_LMTP &&
+           (hop->path != NULL || net_address_is_loopback(&hop->address));
+}
+
+static bool is_safe(const struct trip *t)
+{
+    const struct tls *tls = stream_tls(&t->remote.stream);
+
+    return t->parcel->way_is_proved && tls != NULL && tls_is_verified(tls);
+}
+
 static void send_message(struct trip *t)
 {
+    t->cargo.stays_here = stays_here(t);
+    t->cargo.is_safe = is_safe(t);
     if (cargo_prepare(&t->cargo, t->places, t->message.rcpt_count, client_offers(t->remote.client),
                       &t->parcel->message->arena))
         send_prepared(t);

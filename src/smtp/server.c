@@ -644,6 +644,13 @@ bool server_is_secure(const struct server *s)
     return s->tls.version.len > 0;
 }
 
+unsigned server_offers(const struct server *s)
+{
+    unsigned offers = s->settings->offers;
+
+    return server_is_secure(s) ? offers : offers & ~(unsigned)EHLO_REQUIRETLS;
+}
+
 const struct envelope_tls *server_tls(const struct server *s)
 {
     return &s->tls;

@@ -57,8 +57,8 @@ struct server_settings {
     enum server_protocol protocol;
     unsigned offers; /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
                         CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                        FUTURERELEASE, REQUIRETLS, STARTTLS, ETRN, AUTH. What is not offered is
-                        not accepted. */
+                        FUTURERELEASE, REQUIRETLS (under TLS only), STARTTLS, ETRN, AUTH. What is
+                        not offered is not accepted. */
     bool auth_cleartext; /* AUTH without TLS as well */
     bool requires_auth;  /* no mail without: 530 5.7.0 */
     bool requires_tls;   /* no mail without: 530 5.7.0 */

@@ -105,7 +105,7 @@ static const struct {
     {EHLO_MT_PRIORITY,   "\nMT-PRIORITY"  },
     {EHLO_DELIVERBY,     "\nDELIVERBY"    },
     {EHLO_NO_SOLICITING, "\nNO-SOLICITING"},
-    {EHLO_REQUIRETLS,    "\nREQUIRETLS"   },
+    {EHLO_REQUIRETLS,    "\nREQUIRETLS"   }, /* only under TLS */
     {EHLO_ETRN,          "\nETRN"         },
 };
 
@@ -127,7 +127,7 @@ static void say_offers(struct server *s, struct buf *out)
     buf_printf(&text, "\nPIPELINING\nSIZE %llu\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES",
                (unsigned long long)s->settings->max_size);
     for (size_t i = 0; i < sizeof(offered) / sizeof(*offered); i++)
-        if ((s->settings->offers & offered[i].keyword) != 0)
+        if ((server_offers(s) & offered[i].keyword) != 0)
             buf_append(&text, slice_of(offered[i].line));
     if ((s->settings->offers & EHLO_FUTURERELEASE) != 0) {
         buf_printf(&text, "\nFUTURERELEASE %d ", HOLD_MAX_S);

@@ -148,6 +148,9 @@ void server_ask(struct server *s, enum server_need need);
 
 bool server_is_secure(const struct server *s);
 
+/* What is offered now: REQUIRETLS only under TLS, RFC 8689 4.1. */
+unsigned server_offers(const struct server *s);
+
 /* Of the words of RFC 3848 and 6531: none, A, S, SA. */
 unsigned server_manner(const struct server *s);
 

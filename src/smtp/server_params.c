@@ -353,7 +353,7 @@ static const struct reply *unsupported(struct server *s, struct slice name)
 
 static const struct reply *read_one(struct reading *r, const struct row *rows, size_t count)
 {
-    unsigned offered = r->s->settings->offers;
+    unsigned offered = server_offers(r->s);
 
     for (size_t i = 0; i < count && r->s->esmtp; i++)
         if (slice_equal_nocase(rows[i].name, r->param->name) && (rows[i].keyword & ~offered) == 0)
