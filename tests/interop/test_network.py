@@ -9,12 +9,14 @@ import json
 import os
 import re
 import smtplib
+import ssl
 import struct
 import sys
 import time
 
 import pytest
 
+from certificate import issue, make_authority
 from conftest import CONTENT, need, run
 from fake_mx import FakeMx
 from name_server import PROGRAMS, NameServer
@@ -36,6 +38,7 @@ HOSTS = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3",  # they take ever
          "grey": "192.0.2.5",       # "come again" once to each recipient,
          "brief": "192.0.2.10", "short": "192.0.2.11",  # and hang up behind each message;
          "shared": "192.0.2.15",
+         "strict": "192.0.2.16",    # speaks TLS and REQUIRETLS
          "full": "192.0.2.14",      # 452 to each connection,
          "clone": "192.0.2.13",     # greets by our name,
          "silent": "192.0.2.8"}     # SYN is not answered
@@ -70,6 +73,7 @@ dead MX 20 closed
 late MX 10 late
 down MX 10 down
 grey MX 10 grey
+proved MX 10 strict
 null MX 0 .
 nullplus MX 0 .
 nullplus MX 10 a
@@ -106,7 +110,7 @@ roundabout CNAME round
 
 ZONES = {
     "world.test": WORLD,
-    "plain.test": f"@ MX 10 mx\nmx A {HOSTS['a']}\n",
+    "plain.test": f"@ MX 10 mx\nmx A {HOSTS['a']}\nunproved MX 10 strict.world.test.\n",
     "spoilt.test": f"@ MX 10 mx\n@ A {HOSTS['a']}\nmx A {HOSTS['a']}\n",
     "broken.test": "",
 }
@@ -139,7 +143,8 @@ def hostile_zone():
 
 CONFIG = f"""
 hostname {US}
-listen mx 127.0.0.1:{{port}}
+tls {{folder}}/mx.pem {{folder}}/mx.key
+listen mx 127.0.0.1:{{port}} {{ tls optional }}
 listen mx {OUR_IP}:25
 resolver recursive
 queue {{folder}}/queue {{ min-free 10M }}
@@ -157,7 +162,8 @@ class Ours(Server):
         self.anchor = anchor
 
     def command(self):
-        return trusting(self.anchor, super().command())
+        return trusting(self.anchor, ["env", f"SSL_CERT_FILE={self.folder}/../authority.pem",
+                                      *super().command()])
 
 
 SHIM = os.path.join(os.path.dirname(BINARY), "tests", "faults", "faults.so")
@@ -169,6 +175,7 @@ class Patient(Ours):
     def __init__(self, folder, anchor):
         super().__init__(folder, anchor)
         self.config = CONFIG.replace(f"listen mx {OUR_IP}:25\n", "").replace("; retry 1s 2s", "")
+        self.config = re.sub(r"tls \{folder\}.*\n| \{\{? tls optional \}\}?", "", self.config)
         self.shared = Shared(os.path.join(self.folder, "clocks"))
 
     def command(self):
@@ -197,6 +204,10 @@ class World:
         self.names.path("broken.test").unlink()
         self.hosts, self.others, self.hostile, self.greylisted = {}, [], None, {}
         (folder / "ours").mkdir()
+        self.authority = make_authority(folder)
+        issue(self.authority, folder / "ours", f"DNS:{US}")
+        self.strict = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.strict.load_cert_chain(*issue(self.authority, folder, "DNS:strict.world.test"))
         self.ours = Ours(folder / "ours", self.names.anchor)
 
     def start(self):
@@ -206,7 +217,7 @@ class World:
         says = {"busy": lambda verb, line, session: "421 too busy" if verb == "CONNECT" else None,
                 "full": lambda verb, line, session: "452 full" if verb == "CONNECT" else None,
                 "clone": lambda verb, line, session: f"250 {US}" if verb == "EHLO" else None,
-                "grey": self.greylist, "brief": self.hang_up, "short": self.hang_up}
+                "strict": self.promise, "grey": self.greylist, "brief": self.hang_up, "short": self.hang_up}
         for name, address in HOSTS.items():
             if name == "silent":
                 self.others.append(Silence(address))
@@ -216,7 +227,7 @@ class World:
         return self
 
     def begin(self, name, address, says=lambda verb, line, session: None):
-        self.hosts[name] = FakeMx(says, address, 25)
+        self.hosts[name] = FakeMx(says, address, 25, tls=self.strict if name == "strict" else None)
         self.others.append(self.hosts[name])
 
     def stop(self):
@@ -234,6 +245,12 @@ class World:
             return None
         self.greylisted[line] = time.monotonic()
         return "451 4.7.1 greylisted, come again"
+
+    @staticmethod
+    def promise(verb, line, session):
+        if verb == "EHLO":
+            return "250-strict.world.test\r\n250-STARTTLS\r\n250 REQUIRETLS"
+        return "220 go ahead" if verb == "STARTTLS" else None
 
     @staticmethod
     def hang_up(verb, line, session):
@@ -320,6 +337,26 @@ def world(tmp_path_factory):
         if made:
             made.stop()
         network.__exit__()
+
+
+# ---- REQUIRETLS ----
+
+
+def test_requiretls_wants_a_way_that_is_proved(world):
+    """RFC 8689 4.2.1. The same server, with the same certificate: but who says that it is theirs?"""
+    trusting_all = ssl.create_default_context()
+    trusting_all.check_hostname, trusting_all.verify_mode = False, ssl.CERT_NONE
+    for domain in ("unproved.plain.test", "proved.world.test"):
+        with smtplib.SMTP("127.0.0.1", world.ours.port) as client:
+            client.starttls(context=trusting_all)
+            client.sendmail(f"tls@{US}", [f"ann@{domain}"], CONTENT, mail_options=["REQUIRETLS"])
+    assert world.wait_taken("ann@proved.world.test") == ["strict"]
+    assert world.hosts["strict"].mails[-1][0].endswith(" REQUIRETLS")
+    assert "tls=TLSv1.3/verified" in world.wait_said("ann@proved.world.test", "status=sent")[0]
+    fields, _ = world.report("tls")
+    assert fields["Status"] == "5.7.30" and "unproved.plain.test" in fields["Final-Recipient"]
+    world.send("bob@unproved.plain.test")  # who does not ask
+    assert world.wait_taken("bob@unproved.plain.test") == ["strict"]
 
 
 # ---- which server ----
