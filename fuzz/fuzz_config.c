@@ -9,6 +9,7 @@
 #include "mail/envelope.h"
 #include "mail/expand.h"
 #include "mail/mailbox_path.h"
+#include "wire/url.h"
 #include "wire/utf8.h"
 
 static void check_told(const struct settings_errors *errors)
@@ -44,15 +45,29 @@ static void check_server(const struct route_target *server)
     must(server->name.len > 0 && (server->port != 0) == (server->kind != TARGET_PATH));
 }
 
-/* A password goes nowhere in the clear, and to no strangers. */
+static void check_proof(const struct relay *relay)
+{
+    const struct oauth *o = relay->oauth;
+    struct url url;
+
+    must((relay->login != NULL) != (o != NULL));
+    must(o != NULL || buf_len(&relay->login->secret) > 0);
+    if (o == NULL)
+        return;
+    must(o->client.len > 0);
+    must(url_parse_https(o->authorize, &url) && url_parse_https(o->token, &url));
+    must((buf_len(&o->secret) > 0) == (o->secret_path.len > 0));
+}
+
+/* What proves us goes nowhere in the clear, and to no strangers. */
 static void check_login(const struct relay *relay)
 {
     bool in_clear = relay->tls == RELAY_TLS_OFF || relay->tls == RELAY_TLS_OPTIONAL;
 
-    if (relay->login == NULL)
+    if (relay->user.len == 0)
         return;
-    must(relay->host_count > 0 && relay->user.len > 0);
-    must(buf_len(&relay->login->secret) > 0);
+    must(relay->host_count > 0);
+    check_proof(relay);
     for (size_t i = 0; i < relay->host_count; i++)
         must(!in_clear || route_target_is_here(&relay->hosts[i]));
 }

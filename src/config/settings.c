@@ -40,6 +40,7 @@ enum context {
     IN_LIMIT = 1 << 5,
     IN_RULE = 1 << 6, /* behind accept, reject, discard in the same line */
     BEHIND_LIMIT = 1 << 7,
+    IN_OAUTH = 1 << 8,
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, set_queue;
@@ -125,8 +126,20 @@ static const struct row rows[] = {
      "helo NAME"},
     {SLICE_INIT("tls"), IN_RELAY, parser_set_relay_tls, {SHAPE_RELAY_TLS}, 0, 0, false,
      "tls off|optional|required|verified|implicit"},
-    {SLICE_INIT("user"), IN_RELAY, parser_set_user, {SHAPE_USER, SHAPE_SECRET}, 0, 0, false,
+    {SLICE_INIT("user"), IN_RELAY, parser_set_user, {SHAPE_USER, SHAPE_SECRET_IF}, 0, 0, false,
      "user NAME file:PATH"},
+    {SLICE_INIT("oauth2"), IN_RELAY, parser_begin_oauth, {SHAPE_OAUTH}, 0, IN_OAUTH, false,
+     "oauth2 google|microsoft|custom { client ID file:PATH }"},
+    {SLICE_INIT("client"), IN_OAUTH, parser_set_oauth_client, {SHAPE_CLIENT, SHAPE_SECRET_IF}, 0, 0, false,
+     "client ID file:PATH"},
+    {SLICE_INIT("authorize"), IN_OAUTH, parser_set_oauth_authorize, {SHAPE_URL}, 0, 0, false,
+     "authorize https://HOST/PATH"},
+    {SLICE_INIT("token"), IN_OAUTH, parser_set_oauth_token, {SHAPE_URL}, 0, 0, false,
+     "token https://HOST/PATH"},
+    {SLICE_INIT("scope"), IN_OAUTH, parser_set_oauth_scope, {SHAPE_SCOPE}, 0, 0, false,
+     "scope \"WORD ...\""},
+    {SLICE_INIT("ca"), IN_OAUTH, parser_set_oauth_ca, {SHAPE_PATH}, 0, 0, false,
+     "ca PATH"},
     {SLICE_INIT("family"), IN_RELAY, parser_set_family, {SHAPE_FAMILY}, 0, 0, false,
      "family any|ipv4-first|ipv6-first|ipv4|ipv6"},
     {SLICE_INIT("retry"), IN_RELAY, parser_add_retry, {SHAPE_DURATION, SHAPE_MORE}, 0, 0, false,
@@ -187,7 +200,6 @@ static const struct row rows[] = {
     NOT_YET("recipients", IN_LIMIT),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),
-    NOT_YET("oauth2", IN_RELAY),
     NOT_YET("srs", IN_RELAY),
 };
 
@@ -649,6 +661,8 @@ void settings_free(struct settings *s)
     }
     for (struct relay_login *l = s->logins; l != NULL; l = l->next)
         buf_wipe(&l->secret);
+    for (struct oauth *o = s->oauths; o != NULL; o = o->next)
+        buf_wipe(&o->secret);
     arena_done(&s->arena);
     memory_free(s);
 }

@@ -89,7 +89,9 @@ struct settings {
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;
     struct settings_table *tables;
+    const struct relay *relays; /* all of them, the last one first */
     struct relay_login *logins; /* of all relays */
+    struct oauth *oauths;       /* the same */
     struct arena arena;         /* owns all of it, save what the tables and logins hold */
 };
 
@@ -119,9 +121,9 @@ struct settings *settings_parse(struct slice bundle, const struct settings_judge
                                 struct settings_errors *errors);
 
 /* What a role is handed: the bundle without the passwords of its accounts, save for the vault,
- * without the keys of certificates, save for who does TLS, and without what relays log in with,
- * save for the courier. It gives the same settings, less those. `s` came of the whole one. False
- * when out is full. */
+ * without the keys of certificates, save for who does TLS, without what relays log in with, save
+ * for the courier, and without what asks for their tokens, save for the vault. It gives the same
+ * settings, less those. `s` came of the whole one. False when out is full. */
 enum settings_secrets {
     SETTINGS_WITHOUT_SECRETS,
     SETTINGS_WITH_KEYS,
@@ -140,6 +142,13 @@ bool settings_is_tls_file(const struct settings *s, struct slice path);
 /* Is it a table of accounts, or what a relay logs in with? These can be read again as well. */
 bool settings_is_accounts_file(const struct settings *s, struct slice path);
 bool settings_is_secret_file(const struct settings *s, struct slice path);
+
+/* Which of the two: for a relay's servers, or for its provider of tokens. */
+bool settings_is_login_secret(const struct settings *s, struct slice path);
+bool settings_is_client_secret(const struct settings *s, struct slice path);
+
+/* NULL: there is none of that name. */
+const struct relay *settings_relay(const struct settings *s, struct slice name);
 
 /* Takes over the secrets of the same configuration, read again. False: it is another one. */
 bool settings_swap_secrets(struct settings *s, struct settings *fresh);

@@ -15,8 +15,11 @@ struct relay_draft {
     struct relay *relay;
     struct route_target *hosts;   /* relay->hosts, to be added to */
     struct relay_source *sources; /* relay->sources */
+    struct oauth *oauth;          /* whose block is read; NULL: none was begun */
     unsigned retries;
-    struct place family, tls, delay_warning, user; /* line 0: not given */
+    struct place word;
+    unsigned errors;                                           /* in its file before its block */
+    struct place family, tls, delay_warning, user, oauth_word; /* line 0: not given */
 };
 
 struct certificate_word {
@@ -56,6 +59,7 @@ struct parser {
     struct relay_draft draft;
     struct relay_source no_source; /* these, too, take blocks of broken lines */
     struct relay no_relay;
+    struct oauth no_oauth;
     struct limit *limits;
     struct limit *limit; /* whose block is read */
     struct limit no_limit;
@@ -103,6 +107,20 @@ void parser_finish_relay(struct parser *p);
 apply_fn parser_set_user;
 void parser_finish_login(struct parser *p); /* for parser_finish_relay() */
 
+/* Nothing was wrong in its block so far: what is not there is missing. */
+bool parser_relay_is_whole(const struct parser *p);
+
+/* The first line of the file, which nobody else may read; nothing when it is not at hand yet, or
+ * not for this role. `what`: "password". False: it was told what is wrong. */
+bool parser_read_secret(struct parser *p, const struct value *path, const char *what,
+                        struct buf *out);
+
+/* settings_oauth.c */
+apply_fn parser_begin_oauth, parser_set_oauth_client, parser_set_oauth_authorize;
+apply_fn parser_set_oauth_token, parser_set_oauth_scope, parser_set_oauth_ca;
+void parser_finish_oauth(struct parser *p); /* for parser_finish_login() */
+bool settings_swap_client_secrets(struct settings *s, struct settings *fresh);
+
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;
 
@@ -111,6 +129,10 @@ void parser_warn_of_limit(struct parser *p, struct place word);
 
 /* settings_tls.c */
 apply_fn parser_add_certificate, parser_set_listener_tls, parser_set_client_ca;
+
+/* Certificates of authorities; nothing when they are not at hand yet. `who`: what they are for. */
+bool parser_read_authorities(struct parser *p, const struct value *path, struct slice who,
+                             struct slice *out);
 
 /* All listeners were read. */
 void parser_finish_tls(struct parser *p, bool has_certificate);

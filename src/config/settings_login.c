@@ -28,8 +28,8 @@ static bool is_secret(struct slice line)
     return line.len > 0 && line.len <= SECRET_MAX;
 }
 
-/* Nothing, when it is not at hand yet or not for this role. */
-static bool read_secret(struct parser *p, const struct value *path, struct buf *out)
+bool parser_read_secret(struct parser *p, const struct value *path, const char *what,
+                        struct buf *out)
 {
     const struct source *source = sources_get(&p->sources, path->text);
     struct slice line;
@@ -39,30 +39,35 @@ static bool read_secret(struct parser *p, const struct value *path, struct buf *
     if (!desk_was_read(&p->desk, path, source))
         return false;
     if ((source->flags & SOURCE_FOR_ALL) != 0)
-        desk_error(&p->desk, path->place, SLICE("everybody on this machine may read this password"),
-                   arena_printf(p->desk.scratch, "type: chmod o-r %.*s", SLICE_PRINTF(path->text)));
+        desk_error(
+            &p->desk, path->place,
+            arena_printf(p->desk.scratch, "everybody on this machine may read this %s", what),
+            arena_printf(p->desk.scratch, "type: chmod o-r %.*s", SLICE_PRINTF(path->text)));
     line = first_line(source->text);
     if (!is_secret(line))
         return desk_error(
             &p->desk, path->place,
-            arena_printf(p->desk.scratch, "the first line of %.*s is no password",
-                         SLICE_PRINTF(path->text)),
+            arena_printf(p->desk.scratch, "the first line of %.*s is no %s",
+                         SLICE_PRINTF(path->text), what),
             SLICE("write it there as text of up to 1024 bytes, and nothing before it"));
+    buf_init(out, SECRET_MAX);
     (void)buf_reserve(out, SECRET_MAX); /* so that it never moves */
     return buf_append(out, line);
 }
 
 bool parser_set_user(struct parser *p, struct place word, const struct value *values)
 {
-    struct relay_login *login = ARENA_NEW(&p->settings->arena, struct relay_login);
+    struct relay_login *login;
 
-    *login = (struct relay_login){.next = p->settings->logins, .path = values[1].text};
-    buf_init(&login->secret, SECRET_MAX);
-    p->settings->logins = login;
     p->draft.relay->user = values[0].text;
-    p->draft.relay->login = login;
     p->draft.user = word;
-    return read_secret(p, &values[1], &login->secret);
+    if (values[1].text.len == 0)
+        return true;
+    login = ARENA_NEW(&p->settings->arena, struct relay_login);
+    *login = (struct relay_login){.next = p->settings->logins, .path = values[1].text};
+    p->settings->logins = login;
+    p->draft.relay->login = login;
+    return parser_read_secret(p, &values[1], "password", &login->secret);
 }
 
 /* ---- the block as a whole ---- */
@@ -75,21 +80,35 @@ static bool stays_here(const struct relay *relay)
     return true;
 }
 
+bool parser_relay_is_whole(const struct parser *p)
+{
+    return desk_errors(&p->desk, p->draft.word) == p->draft.errors;
+}
+
+static const char *proof_of(const struct relay *relay)
+{
+    return relay->oauth != NULL ? "token" : "password";
+}
+
 static void check_tls(struct parser *p)
 {
+    const char *what = proof_of(p->draft.relay);
     struct place tls = p->draft.tls;
 
     switch (p->draft.relay->tls) {
     case RELAY_TLS_OFF:
     case RELAY_TLS_OPTIONAL:
-        desk_error(&p->desk, tls, SLICE("a password goes to another machine by TLS only"),
+        desk_error(&p->desk, tls,
+                   arena_printf(p->desk.scratch, "a %s goes to another machine by TLS only", what),
                    SLICE("write: tls verified"));
         break;
     case RELAY_TLS_REQUIRED:
     case RELAY_TLS_IMPLICIT:
         desk_warning(&p->desk, tls,
-                     SLICE("any certificate will do: the password is shown to whoever stands "
-                           "between"),
+                     arena_printf(p->desk.scratch,
+                                  "any certificate will do: the %s is shown to whoever stands "
+                                  "between",
+                                  what),
                      SLICE("write: tls verified"));
         break;
     case RELAY_TLS_VERIFIED: break;
@@ -100,13 +119,19 @@ void parser_finish_login(struct parser *p)
 {
     struct relay *relay = p->draft.relay;
 
+    parser_finish_oauth(p);
     if (relay->user.len == 0)
         return;
+    if (relay->login == NULL && relay->oauth == NULL && parser_relay_is_whole(p))
+        desk_error(&p->desk, p->draft.user, SLICE("nothing proves that we are this user"),
+                   SLICE("write: user NAME file:PATH, or add a block oauth2"));
     if (p->draft.tls.line == 0)
         relay->tls = RELAY_TLS_VERIFIED;
     if (relay->host_count == 0)
         desk_error(&p->desk, p->draft.user,
-                   SLICE("servers found by MX are strangers: they get no password"),
+                   arena_printf(p->desk.scratch,
+                                "servers found by MX are strangers: they get no %s",
+                                proof_of(relay)),
                    SLICE("add: host NAME"));
     else if (!stays_here(relay))
         check_tls(p);
@@ -114,12 +139,17 @@ void parser_finish_login(struct parser *p)
 
 /* ---- read again ---- */
 
-bool settings_is_secret_file(const struct settings *s, struct slice path)
+bool settings_is_login_secret(const struct settings *s, struct slice path)
 {
     for (const struct relay_login *one = s->logins; one != NULL; one = one->next)
         if (slice_equal(one->path, path))
             return true;
     return false;
+}
+
+bool settings_is_secret_file(const struct settings *s, struct slice path)
+{
+    return settings_is_login_secret(s, path) || settings_is_client_secret(s, path);
 }
 
 bool settings_swap_secrets(struct settings *s, struct settings *fresh)
@@ -135,5 +165,5 @@ bool settings_swap_secrets(struct settings *s, struct settings *fresh)
         theirs->secret = old;
         theirs = theirs->next;
     }
-    return true;
+    return settings_swap_client_secrets(s, fresh);
 }

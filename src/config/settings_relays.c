@@ -51,9 +51,12 @@ bool parser_begin_relay(struct parser *p, struct place word, const struct value 
                             .tls = RELAY_TLS_OPTIONAL,
                             .retry = retry_plan_default,
                             .report = true,
+                            .next = p->settings->relays,
                             .line = word.line};
     named->thing = relay;
-    p->draft = (struct relay_draft){.relay = relay};
+    p->settings->relays = relay;
+    p->draft =
+        (struct relay_draft){.relay = relay, .word = word, .errors = desk_errors(&p->desk, word)};
     return true;
 }
 

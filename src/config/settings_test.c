@@ -532,6 +532,37 @@ static void test_logins(void **state)
     arena_done(&arena);
 }
 
+/* What is known of a provider, and what is said besides. */
+static void test_providers(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct slice text = read_whole(&arena, SOURCE_ROOT "/tests/config/oauth-good.conf");
+    struct settings *s = parse_with_files(&arena, SLICE("f"), text, SLICE(""), &errors);
+    const struct oauth *big, *other, *own;
+
+    (void)state;
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    big = settings_relay(s, SLICE("big"))->oauth;
+    check_slice(big->token, oauth_preset(OAUTH_GOOGLE).token);
+    check_slice(big->client, SLICE("1234.apps.example"));
+    check_slice(buf_slice(&big->secret), SLICE("pencil"));
+    other = settings_relay(s, SLICE("other"))->oauth;
+    check_slice(other->scope, oauth_preset(OAUTH_MICROSOFT).scope);
+    check_slice(buf_slice(&other->secret), SLICE(""));
+    check_int(settings_relay(s, SLICE("other"))->tls, RELAY_TLS_VERIFIED);
+    check_int(settings_relay(s, SLICE("other"))->hosts[0].port, 587);
+    own = settings_relay(s, SLICE("own"))->oauth;
+    check_slice(own->authorize, SLICE("https://id.example:8443/authorize?tenant=1"));
+    check_slice(own->token, SLICE("https://id.example:8443/token"));
+    check_slice(own->scope, SLICE("smtp offline_access"));
+    check(own->ca.len > 0);
+    check(settings_relay(s, SLICE("no")) == NULL && s->logins == NULL);
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
 static const struct relay *relay_of_rule(const struct settings *s, size_t rule)
 {
     return s->rules.rules[rule].relay;
@@ -892,6 +923,63 @@ static void test_manual(void **state)
     arena_done(&arena);
 }
 
+/* Who is handed which of a relay's two secrets. */
+struct share {
+    enum settings_secrets kind;
+    bool password, secret;
+};
+
+static void check_share(struct settings *s, const struct buf *bundle, const struct share *share)
+{
+    struct settings_errors errors;
+    struct buf handed;
+
+    buf_init(&handed, BUNDLE_MAX);
+    check(settings_bundle_for_role(s, buf_slice(bundle), share->kind, &handed));
+    check_int(holds(&handed, "of a user"), share->password);
+    check_int(holds(&handed, "of a client"), share->secret);
+    struct settings *theirs = settings_parse(buf_slice(&handed), NULL, &errors);
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check_int(buf_len(&theirs->oauths->secret) > 0, share->secret);
+    check(settings_swap_secrets(theirs, s));
+    check_slice(buf_slice(&theirs->oauths->secret), SLICE("of a client"));
+    check(settings_swap_secrets(s, theirs));
+    settings_free(theirs);
+    settings_errors_done(&errors);
+    buf_done(&handed);
+}
+
+static void test_secrets_of_providers(void **state)
+{
+    static const struct share rows[] = {
+        {SETTINGS_WITHOUT_SECRETS, false, false},
+        {SETTINGS_WITH_KEYS,       false, false},
+        {SETTINGS_WITH_LOGINS,     true,  false},
+        {SETTINGS_WITH_PASSWORDS,  false, true },
+    };
+    struct settings_errors errors;
+    struct buf bundle;
+
+    (void)state;
+    buf_init(&bundle, BUNDLE_MAX);
+    bundle_add(&bundle, SLICE("f"), 0,
+               SLICE("hostname h.example\nlisten mx *:25\nqueue /q\npostmaster ann@h.example\n"
+                     "relay r { host a.example; user me file:/pencil }\n"
+                     "relay t { host a.example; user me; oauth2 google { client id file:/ink } }\n"
+                     "accept from local to any relay r\n"
+                     "accept to domain h.example deliver maildir /m/{user}\n"));
+    bundle_add(&bundle, SLICE("/pencil"), 0, SLICE("of a user\n"));
+    bundle_add(&bundle, SLICE("/ink"), 0, SLICE("of a client\n"));
+    struct settings *s = parse_bundle(&bundle, &errors);
+    check_slice(buf_slice(&errors.text), SLICE(""));
+    check(settings_is_secret_file(s, SLICE("/ink")));
+    CHECK_ROWS (i, rows)
+        check_share(s, &bundle, &rows[i]);
+    settings_free(s);
+    settings_errors_done(&errors);
+    buf_done(&bundle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -907,6 +995,8 @@ int main(void)
         cmocka_unit_test(test_relay),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_secrets_of_providers),
         cmocka_unit_test(test_login_defaults),
         cmocka_unit_test(test_bundle_for_role),
         cmocka_unit_test(test_include),

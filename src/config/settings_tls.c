@@ -150,18 +150,24 @@ bool parser_set_listener_tls(struct parser *p, struct place word, const struct v
     return true;
 }
 
+bool parser_read_authorities(struct parser *p, const struct value *path, struct slice who,
+                             struct slice *out)
+{
+    if (!read_pem(p, path, false, out))
+        return false;
+    if (p->judge != NULL && p->sources.wanted_count == 0)
+        tell_fault(p, path, p->judge->authorities_fault(*out), who);
+    return true;
+}
+
 bool parser_set_client_ca(struct parser *p, struct place word, const struct value *values)
 {
     struct settings_listener *l = p->listener;
-    const char *fault;
 
     (void)word;
     l->client_ca_path = values[0].text;
-    if (!read_pem(p, &values[0], false, &l->client_ca) || p->judge == NULL ||
-        p->sources.wanted_count > 0)
-        return true;
-    fault = p->judge->authorities_fault(l->client_ca);
-    tell_fault(p, &values[0], fault, SLICE("it names who vouches for clients"));
+    (void)parser_read_authorities(p, &values[0], SLICE("it names who vouches for clients"),
+                                  &l->client_ca);
     return true;
 }
 

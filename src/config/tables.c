@@ -95,6 +95,14 @@ bool settings_is_tls_file(const struct settings *s, struct slice path)
     return holds_key(s, path);
 }
 
+/* What relays log in with is the courier's; what the vault asks for tokens with is its own. */
+static bool may_have_secret(const struct settings *s, struct slice path,
+                            enum settings_secrets secrets)
+{
+    return (secrets == SETTINGS_WITH_LOGINS && settings_is_login_secret(s, path)) ||
+           (secrets == SETTINGS_WITH_PASSWORDS && settings_is_client_secret(s, path));
+}
+
 static bool copy_source(const struct settings *s, const struct source *source,
                         enum settings_secrets secrets, struct buf *out)
 {
@@ -103,7 +111,7 @@ static bool copy_source(const struct settings *s, const struct source *source,
 
     if (secrets != SETTINGS_WITH_KEYS && holds_key(s, source->path))
         return bundle_add(out, source->path, source->flags, SLICE(""));
-    if (secrets != SETTINGS_WITH_LOGINS && settings_is_secret_file(s, source->path))
+    if (settings_is_secret_file(s, source->path) && !may_have_secret(s, source->path, secrets))
         return bundle_add(out, source->path, SOURCE_WITHHELD, SLICE(""));
     if (secrets == SETTINGS_WITH_PASSWORDS || !holds_accounts(s, source->path))
         return bundle_add(out, source->path, source->flags, source->text);

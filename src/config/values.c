@@ -10,6 +10,7 @@
 #include "config/advice.h"
 #include "mail/mailbox_path.h"
 #include "wire/chars.h"
+#include "wire/url.h"
 #include "wire/utf8.h"
 
 #include <string.h>
@@ -32,6 +33,11 @@ bool desk_error(struct desk *desk, struct place where, struct slice message, str
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint)
 {
     complain(complaints_at(desk, where), SEVERITY_WARNING, where, message, hint);
+}
+
+unsigned desk_errors(const struct desk *desk, struct place where)
+{
+    return complaints_at(desk, where)->errors;
 }
 
 bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source)
@@ -196,6 +202,40 @@ static bool read_secret(struct desk *desk, const struct syntax_word *word, struc
         return false;
     out->text = arena_copy(desk->keep, c.rest);
     return true;
+}
+
+static bool read_url(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct url url;
+
+    out->text = arena_copy(desk->keep, word->text);
+    return url_parse_https(word->text, &url);
+}
+
+/* RFC 6749 3.3: words of VSCHAR without quotes and backslashes, one blank between them. */
+static bool read_scope(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct slice text = word->text;
+
+    for (size_t i = 0; i < text.len; i++) {
+        bool blank = text.data[i] == ' ' && i > 0 && i + 1 < text.len && text.data[i - 1] != ' ';
+
+        if (!blank && (text.data[i] <= ' ' || text.data[i] >= 0x7f || text.data[i] == '"' ||
+                       text.data[i] == '\\'))
+            return false;
+    }
+    out->text = arena_copy(desk->keep, text);
+    return text.len > 0;
+}
+
+/* RFC 6749 A.1: VSCHAR. */
+static bool read_client(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    for (size_t i = 0; i < word->text.len; i++)
+        if (!char_is(word->text.data[i], CHAR_PRINT))
+            return false;
+    out->text = arena_copy(desk->keep, word->text);
+    return word->text.len > 0 && word->text.len <= USER_MAX;
 }
 
 static bool read_certificate(struct desk *desk, const struct syntax_word *word, struct value *out)
@@ -386,6 +426,16 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_SECRET] = {SLICE_INIT("a secret's file"),
         SLICE_INIT("put it in the first line of a file that others cannot read, and write: file:/PATH"),
         read_secret},
+    [SHAPE_SECRET_IF] = {SLICE_INIT("a secret's file"),
+        SLICE_INIT("put it in the first line of a file that others cannot read, and write: file:/PATH"),
+        read_secret},
+    [SHAPE_URL] = {SLICE_INIT("a URL"),
+        SLICE_INIT("write https://HOST/PATH, in ASCII, without a user or a fragment"), read_url},
+    [SHAPE_SCOPE] = {SLICE_INIT("a scope"),
+        SLICE_INIT("write the provider's words with one blank between them: \"smtp offline_access\""),
+        read_scope},
+    [SHAPE_CLIENT] = {SLICE_INIT("a client's name"),
+        SLICE_INIT("write the client ID that the provider gave this program"), read_client},
     [SHAPE_CERTIFICATE] = {SLICE_INIT("a certificate's path"),
         SLICE_INIT("begin it with '/'; before it may stand the name that it is for"),
         read_certificate},
@@ -436,6 +486,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_YES_NO] = {.what = SLICE_INIT("yes or no")},
     [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
     [SHAPE_LIMIT_TO] = {.what = SLICE_INIT("a kind of destination")},
+    [SHAPE_OAUTH] = {.what = SLICE_INIT("a provider of tokens")},
 };
 
 /* clang-format on */
@@ -500,6 +551,9 @@ static const struct choice choices[] = {
     {SHAPE_LIMIT_TO,     SLICE_INIT("any"),           true,  LIMIT_ANY,             SHAPE_NONE       },
     {SHAPE_LIMIT_TO,     SLICE_INIT("domain"),        true,  LIMIT_DOMAIN,          SHAPE_DOMAINS    },
     {SHAPE_LIMIT_TO,     SLICE_INIT("mx"),            true,  LIMIT_MX,              SHAPE_DOMAINS    },
+    {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
+    {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
+    {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };
@@ -612,6 +666,8 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
     enum shape then;
 
     for (size_t i = 0; i < 2 && is_value(wanted[i]); i++) {
+        if (t.next == NULL && wanted[i] == SHAPE_SECRET_IF)
+            break;
         if (!take_one(desk, &t, wanted[i], values++, &then))
             return false;
         if (then != SHAPE_NONE && !take_one(desk, &t, then, values++, &then))

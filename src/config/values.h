@@ -21,7 +21,11 @@ enum shape {
     SHAPE_SOCKET,
     SHAPE_PATH,
     SHAPE_USER,
-    SHAPE_SECRET,      /* the path of its file */
+    SHAPE_SECRET,    /* the path of its file, */
+    SHAPE_SECRET_IF, /* if there is one */
+    SHAPE_URL,
+    SHAPE_SCOPE,
+    SHAPE_CLIENT,
     SHAPE_CERTIFICATE, /* its path; or the name it is for, and then its path */
     SHAPE_TEMPLATE,
     SHAPE_SIZE,
@@ -52,6 +56,7 @@ enum shape {
     SHAPE_YES_NO,
     SHAPE_LIMIT,
     SHAPE_LIMIT_TO,
+    SHAPE_OAUTH,
     SHAPE_COUNT,
 };
 
@@ -89,6 +94,9 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
 /* Always false, so that a check can end with it. */
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
+
+/* So far, in the file of this place. */
+unsigned desk_errors(const struct desk *desk, struct place where);
 
 /* Was the file of this path read? False: it was told why not. */
 bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source);

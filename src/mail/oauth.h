@@ -17,16 +17,20 @@
 
 enum oauth_provider { OAUTH_GOOGLE, OAUTH_MICROSOFT, OAUTH_CUSTOM };
 
+/* The secret is wiped with the settings, and changes while they live when its file was read again.
+ */
 struct oauth {
+    struct oauth *next;     /* of another relay */
     struct slice authorize; /* URL of the page where a person says yes */
     struct slice token;     /* URL where tokens are given */
     struct slice scope;     /* what the token is to be good for */
     struct slice extra;     /* what else the page wants to be told, as a form */
-    struct slice way_back;  /* the host that browsers are sent back to: this machine */
-    struct slice client;    /* by which name the provider knows us */
-    struct slice secret;    /* "": there is none, or it is not ours to see: the vault has it */
-    struct slice ca;        /* who vouches for the provider's server, in PEM; "": the system's */
-    struct slice ca_path, secret_path;
+    /* Where browsers are sent back to, this machine: what stands before its port, and behind it. */
+    struct slice way_back, way_back_path;
+    struct slice client;      /* by which name the provider knows us */
+    struct slice secret_path; /* of the file; "": there is no secret */
+    struct buf secret;        /* "" also where it is withheld: only the vault has it */
+    struct slice ca;          /* who vouches for the provider's server, in PEM; "": the system's */
 };
 
 enum {

@@ -15,7 +15,8 @@ static struct oauth custom(void)
     o.token = SLICE("https://id.example/token");
     o.scope = SLICE("smtp offline_access");
     o.client = SLICE("postroad app");
-    o.secret = SLICE("s&cret");
+    buf_init(&o.secret, 100);
+    (void)buf_append(&o.secret, SLICE("s&cret"));
     return o;
 }
 
@@ -48,6 +49,7 @@ static void test_page(void **state)
                       "&state=xyz&code_challenge=E9Melhoa&code_challenge_method=S256"
                       "&login_hint=me%40example.org&prompt=consent"));
     buf_done(&out);
+    buf_done(&o.secret);
 }
 
 static void test_forms(void **state)
@@ -63,11 +65,12 @@ static void test_forms(void **state)
                       "&redirect_uri=http%3A%2F%2F127.0.0.1%3A8123%2F&code_verifier=dBjf"
                       "&client_id=postroad+app&client_secret=s%26cret"));
     buf_clear(&out);
-    o.secret = SLICE("");
+    buf_clear(&o.secret);
     check(oauth_write_refresh(&out, &o, SLICE("1//r")));
     check_slice(buf_slice(&out),
                 SLICE("grant_type=refresh_token&refresh_token=1%2F%2Fr&client_id=postroad+app"));
     buf_done(&out);
+    buf_done(&o.secret);
 }
 
 /* Too little room is told, wherever it ends. */
@@ -84,6 +87,7 @@ static void test_full(void **state)
         check(!oauth_write_page(&out, &o, &login));
         buf_done(&out);
     }
+    buf_done(&o.secret);
 }
 
 static void test_presets(void **state)

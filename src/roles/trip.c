@@ -413,6 +413,10 @@ void trip_log_in(const struct trip_manner *m, struct remote *r)
 {
     const struct relay *relay = m->relay;
 
+    if (relay->login == NULL) {
+        remote_no_login(r, SLICE("4.7.0"), SLICE("tokens are not in this version"));
+        return;
+    }
     remote_login(
         r, &(struct credentials){.user = relay->user, .secret = buf_slice(&relay->login->secret)});
 }
@@ -549,7 +553,7 @@ static void hop_failed(struct trip *t)
     }
     if (!t->all_refused)
         o.verdict = CLIENT_TRY_AGAIN;
-    if (o.step == STEP_AUTH)
+    if (o.step == STEP_AUTH && t->manner->relay->login != NULL)
         warn_of_login(t, &o, arena);
     struct slice why = arena_copy(arena, trip_words(hop_of(t), &o, arena));
     t->on_news(t, TRIP_BADLY, why);
