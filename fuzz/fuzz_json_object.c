@@ -18,9 +18,12 @@ static void check_member(const struct json_member *m)
 static void check_found(const struct json_object *o, const struct json_member *m)
 {
     uint64_t number = 0;
+    bool yes = false;
 
     must(slice_equal(json_object_text(o, m->name), m->text));
-    must(json_object_true(o, m->name) == (m->kind == JSON_IS_TRUE));
+    must(json_object_bool(o, m->name, &yes) ==
+         (m->kind == JSON_IS_TRUE || m->kind == JSON_IS_FALSE));
+    must(yes == (m->kind == JSON_IS_TRUE));
     must(json_object_number(o, m->name, &number) == (m->kind == JSON_IS_NUMBER));
     must(number == m->number);
 }

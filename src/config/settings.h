@@ -13,6 +13,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "mail/etrn.h"
+#include "mail/introspection.h"
 #include "mail/limit.h"
 #include "mail/rules.h"
 #include "wire/dns_answer.h"
@@ -45,10 +46,12 @@ struct settings_listener {
     struct slice client_ca_path;
     bool faults;                       /* some addresses behave badly on purpose */
     const struct settings_table *auth; /* who may log in, and must for submission; NULL: nobody */
-    bool auth_cleartext;               /* without TLS as well */
-    bool hide_client;                  /* Received says nothing of who logged in */
-    const struct etrn_list *etrn;      /* whose mail goes when it is asked for; NULL: nobody's */
-    struct slice file;                 /* where it stands */
+    /* Who is asked about tokens; NULL: nobody logs in by one. */
+    const struct introspection *introspection;
+    bool auth_cleartext;          /* without TLS as well */
+    bool hide_client;             /* Received says nothing of who logged in */
+    const struct etrn_list *etrn; /* whose mail goes when it is asked for; NULL: nobody's */
+    struct slice file;            /* where it stands */
     unsigned line;
 };
 

@@ -33,6 +33,8 @@ enum message_kind {
     MESSAGE_ASKED,        /* courier -> receiver: the answer */
     MESSAGE_LOGIN,        /* receiver -> vault: what a client says of itself (roles/login.h) */
     MESSAGE_LOGIN_ANSWER, /* vault -> receiver: a challenge, a name, or no */
+    MESSAGE_FETCH,        /* vault -> courier: ask a provider of tokens (roles/fetching.h) */
+    MESSAGE_FETCHED,      /* courier -> vault: what it answered */
     MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "roles/control.h"
+#include "roles/fetches.h"
 #include "roles/inquiry.h"
 #include "roles/local.h"
 #include "roles/outbound.h"
@@ -47,6 +48,8 @@ struct courier {
     struct queue_lane mailboxes; /* who waits for room at the postman */
     struct outbound *outbound;
     struct inquiries *inquiries;
+    struct channel vault;
+    struct fetches *fetches;
     struct control *control;
     struct wakes *wakes;
     struct timer due;
@@ -262,6 +265,28 @@ static void meet_receiver(struct courier *c, unsigned index, int handle)
     role_meet(&c->role, &end->channel, handle, ROLE_RECEIVER, receiver_message, receiver_closed);
 }
 
+static void vault_message(struct channel *channel, enum message_kind kind, struct slice body,
+                          struct disk_file *file, int handle)
+{
+    (void)kind, (void)file, (void)handle; /* the matrix allows FETCH only */
+    fetches_take(LIST_ENTRY(channel, struct courier, vault)->fetches, body);
+}
+
+static void vault_closed(struct channel *channel)
+{
+    struct courier *c = LIST_ENTRY(channel, struct courier, vault);
+
+    role_parted(&c->role, channel);
+    fetches_forget(c->fetches);
+}
+
+static void meet_vault(struct courier *c, int handle)
+{
+    channel_close(&c->vault); /* its end was not noticed yet */
+    fetches_forget(c->fetches);
+    role_meet(&c->role, &c->vault, handle, ROLE_VAULT, vault_message, vault_closed);
+}
+
 static void courier_peer(struct role *role, enum role_kind kind, unsigned index, int handle)
 {
     struct courier *c = courier_of(role);
@@ -270,6 +295,8 @@ static void courier_peer(struct role *role, enum role_kind kind, unsigned index,
         meet_receiver(c, index, handle);
     else if (kind == ROLE_POSTMAN)
         local_meet(c->local, handle);
+    else if (kind == ROLE_VAULT)
+        meet_vault(c, handle);
     else
         role->doors->net->ops->close(role->doors->net, handle);
 }
@@ -312,6 +339,7 @@ static int courier_start(struct role *role)
     c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
     c->wakes = wakes_new(role, c->queue, c->outbound);
     c->inquiries = inquiries_new(c->outbound);
+    c->fetches = fetches_new(c->outbound, &c->vault);
     c->control = control_new(role, c->queue, &c->parcels, c->pauses, c->outbound);
     return 0;
 }
@@ -331,6 +359,7 @@ static void close_queue(struct courier *c)
 {
     control_free(c->control);
     wakes_free(c->wakes);
+    fetches_free(c->fetches);
     inquiries_free(c->inquiries);
     outbound_free(c->outbound);
     local_free(c->local);
@@ -349,6 +378,7 @@ static void courier_done(struct role *role)
         close_queue(c);
     for (unsigned i = 0; i < RECEIVERS_MAX; i++)
         channel_close(&c->receivers[i].channel);
+    channel_close(&c->vault);
     timer_cancel(role->loop, &c->due);
     timer_cancel(role->loop, &c->sync);
     disk_dir_close(c->spool);
@@ -368,6 +398,7 @@ struct role *courier_new(const struct role_doors *doors, int warden_handle)
         c->receivers[i].courier = c;
         c->receivers[i].index = i;
     }
+    c->vault.watch.handle = -1;
     timer_init(&c->due, on_due);
     timer_init(&c->sync, on_sync);
     role_init(&c->role, ROLE_COURIER, 0, doors, &calls, WORKER_THREADS, warden_handle);

@@ -431,6 +431,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_ASKED:
     case MESSAGE_LOGIN:
     case MESSAGE_LOGIN_ANSWER:
+    case MESSAGE_FETCH:
+    case MESSAGE_FETCHED:
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:
@@ -536,6 +538,12 @@ static struct resolver *real_resolver(const struct role_doors *doors, struct loo
     return resolver_new(loop, &options);
 }
 
+static struct fetcher *real_fetcher(const struct role_doors *doors, struct loop *loop)
+{
+    (void)doors;
+    return fetcher_new(loop);
+}
+
 static void real_log(const struct role_doors *doors, struct slice lines)
 {
     (void)doors;
@@ -551,6 +559,7 @@ int role_main(enum role_kind kind, unsigned index, int warden_fd)
                                .net = net_real_new(),
                                .worker_new = real_worker,
                                .resolver_new = real_resolver,
+                               .fetcher_new = real_fetcher,
                                .log = real_log};
 
     /* A terminal's Ctrl-C reaches the whole group; only the warden decides when we end. */

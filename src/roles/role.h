@@ -13,6 +13,7 @@
 #include "base/worker.h"
 #include "config/settings.h"
 #include "dns/resolver.h"
+#include "http/fetch.h"
 #include "ipc/channel.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,8 @@ struct role_doors {
     /* NULL when there can be none (told). */
     struct resolver *(*resolver_new)(const struct role_doors *doors, struct loop *loop,
                                      const struct settings *settings);
+    struct fetcher *(*fetcher_new)(const struct role_doors *doors,
+                                   struct loop *loop);               /* the same */
     void (*log)(const struct role_doors *doors, struct slice lines); /* where the scribe writes */
     uint64_t segment_size; /* of the queue's journals; 0: the usual */
 };

@@ -27,18 +27,23 @@ static void put_byte(struct form *f, char c)
         f->full = f->full || !buf_printf(f->out, "%%%02X", (unsigned)(unsigned char)c);
 }
 
-void form_add(struct form *f, const char *name, struct slice value)
+void form_encode(struct form *f, struct slice value)
 {
     struct cursor c = {value};
     char byte;
 
-    f->full = f->full || !buf_printf(f->out, "%s%s=", f->follows ? "&" : "", name);
-    f->follows = true;
     while (!cursor_at_end(&c)) {
         put(f, take_while(&c, is_safe));
         if (take_any(&c, &byte))
             put_byte(f, byte);
     }
+}
+
+void form_add(struct form *f, const char *name, struct slice value)
+{
+    f->full = f->full || !buf_printf(f->out, "%s%s=", f->follows ? "&" : "", name);
+    f->follows = true;
+    form_encode(f, value);
 }
 
 static int hex_value(char c)

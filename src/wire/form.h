@@ -23,6 +23,9 @@ struct form {
 /* The name is our own word: letters, digits, "_". The value may be any bytes. */
 void form_add(struct form *f, const char *name, struct slice value);
 
+/* The value alone, encoded in the same way. */
+void form_encode(struct form *f, struct slice value);
+
 struct form_pair {
     struct slice name, value; /* decoded, in the arena */
 };

@@ -98,7 +98,12 @@ bool json_object_number(const struct json_object *o, struct slice name, uint64_t
     return m != NULL;
 }
 
-bool json_object_true(const struct json_object *o, struct slice name)
+bool json_object_bool(const struct json_object *o, struct slice name, bool *out)
 {
-    return find(o, name, JSON_IS_TRUE) != NULL;
+    bool is_true = find(o, name, JSON_IS_TRUE) != NULL;
+
+    if (!is_true && find(o, name, JSON_IS_FALSE) == NULL)
+        return false;
+    *out = is_true;
+    return true;
 }

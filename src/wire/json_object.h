@@ -31,10 +31,9 @@ struct json_object {
 /* False: it is none, or larger than it may be. Everything lies in the arena. */
 bool json_object_read(struct slice text, struct arena *arena, struct json_object *out);
 
-/* The member's value; "", false, or false and *out unchanged when it is absent or of another kind.
- */
+/* The member's value; "", or false and *out unchanged, when it is absent or of another kind. */
 struct slice json_object_text(const struct json_object *o, struct slice name);
 bool json_object_number(const struct json_object *o, struct slice name, uint64_t *out);
-bool json_object_true(const struct json_object *o, struct slice name);
+bool json_object_bool(const struct json_object *o, struct slice name, bool *out);
 
 #endif

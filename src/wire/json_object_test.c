@@ -60,33 +60,35 @@ static void test_members(void **state)
     static const struct {
         struct slice name, text;
         uint64_t number; /* 7: there is none */
-        bool yes;
+        bool is_bool, yes;
     } rows[] = {
-        {SLICE_INIT("t"),      SLICE_INIT("a\xc3\xa9\n"), 7,          false},
-        {SLICE_INIT("n"),      SLICE_INIT(""),            1419356238, false},
-        {SLICE_INIT("half"),   SLICE_INIT(""),            1,          false},
-        {SLICE_INIT("minus"),  SLICE_INIT(""),            7,          false},
-        {SLICE_INIT("yes"),    SLICE_INIT(""),            7,          true },
-        {SLICE_INIT("no"),     SLICE_INIT(""),            7,          false},
-        {SLICE_INIT("quoted"), SLICE_INIT("true"),        7,          false},
-        {SLICE_INIT("none"),   SLICE_INIT(""),            7,          false},
-        {SLICE_INIT("list"),   SLICE_INIT(""),            7,          false},
-        {SLICE_INIT("object"), SLICE_INIT(""),            7,          false},
-        {SLICE_INIT("T"),      SLICE_INIT(""),            7,          false},
-        {SLICE_INIT(""),       SLICE_INIT(""),            7,          false},
+        {SLICE_INIT("t"),      SLICE_INIT("a\xc3\xa9\n"), 7,          false, false},
+        {SLICE_INIT("n"),      SLICE_INIT(""),            1419356238, false, false},
+        {SLICE_INIT("half"),   SLICE_INIT(""),            1,          false, false},
+        {SLICE_INIT("minus"),  SLICE_INIT(""),            7,          false, false},
+        {SLICE_INIT("yes"),    SLICE_INIT(""),            7,          true,  true },
+        {SLICE_INIT("no"),     SLICE_INIT(""),            7,          true,  false},
+        {SLICE_INIT("quoted"), SLICE_INIT("true"),        7,          false, false},
+        {SLICE_INIT("none"),   SLICE_INIT(""),            7,          false, false},
+        {SLICE_INIT("list"),   SLICE_INIT(""),            7,          false, false},
+        {SLICE_INIT("object"), SLICE_INIT(""),            7,          false, false},
+        {SLICE_INIT("T"),      SLICE_INIT(""),            7,          false, false},
+        {SLICE_INIT(""),       SLICE_INIT(""),            7,          false, false},
     };
     struct arena arena = {0};
     struct json_object o;
 
     (void)state;
-    assert_true(json_object_read(text, &arena, &o));
+    if (!json_object_read(text, &arena, &o))
+        fail();
     CHECK_ROWS (i, rows) {
         uint64_t number = 7;
+        bool yes = false;
 
         check_slice(json_object_text(&o, rows[i].name), rows[i].text);
         check_int(json_object_number(&o, rows[i].name, &number), rows[i].number != 7);
         check_int(number, rows[i].number);
-        check_int(json_object_true(&o, rows[i].name), rows[i].yes);
+        check(json_object_bool(&o, rows[i].name, &yes) == rows[i].is_bool && yes == rows[i].yes);
     }
     arena_done(&arena);
 }
