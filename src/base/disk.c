@@ -120,6 +120,17 @@ static int real_dir_syncfs(struct disk_dir *dir)
     return syncfs(fd_of_dir(dir)) < 0 ? -errno : 0;
 }
 
+static int real_dir_owner(struct disk_dir *dir, unsigned *user, unsigned *group)
+{
+    struct stat st;
+
+    if (fstat(fd_of_dir(dir), &st) < 0)
+        return -errno;
+    *user = st.st_uid;
+    *group = st.st_gid;
+    return 0;
+}
+
 static int real_dir_free_bytes(struct disk_dir *dir, uint64_t *out)
 {
     struct statvfs v;
@@ -338,6 +349,7 @@ static const struct disk_ops real_ops = {
     .dir_sync = real_dir_sync,
     .dir_syncfs = real_dir_syncfs,
     .dir_free_bytes = real_dir_free_bytes,
+    .dir_owner = real_dir_owner,
     .open = real_open,
     .stat = real_stat,
     .rename = real_rename,
@@ -470,6 +482,11 @@ int disk_syncfs(struct disk_dir *dir)
 int disk_free_bytes(struct disk_dir *dir, uint64_t *out)
 {
     return dir->ops->dir_free_bytes(dir, out);
+}
+
+int disk_dir_owner(struct disk_dir *dir, unsigned *user, unsigned *group)
+{
+    return dir->ops->dir_owner(dir, user, group);
 }
 
 int disk_open(struct disk_dir *at, const char *name, enum disk_open how, unsigned mode,

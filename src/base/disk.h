@@ -59,6 +59,7 @@ struct disk_ops {
     int (*dir_sync)(struct disk_dir *dir);
     int (*dir_syncfs)(struct disk_dir *dir);
     int (*dir_free_bytes)(struct disk_dir *dir, uint64_t *out);
+    int (*dir_owner)(struct disk_dir *dir, unsigned *user, unsigned *group);
     int (*open)(struct disk_dir *at, const char *name, enum disk_open how, unsigned mode,
                 struct disk_file **out);
     int (*stat)(struct disk_dir *at, const char *name, struct disk_stat *out);
@@ -103,6 +104,8 @@ int disk_syncfs(struct disk_dir *dir); /* everything on that file system */
 
 /* What an unprivileged writer may still fill. */
 int disk_free_bytes(struct disk_dir *dir, uint64_t *out);
+
+int disk_dir_owner(struct disk_dir *dir, unsigned *user, unsigned *group);
 
 int disk_open(struct disk_dir *at, const char *name, enum disk_open how, unsigned mode,
               struct disk_file **out);

@@ -14,6 +14,7 @@ int cmd_queue(int argc, char **argv);
 int cmd_mailq(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_user(int argc, char **argv);
+int cmd_oauth(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 

@@ -25,6 +25,7 @@ static const struct command {
     {"mailq",   cmd_mailq,   "the same as queue list"                                      },
     {"status",  cmd_status,  "does the server run, and how much is there to do?"           },
     {"user",    cmd_user,    "accounts: user add, passwd, disable, enable, delete, list"   },
+    {"oauth",   cmd_oauth,   "oauth login RELAY: the first token for a relay"              },
     {"bench",   cmd_bench,   "load for any mail server, and a ledger of what became of it" },
     {"role",    cmd_role,    NULL                                                          },
 };

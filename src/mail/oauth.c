@@ -11,27 +11,33 @@
 #include "wire/json_object.h"
 
 /* Google gives a refresh token only to who asks for `offline`, and a second one only after a new
- * consent. Microsoft takes any port on `localhost` where
- * that is registered without a path, but 127.0.0.1 only from who edits a manifest.
- */
-static const struct oauth presets[] = {
-    [OAUTH_GOOGLE] = {.authorize = SLICE_INIT("https://accounts.google.com/o/oauth2/v2/auth"),
-                      .token = SLICE_INIT("https://oauth2.googleapis.com/token"),
-                      .scope = SLICE_INIT("https://mail.google.com/"),
-                      .extra = SLICE_INIT("access_type=offline&prompt=consent"),
-                      .way_back = SLICE_INIT("http://127.0.0.1:"),
-                      .way_back_path = SLICE_INIT("/")},
-    [OAUTH_MICROSOFT] =
-        {.authorize = SLICE_INIT("https://login.microsoftonline.com/common/oauth2/v2.0/authorize"),
-                      .token = SLICE_INIT("https://login.microsoftonline.com/common/oauth2/v2.0/token"),
-                      .scope = SLICE_INIT("https://outlook.office.com/SMTP.Send offline_access"),
-                      .way_back = SLICE_INIT("http://localhost:")},
-    [OAUTH_CUSTOM] = {.way_back = SLICE_INIT("127.0.0.1")                            },
+ * consent. Microsoft takes any port on `localhost` where that is registered without a path, but
+ * 127.0.0.1 only from who edits a manifest. */
+static const struct oauth google = {
+    .authorize = SLICE_INIT("https://accounts.google.com/o/oauth2/v2/auth"),
+    .token = SLICE_INIT("https://oauth2.googleapis.com/token"),
+    .scope = SLICE_INIT("https://mail.google.com/"),
+    .extra = SLICE_INIT("access_type=offline&prompt=consent"),
+    .way_back = SLICE_INIT("http://127.0.0.1:"),
+    .way_back_path = SLICE_INIT("/"),
 };
+
+static const struct oauth microsoft = {
+    .authorize = SLICE_INIT("https://login.microsoftonline.com/common/oauth2/v2.0/authorize"),
+    .token = SLICE_INIT("https://login.microsoftonline.com/common/oauth2/v2.0/token"),
+    .scope = SLICE_INIT("https://outlook.office.com/SMTP.Send offline_access"),
+    .way_back = SLICE_INIT("http://localhost:"),
+};
+
+static const struct oauth custom = {.way_back = SLICE_INIT("http://127.0.0.1:"),
+                                    .way_back_path = SLICE_INIT("/")};
+
+static const struct oauth *const presets[] = {
+    [OAUTH_GOOGLE] = &google, [OAUTH_MICROSOFT] = &microsoft, [OAUTH_CUSTOM] = &custom};
 
 struct oauth oauth_preset(enum oauth_provider provider)
 {
-    return presets[provider];
+    return *presets[provider];
 }
 
 /* ---- asking ---- */

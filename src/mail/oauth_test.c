@@ -101,6 +101,7 @@ static void test_presets(void **state)
         check(o.scope.len > 0 && o.way_back.len > 0);
     }
     check_int(oauth_preset(OAUTH_CUSTOM).token.len, 0);
+    check_slice(oauth_preset(OAUTH_CUSTOM).way_back, SLICE("http://127.0.0.1:"));
 }
 
 static void test_return(void **state)

@@ -497,6 +497,12 @@ static int fake_dir_syncfs(struct disk_dir *dir)
     return 0;
 }
 
+static int fake_dir_owner(struct disk_dir *dir, unsigned *user, unsigned *group)
+{
+    *user = *group = 0;
+    return enter(dir_of(dir)->door, dir_of(dir)->life);
+}
+
 static int fake_dir_free_bytes(struct disk_dir *dir, uint64_t *out)
 {
     struct fake_disk *d = dir_of(dir)->door->of;
@@ -764,6 +770,7 @@ static const struct disk_ops ops = {
     .dir_sync = fake_dir_sync,
     .dir_syncfs = fake_dir_syncfs,
     .dir_free_bytes = fake_dir_free_bytes,
+    .dir_owner = fake_dir_owner,
     .open = fake_open,
     .stat = fake_stat,
     .rename = fake_rename,
