@@ -13,15 +13,14 @@
 
 #include "mail/release.h"
 
-#include <assert.h>
-
 enum { CHECK_MS = 10 * 60 * 1000 };
 
+/* And a millisecond, of which the monotonic clock may have cut a part. */
 static uint64_t until_wall_ms(uint64_t at_us, struct clock *clock)
 {
     uint64_t now_us = clock_wall_us(clock);
 
-    return at_us > now_us ? (at_us - now_us + 999) / 1000 : 0;
+    return at_us > now_us ? (at_us - now_us + 999) / 1000 + 1 : 0;
 }
 
 static void is_born_in(struct queue_entry *e, uint64_t wait_ms, uint64_t now_ms)
@@ -30,20 +29,26 @@ static void is_born_in(struct queue_entry *e, uint64_t wait_ms, uint64_t now_ms)
 }
 
 /* A clock that was set back makes nobody wait longer than HOLDFOR said. */
+static uint64_t wait_by_wall_ms(const struct envelope *e, struct clock *clock)
+{
+    uint64_t wait_ms, longest_ms = e->wishes.hold_for_s * UINT64_C(1000) + 1;
+
+    if (!release_is_later(&e->wishes))
+        return 0;
+    wait_ms = until_wall_ms(release_us(e), clock);
+    return e->wishes.hold_until_us == 0 && wait_ms > longest_ms ? longest_ms : wait_ms;
+}
+
 void queue_learn_age(struct queue *q, const struct queue_message *m)
 {
-    const struct envelope *e = &m->envelope;
-    uint64_t most_ms = e->wishes.hold_for_s * UINT64_C(1000), wait_ms;
+    uint64_t wait_ms = wait_by_wall_ms(&m->envelope, q->o.clock);
 
     if (m->entry->born_ms != ENTRY_AGELESS)
         return;
-    wait_ms = release_is_later(&e->wishes) ? until_wall_ms(release_us(e), q->o.clock) : 0;
-    if (most_ms > 0 && wait_ms > most_ms)
-        wait_ms = most_ms;
     if (wait_ms > 0)
         is_born_in(m->entry, wait_ms, clock_monotonic_ms(q->o.clock));
     else
-        entry_is_aged(m->entry, age_by_wall_ms(release_us(e), q->o.clock), q->o.clock);
+        entry_is_aged(m->entry, age_by_wall_ms(release_us(&m->envelope), q->o.clock), q->o.clock);
 }
 
 uint64_t queue_later_ms(const struct queue *q, const struct queue_message *m, uint64_t now_ms)

@@ -295,7 +295,7 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
     e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
     e->offer.server =
         (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
-                                 .offers = offers_of(l),
+                                 .offers = offers_of(l) | role->doors->offers,
                                  .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
                                  .auth_cleartext = l->auth_cleartext,
                                  .requires_auth = l->kind == LISTENER_SUBMISSION,

@@ -51,7 +51,8 @@ static uint64_t due_us(const struct attempts *a, const struct sent *s, const str
         a->disturbed_us[needs] >= s->acked_us || (by_log && !log_is_whole) ||
         (is_far(r) && healthy_us(a, r->user) >= s->acked_us))
         return UINT64_MAX;
-    return s->acked_us + (log_is_whole ? TRIED_WITHIN_S : NOTICED_WITHIN_S) * SECOND_US;
+    return s->acked_us + s->hold_for_s * SECOND_US +
+           (log_is_whole ? TRIED_WITHIN_S : NOTICED_WITHIN_S) * SECOND_US;
 }
 
 static void tried(struct attempts *a, const struct sent *s, struct sent_rcpt *r, uint64_t now_us,
@@ -60,6 +61,10 @@ static void tried(struct attempts *a, const struct sent *s, struct sent_rcpt *r,
     if (r->tried_us != 0)
         return;
     r->tried_us = now_us;
+    if (sent_is_early(a->ledger, s, now_us)) {
+        a->early++;
+        NOTE(a, "EARLY: message %u (%s) is to be held for %u s", s->number, s->id, s->hold_for_s);
+    }
     if (due_us(a, s, r, by_log) >= now_us)
         return;
     a->starved++;

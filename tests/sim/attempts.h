@@ -36,6 +36,7 @@ struct attempts {
 
     unsigned next_unknown;
     unsigned starved;
+    unsigned early;                   /* before the sender's time */
     unsigned warnings;                /* of delays, that were owed */
     uint32_t warning_s[SENT_DOMAINS]; /* the age at which the sender is told */
 };

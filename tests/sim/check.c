@@ -32,7 +32,8 @@ struct check {
 
 bool verdict_is_good(const struct verdict *v)
 {
-    return v->lost + v->torn + v->strangers + v->twice + v->left + v->starved + v->misreported ==
+    return v->lost + v->torn + v->strangers + v->twice + v->left + v->starved + v->early +
+                   v->misreported ==
                0 &&
            v->other == NULL;
 }

@@ -17,6 +17,7 @@ struct verdict {
     unsigned twice;       /* without a reason */
     unsigned explained;   /* twice, and a crash or a reader is the reason */
     unsigned left;        /* files that nothing needs any more */
+    unsigned early;       /* tried before the time that its sender named */
     unsigned starved;     /* acknowledged, and not tried in time although it could be */
     unsigned misreported; /* a report is missing, or nobody wanted it, or it contradicts */
     const char *other;    /* another broken promise, or NULL */

@@ -110,6 +110,7 @@ static bool pump(struct client *c)
     c->moved += some;
     if (c->body != NULL && c->moved >= c->body_end) {
         c->body->whole = true;
+        c->body->whole_us = c->internet->o.clock->now_us;
         c->body = NULL;
     }
     if (c->stopped && !c->plan.falls_silent) {
@@ -158,7 +159,10 @@ static void say_mail(struct client *c, struct sent *s)
     buf_init(&line, 1024);
     (void)buf_append(&line, SLICE("MAIL FROM:<"));
     sent_sender(s, &line);
-    (void)buf_printf(&line, "> SIZE=%zu\r\n", s->size + 100);
+    (void)buf_printf(&line, "> SIZE=%zu", s->size + 100);
+    if (s->hold_for_s > 0)
+        (void)buf_printf(&line, " HOLDFOR=%u", s->hold_for_s);
+    (void)buf_append(&line, SLICE("\r\n"));
     (void)buf_append_char(&line, '\0');
     say(c, buf_slice(&line).data);
     buf_done(&line);

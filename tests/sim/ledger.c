@@ -73,10 +73,18 @@ struct sent *ledger_add(struct ledger *l, struct random *chance)
     *s = (struct sent){.number = l->count, .size = draw_size(chance)};
     s->deaf = random_below(chance, 10) == 0;
     s->from_nobody = s->size >= NAMED_MIN && random_below(chance, 10) == 0;
+    if (random_below(chance, 10) == 0)
+        s->hold_for_s = 1 + (uint32_t)random_below(chance, HOLD_FOR_MAX_S);
     for (uint64_t wanted = 1 + random_below(chance, SENT_RCPTS_MAX); wanted > 0; wanted--)
         draw_rcpt(s, chance);
     l->count++;
     return s;
+}
+
+bool sent_is_early(const struct ledger *l, const struct sent *s, uint64_t now_us)
+{
+    return s->whole && !s->in_hand && l->wall_set_us < s->whole_us &&
+           now_us < s->whole_us + s->hold_for_s * UINT64_C(1000000);
 }
 
 /* Letters without a pattern, the same for ever. */

@@ -17,7 +17,8 @@ enum {
     SENT_SERVERS = 3,
     SENT_DOMAINS = 4,    /* the last one shares the server of the first */
     SENT_HAS_BACKUP = 2, /* this domain has the server before its own, too */
-    BODY_MAX = 300 * 1024
+    BODY_MAX = 300 * 1024,
+    HOLD_FOR_MAX_S = 3600
 };
 
 /* How long a thing that was done is not yet noted durably: the outcome is synced within 100 ms of
@@ -71,6 +72,8 @@ struct sent {
     size_t size; /* of the body */
     unsigned rcpt_count;
     struct sent_rcpt rcpts[SENT_RCPTS_MAX];
+    uint32_t hold_for_s;  /* HOLDFOR: not earlier than that; 0: at once */
+    uint64_t whole_us;    /* when the end of the body left */
     bool from_nobody;     /* MAIL FROM:<> */
     bool deaf;            /* its sender takes no reports */
     uint64_t deafened_us; /* the last time that his server refused one */
@@ -88,7 +91,8 @@ struct ledger {
     struct sent sent[SENT_MAX];
     unsigned count;
     unsigned acked;
-    bool disk_errors; /* what a courier had to note could not always be written */
+    uint64_t wall_set_us; /* when the clock on the wall was last set; 0: never */
+    bool disk_errors;     /* what a courier had to note could not always be written */
 };
 
 /* NULL: full. */
@@ -96,6 +100,10 @@ struct sent *ledger_add(struct ledger *l, struct random *chance);
 
 /* As it travels before dot-stuffing: lines with CRLF. */
 void sent_body(const struct sent *s, struct buf *out);
+
+/* Its sender wants it held for longer, and nothing that happened lets it go before. A clock on the
+ * wall that is set may: a courier that starts believes it. */
+bool sent_is_early(const struct ledger *l, const struct sent *s, uint64_t now_us);
 
 /* "m17@client.example": the sender's address names the message wherever it turns up. "x17" does
  * not take reports. "" of one from nobody, which its Subject names. */

@@ -22,6 +22,7 @@
 #include "queue/queue.h"
 #include "queue/queue_in.h"
 #include "roles/role.h"
+#include "wire/ehlo.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -281,7 +282,8 @@ static void process_start(struct process *p)
                                    .worker_new = new_worker,
                                    .resolver_new = new_resolver,
                                    .log = write_log,
-                                   .segment_size = m->o.segment_size};
+                                   .segment_size = m->o.segment_size,
+                                   .offers = EHLO_FUTURERELEASE};
     fake_net_dies_with(p->doors.net, &p->dead);
     fake_disk_sync_late(p->doors.disk, m->o.sync_late && p->kind == ROLE_RECEIVER);
     (void)m->net->ops->pair(m->net, ends);

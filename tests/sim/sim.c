@@ -15,8 +15,8 @@ enum { SHOWN_MAX = 1 }; /* failing seeds that are told in full */
 
 struct totals {
     uint64_t seeds, failed;
-    uint64_t messages, acked, lost, torn, strangers, twice, explained, left, starved, misreported,
-        other;
+    uint64_t messages, acked, lost, torn, strangers, twice, explained, left, starved, early,
+        misreported, other;
 };
 
 struct options {
@@ -40,6 +40,7 @@ static void add(struct totals *t, const struct verdict *v)
     t->explained += v->explained;
     t->left += v->left;
     t->starved += v->starved;
+    t->early += v->early;
     t->misreported += v->misreported;
     t->other += v->other != NULL;
 }
@@ -58,6 +59,7 @@ static void tell_verdict(const struct verdict *v)
     tell_count(v->twice, "twice");
     tell_count(v->left, "left over");
     tell_count(v->starved, "starved");
+    tell_count(v->early, "early");
     tell_count(v->misreported, "misreported");
     if (v->other != NULL)
         printf("%s; ", v->other);
@@ -106,9 +108,10 @@ static void tell_totals(const struct totals *t)
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " messages, %" PRIu64 " acked, %" PRIu64
            " lost, %" PRIu64 " torn, %" PRIu64 " strangers, %" PRIu64 " twice (%" PRIu64
            " more explained), %" PRIu64 " left over, %" PRIu64 " starved, %" PRIu64
-           " misreported, %" PRIu64 " other; %.1f s CPU\n",
+           " early, %" PRIu64 " misreported, %" PRIu64 " other; %.1f s CPU\n",
            t->seeds, t->messages, t->acked, t->lost, t->torn, t->strangers, t->twice, t->explained,
-           t->left, t->starved, t->misreported, t->other, (double)clock() / CLOCKS_PER_SEC);
+           t->left, t->starved, t->early, t->misreported, t->other,
+           (double)clock() / CLOCKS_PER_SEC);
 }
 
 static int run(const struct options *o)

@@ -303,8 +303,10 @@ static void power_off(struct world *w)
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
-    if (draw(w, 4) == 0)
+    if (draw(w, 4) == 0) {
         w->clock.wall_now_us += (draw(w, 7200) - 3600) * SECOND_US;
+        w->ledger.wall_set_us = w->clock.now_us;
+    }
 }
 
 /* From now on anything may be put off, and who starts may not be able to read what became of mail.
@@ -606,6 +608,7 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_READER: read_mail(w); return;
     case INCIDENT_CLOCK_STEP:
         NOTE(w, "the wall clock steps");
+        w->ledger.wall_set_us = now_us;
         step_clock(w);
         return;
     case INCIDENT_HOME_LOST:
@@ -852,6 +855,7 @@ static void add_counts(struct world *w)
     w->v->torn += w->intake.torn;
     w->v->strangers += w->intake.strangers;
     w->v->starved += w->attempts.starved;
+    w->v->early += w->attempts.early;
 }
 
 void world_run(const struct world_plan *plan, struct verdict *v)
