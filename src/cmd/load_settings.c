@@ -152,10 +152,8 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
     return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
 }
 
-/* The files of one kind as they are now, the others as they were. NULL: told. */
-static struct settings *load_again(const struct settings *s, struct slice bundle,
-                                   bool (*anew)(const struct settings *s, struct slice path),
-                                   const struct settings_judge *by, struct buf *out)
+/* The other files as they were. The bundle has no keys, so nobody can judge certificates. */
+struct settings *load_accounts_again(const struct settings *s, struct slice bundle, struct buf *out)
 {
     struct arena scratch = {0};
     struct sources sources;
@@ -164,33 +162,14 @@ static struct settings *load_again(const struct settings *s, struct slice bundle
     bool fits = sources_open(&sources, bundle, &scratch);
 
     for (const struct source *one = sources.first; fits && one != NULL; one = one->next)
-        fits = anew(s, one->path) ? add_file(out, one->path)
-                                  : bundle_add(out, one->path, one->flags, one->text);
+        fits = settings_is_accounts_file(s, one->path)
+                   ? add_file(out, one->path)
+                   : bundle_add(out, one->path, one->flags, one->text);
     arena_done(&scratch);
     if (fits) {
-        fresh = settings_parse(buf_slice(out), by, &errors);
+        fresh = settings_parse(buf_slice(out), NULL, &errors);
         say(&errors);
         settings_errors_done(&errors);
     }
     return fresh;
-}
-
-bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out)
-{
-    struct settings *fresh = load_again(s, bundle, settings_is_tls_file, &judge, out);
-    bool good = fresh != NULL;
-
-    settings_free(fresh);
-    return good;
-}
-
-static bool is_about_logins(const struct settings *s, struct slice path)
-{
-    return settings_is_accounts_file(s, path) || settings_is_secret_file(s, path);
-}
-
-/* The bundle has no keys, so nobody can judge them. */
-struct settings *load_accounts_again(const struct settings *s, struct slice bundle, struct buf *out)
-{
-    return load_again(s, bundle, is_about_logins, NULL, out);
 }

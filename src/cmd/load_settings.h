@@ -24,8 +24,4 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
 struct settings *load_accounts_again(const struct settings *s, struct slice bundle,
                                      struct buf *out);
 
-/* The bundle of the running settings `s` with the files of certificates as they are now, appended
- * to `out`. False: they are not good, which was told on stderr. */
-bool load_certificates_again(const struct settings *s, struct slice bundle, struct buf *out);
-
 #endif

@@ -23,6 +23,7 @@ static const struct command {
     {"probe",   cmd_probe,   "look at any mail server: probe NAME, HOST:PORT or address"   },
     {"queue",   cmd_queue,   "what waits in the queue, and what to do with it"             },
     {"mailq",   cmd_mailq,   "the same as queue list"                                      },
+    {"reload",  cmd_reload,  "a running server takes its configuration as it is now"       },
     {"status",  cmd_status,  "does the server run, and how much is there to do?"           },
     {"user",    cmd_user,    "accounts: user add, passwd, disable, enable, delete, list"   },
     {"oauth",   cmd_oauth,   "oauth login RELAY: the first token for a relay"              },

@@ -17,9 +17,16 @@ struct handed {
     struct buf all, receivers, vault, courier;
 };
 
-struct running {
-    const struct settings *settings;
+/* A configuration that was checked. */
+struct loaded {
+    struct settings *settings;
     struct handed handed;
+};
+
+struct running {
+    const char *file; /* NULL: it is `text`, called `name` */
+    struct slice name, text;
+    struct loaded now, next; /* next: read again, not yet adopted */
     void (*ready)(void *ctx);
     void *ctx;
 };
@@ -67,27 +74,25 @@ static bool hand_out(const struct settings *s, struct slice whole, struct handed
             settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
 }
 
-static bool any_to_reread(const struct settings *s)
+/* The tables of `from`, which has them as they are now, with passwords or without. */
+static bool hand_out_again(const struct settings *fresh, const struct buf *before,
+                           struct slice from, struct buf *out)
 {
-    if (s->logins != NULL)
-        return true;
-    for (const struct settings_table *one = s->tables; one != NULL; one = one->next)
-        if (one->type == TABLE_ACCOUNTS)
-            return true;
-    return false;
+    return buf_len(before) == 0 ||
+           settings_bundle_with_accounts(fresh, buf_slice(before), from, out);
 }
 
 static bool hand_out_accounts(const struct settings *fresh, struct slice whole,
                               const struct handed *before, struct handed *h)
 {
-    return settings_bundle_for_role(fresh, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
-           (buf_len(&before->receivers) == 0 ||
-            settings_bundle_with_accounts(fresh, buf_slice(&before->receivers), buf_slice(&h->all),
-                                          &h->receivers)) &&
-           (fresh->logins == NULL ||
-            settings_bundle_for_role(fresh, whole, SETTINGS_WITH_LOGINS, &h->courier)) &&
-           (buf_len(&before->vault) == 0 ||
-            settings_bundle_for_role(fresh, whole, SETTINGS_WITH_PASSWORDS, &h->vault));
+    if (!settings_bundle_for_role(fresh, whole, SETTINGS_WITHOUT_SECRETS, &h->all))
+        return false;
+
+    struct slice all = buf_slice(&h->all);
+
+    return hand_out_again(fresh, &before->receivers, all, &h->receivers) &&
+           hand_out_again(fresh, &before->courier, all, &h->courier) &&
+           hand_out_again(fresh, &before->vault, whole, &h->vault);
 }
 
 static bool reread(void *ctx, struct bundles *out)
@@ -98,32 +103,89 @@ static bool reread(void *ctx, struct bundles *out)
 
     handed_init(&next);
     buf_init(&whole, BUNDLE_MAX);
-    struct settings *fresh = load_accounts_again(r->settings, buf_slice(&r->handed.all), &whole);
-    bool good = fresh != NULL && hand_out_accounts(fresh, buf_slice(&whole), &r->handed, &next);
-    struct handed over = good ? r->handed : next;
+    struct settings *fresh =
+        load_accounts_again(r->now.settings, buf_slice(&r->now.handed.all), &whole);
+    bool good = fresh != NULL && hand_out_accounts(fresh, buf_slice(&whole), &r->now.handed, &next);
+    struct handed over = good ? r->now.handed : next;
 
     if (good)
-        r->handed = next;
+        r->now.handed = next;
     handed_done(&over);
     buf_wipe(&whole);
     settings_free(fresh);
-    *out = bundles_of(&r->handed);
+    *out = bundles_of(&r->now.handed);
     return good;
 }
 
-static struct slice renew(void *ctx)
+static void loaded_done(struct loaded *l)
+{
+    handed_done(&l->handed);
+    settings_free(l->settings);
+    *l = (struct loaded){0};
+}
+
+/* The whole bundle is used up: the keys and passwords in it go on to those who need them. */
+static int hand_out_all(struct buf *whole, struct loaded *l)
+{
+    handed_init(&l->handed);
+    bool fits = hand_out(l->settings, buf_slice(whole), &l->handed);
+
+    buf_wipe(whole);
+    if (fits)
+        return EXIT_SUCCESS;
+    fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
+    loaded_done(l);
+    return EX_CONFIG;
+}
+
+/* An exit status; what is wrong was told. */
+static int load(const struct running *r, struct loaded *l)
+{
+    struct buf whole;
+    int status = EXIT_SUCCESS;
+
+    *l = (struct loaded){0};
+    if (r->file != NULL) {
+        status = load_settings_file(r->file, &whole, &l->settings);
+    } else {
+        buf_init(&whole, BUNDLE_MAX);
+        bundle_add(&whole, r->name, 0, r->text);
+        l->settings = load_settings(&whole);
+        if (l->settings == NULL)
+            status = EX_CONFIG;
+    }
+    if (status == EXIT_SUCCESS)
+        return hand_out_all(&whole, l);
+    buf_wipe(&whole);
+    return status;
+}
+
+static bool reload(void *ctx, struct bundles *out, const struct settings **settings)
 {
     struct running *r = ctx;
-    struct buf fresh;
 
-    buf_init(&fresh, BUNDLE_MAX);
-    if (!load_certificates_again(r->settings, buf_slice(&r->handed.receivers), &fresh)) {
-        buf_wipe(&fresh);
-        return (struct slice){0};
+    loaded_done(&r->next);
+    if (load(r, &r->next) != EXIT_SUCCESS)
+        return false;
+    if (!slice_equal(r->next.settings->queue_path, r->now.settings->queue_path)) {
+        fprintf(stderr,
+                "postroad: the queue cannot move from %.*s to %.*s while it is served: restart\n",
+                SLICE_PRINTF(r->now.settings->queue_path),
+                SLICE_PRINTF(r->next.settings->queue_path));
+        return false;
     }
-    buf_wipe(&r->handed.receivers);
-    r->handed.receivers = fresh;
-    return buf_slice(&fresh);
+    *out = bundles_of(&r->next.handed);
+    *settings = r->next.settings;
+    return true;
+}
+
+static void adopt(void *ctx)
+{
+    struct running *r = ctx;
+
+    loaded_done(&r->now);
+    r->now = r->next;
+    r->next = (struct loaded){0};
 }
 
 static void serves(void *ctx)
@@ -134,46 +196,32 @@ static void serves(void *ctx)
         r->ready(r->ctx);
 }
 
-/* The bundle is used up: the keys and passwords in it go on to those who need them. */
-static int run(struct buf *bundle, struct settings *settings, unsigned receivers,
-               void (*ready)(void *ctx), void *ctx)
+static int run(struct running *r, unsigned receivers)
 {
-    struct running r = {.settings = settings, .ready = ready, .ctx = ctx};
-    int status = EX_CONFIG;
+    int status = load(r, &r->now);
 
-    handed_init(&r.handed);
-    bool fits = hand_out(settings, buf_slice(bundle), &r.handed);
-
-    buf_wipe(bundle);
-    struct warden_options options = {.bundles = bundles_of(&r.handed),
-                                     .settings = settings,
+    if (status != EXIT_SUCCESS)
+        return status;
+    struct warden_options options = {.bundles = bundles_of(&r->now.handed),
+                                     .settings = r->now.settings,
                                      .receivers = receivers,
-                                     .ctx = &r,
+                                     .ctx = r,
                                      .ready = serves,
-                                     .renew = settings->certificates != NULL ? renew : NULL,
-                                     .reread = any_to_reread(settings) ? reread : NULL};
-    if (fits)
-        status = warden_run(&options);
-    else
-        fputs("postroad: the configuration and its tables are larger than 1 GiB\n", stderr);
-    handed_done(&r.handed);
-    settings_free(settings);
+                                     .reload = reload,
+                                     .adopt = adopt,
+                                     .reread = reread};
+    status = warden_run(&options);
+    loaded_done(&r->now);
+    loaded_done(&r->next);
     return status;
 }
 
-int system_run_text(struct slice file, struct slice text, unsigned receivers,
+int system_run_text(struct slice name, struct slice text, unsigned receivers,
                     void (*ready)(void *ctx), void *ctx)
 {
-    int status = EX_CONFIG;
-    struct buf bundle;
+    struct running r = {.name = name, .text = text, .ready = ready, .ctx = ctx};
 
-    buf_init(&bundle, BUNDLE_MAX);
-    bundle_add(&bundle, file, 0, text);
-    struct settings *settings = load_settings(&bundle);
-    if (settings != NULL)
-        status = run(&bundle, settings, receivers, ready, ctx);
-    buf_done(&bundle);
-    return status;
+    return run(&r, receivers);
 }
 
 /* One per core: each is one thread that never waits. */
@@ -188,12 +236,7 @@ static unsigned receivers_for_machine(void)
 
 int system_run_file(const char *file)
 {
-    struct settings *settings;
-    struct buf bundle;
-    int status = load_settings_file(file, &bundle, &settings);
+    struct running r = {.file = file};
 
-    if (status == EXIT_SUCCESS)
-        status = run(&bundle, settings, receivers_for_machine(), NULL, NULL);
-    buf_done(&bundle);
-    return status;
+    return run(&r, receivers_for_machine());
 }

@@ -11,8 +11,8 @@
 int system_run_file(const char *file);
 
 /* The same for a text that is at hand and names no other files; `ready(ctx)` is called once
- * everything serves. */
-int system_run_text(struct slice file, struct slice text, unsigned receivers,
+ * everything serves. Name and text outlive the call. */
+int system_run_text(struct slice name, struct slice text, unsigned receivers,
                     void (*ready)(void *ctx), void *ctx);
 
 #endif

@@ -619,10 +619,19 @@ static void parse_sources(struct parser *p)
     check_who_writes(p);
 }
 
+static struct settings *settings_new(void)
+{
+    struct settings *s = MEMORY_NEW(struct settings);
+
+    list_init(&s->link);
+    s->holders = 1;
+    return s;
+}
+
 struct settings *settings_parse(struct slice bundle, const struct settings_judge *judge,
                                 struct settings_errors *errors)
 {
-    struct settings *s = MEMORY_NEW(struct settings);
+    struct settings *s = settings_new();
     struct arena scratch = {0};
     struct parser p = {
         .settings = s, .judge = judge, .desk = {.keep = &s->arena, .scratch = &scratch}
@@ -651,10 +660,21 @@ void settings_errors_done(struct settings_errors *errors)
     buf_done(&errors->wanted);
 }
 
-void settings_free(struct settings *s)
+/* What is counted is no setting: whoever reads them need not know. */
+static struct settings *uncounted(const struct settings *s)
 {
-    if (s == NULL)
-        return;
+    return (struct settings *)(uintptr_t)s;
+}
+
+const struct settings *settings_hold(const struct settings *s)
+{
+    uncounted(s)->holders++;
+    return s;
+}
+
+static void free_all(struct settings *s)
+{
+    list_remove(&s->link);
     for (struct settings_table *t = s->tables; t != NULL; t = t->next) {
         accounts_free(t->accounts);
         aliases_free(t->aliases);
@@ -665,4 +685,10 @@ void settings_free(struct settings *s)
         buf_wipe(&o->secret);
     arena_done(&s->arena);
     memory_free(s);
+}
+
+void settings_free(const struct settings *s)
+{
+    if (s != NULL && --uncounted(s)->holders == 0)
+        free_all(uncounted(s));
 }

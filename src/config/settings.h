@@ -12,6 +12,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+#include "base/list.h"
 #include "mail/etrn.h"
 #include "mail/introspection.h"
 #include "mail/limit.h"
@@ -96,6 +97,8 @@ struct settings {
     struct relay_login *logins; /* of all relays */
     struct oauth *oauths;       /* the same */
     struct arena arena;         /* owns all of it, save what the tables and logins hold */
+    struct list link;           /* for their owner */
+    unsigned holders;
 };
 
 struct settings_errors {
@@ -137,29 +140,25 @@ enum settings_secrets {
 bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
                               enum settings_secrets secrets, struct buf *out);
 
-/* Is it one of those that can be read again while the rest stays: a certificate, a key, a
- * client-ca?
- */
-bool settings_is_tls_file(const struct settings *s, struct slice path);
-
-/* Is it a table of accounts, or what a relay logs in with? These can be read again as well. */
+/* Is it a table of accounts? These can be read again while the rest stays. */
 bool settings_is_accounts_file(const struct settings *s, struct slice path);
-bool settings_is_secret_file(const struct settings *s, struct slice path);
 
-/* Which of the two: for a relay's servers, or for its provider of tokens. */
+/* Is it what somebody logs in with? Which of the two: for a relay's servers, or for its provider of
+ * tokens. */
+bool settings_is_secret_file(const struct settings *s, struct slice path);
 bool settings_is_login_secret(const struct settings *s, struct slice path);
 bool settings_is_client_secret(const struct settings *s, struct slice path);
 
 /* NULL: there is none of that name. */
 const struct relay *settings_relay(const struct settings *s, struct slice name);
 
-/* Takes over the secrets of the same configuration, read again. False: it is another one. */
-bool settings_swap_secrets(struct settings *s, struct settings *fresh);
-
 /* The bundle with the tables of accounts that `from` has. False when out is full. */
 bool settings_bundle_with_accounts(const struct settings *s, struct slice bundle, struct slice from,
                                    struct buf *out);
 void settings_errors_done(struct settings_errors *errors);
-void settings_free(struct settings *s);
+
+/* One more who frees them; the last one does. Of the same thread. */
+const struct settings *settings_hold(const struct settings *s);
+void settings_free(const struct settings *s); /* NULL is fine */
 
 #endif

@@ -119,7 +119,6 @@ bool parser_read_secret(struct parser *p, const struct value *path, const char *
 apply_fn parser_begin_oauth, parser_set_oauth_client, parser_set_oauth_authorize;
 apply_fn parser_set_oauth_token, parser_set_oauth_scope, parser_set_oauth_ca;
 void parser_finish_oauth(struct parser *p); /* for parser_finish_login() */
-bool settings_swap_client_secrets(struct settings *s, struct settings *fresh);
 
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;

@@ -137,7 +137,7 @@ void parser_finish_login(struct parser *p)
         check_tls(p);
 }
 
-/* ---- read again ---- */
+/* ---- who is told ---- */
 
 bool settings_is_login_secret(const struct settings *s, struct slice path)
 {
@@ -150,20 +150,4 @@ bool settings_is_login_secret(const struct settings *s, struct slice path)
 bool settings_is_secret_file(const struct settings *s, struct slice path)
 {
     return settings_is_login_secret(s, path) || settings_is_client_secret(s, path);
-}
-
-bool settings_swap_secrets(struct settings *s, struct settings *fresh)
-{
-    struct relay_login *theirs = fresh->logins;
-
-    for (struct relay_login *ours = s->logins; ours != NULL; ours = ours->next) {
-        struct buf old = ours->secret;
-
-        if (theirs == NULL || !slice_equal(ours->path, theirs->path))
-            return false;
-        ours->secret = theirs->secret;
-        theirs->secret = old;
-        theirs = theirs->next;
-    }
-    return settings_swap_client_secrets(s, fresh);
 }

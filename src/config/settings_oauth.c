@@ -103,22 +103,6 @@ bool settings_is_client_secret(const struct settings *s, struct slice path)
     return false;
 }
 
-bool settings_swap_client_secrets(struct settings *s, struct settings *fresh)
-{
-    struct oauth *theirs = fresh->oauths;
-
-    for (struct oauth *ours = s->oauths; ours != NULL; ours = ours->next) {
-        struct buf old = ours->secret;
-
-        if (theirs == NULL || !slice_equal(ours->secret_path, theirs->secret_path))
-            return false;
-        ours->secret = theirs->secret;
-        theirs->secret = old;
-        theirs = theirs->next;
-    }
-    return true;
-}
-
 const struct relay *settings_relay(const struct settings *s, struct slice name)
 {
     const struct relay *one = s->relays;

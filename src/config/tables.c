@@ -84,17 +84,6 @@ static bool holds_key(const struct settings *s, struct slice path)
     return false;
 }
 
-bool settings_is_tls_file(const struct settings *s, struct slice path)
-{
-    for (const struct settings_certificate *one = s->certificates; one != NULL; one = one->next)
-        if (slice_equal(one->chain_path, path))
-            return true;
-    for (size_t i = 0; i < s->listener_count; i++)
-        if (path.len > 0 && slice_equal(s->listeners[i].client_ca_path, path))
-            return true;
-    return holds_key(s, path);
-}
-
 /* What relays log in with is the courier's; what the vault asks for tokens with is its own. */
 static bool may_have_secret(const struct settings *s, struct slice path,
                             enum settings_secrets secrets)

@@ -20,7 +20,8 @@ enum role_kind {
 };
 
 enum message_kind {
-    MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + the role's sealed bundle */
+    MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + the role's sealed bundle;
+                             again when they change, then LISTEN and START as well */
     MESSAGE_PEER,         /* warden -> any: u8 role, u32 index, + channel end */
     MESSAGE_LISTEN,       /* warden -> receiver: u32 listener number, + listening socket */
     MESSAGE_START,        /* warden -> any: everything was handed over */
@@ -39,8 +40,9 @@ enum message_kind {
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */
     MESSAGE_TICKET_KEYS,  /* warden -> receiver: one or two keys (loop/tls.h), the newer first */
-    MESSAGE_CERTIFICATES, /* warden -> receiver: + a bundle, of which it takes certificates only */
     MESSAGE_REREAD,       /* courier -> warden: somebody changed a table of accounts */
+    MESSAGE_RELOAD,       /* courier -> warden: somebody changed the configuration */
+    MESSAGE_RELOADED,     /* warden -> courier: u8: does it serve? */
     MESSAGE_ACCOUNTS,     /* warden -> any: + its bundle, of which it takes accounts only */
     MESSAGE_KIND_COUNT,
 };

@@ -31,8 +31,7 @@ struct relay_source {
     struct slice helo;    /* "": the relay's */
 };
 
-/* A password. It is wiped with the settings, and changes while they live when its file was read
- * again. */
+/* A password. It is wiped with the settings. */
 struct relay_login {
     struct relay_login *next; /* of another relay */
     struct slice path;        /* of its file */

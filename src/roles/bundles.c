@@ -8,14 +8,6 @@ static int seal(struct slice bundle, struct disk_file **out)
     return bundle.len == 0 ? 0 : disk_sealed(disk_real(), bundle, out);
 }
 
-static void replace(struct disk_file **file, struct disk_file *fresh)
-{
-    if (fresh == NULL)
-        return;
-    disk_close(*file);
-    *file = fresh;
-}
-
 int bundles_seal(struct sealed_bundles *s, const struct bundles *b)
 {
     struct sealed_bundles fresh = {0};
@@ -31,10 +23,8 @@ int bundles_seal(struct sealed_bundles *s, const struct bundles *b)
         bundles_close(&fresh);
         return code;
     }
-    replace(&s->all, fresh.all);
-    replace(&s->receivers, fresh.receivers);
-    replace(&s->vault, fresh.vault);
-    replace(&s->courier, fresh.courier);
+    bundles_close(s);
+    *s = fresh;
     return 0;
 }
 
@@ -44,7 +34,7 @@ struct disk_file *bundles_for(const struct sealed_bundles *s, enum role_kind rol
         return s->receivers;
     if (role == ROLE_COURIER && s->courier != NULL)
         return s->courier;
-    return role == ROLE_VAULT ? s->vault : s->all;
+    return role == ROLE_VAULT && s->vault != NULL ? s->vault : s->all;
 }
 
 void bundles_close(struct sealed_bundles *s)

@@ -10,8 +10,7 @@
 #include "base/disk.h"
 #include "ipc/messages.h"
 
-/* "": the receivers, the courier have that of all others; there is no vault, since nobody logs in.
- */
+/* "": those have what all others have. Without one of its own there is no need of a vault. */
 struct bundles {
     struct slice receivers, vault, courier, all;
 };
@@ -21,7 +20,7 @@ struct sealed_bundles {
     struct disk_file *receivers, *vault, *courier, *all;
 };
 
-/* All of them, or none: nothing changes at a negative errno. An empty one leaves what was. */
+/* All of them, or none: nothing changes at a negative errno. */
 int bundles_seal(struct sealed_bundles *s, const struct bundles *b);
 
 /* Borrowed until the next bundles_seal(). */

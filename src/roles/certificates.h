@@ -7,7 +7,7 @@
 #include "loop/tls.h"
 #include "roles/role.h"
 
-/* For one listener of `settings`, which may be newer than the role's. The ticket keys are borrowed
+/* For one listener of `settings`. The ticket keys are borrowed
  * as tls_context_give_tickets() says. NULL: it does no TLS, or there is no certificate that can be
  * used (told). */
 struct tls_context *certificates_for(struct role *role, const struct settings *settings,

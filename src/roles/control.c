@@ -68,7 +68,7 @@ static void answer_ok(struct caller *c)
 
 static bool is_idle(const struct caller *c)
 {
-    return c->act == NULL && c->content == NULL && !c->recording;
+    return c->act == NULL && c->content == NULL && !c->recording && !c->reloading;
 }
 
 /* It got on. */
@@ -343,6 +343,15 @@ static void ask_accounts(struct caller *c)
         answer_ok(c);
 }
 
+static void ask_reload(struct caller *c)
+{
+    int code = channel_send(&c->control->role->warden, MESSAGE_RELOAD, SLICE(""), NULL, -1);
+
+    c->reloading = code == 0;
+    if (code < 0)
+        answer_error(c, slice_of(strerrordesc_np(-code)));
+}
+
 static void hear(struct caller *c, struct slice text)
 {
     struct control_line line;
@@ -354,6 +363,8 @@ static void hear(struct caller *c, struct slice text)
         ask_status(c);
     else if (slice_equal(line.word, SLICE("accounts")))
         ask_accounts(c);
+    else if (slice_equal(line.word, SLICE("reload")))
+        ask_reload(c);
     else if (slice_equal(line.word, SLICE("cat")))
         ask_cat(c, &line);
     else if (slice_equal(line.word, SLICE("pause")))
@@ -504,6 +515,24 @@ void control_answer(struct control *all)
             answer_error(c, SLICE("a report could not be written: its message stays queued"));
         else
             answer_ok(c);
+        touch(c);
+        stream_flush(&c->stream);
+        hear_next(c);
+    }
+}
+
+void control_reloaded(struct control *all, bool serves)
+{
+    LIST_EACH (node, &all->callers) {
+        struct caller *c = LIST_ENTRY(node, struct caller, link);
+
+        if (!c->reloading)
+            continue;
+        c->reloading = false;
+        if (serves)
+            answer_ok(c);
+        else
+            answer_error(c, SLICE("nothing has changed: the server's log says what is wrong"));
         touch(c);
         stream_flush(&c->stream);
         hear_next(c);

@@ -14,6 +14,7 @@
  *                -> "paused domain= until= messages=", "ok"
  *     cat id=ID  -> "content size=N", N bytes, "ok"
  *     accounts   -> "ok": the warden was told to read the tables of accounts again
+ *     reload     -> "ok" when the configuration, read again, serves; "error": nothing has changed
  *     status     -> "queue messages= ...", "ok"
  *
  * A FILTER is id=A,B from= user= to= domain= status= reason= older=SECONDS limit=N.
@@ -39,6 +40,9 @@ void control_free(struct control *c);
 
 /* Once per round of the loop, before it sleeps. */
 void control_pump(struct control *all);
+
+/* What became of the reload that somebody asked for. */
+void control_reloaded(struct control *all, bool serves);
 
 /* When the queue has noticed what is durable: answers those who waited for it. */
 void control_answer(struct control *all);

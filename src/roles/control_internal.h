@@ -46,6 +46,7 @@ struct caller {
     uint64_t since_ms;             /* when the act was asked for */
     struct queue_message *content; /* that is shown whole; NULL: none */
     uint64_t content_at;
+    bool reloading; /* until the new settings serve */
     bool recording; /* all is done, and not yet durable */
     bool marked;    /* it is when the queue reaches `mark` */
     uint64_t mark;

@@ -344,6 +344,22 @@ static int courier_start(struct role *role)
     return 0;
 }
 
+/* Where mail goes is decided by the new ones from here on, also for what waits in a lane. */
+static int courier_reload(struct role *role, const struct settings *old)
+{
+    struct courier *c = courier_of(role);
+
+    (void)old; /* who holds them still is a connection that is under way */
+    inquiries_forget(c->inquiries);
+    outbound_reload(c->outbound);
+    return 0;
+}
+
+static void courier_reloaded(struct role *role, bool serves)
+{
+    control_reloaded(courier_of(role)->control, serves);
+}
+
 static void courier_drain(struct role *role)
 {
     struct courier *c = courier_of(role);
@@ -387,6 +403,8 @@ static void courier_done(struct role *role)
 struct role *courier_new(const struct role_doors *doors, int warden_handle)
 {
     static const struct role_calls calls = {.start = courier_start,
+                                            .reload = courier_reload,
+                                            .reloaded = courier_reloaded,
                                             .peer = courier_peer,
                                             .drain = courier_drain,
                                             .before_sleep = courier_before_sleep,

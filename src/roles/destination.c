@@ -61,9 +61,10 @@ struct trip_manner destination_manner(struct outbound *all, const struct decisio
                                       uint64_t id)
 {
     const struct relay *relay = relay_of(decision);
-    struct slice hostname = all->role->settings->hostname;
+    struct slice hostname = all->settings->hostname;
 
     return (struct trip_manner){.role = all->role,
+                                .hostname = hostname,
                                 .spool = all->spool,
                                 .protocol = relay == NULL ? CLIENT_LMTP : CLIENT_SMTP,
                                 .relay = relay,
@@ -151,7 +152,7 @@ enum route_outcome destination_route(const struct outbound *all, const struct tr
                                      struct route *out)
 {
     const struct relay *relay = manner->relay;
-    const struct slice own_names[] = {all->role->settings->hostname, manner->ehlo};
+    const struct slice own_names[] = {all->settings->hostname, manner->ehlo};
     struct route_options options = {.own_names = own_names,
                                     .own_name_count = sizeof(own_names) / sizeof(*own_names),
                                     .own_ips = all->own_ips,

@@ -373,7 +373,7 @@ static void begin(struct inquiries *all, struct slice key, struct asker *k,
 /* A captured receiver may name any rule and anybody; all it gains is one RCPT. */
 static bool decision_of(const struct inquiries *all, const struct question *q, struct decision *out)
 {
-    const struct rules *rules = &all->outbound->role->settings->rules;
+    const struct rules *rules = &all->outbound->settings->rules;
     const struct rule *rule = q->rule < rules->count ? &rules->rules[q->rule] : NULL;
 
     if (rule == NULL || !rule->asks || q->rcpt.kind == ADDRESS_BARE)
@@ -417,6 +417,14 @@ void inquiries_ask(struct inquiries *all, unsigned receiver, const struct questi
     } else {
         begin(all, key, k, &d);
     }
+}
+
+void inquiries_forget(struct inquiries *all)
+{
+    LIST_EACH (node, &all->open)
+        give_up(LIST_ENTRY(node, struct inquiry, link), SLICE("the settings change just now"));
+    LIST_EACH (node, &all->remembered_list)
+        forget(all, LIST_ENTRY(node, struct remembered, link));
 }
 
 struct inquiries *inquiries_new(struct outbound *outbound)

@@ -16,6 +16,10 @@ struct inquiries;
 struct inquiries *inquiries_new(struct outbound *outbound);
 void inquiries_free(struct inquiries *all); /* before the outbound; NULL is fine */
 
+/* The settings change, by whose rules was asked: what is known is forgotten, and who waits hears
+ * "later". */
+void inquiries_forget(struct inquiries *all);
+
 /* An answer will follow. A question that makes no sense is not answered. */
 void inquiries_ask(struct inquiries *all, unsigned receiver, const struct question *q);
 

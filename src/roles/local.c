@@ -370,6 +370,7 @@ void local_take(struct local *l, struct parcel *p, unsigned rcpt, const struct d
         l->open = visit_new(l, p);
     stop->rcpt = rcpt;
     stop->decision = *d;
+    stop->decision.path = arena_copy(&p->message->arena, d->path); /* the settings may change */
     list_append(&l->open->stops, &stop->link);
 }
 

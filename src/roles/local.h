@@ -22,7 +22,7 @@ void local_meet(struct local *l, int handle);
 /* There is a postman, and he is not hopelessly behind. */
 bool local_has_room(const struct local *l);
 
-/* A due recipient of the parcel, decided as DECIDE_MAILDIR; the decision lives as long as the
+/* A due recipient of the parcel, decided as DECIDE_MAILDIR; its address lives as long as the
  * message. The last one is followed by local_go(). */
 void local_take(struct local *l, struct parcel *p, unsigned rcpt, const struct decision *d);
 void local_go(struct local *l, struct parcel *p);

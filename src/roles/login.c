@@ -3,12 +3,13 @@
  */
 #include "roles/login.h"
 
-enum { MECHANISM_MAX = 32, CLIENT_MAX = 64, BINDING_MAX = 64 };
+enum { LISTENER_MAX = 256, MECHANISM_MAX = 32, CLIENT_MAX = 64, BINDING_MAX = 64 };
 
 static bool put_beginning(struct buf *out, const struct login *l)
 {
-    return put_u32(out, l->listener) && put_bytes(out, l->mechanism) && put_bytes(out, l->client) &&
-           put_bytes(out, l->channel_binding) && put_bytes(out, l->certificate);
+    return put_bytes(out, l->listener) && put_bytes(out, l->mechanism) &&
+           put_bytes(out, l->client) && put_bytes(out, l->channel_binding) &&
+           put_bytes(out, l->certificate);
 }
 
 bool login_write(struct buf *out, const struct login *l)
@@ -24,7 +25,7 @@ bool login_write(struct buf *out, const struct login *l)
 
 static bool get_beginning(struct cursor *c, struct login *l)
 {
-    return get_u32(c, &l->listener) && get_bytes(c, MECHANISM_MAX, &l->mechanism) &&
+    return get_bytes(c, LISTENER_MAX, &l->listener) && get_bytes(c, MECHANISM_MAX, &l->mechanism) &&
            get_bytes(c, CLIENT_MAX, &l->client) && get_bytes(c, BINDING_MAX, &l->channel_binding) &&
            get_bytes(c, LOGIN_NAME_MAX, &l->certificate);
 }

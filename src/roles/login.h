@@ -28,7 +28,7 @@ struct login {
     enum login_word word;
     struct slice response;
     /* LOGIN_BEGINS: */
-    uint32_t listener; /* its place in the settings: whose accounts */
+    struct slice listener; /* its address in the settings, where it has the same name for ever */
     struct slice mechanism;
     struct slice client;          /* "192.0.2.1": guesses are counted by it */
     struct slice channel_binding; /* tls-exporter; "": in the clear */

@@ -41,7 +41,7 @@ static void logins(void **state)
     struct login l = {.number = 1ull << 40,
                       .word = LOGIN_BEGINS,
                       .response = SLICE("\0ann\0secret"),
-                      .listener = 3,
+                      .listener = SLICE("127.0.0.1:587"),
                       .mechanism = SLICE("PLAIN"),
                       .client = SLICE("2001:db8::1"),
                       .channel_binding = SLICE("0123456789abcdef0123456789abcdef"),
@@ -56,7 +56,7 @@ static void logins(void **state)
     struct cursor c = {buf_slice(&out)};
     check(login_read(&c, &got));
     check_int(got.number, l.number);
-    check_int(got.listener, 3);
+    check_slice(got.listener, SLICE("127.0.0.1:587"));
     check_slice(got.response, l.response);
     check_slice(got.mechanism, l.mechanism);
     check_slice(got.client, l.client);

@@ -93,6 +93,7 @@ static struct mx_group *group_new(const struct destination *d, struct slice key)
     struct mx_group *g = MEMORY_NEW(struct mx_group);
 
     g->all = all;
+    g->settings = settings_hold(all->settings);
     g->key = outbound_copy(key);
     g->manner = d->manner;
     g->manner.told = SLICE("");
@@ -125,7 +126,7 @@ static struct mx_group *group_of(struct destination *d)
 /* A domain stands for its group: of the limits of all its members, the first one written holds. */
 static void set_limit(struct mx_group *g, const struct destination *d)
 {
-    const struct settings *s = g->all->role->settings;
+    const struct settings *s = g->settings;
     struct limit_query what = {.domain = d->route.domain,
                                .mx = d->route.hops[0].host->name,
                                .relay = d->manner.relay,
@@ -266,6 +267,11 @@ static void trip_ended(struct mx_group *g, struct trip *t)
         wake_members(g);
 }
 
+static bool is_ending(const struct mx_group *g)
+{
+    return g->retired || g->all->draining;
+}
+
 static void trip_is_free(struct mx_group *g, struct trip *t)
 {
     struct group_trip *o = LIST_ENTRY(t, struct group_trip, trip);
@@ -275,7 +281,7 @@ static void trip_is_free(struct mx_group *g, struct trip *t)
 
     if (p != NULL)
         trip_take(t, p);
-    else if (g->all->draining || outbound_is_crowded(g->all))
+    else if (is_ending(g) || outbound_is_crowded(g->all))
         trip_leave(t);
 }
 
@@ -299,7 +305,7 @@ static void on_news(struct trip *t, enum trip_news news, struct slice why)
         break;
     case TRIP_FREE: trip_is_free(g, t); break;
     case TRIP_UNUSED:
-        if (g->all->draining)
+        if (is_ending(g))
             trip_leave(t);
         else
             outbound_ready_group(g->all, g);
@@ -402,6 +408,19 @@ void mx_group_drain(struct mx_group *g)
         trip_leave(idle);
 }
 
+static void forget_key(struct mx_group *g)
+{
+    if (!g->retired)
+        (void)map_remove(&g->all->groups_by_key, g->key);
+}
+
+void mx_group_retire(struct mx_group *g)
+{
+    forget_key(g);
+    g->retired = true;
+    mx_group_drain(g);
+}
+
 void mx_group_free(struct mx_group *g)
 {
     struct outbound *all = g->all;
@@ -414,7 +433,8 @@ void mx_group_free(struct mx_group *g)
     timer_cancel(all->role->loop, &g->wake);
     list_remove(&g->ready);
     list_remove(&g->link);
-    (void)map_remove(&all->groups_by_key, g->key);
+    forget_key(g);
+    settings_free(g->settings);
     memory_free((void *)(uintptr_t)g->key.data);
     memory_free(g->path);
     memory_free(g);

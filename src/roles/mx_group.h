@@ -21,9 +21,11 @@ struct mx_group {
     struct list link;  /* in outbound.groups */
     struct list ready; /* in outbound.ready_groups, or alone */
     struct outbound *all;
-    struct slice key; /* owned */
+    const struct settings *settings; /* held: what `manner` and `limit` are of */
+    struct slice key;                /* owned */
     struct trip_manner manner;
-    char *path; /* of an LMTP server in the file system, as the system wants it; or NULL */
+    bool retired; /* of settings that count no more: what is under way ends */
+    char *path;   /* of an LMTP server in the file system, as the system wants it; or NULL */
     const struct limit *limit;
     struct window window;
     struct pace pace;
@@ -62,6 +64,9 @@ uint64_t mx_group_kept_until_ms(const struct mx_group *g);
 
 /* Connections without work end. */
 void mx_group_drain(struct mx_group *g);
+
+/* The same, and nobody joins it any more. It has no members. */
+void mx_group_retire(struct mx_group *g);
 
 /* Without members; what is under way is postponed. */
 void mx_group_free(struct mx_group *g);

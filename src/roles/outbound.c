@@ -36,7 +36,7 @@ struct resolver *outbound_resolver(struct outbound *all)
 {
     if (all->resolver == NULL && all->role->doors->resolver_new != NULL)
         all->resolver =
-            all->role->doors->resolver_new(all->role->doors, all->role->loop, all->role->settings);
+            all->role->doors->resolver_new(all->role->doors, all->role->loop, all->settings);
     return all->resolver;
 }
 
@@ -246,12 +246,43 @@ static bool leads_to_us(const struct settings_listener *l)
 /* Of `listen *:25` the addresses are not known: there only our name tells that it is us. */
 static void find_own_ips(struct outbound *all)
 {
-    const struct settings *s = all->role->settings;
+    const struct settings *s = all->settings;
 
     all->own_ips = memory_new(s->listener_count * sizeof(*all->own_ips));
     for (size_t i = 0; i < s->listener_count; i++)
         if (leads_to_us(&s->listeners[i]))
             memcpy(all->own_ips[all->own_ip_count++].ip, s->listeners[i].ip, 16);
+}
+
+static bool have_same_resolver(const struct settings *a, const struct settings *b)
+{
+    return a->dns_source == b->dns_source && slice_equal(a->dns_forwarder, b->dns_forwarder);
+}
+
+/* Nobody's look-up is under way. */
+static void change_settings(struct outbound *all)
+{
+    const struct settings *old = all->settings;
+
+    all->settings = settings_hold(all->role->settings);
+    if (!have_same_resolver(old, all->settings)) {
+        resolver_free(all->resolver);
+        all->resolver = NULL;
+    }
+    settings_free(old);
+    memory_free(all->own_ips);
+    all->own_ip_count = 0;
+    find_own_ips(all);
+}
+
+/* Groups with connections outlive their members. */
+void outbound_reload(struct outbound *all)
+{
+    LIST_EACH (node, &all->all)
+        destination_free(LIST_ENTRY(node, struct destination, link));
+    LIST_EACH (node, &all->groups)
+        mx_group_retire(LIST_ENTRY(node, struct mx_group, link));
+    change_settings(all);
 }
 
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
@@ -261,6 +292,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     uint64_t seed[2] = {random_u64(role->doors->random), random_u64(role->doors->random)};
 
     all->role = role;
+    all->settings = settings_hold(role->settings);
     all->queue = queue;
     all->parcels = parcels;
     all->pauses = pauses;
@@ -291,6 +323,7 @@ void outbound_free(struct outbound *all)
     tls_context_free(all->verified_tls);
     map_done(&all->by_key);
     map_done(&all->groups_by_key);
+    settings_free(all->settings);
     memory_free(all->own_ips);
     memory_free(all);
 }

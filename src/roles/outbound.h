@@ -22,6 +22,9 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
 /* Connections end as they are. Before parcels_done(). NULL is fine. */
 void outbound_free(struct outbound *all);
 
+/* The role has other settings: all mail is routed anew, connections end when they are free. */
+void outbound_reload(struct outbound *all);
+
 /* A due recipient of a claimed message, decided as DECIDE_RELAY or DECIDE_LMTP: from now on it
  * waits in the lane of its destination. */
 void outbound_take(struct outbound *all, struct queue_message *m, unsigned rcpt,

@@ -18,6 +18,7 @@ enum {
 
 struct outbound {
     struct role *role;
+    const struct settings *settings; /* held; what was begun under them ends under them */
     struct queue *queue;
     struct parcels *parcels;
     struct pauses *pauses;

@@ -18,7 +18,7 @@
 
 enum { GROUP_MAX = 256, WORKER_THREADS = 1 };
 
-/* A root directory of the settings, opened at the start. */
+/* A root directory of the settings, opened once: also those of older ones stay. */
 struct root {
     struct slice path;
     struct disk_dir *dir;
@@ -45,6 +45,7 @@ struct postman {
     unsigned courier_number; /* counts them: a tag means nothing to the next one */
     struct root *roots;
     size_t root_count;
+    struct arena arena;  /* their paths */
     struct list errands; /* waiting */
     struct worker_job job;
     bool working;
@@ -244,8 +245,19 @@ static int open_root(struct postman *p, struct slice template)
     int code = disk_dir_make_path(p->role.doors->disk, root.path, 0700, &root.dir);
     if (code < 0)
         return fail_code(code, "open the mailbox root", root.path);
+    root.path = arena_copy(&p->arena, root.path);
     p->roots[p->root_count++] = root;
     return 0;
+}
+
+static void make_room(struct postman *p, size_t more)
+{
+    struct root *roots = memory_new((p->root_count + more) * sizeof(*roots));
+
+    if (p->root_count > 0)
+        memcpy(roots, p->roots, p->root_count * sizeof(*roots));
+    memory_free(p->roots);
+    p->roots = roots;
 }
 
 static int postman_start(struct role *role)
@@ -253,7 +265,7 @@ static int postman_start(struct role *role)
     struct postman *p = postman_of(role);
     const struct rules *rules = &role->settings->rules;
 
-    p->roots = memory_new(rules->count * sizeof(*p->roots));
+    make_room(p, rules->count);
     for (size_t i = 0; i < rules->count; i++) {
         int code = 0;
 
@@ -263,6 +275,12 @@ static int postman_start(struct role *role)
             return code;
     }
     return 0;
+}
+
+static int postman_reload(struct role *role, const struct settings *old)
+{
+    (void)old;
+    return postman_start(role);
 }
 
 static void postman_before_sleep(struct role *role)
@@ -292,11 +310,13 @@ static void postman_done(struct role *role)
     for (size_t i = 0; i < p->root_count; i++)
         disk_dir_close(p->roots[i].dir);
     memory_free(p->roots);
+    arena_done(&p->arena);
 }
 
 struct role *postman_new(const struct role_doors *doors, int warden_handle)
 {
     static const struct role_calls calls = {.start = postman_start,
+                                            .reload = postman_reload,
                                             .peer = postman_peer,
                                             .drain = postman_drain,
                                             .before_sleep = postman_before_sleep,

@@ -4,18 +4,15 @@
  * Puts of all sessions (session.c) in a round are written together before the loop sleeps, and
  * synced together on a worker: a lone sender waits for one sync, fifty senders share one.
  *
- * Certificates may change while it runs (certificates.c); connections that use the old ones go on.
+ * Settings may change while it runs; sessions go on under those that they began with (entrances.c).
  *
  * A failed sync ends this receiver: what it had not acknowledged is answered 421 by the closed
  * connection, what it had is safe below the last good mark. The warden starts a new one.
  */
-#include "roles/certificates.h"
-#include "roles/session.h"
+#include "roles/entrances.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "loop/listener.h"
-#include "mail/trace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,22 +27,16 @@ enum {
 
 struct receiver;
 
-struct entrance {
-    struct listener listener;
-    struct receiver *receiver;
-    struct session_offer offer;
-};
-
 struct receiver {
     struct role role;
     struct disk_dir *dir;
     struct queue_in *queue;
     struct channel courier, vault;
-    struct entrance *entrances;
-    struct tls_ticket_keys ticket_keys;
+    struct entrances_common entrances;
+    struct entrances *now; /* NULL before the start */
+    struct list older;     /* that have sessions still */
     struct sessions sessions;
-    struct bad_addresses *faults; /* NULL: no listener has them */
-    uint64_t told_segment;        /* durable mark last published */
+    uint64_t told_segment; /* durable mark last published */
     uint64_t told_offset;
     struct timer drain_deadline;
 };
@@ -53,14 +44,6 @@ struct receiver {
 static struct receiver *receiver_of(struct role *r)
 {
     return LIST_ENTRY(r, struct receiver, role);
-}
-
-static void on_accept(struct listener *l, int handle, const struct net_address *peer,
-                      const struct net_address *own)
-{
-    struct entrance *e = LIST_ENTRY(l, struct entrance, listener);
-
-    session_open(&e->receiver->sessions, &e->offer, handle, peer, own);
 }
 
 /* ---- durability ---- */
@@ -116,10 +99,21 @@ static bool answer_finished(struct receiver *r)
     return some;
 }
 
+static void free_unused(struct receiver *r)
+{
+    LIST_EACH (node, &r->older) {
+        struct entrances *one = LIST_ENTRY(node, struct entrances, link);
+
+        if (!entrances_are_used(one))
+            entrances_free(one);
+    }
+}
+
 static void receiver_before_sleep(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
+    free_unused(r);
     /* Answering may bring the next message of the same client, already in its buffer. */
     do
         queue_in_flush(r->queue);
@@ -168,9 +162,7 @@ static int receiver_start(struct role *role)
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
     r->sessions.max = sessions_for(sysconf(_SC_OPEN_MAX));
-    r->entrances = memory_new(role->settings->listener_count * sizeof(*r->entrances));
-    for (size_t i = 0; i < role->settings->listener_count; i++)
-        r->entrances[i].listener.watch.handle = -1;
+    r->now = entrances_new(role, &r->entrances);
     code = queue_in_open(&options, &r->queue);
     r->sessions.queue = r->queue;
     return code;
@@ -250,87 +242,18 @@ static void receiver_peer(struct role *role, enum role_kind kind, unsigned index
         role->doors->net->ops->close(role->doors->net, handle);
 }
 
-static unsigned offers_of(const struct settings_listener *l)
-{
-    unsigned offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
-                      EHLO_MT_PRIORITY | EHLO_NO_SOLICITING;
-
-    if (l->etrn != NULL)
-        offers |= EHLO_ETRN;
-    if (l->tls != LISTENER_TLS_OFF)
-        offers |= EHLO_STARTTLS | EHLO_REQUIRETLS;
-    if (l->auth != NULL)
-        offers |= EHLO_AUTH;
-    if (l->kind == LISTENER_SUBMISSION)
-        offers |= EHLO_FUTURERELEASE; /* it is for submission only: RFC 4865 3 */
-    return offers;
-}
-
-static bool all_have_scram(const struct settings_listener *l)
-{
-    return l->auth != NULL && accounts_all_have_scram(l->auth->accounts);
-}
-
 static void receiver_listen(struct role *role, unsigned number, int handle)
 {
-    struct receiver *r = receiver_of(role);
+    int code = entrances_listen(receiver_of(role)->now, number, handle);
 
-    if (number >= role->settings->listener_count) {
-        role_end(role, -EBADMSG);
-        return;
-    }
-    const struct settings_listener *l = &role->settings->listeners[number];
-    struct entrance *e = &r->entrances[number];
-    e->receiver = r;
-    e->offer.tls = certificates_for(role, role->settings, l, &r->ticket_keys);
-    e->offer.etrn = l->etrn;
-    if (l->faults && r->faults == NULL)
-        r->faults = bad_addresses_new(role->doors->clock, role->doors->random);
-    e->offer.faults = l->faults ? r->faults : NULL;
-    e->offer.listener = number;
-    e->offer.scram = all_have_scram(l);
-    e->offer.submission = l->kind == LISTENER_SUBMISSION;
-    e->offer.hide_client = l->hide_client;
-    e->offer.accounts = l->auth == NULL ? NULL : l->auth->accounts;
-    e->offer.implicit_tls = l->tls == LISTENER_TLS_IMPLICIT;
-    e->offer.server =
-        (struct server_settings){.protocol = l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
-                                 .offers = offers_of(l) | role->doors->offers,
-                                 .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
-                                 .auth_cleartext = l->auth_cleartext,
-                                 .requires_auth = l->kind == LISTENER_SUBMISSION,
-                                 .hostname = role->settings->hostname,
-                                 .max_size = l->max_size,
-                                 .line_ends = l->line_ends,
-                                 .rcpt_max = ENVELOPE_RCPTS_MAX,
-                                 .error_max = 20,
-                                 .received_max = RECEIVED_MAX};
-    int code = listener_open(&e->listener, role->loop, handle, on_accept);
     if (code < 0)
-        role_end(role, fail_code(code, "listen on", l->address));
+        role_end(role, code);
 }
 
 static void receiver_ticket_keys(struct role *role, struct slice keys)
 {
-    if (!tls_ticket_keys_read(&receiver_of(role)->ticket_keys, keys))
+    if (!tls_ticket_keys_read(&receiver_of(role)->entrances.ticket_keys, keys))
         role_end(role, -EBADMSG);
-}
-
-/* The listeners are the same, in the same order: only the files of certificates were read again. */
-static void receiver_certificates(struct role *role, const struct settings *fresh)
-{
-    struct receiver *r = receiver_of(role);
-
-    if (fresh->listener_count != role->settings->listener_count) {
-        role_end(role, -EBADMSG);
-        return;
-    }
-    for (size_t i = 0; i < fresh->listener_count; i++) {
-        struct entrance *e = &r->entrances[i];
-
-        tls_context_free(e->offer.tls);
-        e->offer.tls = certificates_for(role, fresh, &fresh->listeners[i], &r->ticket_keys);
-    }
 }
 
 /* What is offered follows; who is there no more, or is disabled, leaves. */
@@ -338,9 +261,22 @@ static void receiver_accounts(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
-    for (size_t i = 0; i < role->settings->listener_count; i++)
-        r->entrances[i].offer.scram = all_have_scram(&role->settings->listeners[i]);
+    entrances_follow_accounts(r->now);
+    LIST_EACH (node, &r->older)
+        entrances_follow_accounts(LIST_ENTRY(node, struct entrances, link));
     sessions_check_users(&r->sessions);
+}
+
+/* Nobody is refused meanwhile: the sockets are the warden's, and those who come wait in them. */
+static int receiver_reload(struct role *role, const struct settings *old)
+{
+    struct receiver *r = receiver_of(role);
+
+    (void)old; /* whose entrances hold them */
+    entrances_close(r->now);
+    list_append(&r->older, &r->now->link);
+    r->now = entrances_new(role, &r->entrances);
+    return 0;
 }
 
 static void on_drain_deadline(struct timer *t)
@@ -352,8 +288,7 @@ static void receiver_drain(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
-    for (size_t i = 0; i < role->settings->listener_count; i++)
-        listener_close(&r->entrances[i].listener);
+    entrances_close(r->now);
     sessions_shut_down(&r->sessions);
     timer_set(role->loop, &r->drain_deadline, DRAIN_TIMEOUT_MS);
     if (list_empty(&r->sessions.all))
@@ -366,18 +301,15 @@ static void receiver_done(struct role *role)
 
     if (r->queue != NULL)
         queue_in_stop(r->queue); /* a job may be at a session's draft */
-    if (r->entrances != NULL)
-        for (size_t i = 0; i < role->settings->listener_count; i++)
-            listener_close(&r->entrances[i].listener);
+    if (r->now != NULL)
+        entrances_close(r->now);
     sessions_drop_drafts(&r->sessions);
     if (r->queue != NULL)
         queue_in_close(r->queue);
     sessions_free(&r->sessions);
-    bad_addresses_free(r->faults);
-    if (r->entrances != NULL)
-        for (size_t i = 0; i < role->settings->listener_count; i++)
-            tls_context_free(r->entrances[i].offer.tls);
-    memory_free(r->entrances);
+    free_unused(r);
+    entrances_free(r->now);
+    bad_addresses_free(r->entrances.faults);
     channel_close(&r->courier);
     channel_close(&r->vault);
     timer_cancel(role->loop, &r->drain_deadline);
@@ -387,10 +319,10 @@ static void receiver_done(struct role *role)
 struct role *receiver_new(const struct role_doors *doors, unsigned index, int warden_handle)
 {
     static const struct role_calls calls = {.start = receiver_start,
+                                            .reload = receiver_reload,
                                             .peer = receiver_peer,
                                             .listen = receiver_listen,
                                             .ticket_keys = receiver_ticket_keys,
-                                            .certificates = receiver_certificates,
                                             .accounts = receiver_accounts,
                                             .drain = receiver_drain,
                                             .before_sleep = receiver_before_sleep,
@@ -400,6 +332,8 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     sessions_init(&r->sessions, &r->role);
     r->sessions.courier = &r->courier;
     r->sessions.vault = &r->vault;
+    r->entrances.sessions = &r->sessions;
+    list_init(&r->older);
     r->courier.watch.handle = r->vault.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);
     role_init(&r->role, ROLE_RECEIVER, index, doors, &calls, WORKER_THREADS, warden_handle);

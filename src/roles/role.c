@@ -260,8 +260,10 @@ static void take_settings(struct role *r, struct slice body, struct disk_file *f
     uint32_t receivers;
     int code = -EBADMSG;
 
-    if (file != NULL && r->settings == NULL && get_u32(&c, &receivers))
-        code = read_settings(file, &r->settings);
+    settings_free(r->next); /* the warden thought better of it */
+    r->next = NULL;
+    if (file != NULL && get_u32(&c, &receivers))
+        code = read_settings(file, &r->next);
     if (code == 0)
         r->receivers = receivers;
     disk_close(file);
@@ -269,49 +271,48 @@ static void take_settings(struct role *r, struct slice body, struct disk_file *f
         role_end(r, fail_code(code, "read the settings of", slice_of(role_name(r->kind))));
 }
 
-static void take_certificates(struct role *r, struct disk_file *file)
+static const struct settings_table *table_at(const struct settings *s, struct slice path)
+{
+    const struct settings_table *one = s->tables;
+
+    while (one != NULL && (one->type != TABLE_ACCOUNTS || !slice_equal(one->path, path)))
+        one = one->next;
+    return one;
+}
+
+/* Everybody who looks at a table sees the accounts of `fresh` in it, which has its old ones then.
+ */
+static void swap_accounts(struct settings *s, const struct settings *fresh)
+{
+    for (struct settings_table *ours = s->tables; ours != NULL; ours = ours->next) {
+        const struct settings_table *theirs =
+            ours->type == TABLE_ACCOUNTS ? table_at(fresh, ours->path) : NULL;
+
+        if (theirs != NULL)
+            accounts_swap(ours->accounts, theirs->accounts);
+    }
+}
+
+static int change_accounts(struct settings *s, struct disk_file *file)
 {
     struct settings *fresh = NULL;
-    int code = -EBADMSG;
+    int code = s == NULL ? -EBADMSG : read_settings(file, &fresh);
 
-    if (file != NULL && r->started && r->calls->certificates != NULL)
-        code = read_settings(file, &fresh);
-    disk_close(file);
-    if (code < 0) {
-        role_end(r, fail_code(code, "read the certificates of", slice_of(role_name(r->kind))));
-        return;
-    }
-    r->calls->certificates(r, fresh);
+    if (code == 0)
+        swap_accounts(s, fresh);
     settings_free(fresh);
+    return code;
 }
 
-/* Everybody who looks at a table sees the new accounts in it, and the next trip logs in with the
- * new secret. The same configuration has the same tables and logins, in the same order. */
-static bool swap_accounts(struct settings *s, struct settings *fresh)
-{
-    struct settings_table *theirs = fresh->tables;
-
-    for (struct settings_table *ours = s->tables; ours != NULL; ours = ours->next) {
-        if (theirs == NULL || !slice_equal(ours->path, theirs->path) || ours->type != theirs->type)
-            return false;
-        if (ours->type == TABLE_ACCOUNTS)
-            accounts_swap(ours->accounts, theirs->accounts);
-        theirs = theirs->next;
-    }
-    return settings_swap_secrets(s, fresh);
-}
-
+/* Who is disabled is so for sessions under older settings, too. */
 static void take_accounts(struct role *r, struct disk_file *file)
 {
-    struct settings *fresh = NULL;
-    int code = -EBADMSG;
+    int code = file == NULL ? -EBADMSG : change_accounts(r->started ? r->settings : r->next, file);
 
-    if (file != NULL && r->settings != NULL)
-        code = read_settings(file, &fresh);
+    LIST_EACH (node, &r->older)
+        if (code == 0)
+            code = change_accounts(LIST_ENTRY(node, struct settings, link), file);
     disk_close(file);
-    if (code == 0 && !swap_accounts(r->settings, fresh))
-        code = -EBADMSG;
-    settings_free(fresh);
     if (code < 0)
         role_end(r, fail_code(code, "read the accounts of", slice_of(role_name(r->kind))));
     else if (r->started && r->calls->accounts != NULL)
@@ -326,6 +327,15 @@ static void take_ticket_keys(struct role *r, struct slice keys)
         role_end(r, -EBADMSG);
 }
 
+static void take_outcome(struct role *r, struct slice body)
+{
+    struct cursor c = {body};
+    uint8_t serves;
+
+    if (r->calls->reloaded != NULL && r->started && get_u8(&c, &serves))
+        r->calls->reloaded(r, serves != 0);
+}
+
 static void hand_over(struct role *r, const struct role_pending *p)
 {
     if (p->kind == MESSAGE_LISTEN)
@@ -334,9 +344,35 @@ static void hand_over(struct role *r, const struct role_pending *p)
         r->calls->peer(r, p->peer, p->index, p->handle);
 }
 
+/* Who holds the old ones lets go of them in time. */
+static int change_settings(struct role *r)
+{
+    struct settings *old = r->settings;
+    int code = 0;
+
+    r->settings = r->next;
+    r->next = NULL;
+    list_append(&r->older, &old->link);
+    if (r->calls->reload != NULL)
+        code = r->calls->reload(r, old);
+    settings_free(old);
+    return code;
+}
+
+static int begin_with_settings(struct role *r)
+{
+    if (r->next == NULL)
+        return -EINVAL;
+    if (r->started)
+        return change_settings(r);
+    r->settings = r->next;
+    r->next = NULL;
+    return r->calls->start(r);
+}
+
 static void start(struct role *r)
 {
-    int code = r->settings == NULL ? -EINVAL : r->calls->start(r);
+    int code = begin_with_settings(r);
 
     if (code < 0) {
         role_end(r, fail_code(code, "start", slice_of(role_name(r->kind))));
@@ -396,7 +432,7 @@ static void take_listen(struct role *r, struct slice body, int handle)
         return;
     }
     struct role_pending p = {MESSAGE_LISTEN, ROLE_WARDEN, number, handle};
-    if (r->started)
+    if (r->started && r->next == NULL)
         hand_over(r, &p);
     else
         r->pending[r->pending_count++] = p;
@@ -412,8 +448,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_PEER: take_peer(r, body, handle); return;
     case MESSAGE_LISTEN: take_listen(r, body, handle); return;
     case MESSAGE_TICKET_KEYS: take_ticket_keys(r, body); return;
-    case MESSAGE_CERTIFICATES: take_certificates(r, file); return;
     case MESSAGE_ACCOUNTS: take_accounts(r, file); return;
+    case MESSAGE_RELOADED: take_outcome(r, body); return;
     case MESSAGE_START: start(r); return;
     case MESSAGE_DRAIN:
         r->draining = true;
@@ -424,6 +460,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
         return;
     case MESSAGE_READY:
     case MESSAGE_REREAD:
+    case MESSAGE_RELOAD:
     case MESSAGE_DURABLE:
     case MESSAGE_LAST_GOOD:
     case MESSAGE_ETRN:
@@ -456,6 +493,7 @@ void role_init(struct role *r, enum role_kind kind, unsigned index, const struct
     r->index = index;
     r->doors = doors;
     r->calls = calls;
+    list_init(&r->older);
     r->loop = loop_new(doors->net, doors->clock);
     buf_init(&r->events, ROLE_EVENTS_MAX);
     loop_before_sleep(r->loop, before_sleep, r);
@@ -484,7 +522,10 @@ void role_done(struct role *r)
     channel_close(&r->scribe);
     channel_close(&r->warden);
     buf_done(&r->events);
+    settings_free(r->next);
     settings_free(r->settings);
+    LIST_EACH (node, &r->older)
+        list_remove(node); /* whoever holds them frees them */
     loop_free(r->loop);
 }
 

@@ -3,7 +3,8 @@
  *
  * A role is one struct without static state, so that many of them can live in one test process.
  * It is made with its doors and its warden channel, is handed settings, listeners and peers by
- * messages, starts once everything is there, and ends when it drained or the warden is gone.
+ * messages, starts once everything is there, and ends when it drained or the warden is gone. When
+ * it is handed settings and listeners once more, and a START behind them, it goes on with those.
  */
 #ifndef ROLES_ROLE_H
 #define ROLES_ROLE_H
@@ -42,14 +43,17 @@ struct role;
 /* What a role does at the turns of its life; all are called from its own loop. */
 struct role_calls {
     int (*start)(struct role *r); /* settings are there; 0 or negative errno: the role ends */
+    /* NULL: whoever asks r->settings sees the new ones, and that is all. Else r->settings are the
+     * new ones now; what was begun under `old` may hold them. Listeners follow. As start(). */
+    int (*reload)(struct role *r, const struct settings *old);
     void (*peer)(struct role *r, enum role_kind kind, unsigned index, int handle);
     void (*listen)(struct role *r, unsigned number, int handle);
-    /* NULL: this role does no TLS for others. The second may come at any time behind the start; the
-     * settings go when it returns. */
-    void (*ticket_keys)(struct role *r, struct slice keys);
-    void (*certificates)(struct role *r, const struct settings *fresh);
+    void (*ticket_keys)(struct role *r, struct slice keys); /* NULL: no TLS for others */
     /* NULL: nothing needs to be done. The tables of the settings have other accounts now. */
     void (*accounts)(struct role *r);
+    /* NULL: this role does not ask for a reload. What became of it: it serves, or nothing has
+     * changed. */
+    void (*reloaded)(struct role *r, bool serves);
     void (*drain)(struct role *r); /* finish what runs, then role_end() */
     void (*before_sleep)(struct role *r);
     void (*done)(struct role *r); /* release what the role owns, not the role itself */
@@ -75,12 +79,14 @@ struct role {
     struct worker *worker;
     struct channel warden;
     struct channel scribe;
-    struct settings *settings;
-    unsigned receivers;               /* how many of them there are */
-    struct buf events;                /* of this round, for the scribe */
-    uint64_t events_in_buf;           /* without gap marks */
-    uint64_t gap_in_buf;              /* lost events that its gap marks tell of */
-    uint64_t events_lost;             /* since the last gap mark */
+    struct settings *settings; /* the ones that count now */
+    struct settings *next;     /* handed over, they count from the next START on; NULL: none */
+    struct list older;         /* settings that somebody holds still */
+    unsigned receivers;        /* how many of them there are */
+    struct buf events;         /* of this round, for the scribe */
+    uint64_t events_in_buf;    /* without gap marks */
+    uint64_t gap_in_buf;       /* lost events that its gap marks tell of */
+    uint64_t events_lost;      /* since the last gap mark */
     struct failure *_Atomic failures; /* told by any thread, newest first */
     atomic_uint failures_waiting;
     _Atomic uint64_t failures_lost;                /* did not fit */

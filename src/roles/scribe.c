@@ -92,6 +92,12 @@ static int scribe_start(struct role *r)
     return 0;
 }
 
+static int scribe_reload(struct role *r, const struct settings *old)
+{
+    (void)old;
+    return scribe_start(r);
+}
+
 static void scribe_peer(struct role *r, enum role_kind kind, unsigned index, int handle)
 {
     struct scribe *s = scribe_of(r);
@@ -133,6 +139,7 @@ static void scribe_done(struct role *r)
 struct role *scribe_new(const struct role_doors *doors, int warden_handle)
 {
     static const struct role_calls calls = {.start = scribe_start,
+                                            .reload = scribe_reload,
                                             .peer = scribe_peer,
                                             .drain = scribe_drain,
                                             .before_sleep = scribe_before_sleep,

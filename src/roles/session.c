@@ -41,6 +41,7 @@ static void session_free(struct session *s)
     arena_done(&s->arena);
     list_remove(&s->link);
     among->count--;
+    s->offer->sessions--;
     memory_free(s);
     if (among->role->draining && list_empty(&among->all))
         role_end(among->role, 0);
@@ -309,7 +310,7 @@ static void session_begin(struct session *s)
         secure(s);
 }
 
-void session_open(struct sessions *among, const struct session_offer *offer, int handle,
+void session_open(struct sessions *among, struct session_offer *offer, int handle,
                   const struct net_address *peer, const struct net_address *own)
 {
     struct session *s = MEMORY_NEW(struct session);
@@ -326,6 +327,7 @@ void session_open(struct sessions *among, const struct session_offer *offer, int
     list_init(&s->logging_in);
     list_append(&among->all, &s->link);
     among->count++;
+    offer->sessions++;
     session_tell_connect(s);
     if (stream_open(&s->stream, among->role->loop, handle, SESSION_IN_MAX, SERVER_OUT_MAX,
                     on_stream) < 0)

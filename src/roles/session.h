@@ -35,10 +35,11 @@ struct sessions {
 
 /* What a listener offers to all its sessions; outlives them. */
 struct session_offer {
+    size_t sessions; /* that go by it */
     struct server_settings server;
     struct tls_context *tls;         /* may change; NULL: STARTTLS is answered 454 */
     bool implicit_tls;               /* before the greeting */
-    uint32_t listener;               /* its place in the settings */
+    struct slice listener;           /* its address */
     bool submission;                 /* mail begins here: it is completed, and Bcc goes */
     bool hide_client;                /* who has logged in leaves no trace in Received */
     bool scram;                      /* all accounts have its keys */
@@ -50,7 +51,7 @@ struct session_offer {
 void sessions_init(struct sessions *among, struct role *role);
 
 /* Takes over the connection. */
-void session_open(struct sessions *among, const struct session_offer *offer, int handle,
+void session_open(struct sessions *among, struct session_offer *offer, int handle,
                   const struct net_address *peer, const struct net_address *own);
 
 /* A ticket that queue_in_collect() returned, unlinked: answers the client, and goes on with what

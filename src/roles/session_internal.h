@@ -13,7 +13,7 @@ enum { SESSION_ASK_TIMEOUT_MS = 60 * 1000 /* somebody else's answer */ };
 struct session {
     struct list link;
     struct sessions *among;
-    const struct session_offer *offer;
+    struct session_offer *offer;
     struct stream stream;
     struct timer timer;
     struct server *server;

@@ -441,7 +441,7 @@ void trip_call_options(const struct trip_manner *m, const struct trip_hop *hop, 
                    .tls = implicit ? CLIENT_TLS_NEVER : tls_mode(m, plain),
                    .login = login_mode(m, hop, implicit),
                    .ehlo = source != NULL && source->helo.len > 0 ? source->helo : m->ehlo,
-                   .own_name = by_mx ? m->role->settings->hostname : SLICE("")},
+                   .own_name = by_mx ? m->hostname : SLICE("")},
         .tls = m->tls,
         .tls_name = {hop->name,   hop->name_len                     },
         .implicit_tls = implicit,
@@ -526,7 +526,7 @@ static void warn_of_login(struct trip *t, const struct client_outcome *o, struct
         t->manner->role, t->manner->tag,
         arena_printf(arena,
                      "relay %.*s cannot log in as %.*s, so its mail waits (the password is in "
-                     "%.*s, which SIGHUP reads again): %.*s",
+                     "%.*s, which `postroad reload` reads again): %.*s",
                      SLICE_PRINTF(relay->name), SLICE_PRINTF(relay->user),
                      SLICE_PRINTF(relay->login->path), SLICE_PRINTF(why)));
 }

@@ -24,6 +24,7 @@ enum { TRIP_HOPS_MAX = 8, TRIP_HOP_TEXT_MAX = 350 };
 /* Of an MX group; borrowed, outlives its trips. */
 struct trip_manner {
     struct role *role;
+    struct slice hostname;  /* who we are, whatever we call ourselves there */
     struct disk_dir *spool; /* for conversions */
     enum client_protocol protocol;
     const struct relay *relay; /* NULL: LMTP */

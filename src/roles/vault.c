@@ -50,6 +50,7 @@ struct exchange {
     bool orphan;
     struct receiver_end *from;
     uint64_t number;
+    const struct settings *settings; /* held: under which it began */
     const struct accounts *accounts;
     struct sasl_server *sasl;
     struct arena arena; /* texts of a guess */
@@ -94,6 +95,7 @@ static void exchange_free(struct exchange *x)
     timer_cancel(x->from->vault->role.loop, &x->patience);
     wipe_password(x);
     sasl_server_free(x->sasl);
+    settings_free(x->settings);
     arena_done(&x->arena);
     memory_free(x);
 }
@@ -348,16 +350,14 @@ static void draw(struct vault *v, char *out, size_t len)
     random_bytes(v->role.doors->random, out, len);
 }
 
-/* NULL: this listener has no accounts, or the mechanism is none of ours. */
-static const struct accounts *accounts_for(const struct vault *v, const struct login *l,
-                                           enum sasl_mechanism *mechanism)
+/* NULL: there is none, or nobody logs in there. Sessions may come from a listener that is no more.
+ */
+static const struct settings_listener *listener_at(const struct settings *s, struct slice address)
 {
-    const struct settings *s = v->role.settings;
-
-    if (l->listener >= s->listener_count || s->listeners[l->listener].auth == NULL ||
-        !sasl_mechanism_parse(l->mechanism, mechanism))
-        return NULL;
-    return s->listeners[l->listener].auth->accounts;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].auth != NULL && slice_equal(s->listeners[i].address, address))
+            return &s->listeners[i];
+    return NULL;
 }
 
 static struct exchange *exchange_new(struct receiver_end *from, const struct login *l,
@@ -382,6 +382,7 @@ static struct exchange *exchange_new(struct receiver_end *from, const struct log
 
     x->from = from;
     x->number = l->number;
+    x->settings = settings_hold(v->role.settings);
     x->accounts = accounts;
     x->client = arena_copy(&x->arena, l->client);
     x->sasl = sasl_server_new(mechanism, &settings);
@@ -402,15 +403,15 @@ static void refuse(struct receiver_end *from, uint64_t number, struct slice why)
 static void begin(struct receiver_end *from, const struct login *l)
 {
     enum sasl_mechanism mechanism;
-    const struct accounts *accounts = accounts_for(from->vault, l, &mechanism);
+    const struct settings_listener *listener = listener_at(from->vault->role.settings, l->listener);
     struct buf challenge;
 
-    if (accounts == NULL || exchange_find(from, l->number) != NULL ||
-        from->count >= EXCHANGES_MAX) {
+    if (listener == NULL || !sasl_mechanism_parse(l->mechanism, &mechanism) ||
+        exchange_find(from, l->number) != NULL || from->count >= EXCHANGES_MAX) {
         refuse(from, l->number, SLICE("nobody can log in here"));
         return;
     }
-    struct exchange *x = exchange_new(from, l, accounts, mechanism);
+    struct exchange *x = exchange_new(from, l, listener->auth->accounts, mechanism);
 
     if (mechanism != SASL_LOGIN || l->response.len > 0) {
         step(x, l->response);

@@ -18,13 +18,13 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "loop/listener.h"
 #include "loop/signals.h"
 #include "loop/tls.h"
 #include "mail/mailbox_path.h"
 #include "queue/queue.h"
 #include "queue/queue_in.h"
 #include "roles/role.h"
+#include "roles/sockets.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -46,7 +46,6 @@ enum {
         24 * 60 * 60 * 1000, /* a key makes tickets so long, and is taken twice as long */
     STEADY_MS = 10000,       /* lived so long: the next pause is the shortest again */
     DRAIN_TIMEOUT_MS = 20000,
-    SOCKET_MODE = 0660, /* of sockets in the file system: for the group */
 };
 
 struct child {
@@ -73,7 +72,7 @@ struct warden {
     struct timer lock_retry;
     uint64_t lock_deadline_ms;
     int status; /* of the program, once the loop has stopped */
-    int *listeners;
+    struct sockets sockets;
     struct child *children;
     size_t child_count;
     struct channel scribe;
@@ -82,7 +81,9 @@ struct warden {
     struct timer drain_deadline;
     size_t drain_stage; /* index into drain_order */
     bool draining;
-    bool told_ready;
+    bool serving;    /* all roles do, under the settings that count */
+    bool told_ready; /* they did once */
+    bool asked;      /* the courier wants to know */
     bool told_waiting;
 };
 
@@ -140,14 +141,17 @@ static void tell_end(struct child *c, int status, unsigned pause_ms)
     tell(c->warden, EVENT_WARNING, (struct slice){text, (size_t)len});
 }
 
-static void tell_started(struct warden *w)
+static void tell_serving(struct warden *w)
 {
-    const struct settings *s = w->options->settings;
+    const struct settings *s = w->sockets.settings;
     struct buf text;
 
     buf_init(&text, 4096);
-    buf_printf(&text, "started, version " POSTROAD_VERSION ", queue %.*s",
-               SLICE_PRINTF(s->queue_path));
+    if (w->told_ready)
+        buf_append(&text, SLICE("settings were read again and serve now"));
+    else
+        buf_printf(&text, "started, version " POSTROAD_VERSION ", queue %.*s",
+                   SLICE_PRINTF(s->queue_path));
     for (size_t i = 0; i < s->listener_count; i++)
         buf_printf(&text, ", %s on %.*s", s->listeners[i].kind == LISTENER_LMTP ? "LMTP" : "SMTP",
                    SLICE_PRINTF(s->listeners[i].address));
@@ -264,12 +268,12 @@ static void send_settings(struct warden *w, struct child *c)
 
 static void send_listeners(struct warden *w, struct child *c)
 {
-    for (size_t i = 0; i < w->options->settings->listener_count; i++) {
+    for (size_t i = 0; i < w->sockets.settings->listener_count; i++) {
         struct buf body;
 
         buf_init(&body, 16);
         put_u32(&body, (uint32_t)i);
-        give(c, MESSAGE_LISTEN, buf_slice(&body), NULL, w->listeners[i]);
+        give(c, MESSAGE_LISTEN, buf_slice(&body), NULL, w->sockets.handles[i]);
         buf_done(&body);
     }
 }
@@ -314,47 +318,43 @@ static int seal(struct warden *w, const struct bundles *b, struct slice what)
 
 static void reread_accounts(struct warden *w)
 {
-    bool logins = w->options->settings->logins != NULL;
     struct bundles fresh;
 
-    if (w->draining || w->children == NULL || w->options->reread == NULL)
+    if (w->draining || w->children == NULL)
         return;
     if (!w->options->reread(w->options->ctx, &fresh) || seal(w, &fresh, SLICE("accounts")) < 0) {
-        tell(w, EVENT_WARNING,
-             logins
-                 ? SLICE("accounts and passwords of relays cannot be read again: the old ones stay")
-                 : SLICE("accounts cannot be read again: the old ones stay"));
+        tell(w, EVENT_WARNING, SLICE("accounts cannot be read again: the old ones stay"));
         return;
     }
     for (size_t i = 0; i < w->child_count; i++)
         give(&w->children[i], MESSAGE_ACCOUNTS, (struct slice){NULL, 0},
              bundles_for(&w->bundles, w->children[i].kind), -1);
-    tell(w, EVENT_ROLE,
-         logins ? SLICE("accounts and passwords of relays were read again")
-                : SLICE("accounts were read again"));
-}
-
-/* What a receiver has begun with the old ones goes on with them. */
-static void renew_certificates(struct warden *w)
-{
-    struct bundles fresh = {0};
-
-    if (w->options->renew != NULL)
-        fresh.receivers = w->options->renew(w->options->ctx);
-    if (fresh.receivers.len == 0 || seal(w, &fresh, SLICE("certificates")) < 0) {
-        tell(w, EVENT_WARNING,
-             SLICE("SIGHUP: nothing was changed; settings change with a restart"));
-        return;
-    }
-    for (size_t i = 0; i < w->child_count; i++)
-        if (w->children[i].kind == ROLE_RECEIVER)
-            give(&w->children[i], MESSAGE_CERTIFICATES, (struct slice){NULL, 0},
-                 bundles_for(&w->bundles, ROLE_RECEIVER), -1);
-    tell(w, EVENT_ROLE,
-         SLICE("certificates were read again; other settings change with a restart"));
+    tell(w, EVENT_ROLE, SLICE("accounts were read again"));
 }
 
 /* ---- children ---- */
+
+static bool all_are_ready(const struct warden *w)
+{
+    for (size_t i = 0; i < w->child_count; i++)
+        if (!w->children[i].ready)
+            return false;
+    return true;
+}
+
+static void reload(struct warden *w);
+
+static void tell_courier(struct warden *w, bool serves)
+{
+    char body = serves;
+
+    if (!w->asked)
+        return;
+    w->asked = false;
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_COURIER)
+            give(&w->children[i], MESSAGE_RELOADED, (struct slice){&body, 1}, NULL, -1);
+}
 
 static void child_message(struct channel *channel, enum message_kind kind, struct slice body,
                           struct disk_file *file, int handle)
@@ -362,20 +362,25 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
     struct child *c = LIST_ENTRY(channel, struct child, channel);
     struct warden *w = c->warden;
 
-    (void)body, (void)file, (void)handle; /* the matrix allows these two only */
+    (void)body, (void)file, (void)handle; /* the matrix allows these three only */
     if (kind == MESSAGE_REREAD) {
         reread_accounts(w);
         return;
     }
-    c->ready = true;
-    for (size_t i = 0; i < w->child_count; i++)
-        if (!w->children[i].ready)
-            return;
-    if (w->told_ready)
+    if (kind == MESSAGE_RELOAD) {
+        w->asked = true;
+        reload(w);
         return;
+    }
+    c->ready = true;
+    if (!all_are_ready(w) || w->serving)
+        return;
+    w->serving = true;
+    tell_serving(w);
+    tell_courier(w, true);
+    if (!w->told_ready)
+        w->options->ready(w->options->ctx);
     w->told_ready = true;
-    tell_started(w);
-    w->options->ready(w->options->ctx);
 }
 
 static void child_closed(struct channel *channel)
@@ -535,11 +540,8 @@ static void on_signal(struct signals *s, int number)
 
     if (number == SIGTERM || number == SIGINT)
         drain(w);
-    if (number == SIGHUP && !w->draining && w->children != NULL) {
-        if (w->options->renew != NULL || w->options->reread == NULL)
-            renew_certificates(w);
-        reread_accounts(w);
-    }
+    if (number == SIGHUP)
+        reload(w);
     while (signals_reap(&pid, &status))
         child_ended(w, pid, status);
     if (w->draining)
@@ -547,36 +549,6 @@ static void on_signal(struct signals *s, int number)
 }
 
 /* ---- the beginning ---- */
-
-static int open_listener(struct warden *w, const struct settings_listener *l)
-{
-    struct net_address at = {.port = l->port};
-    struct arena scratch = {0};
-
-    if (l->path.len == 0) {
-        memcpy(at.ip, l->ip, sizeof(at.ip));
-        return w->net->ops->listen(w->net, &at, l->any, LISTENER_BACKLOG);
-    }
-    int handle = w->net->ops->listen_local(w->net, arena_string(&scratch, l->path), SOCKET_MODE,
-                                           LISTENER_BACKLOG);
-    arena_done(&scratch);
-    return handle;
-}
-
-static int open_listeners(struct warden *w)
-{
-    const struct settings *s = w->options->settings;
-
-    w->listeners = memory_new(s->listener_count * sizeof(*w->listeners));
-    for (size_t i = 0; i < s->listener_count; i++) {
-        const struct settings_listener *l = &s->listeners[i];
-
-        w->listeners[i] = open_listener(w, l);
-        if (w->listeners[i] < 0)
-            return fail_code(w->listeners[i], "listen on", l->address);
-    }
-    return 0;
-}
 
 static void add_child(struct warden *w, enum role_kind kind, unsigned index)
 {
@@ -613,9 +585,9 @@ static int make_spool(struct warden *w)
 }
 
 /* A mailbox root that cannot be had would keep every mail waiting: say so before the first. */
-static int make_mailbox_roots(struct warden *w)
+static int make_mailbox_roots(const struct settings *settings)
 {
-    const struct rules *rules = &w->options->settings->rules;
+    const struct rules *rules = &settings->rules;
 
     for (size_t i = 0; i < rules->count; i++) {
         struct slice root, rest;
@@ -632,11 +604,71 @@ static int make_mailbox_roots(struct warden *w)
     return 0;
 }
 
+/* ---- other settings ---- */
+
+static void hand_over_again(struct warden *w, struct child *c)
+{
+    if (c->pid == 0)
+        return; /* it gets them when it starts */
+    c->ready = false;
+    send_settings(w, c);
+    if (c->kind == ROLE_RECEIVER)
+        send_listeners(w, c);
+    give(c, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
+}
+
+/* Somebody may log in from now on. */
+static void add_missing_vault(struct warden *w)
+{
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_VAULT)
+            return;
+    add_child(w, ROLE_VAULT, 0);
+    child_start(&w->children[w->child_count - 1]);
+}
+
+/* What takes no other settings without a restart was refused before. */
+static bool take_settings(struct warden *w, const struct settings *fresh, const struct bundles *b)
+{
+    struct sockets sockets = {0};
+
+    if (make_mailbox_roots(fresh) < 0 || sockets_open(&sockets, w->net, fresh, &w->sockets) < 0)
+        return false;
+    if (seal(w, b, SLICE("the configuration")) < 0) {
+        sockets_pass_on(&sockets, w->net, &w->sockets);
+        return false;
+    }
+    sockets_pass_on(&w->sockets, w->net, &sockets);
+    w->sockets = sockets;
+    return true;
+}
+
+static void reload(struct warden *w)
+{
+    const struct settings *fresh;
+    struct bundles bundles;
+
+    if (w->draining || w->children == NULL)
+        return;
+    if (!w->options->reload(w->options->ctx, &bundles, &fresh) ||
+        !take_settings(w, fresh, &bundles)) {
+        tell(w, EVENT_WARNING, SLICE("settings cannot be read again: the old ones stay"));
+        tell_courier(w, false);
+        return;
+    }
+    w->options->adopt(w->options->ctx);
+    w->serving = false;
+    for (size_t i = 0; i < w->child_count; i++)
+        hand_over_again(w, &w->children[i]);
+    if (bundles.vault.len > 0)
+        add_missing_vault(w);
+}
+
 static int open_everything(struct warden *w)
 {
-    if (open_listeners(w) < 0)
+    if (sockets_open(&w->sockets, w->net, w->options->settings, NULL) < 0)
         return EX_UNAVAILABLE;
-    if (make_spool(w) < 0 || make_mailbox_roots(w) < 0)
+    if (make_spool(w) < 0 || make_mailbox_roots(w->options->settings) < 0)
         return EX_CANTCREAT;
     if (seal(w, &w->options->bundles, SLICE("the configuration")) < 0)
         return EX_OSERR;
@@ -725,7 +757,7 @@ static void warden_done(struct warden *w)
     bundles_close(&w->bundles);
     disk_close(w->lock);
     disk_dir_close(w->spool);
-    memory_free(w->listeners);
+    sockets_close(&w->sockets, w->net);
     memory_free(w->children);
     loop_free(w->loop);
     w->net->ops->free(w->net);

@@ -5,9 +5,9 @@
  * the tables that it names, to every role as a sealed file (that of the receivers has the keys of
  * certificates, that of the vault the passwords, that of the courier what relays log in with),
  * listening sockets and the keys of session tickets to the receivers, and both ends of a channel to
- * each pair of roles that may talk (ipc/messages.h). At SIGHUP the receivers get certificates that
- * were read again, the courier what relays log in with, and all roles the accounts; these also when
- * `postroad user` says so to the courier.
+ * each pair of roles that may talk (ipc/messages.h). At SIGHUP, or when the courier is told so, all
+ * of it is read again: what is wrong changes nothing; what is right serves from then on, and nobody
+ * is refused meanwhile. Accounts can be read again alone, when `postroad user` has changed them.
  */
 #ifndef ROLES_WARDEN_H
 #define ROLES_WARDEN_H
@@ -21,12 +21,13 @@ struct warden_options {
     unsigned receivers;
     void *ctx;                /* of these calls */
     void (*ready)(void *ctx); /* once, when every role serves */
-    /* At SIGHUP: the receivers' bundle, with certificates as they are now; borrowed until the next
-     * call. Empty: they are not good, which was told. NULL: there are none. */
-    struct slice (*renew)(void *ctx);
-    /* At SIGHUP, or when the courier was told: the same bundles with accounts and logins as they
-     * are; borrowed for the call. False: they are not good, which was told. NULL: there are none.
-     */
+    /* The configuration as it is now; borrowed until the next of these calls. False: it is not
+     * good, or cannot be taken without a restart, which was told. adopt(): it is the one that
+     * counts. */
+    bool (*reload)(void *ctx, struct bundles *out, const struct settings **settings);
+    void (*adopt)(void *ctx);
+    /* The bundles with the accounts as they are now; borrowed for the call. False: they are not
+     * good, which was told, or there are none. */
     bool (*reread)(void *ctx, struct bundles *out);
 };
 

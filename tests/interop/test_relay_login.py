@@ -113,9 +113,9 @@ def test_only_the_courier_knows_it(first, second):
 
 def set_right(server, tmp_path, password):
     write_secret(tmp_path, password)
-    before = server.log().count("passwords of relays were read again")
+    before = server.log().count("settings were read again and serve now")
     os.kill(server.process.pid, signal.SIGHUP)
-    assert wait_until(lambda: server.log().count("passwords of relays were read again") > before), server.log()
+    assert wait_until(lambda: server.log().count("settings were read again and serve now") > before), server.log()
 
 
 @pytest.mark.parametrize("keys", [False, True])
@@ -129,7 +129,7 @@ def test_a_wrong_password_keeps_the_mail(first, second, tmp_path, keys):
     number = re.search(r"]: (\w+): to=<bob", server.log()).group(1)
     assert "authentication failed (in reply to AUTH)" in server.ask("queue", "why", number)
     assert re.search(r"warning: relay next cannot log in as ann@example\.org, so its mail waits "
-                     r"\(the password is in \S+/secret, which SIGHUP reads again\): host 127\.0\.0\.1"
+                     r"\(the password is in \S+/secret, which `postroad reload` reads again\): host 127\.0\.0\.1"
                      r"\S+ said: 535 ", server.log()), server.log()
     assert "wr0ng-secret" not in server.log() + server.out()
     set_right(server, tmp_path, "right")

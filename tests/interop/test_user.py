@@ -186,6 +186,7 @@ def server(serve, tmp_path):
     clear = free_port()
     running = serve(CONFIG.replace("CLEAR", str(clear))).start()
     running.clear = clear
+    assert wait_until(lambda: "started, version" in running.log())  # the courier can be told
     return running
 
 
@@ -297,7 +298,7 @@ def test_errors_change_nothing(server, tmp_path):
     path = tmp_path / "people"
     path.write_text("ann@example.org:{PLAIN}other\nann@example.org:{PLAIN}x\n")
     server.process.send_signal(signal.SIGHUP)
-    assert wait_until(lambda: "accounts cannot be read again: the old ones stay" in server.log())
+    assert wait_until(lambda: "settings cannot be read again: the old ones stay" in server.log())
     assert "people:2:1: error: 'ann@example.org' has an account already" in server.log()
     assert logs_in(server, "ann@example.org", "secret") == 235
     path.write_text("ann@example.org:{PLAIN}other\n")

@@ -1,0 +1,160 @@
+/*
+ * entrances.c - from a listener of the settings to what its sessions are offered.
+ */
+#include "roles/entrances.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "loop/listener.h"
+#include "mail/trace.h"
+#include "roles/certificates.h"
+
+#include <errno.h>
+
+enum { WRONG_COMMANDS_MAX = 20 };
+
+struct entrance {
+    struct listener listener;
+    struct entrances_common *common;
+    struct session_offer offer;
+};
+
+static struct role *role_of(const struct entrances *e)
+{
+    return e->common->sessions->role;
+}
+
+static void on_accept(struct listener *l, int handle, const struct net_address *peer,
+                      const struct net_address *own)
+{
+    struct entrance *e = LIST_ENTRY(l, struct entrance, listener);
+
+    session_open(e->common->sessions, &e->offer, handle, peer, own);
+}
+
+static unsigned offers_of(const struct settings_listener *l)
+{
+    unsigned offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
+                      EHLO_MT_PRIORITY | EHLO_NO_SOLICITING;
+
+    if (l->etrn != NULL)
+        offers |= EHLO_ETRN;
+    if (l->tls != LISTENER_TLS_OFF)
+        offers |= EHLO_STARTTLS | EHLO_REQUIRETLS;
+    if (l->auth != NULL)
+        offers |= EHLO_AUTH;
+    if (l->kind == LISTENER_SUBMISSION)
+        offers |= EHLO_FUTURERELEASE; /* it is for submission only: RFC 4865 3 */
+    return offers;
+}
+
+static bool all_have_scram(const struct settings_listener *l)
+{
+    return l->auth != NULL && accounts_all_have_scram(l->auth->accounts);
+}
+
+static struct server_settings server_settings_of(const struct entrances *e,
+                                                 const struct settings_listener *l)
+{
+    return (struct server_settings){.protocol =
+                                        l->kind == LISTENER_LMTP ? SERVER_LMTP : SERVER_SMTP,
+                                    .offers = offers_of(l) | role_of(e)->doors->offers,
+                                    .requires_tls = l->tls == LISTENER_TLS_REQUIRED,
+                                    .auth_cleartext = l->auth_cleartext,
+                                    .requires_auth = l->kind == LISTENER_SUBMISSION,
+                                    .hostname = e->settings->hostname,
+                                    .max_size = l->max_size,
+                                    .line_ends = l->line_ends,
+                                    .rcpt_max = ENVELOPE_RCPTS_MAX,
+                                    .error_max = WRONG_COMMANDS_MAX,
+                                    .received_max = RECEIVED_MAX};
+}
+
+static struct bad_addresses *faults_of(struct entrances *e)
+{
+    struct role *role = role_of(e);
+
+    if (e->common->faults == NULL)
+        e->common->faults = bad_addresses_new(role->doors->clock, role->doors->random);
+    return e->common->faults;
+}
+
+static struct session_offer offer_of(struct entrances *e, uint32_t number)
+{
+    const struct settings_listener *l = &e->settings->listeners[number];
+
+    return (struct session_offer){
+        .server = server_settings_of(e, l),
+        .tls = certificates_for(role_of(e), e->settings, l, &e->common->ticket_keys),
+        .implicit_tls = l->tls == LISTENER_TLS_IMPLICIT,
+        .listener = l->address,
+        .submission = l->kind == LISTENER_SUBMISSION,
+        .hide_client = l->hide_client,
+        .scram = all_have_scram(l),
+        .accounts = l->auth == NULL ? NULL : l->auth->accounts,
+        .etrn = l->etrn,
+        .faults = l->faults ? faults_of(e) : NULL};
+}
+
+struct entrances *entrances_new(struct role *role, struct entrances_common *common)
+{
+    struct entrances *e = MEMORY_NEW(struct entrances);
+    const struct settings *s = settings_hold(role->settings);
+
+    e->common = common;
+    e->settings = s;
+    e->of = memory_new(s->listener_count * sizeof(*e->of));
+    for (size_t i = 0; i < s->listener_count; i++)
+        e->of[i].listener.watch.handle = -1;
+    list_init(&e->link);
+    return e;
+}
+
+int entrances_listen(struct entrances *e, uint32_t number, int handle)
+{
+    struct role *role = role_of(e);
+    struct entrance *one;
+
+    if (number >= e->settings->listener_count) {
+        role->doors->net->ops->close(role->doors->net, handle);
+        return -EBADMSG;
+    }
+    one = &e->of[number];
+    one->common = e->common;
+    one->offer = offer_of(e, number);
+    int code = listener_open(&one->listener, role->loop, handle, on_accept);
+    return code < 0 ? fail_code(code, "listen on", e->settings->listeners[number].address) : 0;
+}
+
+void entrances_close(struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        listener_close(&e->of[i].listener);
+}
+
+bool entrances_are_used(const struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        if (e->of[i].offer.sessions > 0)
+            return true;
+    return false;
+}
+
+void entrances_follow_accounts(struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        e->of[i].offer.scram = all_have_scram(&e->settings->listeners[i]);
+}
+
+void entrances_free(struct entrances *e)
+{
+    if (e == NULL)
+        return;
+    entrances_close(e);
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        tls_context_free(e->of[i].offer.tls);
+    list_remove(&e->link);
+    settings_free(e->settings);
+    memory_free(e->of);
+    memory_free(e);
+}
