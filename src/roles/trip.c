@@ -66,7 +66,7 @@ static struct slice hop_text(const struct trip *t, char out[TRIP_HOP_TEXT_MAX])
 static struct slice default_status(const struct client_outcome *o)
 {
     if (o->step == STEP_AUTH)
-        return o->code / 100 == 5 ? SLICE("4.7.8") : SLICE("4.7.0");
+        return client_is_no_user(o) ? SLICE("4.7.8") : SLICE("4.7.0");
     switch (o->verdict) {
     case CLIENT_ACCEPTED: return SLICE("2.0.0");
     case CLIENT_REFUSED: return SLICE("5.0.0");
@@ -547,7 +547,7 @@ static void hop_failed(struct trip *t)
         return;
     }
     t->all_refused = t->all_refused && o.verdict == CLIENT_REFUSED;
-    if (t->hop + 1 < t->hop_count && !was_ourselves(&o)) {
+    if (t->hop + 1 < t->hop_count && !was_ourselves(&o) && !client_is_no_user(&o)) {
         next_hop(t);
         return;
     }

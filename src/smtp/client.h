@@ -216,6 +216,12 @@ void client_no_tls(struct client *c, struct slice problem);
 /* i < rcpt_count of the message. */
 const struct client_outcome *client_outcome(const struct client *c, unsigned i);
 
+/* It was said that we are not who we say: the next server would count it as one more guess. */
+static inline bool client_is_no_user(const struct client_outcome *o)
+{
+    return o->step == STEP_AUTH && o->code / 100 == 5;
+}
+
 /* The answer that ended the message as a whole: to the final dot, or what stopped it before.
  * verdict is CLIENT_PENDING when nothing did. */
 const struct client_outcome *client_final(const struct client *c);

@@ -197,6 +197,20 @@ def test_no_mail_without_a_login(first, words, login, problem):
     mx.close()
 
 
+@pytest.mark.parametrize("answer,calls", [("535 5.7.8 no", [1, 0]), ("454 4.7.0 later", [1, 1])])
+def test_a_wrong_password_is_not_tried_elsewhere(serve, tmp_path, answer, calls):
+    """Some servers lock out who guesses too often; a server with troubles is another matter."""
+    servers = [FakeMx(offering("AUTH PLAIN", login=[answer])) for _ in calls]
+    write_secret(tmp_path)
+    hosts = " ".join(f"127.0.0.1:{mx.port}" for mx in servers)
+    server = serve((OUT % (0, "off")).replace("host 127.0.0.1:0", f"host {hosts}")).start()
+    hand_in(server)
+    assert answer in deferred(server)
+    assert [mx.connections for mx in servers] == calls
+    for mx in servers:
+        mx.close()
+
+
 def test_no_password_before_tls(first):
     mx = FakeMx(offering("AUTH PLAIN LOGIN"))
     server = first(mx.port, "required")
