@@ -74,15 +74,33 @@ static int ask_twice(const char *command, const char *name, struct buf *out)
     return status;
 }
 
+static int check_terminal(const char *command)
+{
+    return isatty(STDIN_FILENO)
+               ? 0
+               : command_wrong(command, EX_USAGE,
+                               "stdin is no terminal; say --password-stdin to take the password "
+                               "from its first line");
+}
+
 int password_prompt(const char *command, const char *name, bool from_stdin, struct buf *out)
 {
+    int status;
+
     buf_init(out, PASSWORD_TYPED_MAX);
     (void)buf_reserve(out, PASSWORD_TYPED_MAX);
     if (from_stdin)
         return read_line(command, out);
-    if (!isatty(STDIN_FILENO))
-        return command_wrong(command, EX_USAGE,
-                             "stdin is no terminal; say --password-stdin to take the password from "
-                             "its first line");
-    return ask_twice(command, name, out);
+    status = check_terminal(command);
+    return status == 0 ? ask_twice(command, name, out) : status;
+}
+
+int password_ask(const char *command, const char *name, bool from_stdin, struct buf *out)
+{
+    int status;
+
+    if (from_stdin)
+        return read_line(command, out);
+    status = check_terminal(command);
+    return status == 0 ? ask(command, "Password of", name, out) : status;
 }

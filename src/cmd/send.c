@@ -69,7 +69,7 @@ static bool is_about_server(const struct client_outcome *o)
     if (o->verdict != CLIENT_REFUSED && o->verdict != CLIENT_TRY_AGAIN)
         return false;
     if (o->step <= STEP_AUTH)
-        return true; /* no word was said of mail */
+        return !client_is_no_user(o); /* no word was said of mail */
     return o->step != STEP_DOT &&
            (o->code == 421 || (o->code == 0 && o->verdict == CLIENT_TRY_AGAIN));
 }
@@ -189,7 +189,10 @@ static int send_mail(struct send *s)
     if (s->tls == NULL)
         return EX_SOFTWARE;
     if (s->request.tls == SEND_TLS_VERIFIED) {
-        tls_context_trust_system(s->tls);
+        if (buf_len(&s->request.login.authorities) > 0)
+            tls_context_trust(s->tls, buf_slice(&s->request.login.authorities));
+        else
+            tls_context_trust_system(s->tls);
         tls_context_verify(s->tls);
     }
     count = send_destinations_make(&s->request, &destinations);

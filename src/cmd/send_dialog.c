@@ -48,7 +48,17 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return REMOTE_UNREADABLE;
 }
 
-static const struct remote_owner owner = {on_event, next_piece, show_dialog, NULL};
+static void log_in(struct remote *r)
+{
+    const struct send_login *l = &dialog_of(r)->request->login;
+
+    remote_login(r, &(struct credentials){.user = l->user,
+                                          .secret = buf_slice(&l->secret),
+                                          .is_token = l->is_token,
+                                          .mechanisms = l->mechanisms});
+}
+
+static const struct remote_owner owner = {on_event, next_piece, show_dialog, log_in};
 
 static enum client_tls client_tls_of(enum send_tls how)
 {
@@ -62,15 +72,30 @@ static enum client_tls client_tls_of(enum send_tls how)
     return CLIENT_TLS_NEVER;
 }
 
+/* Without TLS only where nobody listens, or where --tls off says that it is well. */
+static enum client_login login_of(const struct send_request *r, const struct route_hop *hop,
+                                  bool implicit)
+{
+    struct net_address to = {0};
+
+    if (r->login.user.len == 0)
+        return CLIENT_LOGIN_NEVER;
+    memcpy(to.ip, hop->ip, sizeof(to.ip));
+    return implicit || r->login.in_clear || net_address_is_loopback(&to) ? CLIENT_LOGIN_ANYHOW
+                                                                         : CLIENT_LOGIN_SECURED;
+}
+
 static struct remote_options remote_options(struct send_dialog *d, const struct send_call *call)
 {
     const struct send_request *r = d->request;
     bool implicit = call->how == SEND_TLS_IMPLICIT ||
-                    (call->how == SEND_TLS_VERIFIED && call->hop->port == RELAY_SUBMISSIONS_PORT);
+                    (call->how == SEND_TLS_VERIFIED &&
+                     (r->tls_at_once || call->hop->port == RELAY_SUBMISSIONS_PORT));
     unsigned timeout_s = r->timeout_s == 0 ? CONNECT_TIMEOUT_S : r->timeout_s;
 
     return (struct remote_options){
         .client = {.tls = implicit ? CLIENT_TLS_NEVER : client_tls_of(call->how),
+                   .login = login_of(r, call->hop, implicit),
                    .ehlo = r->ehlo,
                    .quit_after = r->quit_after,
                    .timeout_s = r->timeout_s,
@@ -79,6 +104,7 @@ static struct remote_options remote_options(struct send_dialog *d, const struct 
         .tls_name = call->tls_name,
         .implicit_tls = implicit,
         .connect_timeout_ms = (uint64_t)timeout_s * 1000,
+        .random = random_real(),
     };
 }
 

@@ -38,11 +38,30 @@ static const struct refusal_row {
 };
 
 static const struct refusal_row later = {SLICE_INIT(""), STEP_NONE, EX_TEMPFAIL, "try again later"};
+static const struct refusal_row no_user = {SLICE_INIT(""), STEP_AUTH, EX_NOPERM,
+                                           "are --user and the password right?"};
+static const struct refusal_row in_clear = {SLICE_INIT(""), STEP_AUTH, EX_NOPERM,
+                                            "take --tls verified, or --tls off to do it all the "
+                                            "same"};
+static const struct refusal_row no_login = {SLICE_INIT(""), STEP_AUTH, EX_UNAVAILABLE,
+                                            "is this the server, and the port, for users?"};
+
+/* Nothing was said of the mail; only a 4yz may be another tomorrow. */
+static const struct refusal_row *row_of_login(const struct client_outcome *o)
+{
+    if (client_is_no_user(o))
+        return &no_user;
+    if (o->code != 0)
+        return &later;
+    return slice_equal(o->enhanced, SLICE("4.7.11")) ? &in_clear : &no_login;
+}
 
 static const struct refusal_row *row_of(const struct client_outcome *o)
 {
     const struct refusal_row *row = refusal_rows;
 
+    if (o->step == STEP_AUTH)
+        return row_of_login(o);
     if (o->verdict != CLIENT_REFUSED)
         return &later;
     while ((row->enhanced.len > 0 && !slice_equal(row->enhanced, o->enhanced)) ||
@@ -154,6 +173,12 @@ static int report_failure(struct send_request *r, const struct client_outcome *o
     const struct refusal_row *row = row_of(o);
     struct slice reply = shown_reply(r, o), name = step_name(o->step);
     const char *what = o->verdict == CLIENT_REFUSED ? "refused" : "not taken now";
+
+    if (o->step == STEP_AUTH)
+        return command_wrong("send", row->status,
+                             "mail to %.*s not sent: no login at %.*s as %.*s: %.*s; %s",
+                             SLICE_PRINTF(rcpts), SLICE_PRINTF(server), SLICE_PRINTF(r->login.user),
+                             SLICE_PRINTF(reply), row->advice);
 
     return command_wrong("send", row->status, "mail to %.*s %s%s%.*s by %.*s: %.*s; %s",
                          SLICE_PRINTF(rcpts), what, o->code == 0 ? "" : " at ",

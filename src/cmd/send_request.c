@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { SMTP_PORT = 25, SUBMISSIONS_PORT = 465 };
+enum { SMTP_PORT = 25, SUBMISSIONS_PORT = 465, SUBMISSION_PORT = 587 };
 
 /* As A-labels, the form of a domain that every server takes, SMTPUTF8 or not (RFC 5891 5). One that
  * has none stays as it is typed. */
@@ -190,8 +190,10 @@ static int parse_tls(struct send_request *r)
         {SLICE_INIT("implicit"), SEND_TLS_IMPLICIT},
     };
 
-    if (r->options.tls == NULL)
+    if (r->options.tls == NULL) {
+        r->tls = r->login.user.len > 0 ? SEND_TLS_VERIFIED : SEND_TLS_OPTIONAL;
         return 0;
+    }
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (slice_equal(slice_of(r->options.tls), words[i].word)) {
             r->tls = words[i].tls;
@@ -202,9 +204,17 @@ static int parse_tls(struct send_request *r)
                          r->options.tls);
 }
 
+/* Who logs in sends as a user of the server: RFC 6409 3.1. */
+static uint64_t usual_port(const struct send_request *r)
+{
+    if (r->tls == SEND_TLS_IMPLICIT)
+        return SUBMISSIONS_PORT;
+    return r->login.user.len > 0 ? SUBMISSION_PORT : SMTP_PORT;
+}
+
 static int parse_port(struct send_request *r)
 {
-    uint64_t port = r->tls == SEND_TLS_IMPLICIT ? SUBMISSIONS_PORT : SMTP_PORT;
+    uint64_t port = usual_port(r);
 
     if (r->options.port != NULL && !number_between(r->options.port, 1, UINT16_MAX, &port))
         return command_wrong("send", EX_USAGE, "--port '%s' is no port from 1 to 65535",
@@ -244,6 +254,9 @@ static int choose_from(struct send_request *r)
                                  r->options.from);
         return 0;
     }
+    if (slice_find(r->login.user, '@') < r->login.user.len &&
+        parse_mailbox(r->login.user, &r->arena, &r->from))
+        return 0;
     own =
         arena_printf(&r->arena, "%s@%.*s", user == NULL ? "postroad" : user, SLICE_PRINTF(r->ehlo));
     if (!parse_mailbox(own, &r->arena, &r->from))
@@ -261,6 +274,7 @@ static int parse_quit_after(struct send_request *r)
     } words[] = {
         {SLICE_INIT("connect"), STEP_GREETING},
         {SLICE_INIT("ehlo"),    STEP_EHLO    },
+        {SLICE_INIT("auth"),    STEP_AUTH    },
         {SLICE_INIT("mail"),    STEP_MAIL    },
         {SLICE_INIT("rcpt"),    STEP_RCPT    },
     };
@@ -272,7 +286,8 @@ static int parse_quit_after(struct send_request *r)
             r->quit_after = words[i].step;
             return 0;
         }
-    return command_wrong("send", EX_USAGE, "--quit-after '%s' is none of connect, ehlo, mail, rcpt",
+    return command_wrong("send", EX_USAGE,
+                         "--quit-after '%s' is none of connect, ehlo, auth, mail, rcpt",
                          r->options.quit_after);
 }
 
@@ -443,10 +458,20 @@ static int check_combination(const struct send_request *r)
 
 static int understand(struct send_request *r)
 {
-    int (*const steps[])(struct send_request *) = {
-        parse_quit_after, parse_timeout, parse_tls,   parse_port,
-        parse_resolver,   parse_server,  choose_ehlo, choose_from,
-        parse_all_rcpts,  parse_fields,  parse_dsn};
+    int (*const steps[])(struct send_request *) = {send_login_take_account,
+                                                   send_login_parse,
+                                                   parse_quit_after,
+                                                   parse_timeout,
+                                                   parse_tls,
+                                                   parse_port,
+                                                   parse_resolver,
+                                                   parse_server,
+                                                   choose_ehlo,
+                                                   choose_from,
+                                                   parse_all_rcpts,
+                                                   parse_fields,
+                                                   parse_dsn,
+                                                   send_login_ask};
     int status = check_combination(r);
 
     for (size_t i = 0; status == 0 && i < sizeof(steps) / sizeof(*steps); i++)
@@ -457,43 +482,51 @@ static int understand(struct send_request *r)
 static bool parse_options(struct send_options *o, int argc, char **argv, int *status)
 {
     const struct option options[] = {
-        {"--to",         NULL, OPTION_LIST, &o->to,          "ADDRESS",   "recipient; several, or a,b",        NULL},
-        {"--cc",         NULL, OPTION_LIST, &o->cc,          "ADDRESS",   "the same, shown as Cc",             NULL},
-        {"--bcc",        NULL, OPTION_LIST, &o->bcc,         "ADDRESS",   "the same, not shown",               NULL},
-        {"--from",       NULL, OPTION_TEXT, &o->from,        "ADDRESS",
-         "sender, envelope and header; <> for none (default you@this host)",                                   NULL},
-        {"--subject",    NULL, OPTION_TEXT, &o->subject,     "TEXT",      "subject line",                      NULL},
-        {"--body",       NULL, OPTION_TEXT, &o->body,        "TEXT",      "the text; - reads standard input",  NULL},
-        {"--html",       NULL, OPTION_TEXT, &o->html,        "HTML",      "the same as HTML; - as above",      NULL},
-        {"--attach",     NULL, OPTION_LIST, &o->attachments, "FILE",      "attach a file",                     NULL},
-        {"--inline",     NULL, OPTION_LIST, &o->inlines,     "FILE",
-         "a file that the HTML shows as <img src=\"cid:FILE\">",                                               NULL},
-        {"--header",     NULL, OPTION_LIST, &o->headers,     "'N: V'",
-         "a header field, instead of ours of that name",                                                       NULL},
-        {"--data",       NULL, OPTION_TEXT, &o->data,        "FILE",
-         "send this message as it is (LF becomes CRLF); - reads standard input",                               NULL},
-        {"--server",     NULL, OPTION_TEXT, &o->server,      "HOST:PORT",
-         "where to (default each recipient's own, by MX)",                                                     NULL},
-        {"--port",       NULL, OPTION_TEXT, &o->port,        "PORT",      "where none is named (default 25)",  NULL},
-        {"--tls",        NULL, OPTION_TEXT, &o->tls,         "WORD",
-         "off, optional, required, verified, implicit (default optional)",                                     NULL},
-        {"--ret",        NULL, OPTION_TEXT, &o->ret,         "WORD",
-         "what a report of failure brings back: full or hdrs",                                                 NULL},
-        {"--envid",      NULL, OPTION_TEXT, &o->envid,       "TEXT",      "what reports shall call this mail",
-         NULL                                                                                                      },
-        {"--notify",     NULL, OPTION_TEXT, &o->notify,      "WORDS",
-         "when to report: never, or some of success,failure,delay",                                            NULL},
-        {"--resolver",   NULL, OPTION_TEXT, &o->resolver,    "WORD",
-         "system, recursive, or a name server ADDR[@PORT]",                                                    NULL},
-        {"--anchor",     NULL, OPTION_TEXT, &o->anchor,      "FILE",
-         "what DNSSEC is trusted from (default the root's key)",                                               NULL},
-        {"--ehlo",       NULL, OPTION_TEXT, &o->ehlo,        "NAME",      "our name (default this host's)",    NULL},
-        {"--timeout",    NULL, OPTION_TEXT, &o->timeout,     "SECONDS",
-         "for every wait (default as RFC 5321 says)",                                                          NULL},
-        {"--quit-after", NULL, OPTION_TEXT, &o->quit_after,  "STEP",
-         "stop after connect, ehlo, mail or rcpt; sends nothing",                                              NULL},
-        {"--verbose",    "-v", OPTION_FLAG, &o->verbose,     NULL,
-         "show the dialog; refusals (<**) are always shown",                                                   NULL},
+        {"--to",             NULL, OPTION_LIST, &o->to,             "ADDRESS",   "recipient; several, or a,b",        NULL},
+        {"--cc",             NULL, OPTION_LIST, &o->cc,             "ADDRESS",   "the same, shown as Cc",             NULL},
+        {"--bcc",            NULL, OPTION_LIST, &o->bcc,            "ADDRESS",   "the same, not shown",               NULL},
+        {"--from",           NULL, OPTION_TEXT, &o->from,           "ADDRESS",
+         "sender, envelope and header; <> for none (default you@this host)",                                          NULL},
+        {"--subject",        NULL, OPTION_TEXT, &o->subject,        "TEXT",      "subject line",                      NULL},
+        {"--body",           NULL, OPTION_TEXT, &o->body,           "TEXT",      "the text; - reads standard input",  NULL},
+        {"--html",           NULL, OPTION_TEXT, &o->html,           "HTML",      "the same as HTML; - as above",      NULL},
+        {"--attach",         NULL, OPTION_LIST, &o->attachments,    "FILE",      "attach a file",                     NULL},
+        {"--inline",         NULL, OPTION_LIST, &o->inlines,        "FILE",
+         "a file that the HTML shows as <img src=\"cid:FILE\">",                                                      NULL},
+        {"--header",         NULL, OPTION_LIST, &o->headers,        "'N: V'",
+         "a header field, instead of ours of that name",                                                              NULL},
+        {"--data",           NULL, OPTION_TEXT, &o->data,           "FILE",
+         "send this message as it is (LF becomes CRLF); - reads standard input",                                      NULL},
+        {"--server",         NULL, OPTION_TEXT, &o->server,         "HOST:PORT",
+         "where to (default each recipient's own, by MX)",                                                            NULL},
+        {"--port",           NULL, OPTION_TEXT, &o->port,           "PORT",      "where none is named (default 25)",  NULL},
+        {"--tls",            NULL, OPTION_TEXT, &o->tls,            "WORD",
+         "off, optional, required, verified, implicit (default optional)",                                            NULL},
+        {"--user",           NULL, OPTION_TEXT, &o->user,           "NAME",
+         "log in by this name; the password is asked for (verified TLS, port 587)",                                   NULL},
+        {"--auth",           NULL, OPTION_TEXT, &o->auth,           "MECHANISM",
+         "by this one only; OAUTHBEARER and XOAUTH2 take a token (default the best)",                                 NULL},
+        {"--password-stdin", NULL, OPTION_FLAG, &o->password_stdin, NULL,
+         "the password is the first line of standard input",                                                          NULL},
+        {"--account",        NULL, OPTION_TEXT, &o->account,        "NAME",
+         "server and login as ~/.msmtprc or /etc/msmtprc has them",                                                   NULL},
+        {"--ret",            NULL, OPTION_TEXT, &o->ret,            "WORD",
+         "what a report of failure brings back: full or hdrs",                                                        NULL},
+        {"--envid",          NULL, OPTION_TEXT, &o->envid,          "TEXT",      "what reports shall call this mail",
+         NULL                                                                                                             },
+        {"--notify",         NULL, OPTION_TEXT, &o->notify,         "WORDS",
+         "when to report: never, or some of success,failure,delay",                                                   NULL},
+        {"--resolver",       NULL, OPTION_TEXT, &o->resolver,       "WORD",
+         "system, recursive, or a name server ADDR[@PORT]",                                                           NULL},
+        {"--anchor",         NULL, OPTION_TEXT, &o->anchor,         "FILE",
+         "what DNSSEC is trusted from (default the root's key)",                                                      NULL},
+        {"--ehlo",           NULL, OPTION_TEXT, &o->ehlo,           "NAME",      "our name (default this host's)",    NULL},
+        {"--timeout",        NULL, OPTION_TEXT, &o->timeout,        "SECONDS",
+         "for every wait (default as RFC 5321 says)",                                                                 NULL},
+        {"--quit-after",     NULL, OPTION_TEXT, &o->quit_after,     "STEP",
+         "stop after connect, ehlo, auth, mail or rcpt; sends nothing",                                               NULL},
+        {"--verbose",        "-v", OPTION_FLAG, &o->verbose,        NULL,
+         "show the dialog; refusals (<**) are always shown",                                                          NULL},
     };
     const struct usage usage = {
         "send",
@@ -504,8 +537,10 @@ static bool parse_options(struct send_options *o, int argc, char **argv, int *st
         "  postroad send --to ann@example.org --body - --attach report.pdf < letter.txt\n"
         "  postroad send --to ann@example.org --data message.eml --server mx.example.org -v\n"
         "  postroad send --to ann@example.org --quit-after rcpt -v\n"
+        "  postroad send --to ann@example.org --server smtp.example.net --user me@example.net\n"
+        "  pass mail/me | postroad send --to ann@example.org --account work --password-stdin\n"
         "Exit: 0 sent, 64 usage, 65 message refused, 66 unreadable file, 67 no such user, 68 no\n"
-        "such host, 69 no connection, 75 try again, 77 not permitted.\n",
+        "such host, 69 no connection, 75 try again, 77 not permitted, 78 account wrong.\n",
         options,
         sizeof(options) / sizeof(*options)};
 
@@ -522,5 +557,6 @@ bool send_request_parse(struct send_request *r, int argc, char **argv, int *stat
 
 void send_request_done(struct send_request *r)
 {
+    send_login_done(&r->login);
     arena_done(&r->arena);
 }

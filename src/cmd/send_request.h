@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "cmd/options.h"
+#include "cmd/send_login.h"
 #include "dns/resolver.h"
 #include "mail/route.h"
 #include "smtp/client.h"
@@ -16,7 +17,8 @@ struct send_options {
     struct option_list to, cc, bcc, headers, attachments, inlines;
     const char *from, *subject, *body, *html, *data, *server, *ehlo, *timeout, *quit_after;
     const char *port, *tls, *resolver, *anchor, *ret, *envid, *notify;
-    bool verbose;
+    const char *user, *auth, *account;
+    bool password_stdin, verbose;
 };
 
 enum send_tls {
@@ -36,6 +38,8 @@ struct send_request {
     struct route_target server; /* not by_mx */
     uint16_t port;              /* where no other is named */
     enum send_tls tls;
+    bool tls_at_once; /* verified, and from the first byte at any port */
+    struct send_login login;
     struct resolver_options resolver;
     /* What is asked for by RFC 3461, as MAIL and RCPT say it: " RET=HDRS ENVID=x"; "": nothing. */
     struct slice mail_params;

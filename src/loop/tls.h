@@ -74,6 +74,9 @@ struct tls_context *tls_context_client(void);
  * tell, or for tls_context_verify(). */
 void tls_context_trust_system(struct tls_context *context);
 
+/* The same among these, in PEM, and no others. */
+void tls_context_trust(struct tls_context *context, struct slice authorities);
+
 /* Without a certificate that is trusted and has the name that tls_new() is given, no connection. */
 void tls_context_verify(struct tls_context *context);
 

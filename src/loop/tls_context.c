@@ -481,6 +481,17 @@ void tls_context_ask_clients(struct tls_context *context, struct slice authoriti
     drop_authorities(all);
 }
 
+void tls_context_trust(struct tls_context *context, struct slice authorities)
+{
+    STACK_OF(X509) *all = read_authorities(authorities);
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+
+    for (int i = 0; i < sk_X509_num(all); i++)
+        (void)X509_STORE_add_cert(store, sk_X509_value(all, i));
+    ERR_clear_error();
+    drop_authorities(all);
+}
+
 void tls_context_verify(struct tls_context *context)
 {
     SSL_CTX_set_security_level(context->ssl, LEVEL_VERIFIED);

@@ -263,6 +263,8 @@ static void on_over(struct inquiry *q)
     o = client_outcome(q->remote.client, 0);
     if (conclude_from(q, o))
         inquiry_free(q);
+    else if (client_is_no_user(o))
+        give_up(q, words_of(q, o));
     else
         try_elsewhere(q, words_of(q, o), !q->plain && remote_tls_was_the_trouble(&q->remote, o));
 }

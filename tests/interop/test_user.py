@@ -107,10 +107,10 @@ def test_two_writers(people):
     assert user("disable", "bob", "--file", people)[0] == 0
 
 
-def type_in(words, answers):
+def type_in(words, answers, command="user"):
     """What a person at a terminal sees, and how it ends."""
     master, slave = pty.openpty()
-    with subprocess.Popen([BINARY, "user", *map(str, words)], stdin=slave, stdout=slave,
+    with subprocess.Popen([BINARY, command, *map(str, words)], stdin=slave, stdout=slave,
                           stderr=slave) as process:
         os.close(slave)
         seen = b""
