@@ -37,7 +37,8 @@ enum tag {
     TAG_NOTIFY = 18, /* of the RCPT before it; repeats */
     TAG_ORCPT = 19,  /* the same */
     TAG_USER = 20,
-    TAG_KNOWN_MAX = TAG_USER,
+    TAG_FINGERPRINT = 21,
+    TAG_KNOWN_MAX = TAG_FINGERPRINT,
 };
 
 enum {
@@ -161,6 +162,8 @@ static bool envelope_sound(const struct envelope *e)
         if (!rcpt_sound(&e->rcpts[i]))
             return false;
     }
+    if (e->fingerprint.len != 0 && e->fingerprint.len != ENVELOPE_FINGERPRINT)
+        return false;
     return wishes_sound(&e->wishes) && address_sound(&e->sender) && e->body <= BODY_BINARYMIME &&
            helo_sound(e->helo) && client_address_sound(e->client_address) && proto_sound(e->proto);
 }
@@ -251,14 +254,14 @@ static bool put_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
 
 static bool put_envelope(struct buf *out, const struct envelope *e)
 {
-    bool fits = put_u64_item(out, TAG_ID, e->id) && put_u64_item(out, TAG_ARRIVAL, e->arrival_us) &&
-                put_head(out, TAG_SENDER, address_encoded_len(&e->sender)) &&
-                envelope_put_address(out, &e->sender) && put_u8_item(out, TAG_BODY, e->body) &&
-                put_u8_item(out, TAG_SMTPUTF8, e->smtputf8) &&
-                put_text_item(out, TAG_HELO, e->helo) &&
-                put_text_item(out, TAG_CLIENT_ADDRESS, e->client_address) &&
-                put_text_item(out, TAG_PROTO, e->proto) &&
-                put_wanted_text(out, TAG_USER, e->user) && put_wishes(out, &e->wishes);
+    bool fits =
+        put_u64_item(out, TAG_ID, e->id) && put_u64_item(out, TAG_ARRIVAL, e->arrival_us) &&
+        put_head(out, TAG_SENDER, address_encoded_len(&e->sender)) &&
+        envelope_put_address(out, &e->sender) && put_u8_item(out, TAG_BODY, e->body) &&
+        put_u8_item(out, TAG_SMTPUTF8, e->smtputf8) && put_text_item(out, TAG_HELO, e->helo) &&
+        put_text_item(out, TAG_CLIENT_ADDRESS, e->client_address) &&
+        put_text_item(out, TAG_PROTO, e->proto) && put_wanted_text(out, TAG_USER, e->user) &&
+        put_wanted_text(out, TAG_FINGERPRINT, e->fingerprint) && put_wishes(out, &e->wishes);
 
     for (unsigned i = 0; fits && i < e->rcpt_count; i++)
         fits = put_rcpt(out, &e->rcpts[i]);
@@ -448,6 +451,7 @@ static bool get_item(unsigned tag, struct slice bytes, struct arena *arena, stru
     case TAG_CLIENT_ADDRESS: whole = get_text(&c, bytes.len, arena, &e->client_address); break;
     case TAG_PROTO: whole = get_text(&c, bytes.len, arena, &e->proto); break;
     case TAG_USER: whole = get_text(&c, bytes.len, arena, &e->user); break;
+    case TAG_FINGERPRINT: whole = get_text(&c, bytes.len, arena, &e->fingerprint); break;
     case TAG_RCPT: whole = get_rcpt(&c, arena, e); break;
     default: return get_wish(tag, bytes, arena, e);
     }

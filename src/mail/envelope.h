@@ -36,6 +36,7 @@ enum {
     ENVID_MAX = 100,            /* RFC 3461 4.4 */
     ORCPT_MAX = 500,            /* RFC 3461 4.2 */
     SOLICIT_MAX = 1000,         /* RFC 3865 */
+    ENVELOPE_FINGERPRINT = 16,  /* bytes */
     PRIORITY_MAX = 9,           /* RFC 6710: -9 to 9 */
     BY_SECONDS_MAX = 999999999, /* RFC 2852 4 */
 };
@@ -73,6 +74,7 @@ struct envelope {
     struct slice helo;           /* as the client said it, validated */
     struct slice client_address; /* "192.0.2.1", "2001:db8::1", "local" */
     struct slice user;           /* the client's account; "": it has none, or did not say */
+    struct slice fingerprint;    /* by which it is known again; "": by nothing */
     struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
     struct envelope_tls tls;     /* not stored */
     bool hides_client;           /* not stored: its Received field says nothing of the client */

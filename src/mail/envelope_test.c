@@ -50,6 +50,7 @@ static void check_envelope(const struct envelope *got, const struct envelope *wa
     check_slice(got->helo, want->helo);
     check_slice(got->client_address, want->client_address);
     check_slice(got->proto, want->proto);
+    check_slice(got->fingerprint, want->fingerprint);
     check_int(got->wishes.ret, want->wishes.ret);
     check_slice(got->wishes.envid, want->wishes.envid);
     check_int(got->wishes.priority, want->wishes.priority);
@@ -295,6 +296,33 @@ static void test_clients(void **state)
     }
 }
 
+/* All of one, or none. Bytes of any value. */
+static void test_fingerprints(void **state)
+{
+    static const char bytes[ENVELOPE_FINGERPRINT + 1] = "\0\r\n 0123456789ab\xff";
+    static const size_t lengths[] = {0, 1, ENVELOPE_FINGERPRINT - 1, ENVELOPE_FINGERPRINT,
+                                     ENVELOPE_FINGERPRINT + 1};
+
+    (void)state;
+    CHECK_ROWS (i, lengths) {
+        struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("b", "c")};
+        struct envelope e = sample(&rcpt, 1), got;
+        bool sound = lengths[i] == 0 || lengths[i] == ENVELOPE_FINGERPRINT;
+        struct arena arena = {0};
+        struct buf out;
+
+        e.fingerprint = (struct slice){bytes, lengths[i]};
+        buf_init(&out, ENVELOPE_BYTES_MAX);
+        check_int(envelope_encode(&out, &e), sound);
+        if (sound) {
+            check(decode(buf_slice(&out), &arena, &got));
+            check_envelope(&got, &e);
+        }
+        buf_done(&out);
+        arena_done(&arena);
+    }
+}
+
 static void test_encode_leaves_out_alone_when_full(void **state)
 {
     struct envelope_rcpt rcpt = {.original = mailbox("b", "c"), .final = mailbox("d", "e")};
@@ -455,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_wishes),
         cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_fingerprints),
         cmocka_unit_test(test_encode_leaves_out_alone_when_full),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_tags),

@@ -6,6 +6,7 @@
 
 #include "loop/stream.h"
 #include "roles/session.h"
+#include "trust/fingerprint.h"
 #include "wire/header_drop.h"
 
 enum { SESSION_ASK_TIMEOUT_MS = 60 * 1000 /* somebody else's answer */ };
@@ -20,6 +21,8 @@ struct session {
     struct queue_ticket put;
     struct draft draft;
     struct header_drop bcc;
+    struct fingerprint *print; /* of what arrives; NULL: nobody wants it */
+    unsigned char fingerprint[FINGERPRINT_LEN];
     struct buf header; /* our Received field, until the put finished */
     char client[64];   /* address as text */
     size_t client_len;

@@ -2,7 +2,8 @@
  * session_message.c - a message while it arrives: a draft, our fields in front of it, and the put.
  *
  * Where a mail begins (RFC 6409) it is completed, and its Bcc fields are left out; elsewhere not a
- * byte of it is touched.
+ * byte of it is touched. There it is also known again when its client sends it once more: the
+ * fingerprint is taken of what the client sent, and the courier judges it (queue/once).
  */
 #include "roles/session_internal.h"
 
@@ -29,8 +30,16 @@ void session_drop_draft(struct session *s)
 {
     if (s->drafting)
         draft_end(&s->draft);
+    fingerprint_free(s->print);
+    s->print = NULL;
     s->drafting = false;
     s->id = 0;
+}
+
+/* Without an account anybody could be the one who comes again. */
+static bool may_come_again(const struct session *s)
+{
+    return s->offer->submission && server_user(s->server).len > 0;
 }
 
 static int begin_draft(struct session *s)
@@ -40,6 +49,7 @@ static int begin_draft(struct session *s)
         return -EIO;
     draft_begin(&s->draft, s->id);
     s->bcc = (struct header_drop){0};
+    s->print = may_come_again(s) ? fingerprint_new() : NULL;
     s->drafting = true;
     return 0;
 }
@@ -53,6 +63,8 @@ static int append_body(struct session *s, struct slice body)
 
     if (!s->offer->submission)
         return draft_append(&s->draft, body);
+    if (s->print != NULL)
+        fingerprint_add(s->print, body);
     while (code == 0 && header_drop_next(&s->bcc, &in, &run))
         code = draft_append(&s->draft, run);
     return code;
@@ -95,6 +107,25 @@ static int write_header(struct session *s, const struct envelope *e)
     return 0;
 }
 
+/* A mail that names itself can be known again. */
+static void take_fingerprint(struct session *s, struct envelope *e)
+{
+    struct fingerprint_of of = {.account = server_user(s->server),
+                                .message_id = server_message_id(s->server),
+                                .sender = &e->sender,
+                                .rcpt_count = e->rcpt_count};
+    struct arena scratch = {0};
+
+    if (s->print == NULL || of.message_id.len == 0)
+        return;
+    of.rcpts = ARENA_ARRAY(&scratch, const struct address *, e->rcpt_count);
+    for (unsigned i = 0; i < e->rcpt_count; i++)
+        of.rcpts[i] = &e->rcpts[i].original;
+    fingerprint_finish(s->print, &of, s->fingerprint);
+    e->fingerprint = (struct slice){(const char *)s->fingerprint, sizeof(s->fingerprint)};
+    arena_done(&scratch);
+}
+
 static int start_put(struct session *s)
 {
     struct envelope *e = server_envelope(s->server);
@@ -105,8 +136,10 @@ static int start_put(struct session *s)
     e->id = s->id;
     e->arrival_us = clock_wall_us(s->among->role->doors->clock);
     e->hides_client = s->offer->hide_client && server_user(s->server).len > 0;
-    if (code == 0)
+    if (code == 0) {
+        take_fingerprint(s, e);
         code = write_header(s, e);
+    }
     if (code == 0)
         queue_put(s->among->queue, e, buf_slice(&s->header), &s->draft, &s->put);
     return code;
