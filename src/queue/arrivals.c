@@ -96,8 +96,10 @@ static void queue_entry(struct arrivals *a, struct queue_entry *e)
     struct mail_segment *s = e->segment;
 
     outcomes_apply(a->outcomes, e, s->from->number, s->number, &s->refs);
-    if (e->open == 0)
+    if (e->open == 0) {
+        once_settle(a->once, e);
         return; /* it goes when its outcomes are durable (once more) */
+    }
     a->count++;
     index_set(a->index, e);
 }
@@ -235,6 +237,18 @@ static void read_to_mark(struct arrivals *a, struct mail_segment *s, uint64_t of
     arrivals_unuse(s);
 }
 
+/* Of a segment without a seal nobody knows how much was durable, not even after a sync: one that
+ * failed earlier may have left it in the page cache only. */
+static int read_tail(struct arrivals *a, struct mail_segment *s, uint64_t limit)
+{
+    uint64_t from = s->next;
+    int rc = read_records(a, s, limit, SEGMENT_ENDED);
+
+    if (!a->reader.sealed && s->unsure_from == UINT64_MAX)
+        s->unsure_from = from;
+    return rc;
+}
+
 /* What can be read of a segment that nobody writes any more. */
 static int read_rest(struct arrivals *a, struct mail_segment *s)
 {
@@ -256,8 +270,7 @@ static int read_rest(struct arrivals *a, struct mail_segment *s)
     if (rc == 0 && s->next == SEGMENT_HEAD_SIZE && s->last_good == UINT64_MAX &&
         read_table(a, s, size))
         return 0;
-    return rc < 0 ? rc
-                  : read_records(a, s, size < s->last_good ? size : s->last_good, SEGMENT_ENDED);
+    return rc < 0 ? rc : read_tail(a, s, size < s->last_good ? size : s->last_good);
 }
 
 /* The writer is done with it. After an error it stays incomplete, for the next occasion. */
@@ -291,7 +304,7 @@ static struct mail_segment *add_segment(struct receiver_dir *r, uint64_t number)
     s->from = r;
     s->number = number;
     s->next = SEGMENT_HEAD_SIZE;
-    s->last_good = UINT64_MAX;
+    s->last_good = s->unsure_from = UINT64_MAX;
     s->old_below = r->recovered ? 0 : UINT64_MAX;
     list_init(&s->entries);
     list_init(&s->refs);
@@ -468,6 +481,53 @@ struct disk_dir *arrivals_draft_dir(struct arrivals *a, uint64_t id)
     struct receiver_dir *r = find_receiver(a, id_receiver(id));
 
     return r == NULL ? NULL : r->draft;
+}
+
+/* --- one message --- */
+
+bool arrivals_is_durable(const struct queue_entry *e)
+{
+    return e->offset < e->segment->unsure_from;
+}
+
+static const struct queue_entry *entry_in(const struct mail_segment *s, uint64_t id)
+{
+    if (id < s->lowest_id || id > s->highest_id)
+        return NULL;
+    LIST_EACH (node, &s->entries) {
+        const struct queue_entry *e = LIST_ENTRY(node, struct queue_entry, link);
+
+        if (e->id == id)
+            return e;
+    }
+    return NULL;
+}
+
+static const struct queue_entry *carried_entry(const struct arrivals *a, uint64_t id)
+{
+    LIST_EACH (node, &a->own.segments) {
+        const struct queue_entry *e = entry_in(segment_of(node), id);
+
+        if (e != NULL)
+            return e;
+    }
+    return NULL;
+}
+
+enum arrival arrivals_look(struct arrivals *a, uint64_t id, unsigned receiver, uint64_t segment,
+                           uint64_t offset)
+{
+    struct receiver_dir *r = find_receiver(a, receiver);
+    struct mail_segment *s = r == NULL ? NULL : find_segment(r, segment);
+    const struct queue_entry *e = s == NULL ? NULL : entry_in(s, id);
+
+    if (e == NULL)
+        e = carried_entry(a, id);
+    if (e != NULL)
+        return arrivals_is_durable(e) ? ARRIVAL_QUEUED : ARRIVAL_UNSURE;
+    if (s != NULL && !s->hollow && !s->damaged && !s->complete && offset >= s->next)
+        return ARRIVAL_UNREAD;
+    return ARRIVAL_ABSENT;
 }
 
 /* --- messages that were carried into the courier's own journal --- */

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/worker.h"
 #include "queue/index.h"
+#include "queue/once.h"
 #include "queue/outcomes.h"
 #include "store/segment.h"
 
@@ -40,9 +41,10 @@ struct mail_segment {
     uint64_t number;
     uint64_t generation;
     uint64_t run;
-    uint64_t next;      /* where reading goes on */
-    uint64_t last_good; /* nothing above is ever read */
-    uint64_t old_below; /* what lies below may have been delivered by an earlier courier */
+    uint64_t next;        /* where reading goes on */
+    uint64_t last_good;   /* nothing above is ever read */
+    uint64_t old_below;   /* what lies below may have been delivered by an earlier courier */
+    uint64_t unsure_from; /* from here on a dead writer may have left what is not durable */
     struct disk_file *file;
     uint64_t live;   /* bytes of the records of its entries */
     unsigned users;  /* claimed messages that lie in it */
@@ -61,6 +63,7 @@ struct arrivals {
     struct clock *clock;
     struct queue_index *index;
     struct outcomes *outcomes;
+    struct once *once;
     struct list receivers;
     struct receiver_dir own; /* the courier's journal, as far as messages lie in it */
     struct map undone;       /* ids that were carried, but are still where they came from */
@@ -76,8 +79,8 @@ struct arrivals {
     int sync_result;
 };
 
-/* Then the caller sets in, own.dir (borrowed), segment_size, worker, clock, index, outcomes, seed.
- */
+/* Then the caller sets in, own.dir (borrowed), segment_size, worker, clock, index, outcomes, once,
+ * seed. */
 void arrivals_init(struct arrivals *a);
 
 /* Finds the directories and reads what is certainly complete. Blocks. */
@@ -99,6 +102,20 @@ struct disk_dir *arrivals_draft_dir(struct arrivals *a, uint64_t id);
 /* The message was carried: it lies now where the ticket says. */
 void arrivals_move(struct arrivals *a, struct queue_entry *e, const struct ticket *to,
                    uint64_t size);
+
+/* What is known of a message that lay there once, and may have been carried. */
+enum arrival {
+    ARRIVAL_QUEUED, /* durably, or its outcomes are on their way to the disk */
+    ARRIVAL_UNSURE, /* queued, and a crash may take it: nobody may have been told 250 */
+    ARRIVAL_UNREAD, /* its place was not read yet */
+    ARRIVAL_ABSENT,
+};
+
+enum arrival arrivals_look(struct arrivals *a, uint64_t id, unsigned receiver, uint64_t segment,
+                           uint64_t offset);
+
+/* No crash takes it any more. */
+bool arrivals_is_durable(const struct queue_entry *e);
 
 /* The segment's file for a claimed message, until arrivals_unuse(). */
 int arrivals_use(struct mail_segment *s, struct disk_file **file);

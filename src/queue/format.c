@@ -7,6 +7,8 @@
  */
 #include "queue/format.h"
 
+#include <string.h>
+
 uint64_t id_make(uint64_t segment, unsigned receiver, uint64_t counter)
 {
     return segment << (ID_RECEIVER_BITS + ID_COUNTER_BITS) | (uint64_t)receiver << ID_COUNTER_BITS |
@@ -169,6 +171,29 @@ bool carried_record_parse(struct slice body, struct carried_record *out)
     }
     got.offset = body.len - c.rest.len;
     got.message = c.rest;
+    *out = got;
+    return true;
+}
+
+bool begun_record_write(struct buf *out, const struct begun_record *b)
+{
+    struct slice fingerprint = {(const char *)b->fingerprint, sizeof(b->fingerprint)};
+
+    return buf_append(out, fingerprint) && put_u32(out, b->receiver) && put_u64(out, b->segment) &&
+           put_u32(out, b->offset) && put_u64(out, b->at_s) && put_u64(out, b->wall_us);
+}
+
+bool begun_record_parse(struct slice body, struct begun_record *out)
+{
+    struct cursor c = {body};
+    struct begun_record got;
+    struct slice fingerprint;
+
+    if (!take_bytes(&c, sizeof(got.fingerprint), &fingerprint) || !get_u32(&c, &got.receiver) ||
+        got.receiver > PLACE_OUT || !get_u64(&c, &got.segment) || !get_u32(&c, &got.offset) ||
+        !get_u64(&c, &got.at_s) || !get_u64(&c, &got.wall_us) || !cursor_at_end(&c))
+        return false;
+    memcpy(got.fingerprint, fingerprint.data, sizeof(got.fingerprint));
     *out = got;
     return true;
 }

@@ -113,4 +113,20 @@ bool carried_front_write(struct buf *out, uint32_t receiver, uint64_t segment, u
 /* Slices point into body. Recipients are whole; the message is not looked into. */
 bool carried_record_parse(struct slice body, struct carried_record *out);
 
+/* RECORD_BEGUN. The message's id is in the record's head, as it is in that of RECORD_SETTLED, which
+ * has no body. */
+struct begun_record {
+    unsigned char fingerprint[ENVELOPE_FINGERPRINT];
+    uint32_t receiver; /* where the message lies, as in struct outcome_record */
+    uint64_t segment;
+    uint32_t offset;
+    uint64_t at_s;    /* by the journal's own clock ... */
+    uint64_t wall_us; /* ... and by that on the wall */
+};
+
+enum { BEGUN_RECORD_LEN = 48 };
+
+bool begun_record_write(struct buf *out, const struct begun_record *b);
+bool begun_record_parse(struct slice body, struct begun_record *out);
+
 #endif

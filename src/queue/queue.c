@@ -26,7 +26,9 @@ int queue_make_dirs(struct disk_dir *spool, unsigned mode)
 {
     int rc = segment_make_dir(spool, "in", mode);
 
-    return rc < 0 ? rc : segment_make_dir(spool, "out", mode);
+    if (rc == 0)
+        rc = segment_make_dir(spool, "out", mode);
+    return rc < 0 ? rc : segment_make_dir(spool, "once", mode);
 }
 
 static int open_dir(struct disk_dir *at, const char *name, struct disk_dir **out)
@@ -46,15 +48,18 @@ static uint64_t reserve_size(uint64_t segment_size)
     return size < LEAST ? LEAST : size;
 }
 
-static int open_parts(struct queue *q)
+/* Small segments, for what is in them lives for a day; the reserve is for 6000 submissions. */
+static uint64_t once_size(uint64_t segment_size)
 {
-    int rc = open_dir(q->o.spool, "in", &q->in);
+    enum { SHARE = 16, LEAST = 4096 };
 
-    if (rc == 0)
-        rc = open_dir(q->o.spool, "out", &q->out);
-    if (rc < 0)
-        return rc;
+    uint64_t size = (segment_size == 0 ? SEGMENT_SIZE : segment_size) / SHARE;
 
+    return size < LEAST ? LEAST : size / RECORD_ALIGN * RECORD_ALIGN;
+}
+
+static int open_journals(struct queue *q, const uint64_t seed[2])
+{
     struct commit_options own = {.dir = q->out,
                                  .mode = q->o.mode,
                                  .size = q->o.segment_size,
@@ -63,8 +68,28 @@ static int open_parts(struct queue *q)
                                  .random = q->o.random};
     own.reserve = reserve_size(q->o.segment_size);
 
+    int rc = outcomes_open(&own, seed, &q->outcomes);
+    if (rc < 0)
+        return rc;
+    own.dir = q->once_dir;
+    own.size = once_size(q->o.segment_size);
+    own.reserve = reserve_size(own.size);
+    return once_open(&own, seed, 0, &q->once);
+}
+
+static int open_parts(struct queue *q)
+{
+    int rc = open_dir(q->o.spool, "in", &q->in);
+
+    if (rc == 0)
+        rc = open_dir(q->o.spool, "out", &q->out);
+    if (rc == 0)
+        rc = open_dir(q->o.spool, "once", &q->once_dir);
+    if (rc < 0)
+        return rc;
+
     uint64_t seed[2] = {random_u64(q->o.random), random_u64(q->o.random)};
-    rc = outcomes_open(&own, seed, &q->outcomes);
+    rc = open_journals(q, seed);
     if (rc < 0)
         return rc;
     q->arrivals.in = q->in;
@@ -73,6 +98,7 @@ static int open_parts(struct queue *q)
     q->arrivals.clock = q->o.clock;
     q->arrivals.index = &q->index;
     q->arrivals.outcomes = q->outcomes;
+    q->arrivals.once = q->once;
     q->arrivals.own.dir = q->out;
     q->arrivals.seed[0] = seed[0];
     q->arrivals.seed[1] = seed[1];
@@ -84,6 +110,8 @@ int queue_open(const struct queue_options *options, struct queue **out)
     struct queue *q = MEMORY_NEW(struct queue);
 
     q->o = *options;
+    list_init(&q->begun);
+    list_init(&q->ready);
     arrivals_init(&q->arrivals);
     carrier_init(&q->carrier, &q->arrivals);
     int rc = open_parts(q);
@@ -99,8 +127,12 @@ int queue_open(const struct queue_options *options, struct queue **out)
 
 void queue_close(struct queue *q)
 {
-    if (q->outcomes != NULL) {
+    queue_once_forget(q);
+    if (q->once != NULL) {
         arrivals_close(&q->arrivals);
+        once_close(q->once);
+    }
+    if (q->outcomes != NULL) {
         outcomes_close(q->outcomes);
         carrier_done(&q->carrier);
     }
@@ -108,6 +140,7 @@ void queue_close(struct queue *q)
     index_done(&q->index);
     disk_dir_close(q->in);
     disk_dir_close(q->out);
+    disk_dir_close(q->once_dir);
     memory_free(q);
 }
 
@@ -222,7 +255,7 @@ static enum load load(struct queue *q, struct queue_message *m)
     return rc < 0 ? load_of_error(rc) : LOADED;
 }
 
-static void message_free(struct queue_message *m)
+void queue_message_free(struct queue_message *m)
 {
     disk_close(m->body_file);
     arena_done(&m->arena);
@@ -340,7 +373,7 @@ struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
         take_rcpts(m, choice);
         return m;
     }
-    message_free(m);
+    queue_message_free(m);
     if (choice->who == CHOOSE_LANE)
         unpark(e, choice->lane);
     switch (result) {
@@ -355,11 +388,14 @@ struct queue_message *queue_claim_entry(struct queue *q, struct queue_entry *e,
 struct queue_message *queue_claim(struct queue *q, uint64_t now_ms)
 {
     struct choice choice = {.who = CHOOSE_DUE, .now_ms = now_ms};
-    struct queue_message *m = NULL;
+    struct queue_message *m = queue_once_ready(q);
     struct queue_entry *e;
 
-    while (m == NULL && (e = index_take(&q->index, now_ms)) != NULL)
+    while (m == NULL && (e = index_take(&q->index, now_ms)) != NULL) {
         m = queue_claim_entry(q, e, &choice);
+        if (m != NULL)
+            m = queue_once(q, m, now_ms);
+    }
     return m;
 }
 
@@ -496,6 +532,8 @@ void queue_outcome(struct queue *q, struct queue_message *m, unsigned rcpt,
     entry_close_rcpt(e, rcpt);
     m->rcpts[rcpt].due = false;
     outcome_add(q->outcomes, e, &e->segment->refs, &record);
+    if (e->open == 0)
+        once_settle(q->once, e);
 }
 
 void queue_postpone(struct queue *q, struct queue_message *m, unsigned rcpt, uint64_t at_ms)
@@ -543,7 +581,7 @@ bool queue_release(struct queue *q, struct queue_message *m)
     e->claims--;
     e->repeat = e->repeat || m->repeat;
     arrivals_unuse(e->segment);
-    message_free(m);
+    queue_message_free(m);
     index_set(&q->index, e);
     bool finished = e->open == 0 && e->claims == 0;
     if (finished)
@@ -554,7 +592,10 @@ bool queue_release(struct queue *q, struct queue_message *m)
 
 bool queue_next_due(const struct queue *q, uint64_t *at_ms)
 {
-    return index_next_due(&q->index, at_ms);
+    if (list_empty(&q->ready))
+        return index_next_due(&q->index, at_ms);
+    *at_ms = 0;
+    return true;
 }
 
 /* --- outcomes --- */
@@ -563,16 +604,18 @@ void queue_flush(struct queue *q)
 {
     carry_step(&q->carrier, clock_monotonic_ms(q->o.clock));
     outcomes_flush(q->outcomes);
+    once_flush(q->once);
 }
 
 bool queue_wants_sync(const struct queue *q)
 {
-    return outcomes_wants_sync(q->outcomes);
+    return outcomes_wants_sync(q->outcomes) || once_wants_sync(q->once);
 }
 
 void queue_sync(struct queue *q)
 {
     outcomes_sync(q->outcomes);
+    once_sync(q->once);
 }
 
 void queue_collect(struct queue *q)
@@ -581,19 +624,23 @@ void queue_collect(struct queue *q)
 
     while ((e = outcomes_next_durable(q->outcomes)) != NULL)
         drop_if_over(q, e);
+    while ((e = once_next_settled(q->once)) != NULL)
+        drop_if_over(q, e);
+    queue_once_collect(q);
     carry_collect(&q->carrier, clock_monotonic_ms(q->o.clock));
     clearing_segments(&q->arrivals);
     outcomes_free_segments(q->outcomes);
+    once_free_segments(q->once);
 }
 
 int queue_broken(const struct queue *q)
 {
-    return outcomes_broken(q->outcomes);
+    return outcomes_broken(q->outcomes) < 0 ? outcomes_broken(q->outcomes) : once_broken(q->once);
 }
 
 bool queue_busy(const struct queue *q)
 {
-    return outcomes_busy(q->outcomes);
+    return outcomes_busy(q->outcomes) || once_busy(q->once);
 }
 
 uint64_t queue_mark(const struct queue *q)

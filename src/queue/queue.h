@@ -65,15 +65,18 @@ struct queue_message {
     uint64_t offset;
     uint64_t length;
     struct queue_rcpt *rcpts;
+    uint64_t duplicate_of; /* 0, or the id of the same mail, which came before: nobody is sent this
+                              one, its recipients are discarded */
     bool repeat; /* a delivery may have happened already: look before delivering. The caller sets
                     it too when an attempt ended without telling how; it is kept. */
     /* the queue's */
+    struct list link;
     struct queue_entry *entry;
     struct disk_file *body_file; /* NULL: the body lies in the segment */
     struct arena arena;
 };
 
-/* Makes spool/in and spool/out, durably; for the warden and tests. */
+/* Makes spool/in, spool/out and spool/once, durably; for the warden and tests. */
 int queue_make_dirs(struct disk_dir *spool, unsigned mode);
 
 /* Recovers: outcomes first, then every segment whose writer is certainly gone. Blocks. Damage is

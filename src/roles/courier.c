@@ -26,7 +26,7 @@ enum {
     CLAIMS_MAX = 500,                 /* in one round of the loop */
     SYNC_DELAY_MS = 100,              /* outcomes are synced within this */
     MAILBOX_LANE = 0,                 /* outbound counts its own from 1 */
-    WORKER_THREADS = 3,               /* outcomes, reports, and what makes room for them */
+    WORKER_THREADS = 4,               /* outcomes, submissions, reports, what makes room for them */
 };
 
 /* The channel to one receiver. */
@@ -96,11 +96,29 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt, bool l
     }
 }
 
+/* Its client was told 250, as it was for the first one: nobody hears of it. */
+static void close_duplicate(struct parcel *p)
+{
+    struct verdict closed = {.tag = SLICE("local"), .relay = SLICE("none"), .dsn = SLICE("2.0.0")};
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(p->message->duplicate_of, id);
+    closed.text = arena_printf(&p->message->arena, "duplicate of %.*s", QUEUE_ID_LEN, id);
+    for (unsigned i = 0; i < p->message->envelope.rcpt_count; i++)
+        if (p->message->rcpts[i].due)
+            parcel_discarded(p, i, &closed);
+    parcel_drop(p);
+}
+
 static void send_message(struct courier *c, struct queue_message *m)
 {
     struct parcel *p = parcel_new(&c->parcels, m);
     bool local_room = local_has_room(c->local);
 
+    if (m->duplicate_of != 0) {
+        close_duplicate(p);
+        return;
+    }
     queue_hold_back(c->queue, m, now_ms(c));
     (void)pauses_take(c->pauses, m);
     for (unsigned i = 0; i < m->envelope.rcpt_count; i++)

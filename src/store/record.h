@@ -25,6 +25,8 @@ enum record_kind {
     RECORD_LOCATOR = 4,  /* at the very end of a full-size segment: where the seal is */
     RECORD_CARRIED = 5,  /* out: a message that was carried here from an older segment */
     RECORD_DEFERRED = 6, /* out: an attempt at one recipient failed, the next one has a time */
+    RECORD_BEGUN = 7,    /* once: a submitted message is about to be sent */
+    RECORD_SETTLED = 8,  /* once: each of its recipients has an outcome */
 };
 
 enum {
