@@ -9,6 +9,8 @@
  *   4. Nothing is delivered twice within one life of the courier; and a second delivery after a
  *      restart is announced by `repeat`.
  *   5. When all is delivered, no file stays behind but the newest segments.
+ *   6. Of messages with one fingerprint one is delivered, and no other; on a disk that is full or
+ *      fails at least one.
  */
 #include "crash/world.h"
 
@@ -24,15 +26,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3, LANES = 2 };
+enum { RECEIVERS = 2, MESSAGES_MAX = 200, RCPTS_MAX = 3, LANES = 2, ONCE_IN_SEGMENT = 30 };
 
 struct message {
     uint64_t id;
     uint64_t length;
     unsigned rcpts;
     unsigned receiver;
+    unsigned mail; /* copies have the same; 0: it has no fingerprint */
     bool in_flight;
     bool acknowledged;
+    bool closed; /* as a copy */
     bool delivered[RCPTS_MAX];
     bool noted[RCPTS_MAX];   /* queue_outcome() was called in this life of the courier */
     bool settled[RCPTS_MAX]; /* and is durable */
@@ -56,6 +60,7 @@ struct world {
     struct queue *out;
     struct message messages[MESSAGES_MAX];
     unsigned count;
+    unsigned mails; /* with a fingerprint */
     const char *broken;
     struct queue_lane lanes[LANES];
     struct queue_message *held; /* a claim that takes its time, while others come and go */
@@ -109,6 +114,37 @@ static bool fill_draft(struct message *m)
     return true;
 }
 
+/* A client tries again soon, or a receiver later. */
+static const struct message *draw_first(struct world *w)
+{
+    const struct message *m = w->count == 0 ? NULL : &w->messages[w->count - 1 - draw(w, w->count)];
+
+    if (draw(w, 2) == 0 && w->count > 0)
+        m = &w->messages[w->count - 1];
+    return m != NULL && m->mail != 0 ? m : NULL;
+}
+
+/* A mail that may come again, or one that does. */
+static void draw_mail(struct world *w, struct message *m)
+{
+    const struct message *first = draw_first(w);
+
+    m->rcpts = 1 + (unsigned)draw(w, RCPTS_MAX);
+    if (first != NULL && draw(w, 2) == 0) {
+        m->mail = first->mail;
+        m->rcpts = first->rcpts;
+    } else if (draw(w, 2) == 0) {
+        m->mail = ++w->mails;
+    }
+}
+
+static struct slice fingerprint_of(const struct message *m, char out[ENVELOPE_FINGERPRINT])
+{
+    memset(out, 0, ENVELOPE_FINGERPRINT);
+    memcpy(out, &m->mail, sizeof(m->mail));
+    return (struct slice){out, m->mail == 0 ? 0 : ENVELOPE_FINGERPRINT};
+}
+
 static void put_message(struct world *w, unsigned receiver)
 {
     static const struct address user = {ADDRESS_MAILBOX, SLICE_INIT("user"),
@@ -127,8 +163,12 @@ static void put_message(struct world *w, unsigned receiver)
     if (w->in[receiver] == NULL || w->count == MESSAGES_MAX)
         return;
     struct message *m = &w->messages[w->count];
-    *m = (struct message){.length = draw_length(w), .receiver = receiver};
-    m->rcpts = e.rcpt_count = 1 + (unsigned)draw(w, RCPTS_MAX);
+    char fingerprint[ENVELOPE_FINGERPRINT];
+    struct message drawn = {.length = draw_length(w), .receiver = receiver};
+    draw_mail(w, &drawn);
+    *m = drawn;
+    e.rcpt_count = m->rcpts;
+    e.fingerprint = fingerprint_of(m, fingerprint);
     m->id = e.id = queue_in_next_id(w->in[receiver]);
     e.arrival_us = w->clock.wall_now_us;
     if (m->id == 0)
@@ -217,6 +257,23 @@ static void check_content(struct world *w, const struct queue_message *got, cons
         broken(w, "a body came out different");
 }
 
+/* What became of it is not always noted. */
+static bool may_forget(const struct world *w)
+{
+    return w->plan.fail_call != 0 || w->plan.space != 0;
+}
+
+static bool was_delivered(const struct world *w, const struct message *m, unsigned rcpt)
+{
+    for (unsigned i = 0; i < w->count; i++) {
+        const struct message *other = &w->messages[i];
+
+        if ((other == m || (m->mail != 0 && other->mail == m->mail)) && other->delivered[rcpt])
+            return true;
+    }
+    return false;
+}
+
 static void deliver(struct world *w, const struct queue_message *got, struct message *m,
                     unsigned rcpt)
 {
@@ -227,6 +284,8 @@ static void deliver(struct world *w, const struct queue_message *got, struct mes
         broken(w, "delivered again after a durable outcome");
     if (m->noted[rcpt])
         broken(w, "delivered twice within one life of the courier");
+    if (!m->delivered[rcpt] && was_delivered(w, m, rcpt) && !may_forget(w))
+        broken(w, "a copy of what was delivered was delivered, too");
     if (m->delivered[rcpt] && !got->repeat)
         broken(w, "a second delivery was not announced");
     m->delivered[rcpt] = true;
@@ -266,12 +325,26 @@ static void park_some(struct world *w, struct queue_message *got)
     }
 }
 
+static void close_copy(struct world *w, struct queue_message *got, struct message *m)
+{
+    const struct message *first = find_message(w, got->duplicate_of);
+
+    if (first == NULL || first == m || first->mail != m->mail || m->mail == 0)
+        broken(w, "a message was closed as a copy of another mail");
+    m->closed = true;
+    for (unsigned i = 0; i < got->envelope.rcpt_count; i++)
+        if (got->rcpts[i].due)
+            note(w, got, m, i);
+}
+
 static void finish(struct world *w, struct queue_message *got)
 {
     struct message *m = find_message(w, got->envelope.id);
 
     if (m == NULL) {
         broken(w, "a message that nobody put");
+    } else if (got->duplicate_of != 0) {
+        close_copy(w, got, m);
     } else {
         check_content(w, got, m);
         if (draw(w, 8) > 0) /* else an attempt that came to nothing */
@@ -303,7 +376,7 @@ static void claim_one(struct world *w)
         got = queue_claim_lane(w->out, &w->lanes[way], now);
     } else {
         got = queue_claim(w->out, now);
-        if (got != NULL)
+        if (got != NULL && got->duplicate_of == 0)
             park_some(w, got);
     }
     if (got == NULL)
@@ -318,7 +391,7 @@ static void late_deliveries(struct world *w)
 {
     for (unsigned i = 0; i < w->count; i++) {
         for (unsigned r = 0; r < RCPTS_MAX; r++) {
-            if (w->messages[i].noted[r])
+            if (w->messages[i].noted[r] && !w->messages[i].closed)
                 w->messages[i].delivered[r] = true;
         }
     }
@@ -614,7 +687,7 @@ static bool count_name(void *ctx, struct slice name)
         count->segments++;
     else if (slice_starts(name, SLICE("free-")))
         count->free++;
-    else if (!slice_equal(name, SLICE("draft")))
+    else if (!slice_equal(name, SLICE("draft")) && !slice_equal(name, SLICE("reserve")))
         count->others++;
     return true;
 }
@@ -638,7 +711,7 @@ static void check_end(struct world *w)
 
     for (unsigned i = 0; i < w->count; i++) {
         for (unsigned r = 0; r < w->messages[i].rcpts; r++) {
-            if (w->messages[i].acknowledged && !w->messages[i].delivered[r])
+            if (w->messages[i].acknowledged && !was_delivered(w, &w->messages[i], r))
                 broken(w, "an acknowledged message was not delivered");
         }
     }
@@ -647,6 +720,10 @@ static void check_end(struct world *w)
     /* A call that failed may have left anything, to be removed at the next start. */
     if (w->plan.fail_call != 0 || w->plan.bug != BUG_NONE)
         return;
+    if (disk_dir_open_at(w->spool, "once", &dir) == 0) {
+        check_left_over(w, dir, 3 + w->mails / ONCE_IN_SEGMENT);
+        disk_dir_close(dir);
+    }
     for (unsigned r = 0; r < RECEIVERS; r++) {
         check_left_over(w, w->dirs[r], 3);
         if (disk_dir_open_at(w->dirs[r], "draft", &dir) == 0) {

@@ -469,7 +469,8 @@ def test_dev_has_an_account(tmp_path):
                     client.starttls(context=context)
                     client.ehlo("me.example")
                 assert client.login("dev", "dev")[0] == 235
-                client.sendmail("dev@x.example", ["you@y.example"], CONTENT)
+                another = CONTENT.replace(b"<1234@", b"<1235@")  # no copy of the first
+                client.sendmail("dev@x.example", ["you@y.example"], CONTENT if secure else another)
         inbox = folder / "mail" / "y.example" / "you" / "new"
         assert wait_until(lambda: inbox.exists() and len(list(inbox.iterdir())) == 2)
     finally:
