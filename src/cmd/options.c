@@ -3,6 +3,8 @@
  */
 #include "cmd/options.h"
 
+#include "base/cursor.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,4 +130,19 @@ bool options_parse(const struct usage *u, int argc, char **argv, int *status)
             return false;
     }
     return true;
+}
+
+bool option_seconds(const char *text, uint64_t *out)
+{
+    static const char units[] = "smhd";
+    static const uint64_t factors[] = {1, 60, 3600, 86400};
+    struct cursor c = {slice_of(text)};
+    uint64_t factor = 1;
+
+    if (!take_number(&c, out))
+        return false;
+    for (size_t i = 0; i < sizeof(factors) / sizeof(*factors); i++)
+        if (take_char(&c, units[i]))
+            factor = factors[i];
+    return cursor_at_end(&c) && !__builtin_mul_overflow(*out, factor, out);
 }

@@ -6,6 +6,8 @@
 
 #include "base/slice.h"
 
+#include <stdint.h>
+
 enum option_kind {
     OPTION_FLAG,  /* target: bool, set to true */
     OPTION_TEXT,  /* target: const char *, the last one given wins */
@@ -45,6 +47,9 @@ struct usage {
  * True: go on, *status is 0. False: --help was answered, or what is wrong was told on stderr; the
  * command ends with *status. */
 bool options_parse(const struct usage *usage, int argc, char **argv, int *status);
+
+/* "90", "90s", "15m", "4h", "2d". */
+bool option_seconds(const char *text, uint64_t *out);
 
 /* Tells "postroad COMMAND: ..." on stderr; returns status. */
 int command_wrong(const char *command, int status, const char *format, ...)

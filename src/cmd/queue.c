@@ -337,21 +337,6 @@ static void on_content(void *ctx, struct slice bytes)
 
 /* ---- requests ---- */
 
-static bool seconds_of(const char *text, uint64_t *out)
-{
-    static const char units[] = "smhd";
-    static const uint64_t factors[] = {1, 60, 3600, 86400};
-    struct cursor c = {slice_of(text)};
-    uint64_t factor = 1;
-
-    if (!take_number(&c, out))
-        return false;
-    for (size_t i = 0; i < sizeof(factors) / sizeof(*factors); i++)
-        if (take_char(&c, units[i]))
-            factor = factors[i];
-    return cursor_at_end(&c) && !__builtin_mul_overflow(*out, factor, out);
-}
-
 /* An empty one, as of a script's unset variable, would choose everything. */
 static bool put_option(struct buf *out, const char *name, const char *value)
 {
@@ -393,7 +378,7 @@ static bool put_time_option(struct buf *out, const char *name, const char *text)
 
     if (text == NULL)
         return true;
-    if (!seconds_of(text, &seconds)) {
+    if (!option_seconds(text, &seconds)) {
         (void)command_wrong("queue", EX_USAGE, "--%s '%s' is no time, as 90s, 15m, 4h or 2d", name,
                             text);
         return false;

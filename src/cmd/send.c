@@ -14,6 +14,7 @@
 #include "cmd/send_dialog.h"
 #include "cmd/send_report.h"
 #include "cmd/send_route.h"
+#include "cmd/send_wishes.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -167,6 +168,9 @@ static int send_to(struct send *s, struct send_destination *d)
         return EX_OSERR;
     if (d->found != ROUTE_FOUND)
         return send_report_no_route(&s->request, d);
+    status = send_wishes_check(&s->request, d);
+    if (status != 0)
+        return status;
     hops = d->route.hop_count < HOPS_MAX ? d->route.hop_count : HOPS_MAX;
     for (size_t i = 0; i < hops && !d->over; i++)
         status = worse(status, call_hop(s, d, &d->route.hops[i], i + 1 == hops));

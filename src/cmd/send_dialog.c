@@ -120,6 +120,8 @@ static struct client_message message_of(struct send_dialog *d, const struct send
         .smtputf8 = d->content->utf8_header,
         .mail_params = r->mail_params,
         .params_need = EHLO_DSN,
+        .must_params = r->must_params,
+        .must_need = r->must_need,
     };
     struct slice *params = ARENA_ARRAY(&r->arena, struct slice, call->rcpt_count);
 

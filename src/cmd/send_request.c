@@ -9,6 +9,7 @@
 #include "cmd/host_port.h"
 #include "cmd/own_name.h"
 #include "cmd/resolver_option.h"
+#include "cmd/send_wishes.h"
 
 #include "base/codec.h"
 #include "wire/chars.h"
@@ -471,6 +472,7 @@ static int understand(struct send_request *r)
                                                    parse_all_rcpts,
                                                    parse_fields,
                                                    parse_dsn,
+                                                   send_wishes_parse,
                                                    send_login_ask};
     int status = check_combination(r);
 
@@ -516,6 +518,10 @@ static bool parse_options(struct send_options *o, int argc, char **argv, int *st
          NULL                                                                                                             },
         {"--notify",         NULL, OPTION_TEXT, &o->notify,         "WORDS",
          "when to report: never, or some of success,failure,delay",                                                   NULL},
+        {"--hold-for",       NULL, OPTION_TEXT, &o->hold_for,       "TIME",
+         "the server is to hold it for so long: 90s, 15m, 4h, 2d",                                                    NULL},
+        {"--requiretls",     NULL, OPTION_FLAG, &o->require_tls,    NULL,
+         "never without verified TLS, all the way",                                                                   NULL},
         {"--resolver",       NULL, OPTION_TEXT, &o->resolver,       "WORD",
          "system, recursive, or a name server ADDR[@PORT]",                                                           NULL},
         {"--anchor",         NULL, OPTION_TEXT, &o->anchor,         "FILE",

@@ -18,7 +18,8 @@ struct send_options {
     const char *from, *subject, *body, *html, *data, *server, *ehlo, *timeout, *quit_after;
     const char *port, *tls, *resolver, *anchor, *ret, *envid, *notify;
     const char *user, *auth, *account;
-    bool password_stdin, verbose;
+    const char *hold_for;
+    bool password_stdin, require_tls, verbose;
 };
 
 enum send_tls {
@@ -44,6 +45,8 @@ struct send_request {
     /* What is asked for by RFC 3461, as MAIL and RCPT say it: " RET=HDRS ENVID=x"; "": nothing. */
     struct slice mail_params;
     struct slice rcpt_params;
+    struct slice must_params; /* of MAIL, without which it does not go: " HOLDFOR=60" */
+    unsigned must_need;       /* the keywords for them, a sum of enum ehlo_keyword */
     struct slice ehlo;
     unsigned timeout_s; /* 0: as RFC 5321 says */
     enum step quit_after;

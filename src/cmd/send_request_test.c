@@ -34,7 +34,8 @@ static struct slice request_text(struct send_request *r)
     else
         text = arena_printf(&r->arena, "%.*s %.*s:%u", SLICE_PRINTF(text),
                             SLICE_PRINTF(r->server.name), r->server.port);
-    return arena_printf(&r->arena, "%.*s%.*s%.*s", SLICE_PRINTF(text), SLICE_PRINTF(r->mail_params),
+    return arena_printf(&r->arena, "%.*s%.*s%.*s%.*s", SLICE_PRINTF(text),
+                        SLICE_PRINTF(r->mail_params), SLICE_PRINTF(r->must_params),
                         SLICE_PRINTF(r->rcpt_params));
 }
 
@@ -70,6 +71,8 @@ static void test_understood(void **state)
         {{"--from", "a@x", "--to", "b@y", "--ret", "HDRS", "--envid", "a+b = c", "--notify",
           "delay,Success"},
          "a@x -> b@y; to 1 cc 0; mx:25 RET=HDRS ENVID=a+2Bb+20+3D+20c NOTIFY=SUCCESS,DELAY"                                        },
+        {{"--from", "a@x", "--to", "b@y", "--hold-for", "2d", "--requiretls"},
+         "a@x -> b@y; to 1 cc 0; mx:25 HOLDFOR=172800 REQUIRETLS"                                                                  },
         {{"--from", "a@x", "--to", "b@y", "--ret", "full", "--notify", "never"},
          "a@x -> b@y; to 1 cc 0; mx:25 RET=FULL NOTIFY=NEVER"                                                                      },
     };
@@ -109,6 +112,10 @@ static void test_refused(void **state)
         {{"--to", "b@y", "--tls", "maybe"},                                              EX_USAGE  },
         {{"--to", "b@y", "--port", "65536"},                                             EX_USAGE  },
         {{"--to", "b@y", "--resolver", "ns.example"},                                    EX_USAGE  },
+        {{"--to", "b@y", "--hold-for", "soon"},                                          EX_USAGE  },
+        {{"--to", "b@y", "--hold-for", "0"},                                             EX_USAGE  },
+        {{"--to", "b@y", "--hold-for", "999999d"},                                       EX_USAGE  },
+        {{"--to", "b@y", "--requiretls", "--tls", "required"},                           EX_USAGE  },
         {{"--to", "b@y", "--ret", "all"},                                                EX_USAGE  },
         {{"--to", "b@y", "--envid", ""},                                                 EX_USAGE  },
         {{"--to", "b@y", "--envid", "\303\274"},                                         EX_USAGE  },

@@ -13,6 +13,9 @@
 /* So long at most: it is kept on our disk. */
 enum { HOLD_MAX_S = 60 * 24 * 3600 };
 
+/* Nine digits, of any server. */
+enum { HOLD_FOR_MAX_S = 999999999 };
+
 bool release_is_later(const struct envelope_wishes *w);
 
 /* By the clock on the wall, microseconds; the arrival where nothing was said. */

@@ -114,6 +114,8 @@ struct client_message {
     const struct slice *rcpt_params; /* one for each recipient; NULL: none */
     unsigned params_need;            /* a sum of enum ehlo_keyword: where one of them is not offered
                                         they are left out; 0: they are always sent */
+    struct slice must_params; /* the same of MAIL, " HOLDFOR=60": where one of the keywords */
+    unsigned must_need;       /* for them is not offered, the message does not go */
 };
 
 enum client_verdict {

@@ -223,6 +223,26 @@ static struct client_outcome own_refusal(struct slice enhanced, struct slice tex
         .verdict = CLIENT_REFUSED, .step = STEP_MAIL, .enhanced = enhanced, .text = text};
 }
 
+/* What must not be left out. RFC 4865, RFC 8689. */
+static const struct {
+    enum ehlo_keyword keyword;
+    struct slice enhanced, text;
+} musts[] = {
+    {EHLO_FUTURERELEASE, SLICE_INIT("5.3.3"),
+     SLICE_INIT("the message is to go later, and the server does not offer FUTURERELEASE")},
+    {EHLO_REQUIRETLS,    SLICE_INIT("5.7.30"),
+     SLICE_INIT("the message wants REQUIRETLS, which the server does not offer")          },
+};
+
+static struct client_outcome missing(const struct client *c)
+{
+    for (size_t i = 0; i < sizeof(musts) / sizeof(*musts); i++)
+        if ((c->tx.message.must_need & musts[i].keyword) != 0 &&
+            !ehlo_offers(&c->offers, musts[i].keyword))
+            return own_refusal(musts[i].enhanced, musts[i].text);
+    return (struct client_outcome){0};
+}
+
 /* What the server cannot take as it is; NULL text: nothing. */
 static struct client_outcome obstacle(struct client *c)
 {
@@ -243,7 +263,7 @@ static struct client_outcome obstacle(struct client *c)
             SLICE("5.3.4"),
             arena_printf(&c->tx.arena, "the message has %llu bytes, the server takes %llu",
                          (unsigned long long)m->size, (unsigned long long)offers->size_max));
-    return (struct client_outcome){0};
+    return missing(c);
 }
 
 /* So many recipients, from the first one on, fit into one transaction by RFC 9422. A domain that
@@ -309,6 +329,7 @@ static void send_mail(struct client *c, struct buf *out)
         buf_append(out, SLICE(" SMTPUTF8"));
     if (params_fit(c))
         buf_append(out, m->mail_params);
+    buf_append(out, m->must_params);
     stop_after(c, STEP_MAIL, m->rcpt_count > 0 ? STEP_RCPT : STEP_NONE);
 }
 

@@ -983,6 +983,52 @@ static void test_parameters_that_need_an_extension(void **state)
     }
 }
 
+/* What must not be left out goes, or nothing does. RFC 4865, RFC 8689. */
+static void test_parameters_that_must_be_said(void **state)
+{
+    static const struct {
+        const char *ehlo;
+        unsigned need;
+        const char *said; /* "": nothing but QUIT */
+        const char *enhanced;
+    } table[] = {
+        {"250 FUTURERELEASE 9 z\r\n",               EHLO_FUTURERELEASE,                   " M\r\n", NULL    },
+        {"250-FUTURERELEASE\r\n250 REQUIRETLS\r\n", EHLO_FUTURERELEASE | EHLO_REQUIRETLS, " M\r\n",
+         NULL                                                                                               },
+        {"250 mx\r\n",                              EHLO_FUTURERELEASE,                   "",       "5.3.3" },
+        {"250 FUTURERELEASE\r\n",                   EHLO_FUTURERELEASE | EHLO_REQUIRETLS, "",       "5.7.30"},
+        {"250 mx\r\n",                              0,                                    "\r\n",   NULL    },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, table) {
+        struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+        struct client_message message = {.sender = ann,
+                                         .rcpts = rcpts,
+                                         .rcpt_count = 1,
+                                         .must_params =
+                                             table[i].need == 0 ? SLICE("") : SLICE(" M"),
+                                         .must_need = table[i].need};
+        struct client *c = client_new(&settings);
+        struct cursor in = {SLICE("220 a\r\n250-b\r\n")};
+        struct buf out;
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        client_message(c, &message);
+        check_int(client_step(c, &in, &out), CLIENT_WANTS_INPUT);
+        in = (struct cursor){slice_of(table[i].ehlo)};
+        buf_clear(&out);
+        (void)client_step(c, &in, &out);
+        check(slice_starts(buf_slice(&out), SLICE("MAIL")) == (table[i].enhanced == NULL));
+        if (table[i].enhanced == NULL)
+            check(slice_ends(buf_slice(&out), slice_of(table[i].said)));
+        else
+            check_slice(client_outcome(c, 0)->enhanced, slice_of(table[i].enhanced));
+        client_free(c);
+        buf_done(&out);
+    }
+}
+
 /* Every chunk is answered; the ring never runs over, whatever is offered. */
 static void test_chunks_in_flight(void **state)
 {
@@ -1249,6 +1295,7 @@ int main(void)
         cmocka_unit_test(test_refused_before_the_message),
         cmocka_unit_test(test_injected_replies),
         cmocka_unit_test(test_parameters_that_need_an_extension),
+        cmocka_unit_test(test_parameters_that_must_be_said),
         cmocka_unit_test(test_chunks_in_flight),
         cmocka_unit_test(test_body_waits_for_room),
         cmocka_unit_test(test_against_our_server),

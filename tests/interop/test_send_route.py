@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from certificate import make_certificate
+from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, SENDER, need, run
 from fake_mx import FakeMx
 from name_server import PROGRAMS, NameServer
@@ -297,3 +297,48 @@ def test_what_our_own_server_makes_of_them(server):
     assert status == 0 and "no DSN" not in said, said
     report = server.wait_mail(*SENDER.split("@"))[0]
     assert b"Original-Envelope-Id: 7" in report and b"Action: delivered" in report
+
+
+# ---- what it goes nowhere without ----
+
+
+def test_later(fake):
+    mx = fake({"EHLO": "250-mx\r\n250 FUTURERELEASE 86400 2030-01-01T00:00:00Z"})
+    status, said = send("--server", f"127.0.0.1:{mx.port}", *to("a@b.example"), "--hold-for", "90m")
+    assert status == 0, said
+    assert f"MAIL FROM:<{SENDER}> HOLDFOR=5400" in mx.lines
+    mx = fake()
+    status, said = send("--server", f"127.0.0.1:{mx.port}", *to("a@b.example"), "--hold-for", "90m")
+    assert status == 65 and "does not offer FUTURERELEASE" in said, said
+    assert not any(line.startswith("MAIL") for line in mx.lines)
+
+
+def test_never_unprotected(fake, tmp_path, monkeypatch):
+    authority = make_authority(tmp_path)
+    keys = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    keys.load_cert_chain(*issue(authority, tmp_path, "IP:127.0.0.1"))
+    says = {"EHLO": "250-mx\r\n250-STARTTLS\r\n250 REQUIRETLS", "STARTTLS": "220 go ahead"}
+    mx = fake(says, tls=keys)
+    words = ("--server", f"127.0.0.1:{mx.port}", *to("a@b.example"), "--requiretls")
+    status, said = send(*words)  # it may be anybody
+    assert status != 0 and not mx.mails, said
+    monkeypatch.setenv("SSL_CERT_FILE", authority)
+    status, said = send(*words)
+    assert status == 0 and mx.mails[0][0] == f"MAIL FROM:<{SENDER}> REQUIRETLS", said
+    mx = fake({"EHLO": "250-mx\r\n250 STARTTLS", "STARTTLS": "220 go ahead"}, tls=keys)
+    status, said = send("--server", f"127.0.0.1:{mx.port}", *to("a@b.example"), "--requiretls")
+    assert status == 65 and "does not offer" in said and not mx.mails, said
+
+
+def test_never_unprotected_by_mx(names, fake, tmp_path, monkeypatch):
+    """Who their servers are, DNSSEC must prove."""
+    authority = make_authority(tmp_path)
+    keys = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    keys.load_cert_chain(*issue(authority, tmp_path, "DNS:mx.signed.test,DNS:mx.plain.test"))
+    monkeypatch.setenv("SSL_CERT_FILE", authority)
+    mx = fake({"EHLO": "250-mx\r\n250-STARTTLS\r\n250 REQUIRETLS", "STARTTLS": "220 go ahead"},
+              tls=keys)
+    status, said = by_name(names, *to("ann@signed.test"), "--requiretls", "--port", mx.port)
+    assert status == 0 and mx.mails[0][0].endswith(" REQUIRETLS"), said
+    status, said = by_name(names, *to("bob@one.plain.test"), "--requiretls", "--port", mx.port)
+    assert status == 69 and "DNSSEC does not prove" in said and len(mx.mails) == 1, said
