@@ -33,6 +33,8 @@ struct running {
 
 static bool any_logs_in(const struct settings *s)
 {
+    if (s->oauths != NULL) /* we do, with tokens */
+        return true;
     for (size_t i = 0; i < s->listener_count; i++)
         if (s->listeners[i].auth != NULL)
             return true;

@@ -608,6 +608,7 @@ static void check_who_writes(struct parser *p)
 static void parse_sources(struct parser *p)
 {
     p->desk.main = p->sources.first;
+    p->settings->file = arena_copy(&p->settings->arena, p->desk.main->path);
     p->last_certificate = &p->settings->certificates;
     tables_init(&p->tables, p->settings, &p->desk, &p->sources);
     named_init(&p->relay_sources, &p->desk, "source", "source NAME IP");

@@ -79,6 +79,7 @@ struct settings_table {
 enum log_form { LOG_TEXT, LOG_JSON };
 
 struct settings {
+    struct slice file; /* its name, as a person gave it */
     struct slice hostname;
     struct slice queue_path; /* absolute */
     uint64_t queue_min_free; /* bytes; default 5 segments of 64 MiB */

@@ -36,6 +36,8 @@ enum message_kind {
     MESSAGE_LOGIN_ANSWER, /* vault -> receiver: a challenge, a name, or no */
     MESSAGE_FETCH,        /* vault -> courier: ask a provider of tokens (roles/fetching.h) */
     MESSAGE_FETCHED,      /* courier -> vault: what it answered */
+    MESSAGE_TOKEN, /* courier -> vault: an access token for a relay, please (roles/token.h) */
+    MESSAGE_TOKEN_ANSWER, /* vault -> courier: here it is, or why not */
     MESSAGE_DELIVER,      /* courier -> postman: u32 count, deliveries (roles/delivery.h), + file */
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "queue/queue.h"
+#include "roles/bearers.h"
 #include "roles/control.h"
 #include "roles/fetches.h"
 #include "roles/inquiry.h"
@@ -49,6 +50,7 @@ struct courier {
     struct outbound *outbound;
     struct inquiries *inquiries;
     struct channel vault;
+    struct bearers bearers;
     struct fetches *fetches;
     struct control *control;
     struct wakes *wakes;
@@ -283,11 +285,38 @@ static void meet_receiver(struct courier *c, unsigned index, int handle)
     role_meet(&c->role, &end->channel, handle, ROLE_RECEIVER, receiver_message, receiver_closed);
 }
 
+static bool send_wish(void *ctx, const struct token_wish *wish)
+{
+    struct courier *c = ctx;
+    struct buf body;
+    bool sent = false;
+
+    buf_init(&body, TOKEN_BODY_MAX);
+    if (channel_is_open(&c->vault) && token_wish_write(&body, wish))
+        sent = channel_send(&c->vault, MESSAGE_TOKEN, buf_slice(&body), NULL, -1) == 0;
+    buf_done(&body);
+    return sent;
+}
+
+static void take_token(struct courier *c, struct slice body)
+{
+    struct cursor in = {body};
+    struct token_answer a;
+
+    if (token_answer_read(&in, &a))
+        bearers_answered(&c->bearers, &a);
+}
+
 static void vault_message(struct channel *channel, enum message_kind kind, struct slice body,
                           struct disk_file *file, int handle)
 {
-    (void)kind, (void)file, (void)handle; /* the matrix allows FETCH only */
-    fetches_take(LIST_ENTRY(channel, struct courier, vault)->fetches, body);
+    struct courier *c = LIST_ENTRY(channel, struct courier, vault);
+
+    (void)file, (void)handle; /* the matrix allows FETCH and TOKEN_ANSWER only */
+    if (kind == MESSAGE_FETCH)
+        fetches_take(c->fetches, body);
+    else
+        take_token(c, body);
 }
 
 static void vault_closed(struct channel *channel)
@@ -303,6 +332,7 @@ static void meet_vault(struct courier *c, int handle)
     channel_close(&c->vault); /* its end was not noticed yet */
     fetches_forget(c->fetches);
     role_meet(&c->role, &c->vault, handle, ROLE_VAULT, vault_message, vault_closed);
+    bearers_vault_is_back(&c->bearers);
 }
 
 static void courier_peer(struct role *role, enum role_kind kind, unsigned index, int handle)
@@ -354,7 +384,8 @@ static int courier_start(struct role *role)
     c->pauses = pauses_new(role, c->queue, c->spool);
     c->local = local_new(role, c->spool);
     queue_lane_init(&c->mailboxes, MAILBOX_LANE);
-    c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, c->spool);
+    bearers_init(&c->bearers, role->loop, send_wish, c);
+    c->outbound = outbound_new(role, c->queue, &c->parcels, c->pauses, &c->bearers, c->spool);
     c->wakes = wakes_new(role, c->queue, c->outbound);
     c->inquiries = inquiries_new(c->outbound);
     c->fetches = fetches_new(c->outbound, &c->vault);
@@ -396,6 +427,7 @@ static void close_queue(struct courier *c)
     fetches_free(c->fetches);
     inquiries_free(c->inquiries);
     outbound_free(c->outbound);
+    bearers_done(&c->bearers);
     local_free(c->local);
     reports_done(&c->reports);
     parcels_done(&c->parcels);

@@ -66,6 +66,7 @@ struct trip_manner destination_manner(struct outbound *all, const struct decisio
     return (struct trip_manner){.role = all->role,
                                 .hostname = hostname,
                                 .spool = all->spool,
+                                .bearers = all->bearers,
                                 .protocol = relay == NULL ? CLIENT_LMTP : CLIENT_SMTP,
                                 .relay = relay,
                                 .slot = slot_of(decision, id),

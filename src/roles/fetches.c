@@ -44,6 +44,7 @@ static struct role *role_of(const struct fetches *all)
 static bool find_endpoint(const struct settings *s, const struct fetching *f, struct endpoint *out)
 {
     const struct introspection *i;
+    const struct relay *relay;
 
     switch (f->kind) {
     case FETCHING_INTROSPECTION:
@@ -53,9 +54,13 @@ static bool find_endpoint(const struct settings *s, const struct fetching *f, st
         if (i != NULL)
             *out = (struct endpoint){i->url, i->ca, i->claim};
         return i != NULL;
-    case FETCHING_REFRESH: break; /* no relay has a provider yet */
+    case FETCHING_REFRESH: break;
     }
-    return false;
+    relay = settings_relay(s, f->relay);
+    if (relay == NULL || relay->oauth == NULL)
+        return false;
+    *out = (struct endpoint){.url = relay->oauth->token, .ca = relay->oauth->ca};
+    return true;
 }
 
 /* ---- answers ---- */

@@ -62,6 +62,7 @@ struct inquiry {
     bool plain; /* TLS failed here: once more without */
     bool called;
     struct remote remote;
+    struct pass pass;
     struct remote_options options;
     struct net_address from;
     struct client_message message;
@@ -159,6 +160,7 @@ static void inquiry_free(struct inquiry *q)
 
     timer_cancel(loop_of(all), &q->patience);
     lookup_cancel(&q->lookup);
+    pass_drop(&q->pass);
     if (q->called)
         remote_close(&q->remote);
     LIST_EACH (node, &q->askers)
@@ -233,6 +235,7 @@ static bool conclude_from(struct inquiry *q, const struct client_outcome *o)
 
 static void try_elsewhere(struct inquiry *q, struct slice why, bool in_the_clear)
 {
+    pass_drop(&q->pass);
     remote_close(&q->remote);
     q->called = false;
     q->plain = in_the_clear;
@@ -291,7 +294,9 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
 
 static void log_in(struct remote *r)
 {
-    trip_log_in(&LIST_ENTRY(r, struct inquiry, remote)->manner, r);
+    struct inquiry *q = LIST_ENTRY(r, struct inquiry, remote);
+
+    pass_show(&q->pass, q->manner.bearers, q->manner.relay, r);
 }
 
 static const struct remote_owner owner = {

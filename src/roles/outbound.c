@@ -286,7 +286,8 @@ void outbound_reload(struct outbound *all)
 }
 
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                              struct pauses *pauses, struct disk_dir *spool)
+                              struct pauses *pauses, struct bearers *bearers,
+                              struct disk_dir *spool)
 {
     struct outbound *all = MEMORY_NEW(struct outbound);
     uint64_t seed[2] = {random_u64(role->doors->random), random_u64(role->doors->random)};
@@ -296,6 +297,7 @@ struct outbound *outbound_new(struct role *role, struct queue *queue, struct par
     all->queue = queue;
     all->parcels = parcels;
     all->pauses = pauses;
+    all->bearers = bearers;
     all->spool = spool;
     all->tls = new_tls(tls_context_look);
     find_own_ips(all);

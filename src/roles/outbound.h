@@ -10,6 +10,7 @@
 #define ROLES_OUTBOUND_H
 
 #include "mail/rules.h"
+#include "roles/bearers.h"
 #include "roles/parcel.h"
 #include "roles/pauses.h"
 
@@ -17,7 +18,8 @@ struct outbound;
 
 /* `spool` is borrowed: conversions lie there. */
 struct outbound *outbound_new(struct role *role, struct queue *queue, struct parcels *parcels,
-                              struct pauses *pauses, struct disk_dir *spool);
+                              struct pauses *pauses, struct bearers *bearers,
+                              struct disk_dir *spool);
 
 /* Connections end as they are. Before parcels_done(). NULL is fine. */
 void outbound_free(struct outbound *all);

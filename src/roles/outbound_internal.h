@@ -22,6 +22,7 @@ struct outbound {
     struct queue *queue;
     struct parcels *parcels;
     struct pauses *pauses;
+    struct bearers *bearers;
     struct disk_dir *spool;
     struct resolver *resolver;              /* NULL: not asked for yet, or cannot be had */
     struct tls_context *tls, *verified_tls; /* the second when a relay wants it */

@@ -470,6 +470,8 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_LOGIN_ANSWER:
     case MESSAGE_FETCH:
     case MESSAGE_FETCHED:
+    case MESSAGE_TOKEN:
+    case MESSAGE_TOKEN_ANSWER:
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:

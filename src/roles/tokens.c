@@ -33,7 +33,7 @@ enum {
 /* Of a relay. */
 struct held {
     struct list link;
-    const struct relay *relay;
+    struct slice name; /* owned; the relay itself may be another one after a reload */
     struct secret access;
     uint64_t serial, born_ms, good_until_ms;
     uint64_t fetch;     /* the number of the one under way; 0: none is */
@@ -67,17 +67,30 @@ static uint64_t now_ms(const struct tokens *t)
 
 /* ---- one relay ---- */
 
-static struct held *held_of(struct tokens *t, const struct relay *relay)
+static struct slice own(struct slice text)
+{
+    char *bytes = memory_new(text.len + 1);
+
+    memcpy(bytes, text.data, text.len);
+    return (struct slice){bytes, text.len};
+}
+
+static void disown(struct slice text)
+{
+    memory_free((void *)(uintptr_t)text.data);
+}
+
+static struct held *held_of(struct tokens *t, struct slice name)
 {
     struct held *h;
 
     LIST_EACH (node, &t->held) {
         h = LIST_ENTRY(node, struct held, link);
-        if (h->relay == relay)
+        if (slice_equal(h->name, name))
             return h;
     }
     h = MEMORY_NEW(struct held);
-    h->relay = relay;
+    h->name = own(name);
     list_init(&h->waiters);
     list_append(&t->held, &h->link);
     return h;
@@ -97,6 +110,7 @@ static void held_free(struct held *h)
     list_remove(&h->link);
     secret_wipe(&h->access);
     arena_done(&h->arena);
+    disown(h->name);
     memory_free(h);
 }
 
@@ -160,12 +174,14 @@ static void fail(struct tokens *t, struct held *h, enum token_result result, str
 static void fail_for_login(struct tokens *t, struct held *h, struct slice because)
 {
     struct arena scratch = {0};
-    struct slice name = h->relay->name;
+    struct slice name = h->name;
 
     fail(t, h, TOKEN_LOGIN_NEEDED,
-         arena_printf(&scratch, "relay '%.*s' %.*s: its mail waits until you type: %.*s %.*s",
-                      SLICE_PRINTF(name), SLICE_PRINTF(because), SLICE_PRINTF(t->options.command),
-                      SLICE_PRINTF(name)));
+         arena_printf(&scratch,
+                      "relay '%.*s' %.*s; its mail waits until you type: postroad oauth login %.*s "
+                      "-c %.*s",
+                      SLICE_PRINTF(name), SLICE_PRINTF(because), SLICE_PRINTF(name),
+                      SLICE_PRINTF(t->options.config)));
     arena_done(&scratch);
 }
 
@@ -174,11 +190,11 @@ static struct slice said(const struct oauth_answer *a, struct arena *arena)
 {
     struct slice error = slice_head(a->error, DESCRIPTION_MAX);
     struct slice text = slice_head(a->description, DESCRIPTION_MAX);
-    struct slice all = a->status == 0 ? SLICE("did not answer")
-                       : error.len == 0
-                           ? arena_printf(arena, "answered with HTTP status %u", a->status)
-                           : arena_printf(arena, "said %.*s%s%.*s", SLICE_PRINTF(error),
-                                          text.len > 0 ? ": " : "", SLICE_PRINTF(text));
+    struct slice all =
+        a->status == 0   ? arena_printf(arena, "cannot be asked: %.*s", SLICE_PRINTF(text))
+        : error.len == 0 ? arena_printf(arena, "answered with HTTP status %u", a->status)
+                         : arena_printf(arena, "said %.*s%s%.*s", SLICE_PRINTF(error),
+                                        text.len > 0 ? ": " : "", SLICE_PRINTF(text));
     char *bytes = arena_alloc(arena, all.len + 1);
 
     for (size_t i = 0; i < all.len; i++)
@@ -193,7 +209,7 @@ static void fail_as_said(struct tokens *t, struct held *h, enum token_result res
                          const struct oauth_answer *a)
 {
     struct arena scratch = {0};
-    struct slice words = said(a, &scratch), name = h->relay->name;
+    struct slice words = said(a, &scratch), name = h->name;
 
     if (result == TOKEN_LOGIN_NEEDED)
         fail_for_login(
@@ -269,7 +285,7 @@ static int load(struct tokens *t, struct held *h)
     int code = open_dir(t);
 
     if (code == 0)
-        code = grants_read(t->dir, h->relay->name, &scratch, &g);
+        code = grants_read(t->dir, h->name, &scratch, &g);
     if (can_be_told(code) && !(h->unsaved && slice_equal(g.login, h->grant.login)))
         take_grant(h, &g);
     arena_done(&scratch);
@@ -278,7 +294,7 @@ static int load(struct tokens *t, struct held *h)
 
 static bool save(struct tokens *t, struct held *h)
 {
-    if (h->unsaved && grants_renew(t->dir, h->relay->name, &h->grant) == 0)
+    if (h->unsaved && grants_renew(t->dir, h->name, &h->grant) == 0)
         h->unsaved = false;
     return !h->unsaved;
 }
@@ -315,22 +331,22 @@ static void give(struct tokens *t, struct held *h)
                    SLICE("the new refresh token cannot be written; the log says why"));
 }
 
-static void ask_provider(struct tokens *t, struct held *h)
+static void ask_provider(struct tokens *t, struct held *h, const struct relay *relay)
 {
     struct buf form;
 
     buf_init(&form, OAUTH_FORM_MAX);
     (void)buf_reserve(&form, OAUTH_FORM_MAX); /* so that it never moves */
     h->fetch = ++t->fetches;
-    if (!oauth_write_refresh(&form, h->relay->oauth, h->grant.refresh_token) ||
-        !t->options.calls->fetch(t->options.ctx, h->fetch, h->relay, buf_slice(&form))) {
+    if (!oauth_write_refresh(&form, relay->oauth, h->grant.refresh_token) ||
+        !t->options.calls->fetch(t->options.ctx, h->fetch, relay, buf_slice(&form))) {
         h->fetch = 0;
         answer_all(t, h, TOKEN_LATER, SLICE("the provider of tokens cannot be asked now"));
     }
     buf_wipe(&form);
 }
 
-static void refresh(struct tokens *t, struct held *h)
+static void refresh(struct tokens *t, struct held *h, const struct relay *relay)
 {
     int code = load(t, h);
 
@@ -341,15 +357,15 @@ static void refresh(struct tokens *t, struct held *h)
         answer_all(t, h, h->failed, why(h));
     else if (code < 0)
         fail_for_login(t, h, SLICE("has no login"));
-    else if (!grant_is_for(&h->grant, h->relay->oauth, h->relay->user))
+    else if (!grant_is_for(&h->grant, relay->oauth, relay->user))
         fail_for_login(t, h, SLICE("has a login for another user or provider than it is set to"));
     else
-        ask_provider(t, h);
+        ask_provider(t, h, relay);
 }
 
 /* A token that the server did not take is not given out again. When it was just made, another one
  * would fare no better, and each costs the provider's patience. */
-static void replace_refused(struct tokens *t, struct held *h)
+static void replace_refused(struct tokens *t, struct held *h, const struct relay *relay)
 {
     if (now_ms(t) - h->born_ms < YOUNG_MS) {
         answer_all(t, h, TOKEN_LATER,
@@ -358,7 +374,7 @@ static void replace_refused(struct tokens *t, struct held *h)
         return;
     }
     secret_wipe(&h->access);
-    refresh(t, h);
+    refresh(t, h, relay);
 }
 
 void tokens_wish(struct tokens *t, const struct token_wish *w)
@@ -370,14 +386,14 @@ void tokens_wish(struct tokens *t, const struct token_wish *w)
         answer(t, w->number, TOKEN_WRONG, 0, SLICE("this relay has no tokens"));
         return;
     }
-    h = held_of(t, relay);
+    h = held_of(t, relay->name);
     add_waiter(h, w->number);
     if (h->fetch != 0)
         return;
     if (!is_good(t, h))
-        refresh(t, h);
+        refresh(t, h, relay);
     else if (w->refused == h->serial)
-        replace_refused(t, h);
+        replace_refused(t, h, relay);
     else
         give(t, h);
 }
@@ -436,12 +452,25 @@ void tokens_courier_gone(struct tokens *t)
     }
 }
 
+void tokens_reload(struct tokens *t)
+{
+    LIST_EACH (node, &t->held) {
+        struct held *h = LIST_ENTRY(node, struct held, link);
+
+        secret_wipe(&h->access);
+        h->failed = TOKEN_GIVEN;
+        h->alarmed = false;
+    }
+}
+
 /* Serials of a vault that lived before must mean nothing now. */
 struct tokens *tokens_new(const struct tokens_options *options)
 {
     struct tokens *t = MEMORY_NEW(struct tokens);
 
     t->options = *options;
+    t->options.queue_path = own(options->queue_path);
+    t->options.config = own(options->config);
     t->serials = random_u64(options->random) >> 1;
     list_init(&t->held);
     return t;
@@ -454,5 +483,7 @@ void tokens_free(struct tokens *t)
     LIST_EACH (node, &t->held)
         held_free(LIST_ENTRY(node, struct held, link));
     disk_dir_close(t->dir);
+    disown(t->options.queue_path);
+    disown(t->options.config);
     memory_free(t);
 }

@@ -32,8 +32,8 @@ struct tokens_options {
     struct clock *clock;
     struct random *random;
     struct disk *disk;
-    struct slice queue_path;
-    struct slice command; /* that logs in, less the relay's name; borrowed */
+    struct slice queue_path; /* copied, and so is */
+    struct slice config;     /* the configuration's file, for what a person has to type */
 };
 
 struct tokens *tokens_new(const struct tokens_options *options);
@@ -43,6 +43,9 @@ void tokens_free(struct tokens *t); /* NULL is fine */
 void tokens_wish(struct tokens *t, const struct token_wish *w);
 
 void tokens_fetched(struct tokens *t, uint64_t number, const struct oauth_answer *answer);
+
+/* The relays may be other ones now: nothing that was said before counts, logins stay. */
+void tokens_reload(struct tokens *t);
 
 /* Whoever waited is gone, and what was being fetched is lost. */
 void tokens_courier_gone(struct tokens *t);

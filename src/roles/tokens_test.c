@@ -84,7 +84,7 @@ static void begin_vault(struct world *w)
                                      .random = &w->chance.random,
                                      .disk = fake_disk(w->disk),
                                      .queue_path = SLICE("/spool"),
-                                     .command = SLICE("postroad oauth login")};
+                                     .config = SLICE("/etc/p.conf")};
 
     w->tokens = tokens_new(&options);
 }
@@ -245,8 +245,8 @@ static void who_did_not_log_in_is_told_once(void **state)
     begin(&w);
     wish(&w, 7, 0);
     check_story(&w, "alarm\nlogin 7\n");
-    assert_string_equal(w.alarm, "relay 'smart' has no login: its mail waits until you type: "
-                                 "postroad oauth login smart");
+    assert_string_equal(w.alarm, "relay 'smart' has no login; its mail waits until you type: "
+                                 "postroad oauth login smart -c /etc/p.conf");
     wish(&w, 8, 0);
     check_story(&w, "login 8\n");
     log_in(&w, "1", "r1", "me@example.org");
@@ -269,8 +269,8 @@ static void a_grant_that_ended_is_not_asked_for_again(void **state)
     check_story(&w, "fetch 1 r1\nalarm\nlogin 7\n");
     assert_string_equal(w.alarm,
                         "relay 'smart' must log in again, its provider said invalid_grant: "
-                        "Revoked?by ?[31mhim: its mail waits until you type: "
-                        "postroad oauth login smart");
+                        "Revoked?by ?[31mhim; its mail waits until you type: "
+                        "postroad oauth login smart -c /etc/p.conf");
     pass_s(&w, 86400);
     wish(&w, 8, 0);
     check_story(&w, "login 8\n");
@@ -365,6 +365,29 @@ static void a_token_that_the_server_refuses(void **state)
     end(&w);
 }
 
+static void a_reload_begins_anew(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "you@example.org");
+    wish(&w, 7, 0);
+    check_story(&w, "alarm\nlogin 7\n");
+    tokens_reload(w.tokens);
+    wish(&w, 8, 0); /* the settings are as wrong as before */
+    check_story(&w, "alarm\nlogin 8\n");
+    log_in(&w, "2", "r2", "me@example.org");
+    wish(&w, 9, 0);
+    tokens_reload(w.tokens);
+    provider_gives(&w, 1, "a1", "");
+    check_story(&w, "fetch 1 r2\ngiven 9 a1\n");
+    tokens_reload(w.tokens);
+    wish(&w, 10, 0);
+    check_story(&w, "fetch 2 r2\n");
+    end(&w);
+}
+
 static void a_courier_that_comes_back(void **state)
 {
     struct world w;
@@ -397,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_provider_that_is_away),
         cmocka_unit_test(wrong_settings_are_told_once),
         cmocka_unit_test(a_token_that_the_server_refuses),
+        cmocka_unit_test(a_reload_begins_anew),
         cmocka_unit_test(a_courier_that_comes_back),
     };
 

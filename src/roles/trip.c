@@ -305,6 +305,12 @@ static void be_patient(struct trip *t, uint64_t seconds)
 
 static void next_hop(struct trip *t);
 
+static void hang_up(struct trip *t)
+{
+    pass_drop(&t->pass);
+    remote_close(&t->remote);
+}
+
 /* This server can take it for nobody; another one of the destination may offer what it lacks (RFC
  * 8689 4.2.1). */
 static bool is_better_elsewhere(const struct trip *t)
@@ -324,7 +330,7 @@ static void send_prepared(struct trip *t)
 
     if (is_better_elsewhere(t)) {
         cargo_stop(&t->cargo);
-        remote_close(&t->remote);
+        hang_up(t);
         next_hop(t);
         return;
     }
@@ -407,18 +413,6 @@ static enum client_login login_mode(const struct trip_manner *m, const struct tr
     return implicit || hop->path != NULL || net_address_is_loopback(&hop->address)
                ? CLIENT_LOGIN_ANYHOW
                : CLIENT_LOGIN_SECURED;
-}
-
-void trip_log_in(const struct trip_manner *m, struct remote *r)
-{
-    const struct relay *relay = m->relay;
-
-    if (relay->login == NULL) {
-        remote_no_login(r, SLICE("4.7.0"), SLICE("tokens are not in this version"));
-        return;
-    }
-    remote_login(
-        r, &(struct credentials){.user = relay->user, .secret = buf_slice(&relay->login->secret)});
 }
 
 static bool is_v4(const unsigned char ip[16])
@@ -516,19 +510,23 @@ static bool was_ourselves(const struct client_outcome *o)
     return o->code == 0 && slice_equal(o->enhanced, SLICE("5.4.6"));
 }
 
-/* Beside what each mail's line says, once for each call: who is to set it right, and where. */
+/* Beside what each mail's line says, once for each call: who is to set it right, and where. What
+ * the vault could not give, it has told already. */
 static void warn_of_login(struct trip *t, const struct client_outcome *o, struct arena *arena)
 {
     const struct relay *relay = t->manner->relay;
-    struct slice why = trip_words(hop_of(t), o, arena);
+    struct slice why = trip_words(hop_of(t), o, arena), where = SLICE("by a token");
 
-    role_warn(
-        t->manner->role, t->manner->tag,
-        arena_printf(arena,
-                     "relay %.*s cannot log in as %.*s, so its mail waits (the password is in "
-                     "%.*s, which `postroad reload` reads again): %.*s",
-                     SLICE_PRINTF(relay->name), SLICE_PRINTF(relay->user),
-                     SLICE_PRINTF(relay->login->path), SLICE_PRINTF(why)));
+    if (relay->login != NULL)
+        where = arena_printf(arena, "the password is in %.*s, which `postroad reload` reads again",
+                             SLICE_PRINTF(relay->login->path));
+    else if (!pass_was_token(&t->pass))
+        return;
+    role_warn(t->manner->role, t->manner->tag,
+              arena_printf(arena,
+                           "relay %.*s cannot log in as %.*s, so its mail waits (%.*s): %.*s",
+                           SLICE_PRINTF(relay->name), SLICE_PRINTF(relay->user),
+                           SLICE_PRINTF(where), SLICE_PRINTF(why)));
 }
 
 /* The message was not begun here. It is the next hop's, or nobody's. */
@@ -540,9 +538,9 @@ static void hop_failed(struct trip *t)
     bool secrecy = !t->plain && remote_tls_was_the_trouble(&t->remote, &o);
 
     cargo_stop(&t->cargo);
-    remote_close(&t->remote);
-    if (secrecy) {
-        t->plain = true;
+    hang_up(t);
+    t->plain = t->plain || secrecy;
+    if (secrecy || pass_again(&t->pass, &o)) {
         call_hop(t);
         return;
     }
@@ -553,7 +551,7 @@ static void hop_failed(struct trip *t)
     }
     if (!t->all_refused)
         o.verdict = CLIENT_TRY_AGAIN;
-    if (o.step == STEP_AUTH && t->manner->relay->login != NULL)
+    if (o.step == STEP_AUTH)
         warn_of_login(t, &o, arena);
     struct slice why = arena_copy(arena, trip_words(hop_of(t), &o, arena));
     t->on_news(t, TRIP_BADLY, why);
@@ -630,7 +628,9 @@ static void on_event(struct remote *r, enum remote_event event)
 
 static void log_in(struct remote *r)
 {
-    trip_log_in(trip_of(r)->manner, r);
+    struct trip *t = trip_of(r);
+
+    pass_show(&t->pass, t->manner->bearers, t->manner->relay, r);
 }
 
 static const struct remote_owner owner = {
@@ -674,7 +674,7 @@ void trip_free(struct trip *t)
 {
     timer_cancel(t->manner->role->loop, &t->idle);
     timer_cancel(t->manner->role->loop, &t->patience);
-    remote_close(&t->remote);
+    hang_up(t);
     if (t->parcel != NULL) {
         for (unsigned i = 0; i < t->message.rcpt_count; i++)
             parcel_postponed(t->parcel, t->places[i], 0);

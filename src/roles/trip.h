@@ -9,6 +9,7 @@
 
 #include "roles/cargo.h"
 #include "roles/parcel.h"
+#include "roles/pass.h"
 #include "roles/remote.h"
 
 /* Where a trip may go: copied, routes change. */
@@ -24,8 +25,9 @@ enum { TRIP_HOPS_MAX = 8, TRIP_HOP_TEXT_MAX = 350 };
 /* Of an MX group; borrowed, outlives its trips. */
 struct trip_manner {
     struct role *role;
-    struct slice hostname;  /* who we are, whatever we call ourselves there */
-    struct disk_dir *spool; /* for conversions */
+    struct slice hostname;   /* who we are, whatever we call ourselves there */
+    struct disk_dir *spool;  /* for conversions */
+    struct bearers *bearers; /* for tokens of the relay's user */
     enum client_protocol protocol;
     const struct relay *relay; /* NULL: LMTP */
     unsigned slot;             /* of the relay's sources */
@@ -57,6 +59,7 @@ struct trip {
     bool plain;              /* TLS failed here: once more without */
     bool used;               /* a message went before, over this connection */
     struct remote remote;
+    struct pass pass;
     struct remote_options options;
     struct net_address from;
     struct parcel *parcel; /* NULL: none */
@@ -84,9 +87,6 @@ struct slice trip_hop_text(const struct trip_hop *hop, char out[TRIP_HOP_TEXT_MA
  * was said. */
 struct slice trip_words(const struct trip_hop *hop, const struct client_outcome *o,
                         struct arena *arena);
-
-/* Answers remote_owner.log_in: who we are to the servers of its relay. */
-void trip_log_in(const struct trip_manner *m, struct remote *r);
 
 /* How a hop is called; `plain`: without TLS where that may be. `from` lives as long as the options.
  */

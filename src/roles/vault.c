@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "mail/guesses.h"
 #include "roles/login.h"
+#include "roles/vault_courier.h"
 #include "sasl/password.h"
 #include "sasl/server.h"
 
@@ -39,6 +40,7 @@ struct receiver_end {
 struct vault {
     struct role role;
     struct receiver_end receivers[RECEIVERS_MAX];
+    struct vault_courier courier;
     struct list orphans; /* exchanges whose hash still runs, for nobody */
     struct guesses *guesses;
     char secret[SECRET_BYTES]; /* for what unknown users are shown */
@@ -463,6 +465,10 @@ static void vault_peer(struct role *role, enum role_kind kind, unsigned index, i
 {
     struct vault *v = vault_of(role);
 
+    if (kind == ROLE_COURIER) {
+        vault_courier_meet(&v->courier, handle);
+        return;
+    }
     if (kind != ROLE_RECEIVER || index >= RECEIVERS_MAX) {
         role->doors->net->ops->close(role->doors->net, handle);
         return;
@@ -482,12 +488,20 @@ static int vault_start(struct role *role)
 
     v->guesses = guesses_new(seed);
     draw(v, v->secret, sizeof(v->secret));
+    vault_courier_start(&v->courier);
+    return 0;
+}
+
+static int vault_reload(struct role *role, const struct settings *old)
+{
+    (void)old; /* an exchange that is under way holds them */
+    vault_courier_reload(&vault_of(role)->courier);
     return 0;
 }
 
 static void vault_before_sleep(struct role *role)
 {
-    if (role->draining) /* the receivers ended first: nobody waits */
+    if (role->draining) /* receivers and courier ended first: nobody waits */
         role_end(role, 0);
 }
 
@@ -516,6 +530,7 @@ static void vault_done(struct role *role)
         free_all(v, &v->receivers[i].exchanges);
     }
     free_all(v, &v->orphans);
+    vault_courier_done(&v->courier);
     explicit_bzero(v->secret, sizeof(v->secret));
     guesses_free(v->guesses);
 }
@@ -523,6 +538,7 @@ static void vault_done(struct role *role)
 struct role *vault_new(const struct role_doors *doors, int warden_handle)
 {
     static const struct role_calls calls = {.start = vault_start,
+                                            .reload = vault_reload,
                                             .peer = vault_peer,
                                             .drain = vault_drain,
                                             .before_sleep = vault_before_sleep,
@@ -530,6 +546,7 @@ struct role *vault_new(const struct role_doors *doors, int warden_handle)
     struct vault *v = MEMORY_NEW(struct vault);
 
     list_init(&v->orphans);
+    vault_courier_init(&v->courier, &v->role);
     for (unsigned i = 0; i < RECEIVERS_MAX; i++) {
         v->receivers[i].channel.watch.handle = -1;
         v->receivers[i].vault = v;

@@ -104,7 +104,7 @@ static const struct {
 /* One of each, then the receivers. */
 static const enum role_kind start_order[] = {ROLE_SCRIBE, ROLE_POSTMAN, ROLE_VAULT, ROLE_COURIER};
 
-static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_VAULT, ROLE_COURIER, ROLE_POSTMAN,
+static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_COURIER, ROLE_VAULT, ROLE_POSTMAN,
                                              ROLE_SCRIBE};
 
 enum {

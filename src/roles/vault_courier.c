@@ -1,0 +1,141 @@
+/*
+ * vault_courier.c - wishes in, forms out.
+ *
+ * A captured courier learns the tokens that it wishes for, which it needs anyway to send mail, and
+ * never what they are got with.
+ */
+#include "roles/vault_courier.h"
+
+/* ---- for tokens ---- */
+
+static const struct relay *find_relay(void *ctx, struct slice name)
+{
+    const struct vault_courier *c = ctx;
+    const struct relay *relay = settings_relay(c->role->settings, name);
+
+    return relay == NULL || relay->oauth == NULL ? NULL : relay;
+}
+
+static void send_answer(void *ctx, const struct token_answer *a)
+{
+    struct vault_courier *c = ctx;
+    struct buf body;
+
+    buf_init(&body, TOKEN_BODY_MAX);
+    if (channel_is_open(&c->channel) && token_answer_write(&body, a))
+        (void)channel_send(&c->channel, MESSAGE_TOKEN_ANSWER, buf_slice(&body), NULL, -1);
+    buf_wipe(&body);
+}
+
+static bool fetch_token(void *ctx, uint64_t number, const struct relay *relay, struct slice form)
+{
+    struct fetching f = {
+        .number = number, .kind = FETCHING_REFRESH, .relay = relay->name, .form = form};
+
+    return vault_courier_fetch(ctx, &f);
+}
+
+static void alarm(void *ctx, struct slice text)
+{
+    role_warn(((struct vault_courier *)ctx)->role, SLICE("vault"), text);
+}
+
+/* ---- the courier ---- */
+
+bool vault_courier_fetch(struct vault_courier *c, const struct fetching *f)
+{
+    struct buf body;
+
+    if (!channel_is_open(&c->channel))
+        return false;
+    buf_init(&body, FETCHING_BODY_MAX);
+    bool sent = fetching_write(&body, f) &&
+                channel_send(&c->channel, MESSAGE_FETCH, buf_slice(&body), NULL, -1) == 0;
+    buf_wipe(&body);
+    return sent;
+}
+
+static void take_wish(struct vault_courier *c, struct cursor *in)
+{
+    struct token_wish w;
+
+    if (token_wish_read(in, &w))
+        tokens_wish(c->tokens, &w);
+}
+
+static void take_fetched(struct vault_courier *c, struct cursor *in)
+{
+    struct fetched f;
+
+    if (!fetched_read(in, &f))
+        return;
+    switch (f.kind) {
+    case FETCHING_REFRESH:
+        if (f.status == 0)
+            f.token.description = f.why;
+        tokens_fetched(c->tokens, f.number, &f.token);
+        break;
+    case FETCHING_INTROSPECTION: break; /* nobody asks yet */
+    }
+}
+
+static void on_message(struct channel *channel, enum message_kind kind, struct slice body,
+                       struct disk_file *file, int handle)
+{
+    struct vault_courier *c = LIST_ENTRY(channel, struct vault_courier, channel);
+    struct cursor in = {body};
+
+    (void)file, (void)handle; /* the matrix allows TOKEN and FETCHED only */
+    if (kind == MESSAGE_TOKEN)
+        take_wish(c, &in);
+    else
+        take_fetched(c, &in);
+}
+
+static void on_closed(struct channel *channel)
+{
+    struct vault_courier *c = LIST_ENTRY(channel, struct vault_courier, channel);
+
+    role_parted(c->role, channel);
+    tokens_courier_gone(c->tokens);
+}
+
+void vault_courier_meet(struct vault_courier *c, int handle)
+{
+    channel_close(&c->channel); /* its end was not noticed yet */
+    tokens_courier_gone(c->tokens);
+    role_meet(c->role, &c->channel, handle, ROLE_COURIER, on_message, on_closed);
+}
+
+/* ---- as a whole ---- */
+
+void vault_courier_init(struct vault_courier *c, struct role *role)
+{
+    c->role = role;
+    c->channel.watch.handle = -1;
+}
+
+void vault_courier_start(struct vault_courier *c)
+{
+    static const struct tokens_calls calls = {find_relay, send_answer, fetch_token, alarm};
+    const struct role_doors *doors = c->role->doors;
+
+    c->tokens = tokens_new(&(struct tokens_options){.calls = &calls,
+                                                    .ctx = c,
+                                                    .clock = doors->clock,
+                                                    .random = doors->random,
+                                                    .disk = doors->disk,
+                                                    .queue_path = c->role->settings->queue_path,
+                                                    .config = c->role->settings->file});
+}
+
+void vault_courier_reload(struct vault_courier *c)
+{
+    tokens_reload(c->tokens);
+}
+
+void vault_courier_done(struct vault_courier *c)
+{
+    channel_close(&c->channel);
+    tokens_free(c->tokens);
+}

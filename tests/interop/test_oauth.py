@@ -1,0 +1,173 @@
+"""A relay that wants tokens: they are renewed before they end, and a person is told when there are
+none."""
+import os
+import re
+import signal
+import threading
+
+from provider import Provider
+from server import wait_until
+from token_world import (alarms, config_of, hand_in, log_in, token_file,
+                         world)  # noqa: F401  a fixture
+
+
+def retry_until(server, what):
+    """As a person would who does not want to wait for the next try."""
+    assert wait_until(lambda: what() or (server.flush(), what())[1], 40, 0.5), server.log()[-3000:]
+
+
+def test_nobody_logged_in_yet(world):
+    world.start()
+    hand_in(world, 3)
+    assert wait_until(lambda: world.log().count("status=deferred") >= 3), world.log()[-3000:]
+    command = f"postroad oauth login smart -c {config_of(world)}"
+    assert len(alarms(world)) == 1 and command in alarms(world)[0], alarms(world)
+    ids = re.findall(r"(\w+): to=<ann@b.example>.*status=deferred", world.log())
+    assert command in world.ask("queue", "why", ids[0])
+    assert not world.provider.requests and not world.smart.mx.mails
+
+    said = log_in(world)
+    assert "smart" in said and "1//" not in said
+    retry_until(world, lambda: len(world.smart.mx.mails) == 3)
+    assert set(world.smart.tokens) == {"access-2"} and len(alarms(world)) == 1
+    form = world.provider.requests[0]
+    assert form["grant_type"] == "authorization_code" and form["client_secret"] == Provider.SECRET
+    mode = os.stat(os.path.join(world.folder, "queue", "vault", "smart.login")).st_mode
+    assert mode & 0o777 == 0o600
+    secrets = re.compile(r"access-\d|refresh-\d|s3cret")
+    assert not secrets.search(world.log()), "a secret is in the log"
+
+
+def test_tokens_expire_and_rotate(world):
+    world.provider.life_s = 2
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 1), world.log()[-3000:]
+    assert world.smart.tokens == ["access-2"]
+    assert "refresh-2" in token_file(world, "smart.renewed")
+    wait_until(lambda: False, 2.5)  # it is no longer good, and the connection is over
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 2), world.log()[-3000:]
+    assert world.smart.tokens == ["access-2", "access-3"]
+    assert "refresh-3" in token_file(world, "smart.renewed")
+    kill_vault(world)
+    wait_until(lambda: False, 2.5)
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 3), world.log()[-3000:]
+    assert world.smart.tokens[-1] == "access-4" and not alarms(world)
+
+
+def kill_vault(server):
+    pid = dict((role, pid) for pid, role in server.roles())["vault"]
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: dict((role, p) for p, role in server.roles()).get("vault", pid) != pid)
+
+
+def test_one_token_for_many(world):
+    log_in(world)
+    world.start()
+    before = world.provider.refreshes
+    threads = [threading.Thread(target=hand_in, args=(world, 5)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wait_until(lambda: len(world.smart.mx.mails) == 20), world.log()[-3000:]
+    assert world.provider.refreshes == before + 1
+
+
+def test_the_grant_ends(world):
+    world.provider.life_s = 1
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 1), world.log()[-3000:]
+    world.provider.revoke()
+    wait_until(lambda: False, 3)
+    hand_in(world, 3)
+    assert wait_until(lambda: world.log().count("status=deferred") >= 5), world.log()[-3000:]
+    assert len(alarms(world)) == 1, alarms(world)
+    assert "invalid_grant: Token has been expired or revoked." in alarms(world)[0]
+    assert "postroad oauth login smart" in alarms(world)[0]
+    asked = world.provider.refreshes
+    hand_in(world)
+    wait_until(lambda: False, 2.5)
+    assert world.provider.refreshes == asked  # it would say the same
+    world.provider.life_s = 3600
+    log_in(world)
+    retry_until(world, lambda: len(world.smart.mx.mails) == 5)
+    assert len(alarms(world)) == 1
+
+
+def test_a_token_that_is_refused_is_replaced_at_once(world):
+    """Revoked before its time: the server says 535, the provider gives another one. A minute must
+    have gone by, so that a server that takes none costs no more than one a minute."""
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 1), world.log()[-3000:]
+    world.smart.refuse.add("access-2")
+    wait_until(lambda: False, 62)
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 2), world.log()[-3000:]
+    assert world.smart.tokens == ["access-2", "access-2", "access-3"]
+    assert "status=deferred" not in world.log()
+
+
+def test_a_server_that_takes_no_token(world):
+    world.smart.refuse.update(f"access-{n}" for n in range(100))
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: world.log().count("status=deferred") >= 2), world.log()[-3000:]
+    assert world.provider.refreshes <= 2
+
+
+def test_oauthbearer_alone(world):
+    world.smart.offers = "PLAIN OAUTHBEARER"
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: len(world.smart.mx.mails) == 1), world.log()[-3000:]
+    assert any(line.startswith("AUTH OAUTHBEARER") for line in world.smart.mx.lines)
+
+
+def test_no_token_for_who_offers_none(world):
+    world.smart.offers = "PLAIN LOGIN"
+    log_in(world)
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: "status=deferred" in world.log()), world.log()[-3000:]
+    assert not any(line.startswith("AUTH") for line in world.smart.mx.lines)
+
+
+def test_the_provider_is_away(world):
+    log_in(world)
+    world.provider.says = (503, {"error": "temporarily_unavailable"})
+    world.start()
+    hand_in(world)
+    assert wait_until(lambda: "status=deferred" in world.log()), world.log()[-3000:]
+    assert "temporarily_unavailable" in world.log() and not alarms(world)
+    world.provider.says = None
+    retry_until(world, lambda: len(world.smart.mx.mails) == 1)
+
+
+def test_vault_killed_while_it_waits(world):
+    """Its wish is made again when it is back."""
+    log_in(world)
+    world.start()
+    answer, waits, go = world.provider.token, threading.Event(), threading.Event()
+
+    def slow(form):
+        waits.set()
+        go.wait(20)
+        return answer(form)
+
+    world.provider.token = slow
+    world.provider.rotates = False
+    hand_in(world)
+    assert waits.wait(15)
+    kill_vault(world)
+    go.set()
+    assert wait_until(lambda: len(world.smart.mx.mails) == 1, 40), world.log()[-3000:]
