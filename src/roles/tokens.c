@@ -24,7 +24,7 @@ enum {
     MARGIN_MAX_MS = 60 * 1000, /* a token that is used up to here is not begun with */
     USUAL_LIFE_S = 5 * 60,     /* of one whose provider does not say */
     LIFE_MAX_S = 24 * 60 * 60, /* whatever it says */
-    YOUNG_MS = 60 * 1000,      /* a server that does not take one like this takes none */
+    YOUNG_MS = 10 * 1000,      /* a server that does not take one like this takes none */
     WRONG_MS = 5 * 60 * 1000,  /* a provider is asked again after this */
     LATER_MS = 10 * 1000,
     DESCRIPTION_MAX = 160,
