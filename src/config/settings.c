@@ -41,6 +41,7 @@ enum context {
     IN_RULE = 1 << 6, /* behind accept, reject, discard in the same line */
     BEHIND_LIMIT = 1 << 7,
     IN_OAUTH = 1 << 8,
+    IN_INTROSPECT = 1 << 9,
 };
 
 static apply_fn set_resolver, set_hostname, set_origin, set_postmaster, set_max_size, set_queue;
@@ -108,6 +109,8 @@ static const struct row rows[] = {
      "auth-cleartext yes|no"},
     {SLICE_INIT("hide-client"), IN_LISTEN, parser_set_hide_client, {SHAPE_YES_NO}, 0, 0, false,
      "hide-client yes|no"},
+    {SLICE_INIT("introspect"), IN_LISTEN, parser_begin_introspect, {SHAPE_URL}, 0, IN_INTROSPECT, false,
+     "introspect https://HOST/PATH { client ID file:PATH }"},
     {SLICE_INIT("tls"), IN_LISTEN, parser_set_listener_tls, {SHAPE_LISTENER_TLS}, 0, 0, false,
      "tls off|optional|required|implicit"},
     {SLICE_INIT("client-ca"), IN_LISTEN, parser_set_client_ca, {SHAPE_PATH}, 0, 0, false,
@@ -140,6 +143,12 @@ static const struct row rows[] = {
      "scope \"WORD ...\""},
     {SLICE_INIT("ca"), IN_OAUTH, parser_set_oauth_ca, {SHAPE_PATH}, 0, 0, false,
      "ca PATH"},
+    {SLICE_INIT("client"), IN_INTROSPECT, parser_set_introspect_client, {SHAPE_CLIENT, SHAPE_SECRET}, 0, 0,
+     false, "client ID file:PATH"},
+    {SLICE_INIT("ca"), IN_INTROSPECT, parser_set_introspect_ca, {SHAPE_PATH}, 0, 0, false,
+     "ca PATH"},
+    {SLICE_INIT("user"), IN_INTROSPECT, parser_set_introspect_user, {SHAPE_CLAIM}, 0, 0, false,
+     "user username|email"},
     {SLICE_INIT("family"), IN_RELAY, parser_set_family, {SHAPE_FAMILY}, 0, 0, false,
      "family any|ipv4-first|ipv6-first|ipv4|ipv6"},
     {SLICE_INIT("retry"), IN_RELAY, parser_add_retry, {SHAPE_DURATION, SHAPE_MORE}, 0, 0, false,
@@ -371,6 +380,7 @@ static void forget_blocks(struct parser *p)
     p->listener = &p->nowhere;
     p->source = &p->no_source;
     p->limit = &p->no_limit;
+    p->introspection = NULL;
     p->no_relay = (struct relay){0};
     p->draft = (struct relay_draft){.relay = &p->no_relay};
 }
@@ -572,6 +582,7 @@ static void parse(struct parser *p)
     count++; /* no more listeners, limits or rules than statements */
 
     p->listeners = ARENA_ARRAY(&p->settings->arena, struct settings_listener, count);
+    p->listener_introspect = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->listener_words = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
@@ -682,6 +693,8 @@ static void free_all(struct settings *s)
     }
     for (struct relay_login *l = s->logins; l != NULL; l = l->next)
         buf_wipe(&l->secret);
+    for (struct introspection *i = s->introspections; i != NULL; i = i->next)
+        buf_wipe(&i->secret);
     for (struct oauth *o = s->oauths; o != NULL; o = o->next)
         buf_wipe(&o->secret);
     arena_done(&s->arena);

@@ -94,11 +94,12 @@ struct settings {
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;
     struct settings_table *tables;
-    const struct relay *relays; /* all of them, the last one first */
-    struct relay_login *logins; /* of all relays */
-    struct oauth *oauths;       /* the same */
-    struct arena arena;         /* owns all of it, save what the tables and logins hold */
-    struct list link;           /* for their owner */
+    const struct relay *relays;           /* all of them, the last one first */
+    struct relay_login *logins;           /* of all relays */
+    struct oauth *oauths;                 /* the same */
+    struct introspection *introspections; /* of all listeners */
+    struct arena arena;                   /* owns all of it, save what the tables and logins hold */
+    struct list link;                     /* for their owner */
     unsigned holders;
 };
 
@@ -144,11 +145,14 @@ bool settings_bundle_for_role(const struct settings *s, struct slice bundle,
 /* Is it a table of accounts? These can be read again while the rest stays. */
 bool settings_is_accounts_file(const struct settings *s, struct slice path);
 
-/* Is it what somebody logs in with? Which of the two: for a relay's servers, or for its provider of
- * tokens. */
+/* Is it what somebody logs in with? Which of them: for a relay's servers, for its provider of
+ * tokens ... */
 bool settings_is_secret_file(const struct settings *s, struct slice path);
 bool settings_is_login_secret(const struct settings *s, struct slice path);
 bool settings_is_client_secret(const struct settings *s, struct slice path);
+
+/* ... or for the provider that listeners ask whose a token is. */
+bool settings_is_introspection_secret(const struct settings *s, struct slice path);
 
 /* NULL: there is none of that name. */
 const struct relay *settings_relay(const struct settings *s, struct slice name);

@@ -50,10 +50,13 @@ struct parser {
     struct place seen[PARSER_ROWS_MAX]; /* of each word outside of blocks; line 0: not yet */
     bool meant[PARSER_ROWS_MAX];        /* probably misspelt: not to be called missing as well */
     struct settings_listener *listeners;
-    struct settings_listener *listener; /* whose block is read */
-    struct place *listener_words;       /* where each begins */
-    struct place *listener_tls;         /* of each listener's `tls`; line 0: it has none */
-    struct settings_listener nowhere;   /* takes the block of a broken line, read for its errors */
+    struct settings_listener *listener;  /* whose block is read */
+    struct place *listener_words;        /* where each begins */
+    struct introspection *introspection; /* the same; NULL: none was begun */
+    struct introspection no_introspection;
+    struct place *listener_introspect; /* of each listener's `introspect` */
+    struct place *listener_tls;        /* of each listener's `tls`; line 0: it has none */
+    struct settings_listener nowhere;  /* takes the block of a broken line, read for its errors */
     struct named_list relay_sources, relays;
     struct relay_source *source; /* whose block is read */
     struct relay_draft draft;
@@ -119,6 +122,12 @@ bool parser_read_secret(struct parser *p, const struct value *path, const char *
 apply_fn parser_begin_oauth, parser_set_oauth_client, parser_set_oauth_authorize;
 apply_fn parser_set_oauth_token, parser_set_oauth_scope, parser_set_oauth_ca;
 void parser_finish_oauth(struct parser *p); /* for parser_finish_login() */
+
+/* settings_introspect.c */
+apply_fn parser_begin_introspect, parser_set_introspect_client, parser_set_introspect_ca;
+apply_fn parser_set_introspect_user;
+void parser_check_introspect(struct parser *p, const struct settings_listener *l,
+                             struct place where); /* for parser_finish_listeners() */
 
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;

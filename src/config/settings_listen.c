@@ -153,6 +153,11 @@ static void check_auth(struct parser *p, const struct settings_listener *l, stru
 
 void parser_finish_listeners(struct parser *p)
 {
-    for (size_t i = 0; i < p->settings->listener_count; i++)
+    bool whole = sources_errors(&p->sources) == 0; /* what is not there is missing */
+
+    for (size_t i = 0; i < p->settings->listener_count; i++) {
         check_auth(p, &p->listeners[i], p->listener_words[i]);
+        if (whole)
+            parser_check_introspect(p, &p->listeners[i], p->listener_introspect[i]);
+    }
 }

@@ -559,6 +559,29 @@ static void test_providers(void **state)
     arena_done(&arena);
 }
 
+static void test_introspections(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct slice text = read_whole(&arena, SOURCE_ROOT "/tests/config/introspect-good.conf");
+    struct settings *s = parse_with_files(&arena, SLICE("f"), text, SLICE(""), &errors);
+    const struct introspection *one = s->listeners[1].introspection,
+                               *other = s->listeners[2].introspection;
+
+    (void)state;
+    check(s->listeners[0].introspection == NULL);
+    check_slice(one->url, SLICE("https://id.example:8443/introspect?realm=mail"));
+    check_slice(one->client, SLICE("postroad"));
+    check_slice(buf_slice(&one->secret), SLICE("pencil"));
+    check(one->claim == CLAIM_EMAIL && one->ca.len > 0);
+    check_slice(other->url, SLICE("https://id.example"));
+    check(other->claim == CLAIM_USERNAME && other->ca.len == 0);
+    check(!slice_equal(buf_slice(&other->secret), buf_slice(&one->secret)));
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
 static const struct relay *relay_of_rule(const struct settings *s, size_t rule)
 {
     return s->rules.rules[rule].relay;
@@ -899,7 +922,8 @@ static void test_manual(void **state)
     arena_done(&arena);
 }
 
-/* Who is handed which of a relay's two secrets. */
+/* Who is handed which of a relay's two secrets, and that of a listener, which goes the way of the
+ * second. */
 struct share {
     enum settings_secrets kind;
     bool password, secret;
@@ -915,10 +939,12 @@ static void check_share(const struct settings *s, const struct buf *bundle,
     check(settings_bundle_for_role(s, buf_slice(bundle), share->kind, &handed));
     check_int(holds(&handed, "of a user"), share->password);
     check_int(holds(&handed, "of a client"), share->secret);
+    check_int(holds(&handed, "of an asker"), share->secret);
     struct settings *theirs = settings_parse(buf_slice(&handed), NULL, &errors);
     check_slice(buf_slice(&errors.text), SLICE(""));
     check_int(buf_len(&theirs->oauths->secret) > 0, share->secret);
     check_int(buf_len(&theirs->logins->secret) > 0, share->password);
+    check_int(buf_len(&theirs->introspections->secret) > 0, share->secret);
     settings_free(theirs);
     settings_errors_done(&errors);
     buf_done(&handed);
@@ -939,12 +965,17 @@ static void test_secrets_of_providers(void **state)
     buf_init(&bundle, BUNDLE_MAX);
     bundle_add(&bundle, SLICE("f"), 0,
                SLICE("hostname h.example\nlisten mx *:25\nqueue /q\npostmaster ann@h.example\n"
+                     "table people accounts /people\n"
+                     "listen submission 127.0.0.1:587 { auth people; auth-cleartext yes\n"
+                     "introspect https://i.example { client id file:/chalk } }\n"
                      "relay r { host a.example; user me file:/pencil }\n"
                      "relay t { host a.example; user me; oauth2 google { client id file:/ink } }\n"
                      "accept from local to any relay r\n"
                      "accept to domain h.example deliver maildir /m/{user}\n"));
     bundle_add(&bundle, SLICE("/pencil"), 0, SLICE("of a user\n"));
     bundle_add(&bundle, SLICE("/ink"), 0, SLICE("of a client\n"));
+    bundle_add(&bundle, SLICE("/chalk"), 0, SLICE("of an asker\n"));
+    bundle_add(&bundle, SLICE("/people"), 0, SLICE("ann@h.example:{SSHA}\n"));
     struct settings *s = parse_bundle(&bundle, &errors);
     check_slice(buf_slice(&errors.text), SLICE(""));
     check(settings_is_secret_file(s, SLICE("/ink")));
@@ -971,6 +1002,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_logins),
         cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_introspections),
         cmocka_unit_test(test_secrets_of_providers),
         cmocka_unit_test(test_login_defaults),
         cmocka_unit_test(test_bundle_for_role),

@@ -89,7 +89,8 @@ static bool may_have_secret(const struct settings *s, struct slice path,
                             enum settings_secrets secrets)
 {
     return (secrets == SETTINGS_WITH_LOGINS && settings_is_login_secret(s, path)) ||
-           (secrets == SETTINGS_WITH_PASSWORDS && settings_is_client_secret(s, path));
+           (secrets == SETTINGS_WITH_PASSWORDS &&
+            (settings_is_client_secret(s, path) || settings_is_introspection_secret(s, path)));
 }
 
 static bool copy_source(const struct settings *s, const struct source *source,

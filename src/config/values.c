@@ -487,6 +487,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
     [SHAPE_LIMIT_TO] = {.what = SLICE_INIT("a kind of destination")},
     [SHAPE_OAUTH] = {.what = SLICE_INIT("a provider of tokens")},
+    [SHAPE_CLAIM] = {.what = SLICE_INIT("what names the account")},
 };
 
 /* clang-format on */
@@ -554,6 +555,8 @@ static const struct choice choices[] = {
     {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },
+    {SHAPE_CLAIM,        SLICE_INIT("username"),      true,  CLAIM_USERNAME,        SHAPE_NONE       },
+    {SHAPE_CLAIM,        SLICE_INIT("email"),         true,  CLAIM_EMAIL,           SHAPE_NONE       },
 };
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };

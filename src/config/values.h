@@ -57,6 +57,7 @@ enum shape {
     SHAPE_LIMIT,
     SHAPE_LIMIT_TO,
     SHAPE_OAUTH,
+    SHAPE_CLAIM,
     SHAPE_COUNT,
 };
 

@@ -21,7 +21,6 @@ struct introspection {
     struct slice secret_path;
     struct buf secret; /* "" where it is withheld: only the vault has it */
     struct slice ca;   /* who vouches for the provider's server, in PEM; "": the system's */
-    struct slice ca_path;
     enum introspection_claim claim;
     struct introspection *next; /* of another listener */
 };
