@@ -41,26 +41,39 @@ static struct role *role_of(const struct fetches *all)
     return all->outbound->role;
 }
 
+static const struct introspection *introspection_of(const struct settings *s, struct slice listener)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (slice_equal(s->listeners[i].address, listener))
+            return s->listeners[i].introspection;
+    return NULL;
+}
+
+static const struct oauth *oauth_of(const struct settings *s, struct slice name)
+{
+    const struct relay *relay = settings_relay(s, name);
+
+    return relay != NULL ? relay->oauth : NULL;
+}
+
 static bool find_endpoint(const struct settings *s, const struct fetching *f, struct endpoint *out)
 {
     const struct introspection *i;
-    const struct relay *relay;
+    const struct oauth *o;
 
     switch (f->kind) {
     case FETCHING_INTROSPECTION:
-        if (f->listener >= s->listener_count)
-            return false;
-        i = s->listeners[f->listener].introspection;
+        i = introspection_of(s, f->listener);
         if (i != NULL)
             *out = (struct endpoint){i->url, i->ca, i->claim};
         return i != NULL;
-    case FETCHING_REFRESH: break;
+    case FETCHING_REFRESH:
+        o = oauth_of(s, f->relay);
+        if (o != NULL)
+            *out = (struct endpoint){.url = o->token, .ca = o->ca};
+        return o != NULL;
     }
-    relay = settings_relay(s, f->relay);
-    if (relay == NULL || relay->oauth == NULL)
-        return false;
-    *out = (struct endpoint){.url = relay->oauth->token, .ca = relay->oauth->ca};
-    return true;
+    return false;
 }
 
 /* ---- answers ---- */

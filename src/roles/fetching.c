@@ -11,7 +11,7 @@ bool fetching_write(struct buf *out, const struct fetching *f)
 {
     size_t before = buf_len(out);
 
-    if (put_u64(out, f->number) && put_u8(out, (uint8_t)f->kind) && put_u32(out, f->listener) &&
+    if (put_u64(out, f->number) && put_u8(out, (uint8_t)f->kind) && put_bytes(out, f->listener) &&
         put_bytes(out, f->relay) && put_bytes(out, f->header) && put_bytes(out, f->form))
         return true;
     buf_truncate(out, before);
@@ -33,8 +33,9 @@ bool fetching_read(struct cursor *c, struct fetching *out)
     struct cursor at = *c;
     struct fetching f = {0};
 
-    if (!get_u64(&at, &f.number) || !get_kind(&at, &f.kind) || !get_u32(&at, &f.listener) ||
-        !get_bytes(&at, FETCHING_RELAY_MAX, &f.relay) ||
+    if (!get_u64(&at, &f.number) || !get_kind(&at, &f.kind) ||
+        !get_bytes(&at, FETCHING_NAME_MAX, &f.listener) ||
+        !get_bytes(&at, FETCHING_NAME_MAX, &f.relay) ||
         !get_bytes(&at, FETCHING_HEADER_MAX, &f.header) || !get_bytes(&at, OAUTH_FORM_MAX, &f.form))
         return false;
     *c = at;

@@ -15,7 +15,7 @@
 
 enum {
     FETCHING_HEADER_MAX = 4096,
-    FETCHING_RELAY_MAX = 256,
+    FETCHING_NAME_MAX = 512,
     FETCHING_BODY_MAX = OAUTH_FORM_MAX + FETCHING_HEADER_MAX + 1024,
     FETCHED_TEXT_MAX = 512,
     FETCHED_BODY_MAX = 2 * OAUTH_TOKEN_MAX + 4096,
@@ -29,10 +29,10 @@ enum fetching_kind {
 struct fetching {
     uint64_t number; /* the vault's, comes back with the answer */
     enum fetching_kind kind;
-    uint32_t listener;   /* FETCHING_INTROSPECTION: its place in the settings */
-    struct slice relay;  /* FETCHING_REFRESH: its name */
-    struct slice header; /* one of the request's: "Authorization: ..."; "": none */
-    struct slice form;   /* the request's body */
+    struct slice listener; /* FETCHING_INTROSPECTION: its address in the settings */
+    struct slice relay;    /* FETCHING_REFRESH: its name */
+    struct slice header;   /* one of the request's: "Authorization: ..."; "": none */
+    struct slice form;     /* the request's body */
 };
 
 struct fetched {

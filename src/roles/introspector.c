@@ -59,10 +59,9 @@ static void on_patience(struct timer *t)
 
 /* ---- asking ---- */
 
-static bool send(struct introspector *all, const struct token_question *q, uint32_t listener)
+static bool send(struct introspector *all, const struct token_question *q, struct slice listener)
 {
-    struct fetching f = {
-        .number = q->number, .kind = FETCHING_INTROSPECTION, .listener = listener};
+    struct fetching f = {.number = q->number, .kind = FETCHING_INTROSPECTION, .listener = listener};
     struct buf header, form;
     bool sent;
 
@@ -86,7 +85,7 @@ bool introspector_knows(struct introspector *all, const struct introspection *pr
     return token_cache_get(all->cache, provider->url, token, now_ms(all), user);
 }
 
-void introspector_ask(struct introspector *all, struct token_question *q, uint32_t listener,
+void introspector_ask(struct introspector *all, struct token_question *q, struct slice listener,
                       const struct introspection *provider, struct slice token,
                       void (*done)(struct token_question *q, const struct token_judgement *j))
 {
@@ -139,8 +138,7 @@ static void judge(struct introspector *all, struct token_question *q,
     }
 }
 
-static void take_answer(struct introspector *all, struct token_question *q,
-                        const struct fetched *f)
+static void take_answer(struct introspector *all, struct token_question *q, const struct fetched *f)
 {
     struct arena scratch = {0};
 

@@ -57,8 +57,8 @@ void introspector_free(struct introspector *all); /* nobody waits; NULL is fine 
 bool introspector_knows(struct introspector *all, const struct introspection *provider,
                         struct slice token, struct slice *user);
 
-/* `q` does not wait. `provider` is that of the listener of this number, and lives as long. */
-void introspector_ask(struct introspector *all, struct token_question *q, uint32_t listener,
+/* `q` does not wait. `provider` is that of the listener of this address, and lives as long. */
+void introspector_ask(struct introspector *all, struct token_question *q, struct slice listener,
                       const struct introspection *provider, struct slice token,
                       void (*done)(struct token_question *q, const struct token_judgement *j));
 void token_question_cancel(struct token_question *q); /* harmless when it does not wait */

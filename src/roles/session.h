@@ -43,6 +43,7 @@ struct session_offer {
     bool submission;                 /* mail begins here: it is completed, and Bcc goes */
     bool hide_client;                /* who has logged in leaves no trace in Received */
     bool scram;                      /* all accounts have its keys */
+    bool tokens;                     /* somebody can be asked whose they are */
     const struct accounts *accounts; /* of those who may log in; NULL: nobody */
     const struct etrn_list *etrn;
     struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */

@@ -85,19 +85,25 @@ void session_login_answered(struct session *s, const struct login_answer *a)
 const struct login_answer session_no_vault = {.result = LOGIN_LATER,
                                               .text = SLICE_INIT("nobody can be asked")};
 
+#define WITH_TOKENS(words)                                                                         \
+    {                                                                                              \
+        SLICE_INIT(words "PLAIN LOGIN"), SLICE_INIT(words "OAUTHBEARER XOAUTH2 PLAIN LOGIN")       \
+    }
+
 /* By a certificate, where one was shown; bound to the connection, where that can be. SCRAM only
  * where it works for everybody: who begins it does not come back by another way. */
 void session_offer_mechanisms(struct session *s)
 {
-    static const struct slice lists[2][3] = {
-        {SLICE_INIT("PLAIN LOGIN"),          SLICE_INIT("SCRAM-SHA-256 PLAIN LOGIN"),
-         SLICE_INIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")         },
-        {SLICE_INIT("EXTERNAL PLAIN LOGIN"), SLICE_INIT("EXTERNAL SCRAM-SHA-256 PLAIN LOGIN"),
-         SLICE_INIT("EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")},
+    static const struct slice lists[2][3][2] = {
+        {WITH_TOKENS(""),          WITH_TOKENS("SCRAM-SHA-256 "),
+         WITH_TOKENS("SCRAM-SHA-256-PLUS SCRAM-SHA-256 ")         },
+        {WITH_TOKENS("EXTERNAL "), WITH_TOKENS("EXTERNAL SCRAM-SHA-256 "),
+         WITH_TOKENS("EXTERNAL SCRAM-SHA-256-PLUS SCRAM-SHA-256 ")},
     };
+    bool shown = server_tls(s->server)->client.len > 0;
     unsigned scram = !s->offer->scram ? 0 : s->has_binding ? 2 : 1;
 
-    server_offer_auth(s->server, lists[server_tls(s->server)->client.len > 0][scram]);
+    server_offer_auth(s->server, lists[shown][scram][s->offer->tokens]);
 }
 
 /* That was told already, with its reason. */

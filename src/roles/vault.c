@@ -7,6 +7,9 @@
  *
  * Slow hashes run on workers. Before each, the guess is counted (mail/guesses): an attack costs
  * look-ups, not hashes. Who is unknown costs the same hash as somebody who is known.
+ *
+ * Whose a token is, its provider says, whom the courier asks for us (roles/introspector). Whether
+ * he may have mail here is said by the accounts, as of everybody.
  */
 #include "roles/role.h"
 
@@ -53,12 +56,16 @@ struct exchange {
     struct receiver_end *from;
     uint64_t number;
     const struct settings *settings; /* held: under which it began */
+    struct slice listener;           /* theirs */
     const struct accounts *accounts;
+    const struct introspection *introspection; /* NULL: none is asked about tokens */
     struct sasl_server *sasl;
     struct arena arena; /* texts of a guess */
     struct slice client;
     struct timer patience;
-    bool counted; /* a guess was taken */
+    bool counted; /* a guess was taken, */
+    struct guess_by guess;
+    struct token_question question; /* at a provider */
     /* One hash. */
     struct worker_job job;
     bool hashing;
@@ -96,6 +103,7 @@ static void exchange_free(struct exchange *x)
     list_remove(&x->link);
     timer_cancel(x->from->vault->role.loop, &x->patience);
     wipe_password(x);
+    token_question_cancel(&x->question);
     sasl_server_free(x->sasl);
     settings_free(x->settings);
     arena_done(&x->arena);
@@ -151,30 +159,37 @@ static void answer(const struct exchange *x, enum login_result result, struct sl
 
 /* ---- guesses ---- */
 
-static struct guess_by guess_of(const struct exchange *x)
-{
-    return (struct guess_by){sasl_server_user(x->sasl), x->client};
-}
-
-/* False: too many. Once in an exchange. */
+/* False: too many. Once in an exchange. A token may come without a name: then it is a guess of its
+ * address alone, since nobody's account shall be locked by it. */
 static bool may_guess(struct exchange *x)
 {
     struct vault *v = x->from->vault;
-    struct guess_by by = guess_of(x);
+    struct slice user = sasl_server_user(x->sasl);
 
-    if (!x->counted && !guesses_take(v->guesses, &by, now_ms(v)))
-        return false;
-    x->counted = true;
-    return true;
+    if (x->counted)
+        return true;
+    x->guess = (struct guess_by){user.len > 0 ? arena_copy(&x->arena, user) : x->client, x->client};
+    x->counted = guesses_take(v->guesses, &x->guess, now_ms(v));
+    return x->counted;
 }
 
 static void settle_guess(struct exchange *x)
 {
     struct vault *v = x->from->vault;
-    struct guess_by by = guess_of(x);
 
     if (x->counted)
-        guesses_was_right(v->guesses, &by, now_ms(v));
+        guesses_was_right(v->guesses, &x->guess, now_ms(v));
+}
+
+/* Nobody looked whether it is right. */
+static void end_unjudged(struct exchange *x, struct slice why)
+{
+    struct vault *v = x->from->vault;
+
+    if (x->counted)
+        guesses_give_back(v->guesses, &x->guess, now_ms(v));
+    answer(x, LOGIN_LATER, why);
+    exchange_free(x);
 }
 
 /* ---- going on ---- */
@@ -243,11 +258,7 @@ static void check_password(struct exchange *x)
     struct slice password = sasl_server_secret(x->sasl);
 
     if (v->hashes >= HASHES_MAX) {
-        struct guess_by by = guess_of(x);
-
-        guesses_give_back(v->guesses, &by, now_ms(v));
-        answer(x, LOGIN_LATER, SLICE("too many people log in just now"));
-        exchange_free(x);
+        end_unjudged(x, SLICE("too many people log in just now"));
         return;
     }
     find_password(x);
@@ -271,6 +282,27 @@ static void give_keys(struct exchange *x)
 
     sasl_server_keys(x->sasl, has ? &keys : NULL);
     explicit_bzero(&keys, sizeof(keys));
+}
+
+static void on_judged(struct token_question *q, const struct token_judgement *j)
+{
+    struct exchange *x = LIST_ENTRY(q, struct exchange, question);
+
+    switch (j->verdict) {
+    case TOKEN_IS_GOOD: sasl_server_token(x->sasl, &j->text); break;
+    case TOKEN_IS_BAD: sasl_server_token(x->sasl, NULL); break;
+    case TOKEN_UNJUDGED: end_unjudged(x, j->text); return;
+    }
+    step(x, SLICE(""));
+}
+
+static void ask_provider(struct exchange *x)
+{
+    struct vault *v = x->from->vault;
+
+    timer_cancel(v->role.loop, &x->patience); /* it is not for the client to speak */
+    introspector_ask(v->courier.introspector, &x->question, x->listener, x->introspection,
+                     sasl_server_secret(x->sasl), on_judged);
 }
 
 static void refuse_guess(struct exchange *x)
@@ -307,8 +339,13 @@ static void go_on(struct exchange *x, enum sasl_need need, struct slice challeng
         else
             refuse_guess(x);
         return;
-    case SASL_WANTS_KEYS:
-    case SASL_WANTS_TOKEN: return; /* step() answers these itself */
+    case SASL_WANTS_TOKEN:
+        if (may_guess(x))
+            ask_provider(x);
+        else
+            refuse_guess(x);
+        return;
+    case SASL_WANTS_KEYS: refuse_guess(x); return; /* else they had been given */
     case SASL_DONE: finish(x); return;
     case SASL_FAILED:
         answer(x, LOGIN_FAILED, sasl_failure_text(sasl_server_failure(x->sasl)));
@@ -317,25 +354,37 @@ static void go_on(struct exchange *x, enum sasl_need need, struct slice challeng
     }
 }
 
-/* Keys are at hand; about a token nobody can be asked: it is not offered. */
+/* A token that was good a moment ago is no guess. */
+static bool knows_token(struct exchange *x)
+{
+    struct slice user;
+
+    if (!introspector_knows(x->from->vault->courier.introspector, x->introspection,
+                            sasl_server_secret(x->sasl), &user))
+        return false;
+    sasl_server_token(x->sasl, &user);
+    return true;
+}
+
+/* Is what is needed at hand? */
+static bool fulfil(struct exchange *x, enum sasl_need need)
+{
+    if (need == SASL_WANTS_TOKEN)
+        return knows_token(x);
+    if (need != SASL_WANTS_KEYS || !may_guess(x))
+        return false;
+    give_keys(x);
+    return true;
+}
+
 static void step(struct exchange *x, struct slice response)
 {
     struct buf challenge;
 
     buf_init(&challenge, SASL_MESSAGE_MAX);
     enum sasl_need need = sasl_server_step(x->sasl, response, &challenge);
-    while (need == SASL_WANTS_KEYS || need == SASL_WANTS_TOKEN) {
-        if (!may_guess(x)) {
-            refuse_guess(x);
-            buf_done(&challenge);
-            return;
-        }
-        if (need == SASL_WANTS_KEYS)
-            give_keys(x);
-        else
-            sasl_server_token(x->sasl, NULL);
+    while (fulfil(x, need))
         need = sasl_server_step(x->sasl, SLICE(""), &challenge);
-    }
     go_on(x, need, buf_slice(&challenge));
     buf_done(&challenge);
 }
@@ -362,8 +411,16 @@ static const struct settings_listener *listener_at(const struct settings *s, str
     return NULL;
 }
 
+static bool is_offered(const struct settings_listener *l, struct slice name,
+                       enum sasl_mechanism *mechanism)
+{
+    return sasl_mechanism_parse(name, mechanism) &&
+           (l->introspection != NULL || !sasl_mechanism_takes_token(*mechanism));
+}
+
 static struct exchange *exchange_new(struct receiver_end *from, const struct login *l,
-                                     const struct accounts *accounts, enum sasl_mechanism mechanism)
+                                     const struct settings_listener *listener,
+                                     enum sasl_mechanism mechanism)
 {
     struct exchange *x = MEMORY_NEW(struct exchange);
     struct vault *v = from->vault;
@@ -377,7 +434,6 @@ static struct exchange *exchange_new(struct receiver_end *from, const struct log
         .channel_binding = l->channel_binding,
         .plus_offered = l->channel_binding.len > 0,
         .certificate_user = l->certificate,
-        .host = v->role.settings->hostname,
         .nonce = buf_slice(&nonce),
         .fake_secret = {v->secret, sizeof(v->secret)}
     };
@@ -385,7 +441,9 @@ static struct exchange *exchange_new(struct receiver_end *from, const struct log
     x->from = from;
     x->number = l->number;
     x->settings = settings_hold(v->role.settings);
-    x->accounts = accounts;
+    x->listener = listener->address;
+    x->accounts = listener->auth->accounts;
+    x->introspection = listener->introspection;
     x->client = arena_copy(&x->arena, l->client);
     x->sasl = sasl_server_new(mechanism, &settings);
     worker_job_init(&x->job, hash, hashed);
@@ -408,12 +466,12 @@ static void begin(struct receiver_end *from, const struct login *l)
     const struct settings_listener *listener = listener_at(from->vault->role.settings, l->listener);
     struct buf challenge;
 
-    if (listener == NULL || !sasl_mechanism_parse(l->mechanism, &mechanism) ||
+    if (listener == NULL || !is_offered(listener, l->mechanism, &mechanism) ||
         exchange_find(from, l->number) != NULL || from->count >= EXCHANGES_MAX) {
         refuse(from, l->number, SLICE("nobody can log in here"));
         return;
     }
-    struct exchange *x = exchange_new(from, l, listener->auth->accounts, mechanism);
+    struct exchange *x = exchange_new(from, l, listener, mechanism);
 
     if (mechanism != SASL_LOGIN || l->response.len > 0) {
         step(x, l->response);
@@ -443,7 +501,7 @@ static void receiver_message(struct channel *channel, enum message_kind kind, st
         refuse(from, l.number, SLICE("that took too long"));
     else if (x != NULL && l.word == LOGIN_ENDS)
         exchange_drop(x);
-    else if (x != NULL && !x->hashing)
+    else if (x != NULL && !x->hashing && x->question.all == NULL)
         step(x, l.response);
 }
 

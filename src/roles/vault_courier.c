@@ -40,6 +40,13 @@ static void alarm(void *ctx, struct slice text)
     role_warn(((struct vault_courier *)ctx)->role, SLICE("vault"), text);
 }
 
+/* ---- whose a token is ---- */
+
+static bool fetch_whose(void *ctx, const struct fetching *f)
+{
+    return vault_courier_fetch(ctx, f);
+}
+
 /* ---- the courier ---- */
 
 bool vault_courier_fetch(struct vault_courier *c, const struct fetching *f)
@@ -49,6 +56,7 @@ bool vault_courier_fetch(struct vault_courier *c, const struct fetching *f)
     if (!channel_is_open(&c->channel))
         return false;
     buf_init(&body, FETCHING_BODY_MAX);
+    (void)buf_reserve(&body, FETCHING_BODY_MAX); /* so that it never moves */
     bool sent = fetching_write(&body, f) &&
                 channel_send(&c->channel, MESSAGE_FETCH, buf_slice(&body), NULL, -1) == 0;
     buf_wipe(&body);
@@ -75,7 +83,7 @@ static void take_fetched(struct vault_courier *c, struct cursor *in)
             f.token.description = f.why;
         tokens_fetched(c->tokens, f.number, &f.token);
         break;
-    case FETCHING_INTROSPECTION: break; /* nobody asks yet */
+    case FETCHING_INTROSPECTION: introspector_answered(c->introspector, &f); break;
     }
 }
 
@@ -98,12 +106,14 @@ static void on_closed(struct channel *channel)
 
     role_parted(c->role, channel);
     tokens_courier_gone(c->tokens);
+    introspector_courier_gone(c->introspector);
 }
 
 void vault_courier_meet(struct vault_courier *c, int handle)
 {
     channel_close(&c->channel); /* its end was not noticed yet */
     tokens_courier_gone(c->tokens);
+    introspector_courier_gone(c->introspector);
     role_meet(c->role, &c->channel, handle, ROLE_COURIER, on_message, on_closed);
 }
 
@@ -127,6 +137,13 @@ void vault_courier_start(struct vault_courier *c)
                                                     .disk = doors->disk,
                                                     .queue_path = c->role->settings->queue_path,
                                                     .config = c->role->settings->file});
+    c->introspector = introspector_new(&(struct introspector_options){
+        .loop = c->role->loop,
+        .clock = doors->clock,
+        .seed = {random_u64(doors->random), random_u64(doors->random)},
+        .send = fetch_whose,
+        .ctx = c
+    });
 }
 
 void vault_courier_reload(struct vault_courier *c)
@@ -138,4 +155,5 @@ void vault_courier_done(struct vault_courier *c)
 {
     channel_close(&c->channel);
     tokens_free(c->tokens);
+    introspector_free(c->introspector);
 }

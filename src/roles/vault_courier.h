@@ -1,11 +1,12 @@
 /*
  * vault_courier.h - the vault's end towards the courier: tokens for relays that the courier wishes
- * for, and providers that it asks for the vault.
+ * for, and providers that it asks for the vault; among them whose the tokens are that people log in
+ * with.
  */
 #ifndef ROLES_VAULT_COURIER_H
 #define ROLES_VAULT_COURIER_H
 
-#include "roles/fetching.h"
+#include "roles/introspector.h"
 #include "roles/role.h"
 #include "roles/tokens.h"
 
@@ -13,6 +14,7 @@ struct vault_courier {
     struct role *role;
     struct channel channel;
     struct tokens *tokens;
+    struct introspector *introspector;
 };
 
 void vault_courier_init(struct vault_courier *c, struct role *role);

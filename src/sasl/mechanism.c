@@ -45,6 +45,11 @@ static bool is_no_blank(char c)
     return c != ' ' && c != '\t';
 }
 
+bool sasl_mechanism_takes_token(enum sasl_mechanism mechanism)
+{
+    return mechanism == SASL_OAUTHBEARER || mechanism == SASL_XOAUTH2;
+}
+
 unsigned sasl_mechanisms_parse(struct slice words)
 {
     struct cursor c = {words};

@@ -34,6 +34,8 @@ enum {
 bool sasl_mechanism_parse(struct slice name, enum sasl_mechanism *out);
 struct slice sasl_mechanism_name(enum sasl_mechanism mechanism);
 
+bool sasl_mechanism_takes_token(enum sasl_mechanism mechanism);
+
 /* Words between blanks (the parameters of the EHLO keyword AUTH); unknown ones are passed over. */
 unsigned sasl_mechanisms_parse(struct slice words);
 

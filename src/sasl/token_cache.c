@@ -47,10 +47,9 @@ static void forget(struct token_cache *c, struct entry *e)
 static void hash_of(struct slice issuer, struct slice token, char out[HASH_LEN])
 {
     unsigned char both[2 * HASH_LEN];
-    bool done =
-        EVP_Digest(issuer.data, issuer.len, both, NULL, EVP_sha256(), NULL) == 1 &&
-        EVP_Digest(token.data, token.len, both + HASH_LEN, NULL, EVP_sha256(), NULL) == 1 &&
-        EVP_Digest(both, sizeof(both), (unsigned char *)out, NULL, EVP_sha256(), NULL) == 1;
+    bool done = EVP_Digest(issuer.data, issuer.len, both, NULL, EVP_sha256(), NULL) == 1 &&
+                EVP_Digest(token.data, token.len, both + HASH_LEN, NULL, EVP_sha256(), NULL) == 1 &&
+                EVP_Digest(both, sizeof(both), (unsigned char *)out, NULL, EVP_sha256(), NULL) == 1;
 
     assert(done);
     OPENSSL_cleanse(both, sizeof(both));

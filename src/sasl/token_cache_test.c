@@ -11,6 +11,7 @@ static void test_known(void **state)
 {
     struct token_cache *c = token_cache_new(seed);
     struct slice user = SLICE("");
+
     static const struct {
         struct slice issuer, token;
         uint64_t now_ms;
