@@ -277,7 +277,7 @@ def test_cancelled_and_malformed(server):
 
 
 def test_who_knows_the_secret(server):
-    """The receiver never, the courier no longer than it needs to."""
+    """The courier is told at each question only; nobody else ever."""
     assert holds(server, "vault", SECRET.encode())
     for role in ("receiver", "courier", "postman", "scribe"):
         assert not holds(server, role, SECRET.encode()), role
