@@ -116,7 +116,7 @@ int entrances_listen(struct entrances *e, uint32_t number, int handle)
     struct role *role = role_of(e);
     struct entrance *one;
 
-    if (number >= e->settings->listener_count) {
+    if (number >= e->settings->listener_count || e->of[number].listener.watch.handle >= 0) {
         role->doors->net->ops->close(role->doors->net, handle);
         return -EBADMSG;
     }

@@ -235,6 +235,17 @@ static void postman_peer(struct role *role, enum role_kind kind, unsigned index,
 
 /* ---- the role ---- */
 
+static void add_root(struct postman *p, const struct root *root)
+{
+    struct root *roots = memory_new((p->root_count + 1) * sizeof(*roots));
+
+    if (p->root_count > 0)
+        memcpy(roots, p->roots, p->root_count * sizeof(*roots));
+    roots[p->root_count++] = *root;
+    memory_free(p->roots);
+    p->roots = roots;
+}
+
 static int open_root(struct postman *p, struct slice template)
 {
     struct root root = {0};
@@ -246,18 +257,8 @@ static int open_root(struct postman *p, struct slice template)
     if (code < 0)
         return fail_code(code, "open the mailbox root", root.path);
     root.path = arena_copy(&p->arena, root.path);
-    p->roots[p->root_count++] = root;
+    add_root(p, &root);
     return 0;
-}
-
-static void make_room(struct postman *p, size_t more)
-{
-    struct root *roots = memory_new((p->root_count + more) * sizeof(*roots));
-
-    if (p->root_count > 0)
-        memcpy(roots, p->roots, p->root_count * sizeof(*roots));
-    memory_free(p->roots);
-    p->roots = roots;
 }
 
 static int postman_start(struct role *role)
@@ -265,7 +266,6 @@ static int postman_start(struct role *role)
     struct postman *p = postman_of(role);
     const struct rules *rules = &role->settings->rules;
 
-    make_room(p, rules->count);
     for (size_t i = 0; i < rules->count; i++) {
         int code = 0;
 

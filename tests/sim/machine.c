@@ -391,6 +391,20 @@ void machine_thaw(struct machine *m)
         m->processes[i].frozen_us = 0;
 }
 
+/* --- other settings --- */
+
+void machine_reload(struct machine *m)
+{
+    for (unsigned i = 0; i < m->count; i++) {
+        struct process *p = &m->processes[i];
+
+        if (p->role == NULL || !channel_is_open(&p->channel))
+            continue;
+        send_settings(m, p);
+        (void)channel_send(&p->channel, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
+    }
+}
+
 /* --- draining --- */
 
 static bool stage_over(struct machine *m)

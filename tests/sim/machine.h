@@ -50,6 +50,9 @@ void machine_boot(struct machine *m, unsigned receivers);
 void machine_power_off(struct machine *m);
 bool machine_is_on(const struct machine *m);
 
+/* The warden hands its settings over once more, as at a reload; they are the same. */
+void machine_reload(struct machine *m);
+
 /* The warden stops everything in good order; machine_is_on() is false when that is done. */
 void machine_drain(struct machine *m);
 

@@ -61,6 +61,7 @@ enum incident_kind {
     INCIDENT_SERVER,               /* elsewhere: another mood */
     INCIDENT_FREEZE,               /* a process gets no time */
     INCIDENT_PERSON,               /* looks at the queue, or takes it in hand */
+    INCIDENT_RELOAD,               /* the settings are read again */
 };
 
 struct incident {
@@ -209,6 +210,8 @@ static void draw_plan(struct world *w)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_SERVER);
     for (uint64_t calls = draw(w, 10); calls > 0; calls--)
         add_incident(w, bursts[draw(w, burst_count)] + draw(w, 600 * SECOND_US), INCIDENT_PERSON);
+    for (uint64_t i = draw(w, 4); i > 0; i--)
+        add_incident(w, bursts[draw(w, burst_count)] + draw(w, 60 * SECOND_US), INCIDENT_RELOAD);
     for (uint64_t homes = draw(w, 4); homes > 0; homes--)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_HOME_LOST);
     for (uint64_t i = 0; i < fault_count; i++) {
@@ -582,6 +585,10 @@ static void happen(struct world *w, enum incident_kind kind)
     case INCIDENT_POWER_ON: boot(w); return;
     case INCIDENT_SERVER: servers_change(w->servers); return;
     case INCIDENT_FREEZE: freeze(w); return;
+    case INCIDENT_RELOAD:
+        if (machine_is_on(w->machine))
+            machine_reload(w->machine);
+        return;
     case INCIDENT_PERSON:
         people_call(w->people);
         if (draw(w, 8) == 0)
