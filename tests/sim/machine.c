@@ -233,6 +233,7 @@ static void seal_settings(struct machine *m)
     buf_init(&bundle, BUNDLE_MAX);
     (void)bundle_add(&bundle, SLICE("sim.conf"), 0, m->o.settings);
     (void)bundle_add(&bundle, SLICE("/etc/aliases"), 0, m->o.aliases);
+    (void)bundle_add(&bundle, SLICE("/etc/secret"), 0, m->o.secret);
     (void)disk_sealed(fake_disk(m->o.disk), buf_slice(&bundle), &m->settings);
     buf_done(&bundle);
 }

@@ -35,6 +35,7 @@ struct machine_options {
     uint64_t job_max_us;   /* a worker's job begins within this */
     struct slice settings; /* the text of the configuration */
     struct slice aliases;  /* its /etc/aliases */
+    struct slice secret;   /* its /etc/secret */
     struct net_address listen;
     struct servers *servers; /* where DNS leads to */
     bool sync_late;          /* a bug to plant: receivers' syncs are said first and done later */

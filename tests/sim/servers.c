@@ -4,6 +4,8 @@
  * A session is one line at a time. A temper is asked before each answer: it may put off, hang up or
  * say nonsense instead. A server that hangs up behind the final dot has taken the mail all the
  * same: the worst case of SMTP, and the one in which a second copy is nobody's fault.
+ *
+ * One of them has a second door, for users, where nobody says a word of mail before he is known.
  */
 #include "sim/servers.h"
 
@@ -11,6 +13,7 @@
 #include "fakes/dns.h"
 #include "loop/listener.h"
 #include "loop/stream.h"
+#include "sim/doorman.h"
 #include "sim/ring.h"
 
 #include <stdio.h>
@@ -22,6 +25,8 @@ enum {
     RING_SERVER,
     SERVERS_COUNT,
     TARPIT_MAX_MS = 20 * 1000,
+    USERS_SERVER = 1,
+    USERS_PORT = 587,
 };
 
 /* What was noted of its failures is forgotten after this (mail/schedule.h), and its last pause. */
@@ -61,6 +66,8 @@ struct visit {
     struct stream stream;
     struct transaction mail;
     struct timer slow; /* the next line is heard then */
+    bool for_users;
+    struct doorman doorman;
     bool waited;
     bool silent; /* for ever */
     bool miscounted;
@@ -72,8 +79,10 @@ struct servers {
     struct net *net;
     struct loop *loop;
     struct server servers[SERVERS_COUNT];
+    struct server users; /* the door of USERS_SERVER */
     struct ring *ring;
     struct list visits;
+    const char *complaint;
     bool calm;
 };
 
@@ -94,6 +103,7 @@ static void visit_free(struct visit *v)
     timer_cancel(v->server->all->loop, &v->slow);
     stream_close(&v->stream);
     buf_done(&v->mail.content);
+    doorman_done(&v->doorman);
     list_remove(&v->link);
     memory_free(v);
 }
@@ -305,6 +315,53 @@ static bool hear_dot(struct visit *v)
     return answer(v, "250 2.0.0 taken");
 }
 
+/* ---- users ---- */
+
+static bool greet(struct visit *v)
+{
+    struct slice ways;
+    char text[160];
+
+    if (!v->for_users)
+        return answer(v, "250-far.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000000");
+    ways = doorman_offers(v->server->all->o.chance);
+    (void)snprintf(text, sizeof(text), "250-far.example\r\n250-PIPELINING\r\n250 AUTH %.*s",
+                   SLICE_PRINTF(ways));
+    return answer(v, text);
+}
+
+/* A temper that refuses mail refuses its users, too. */
+static bool refuse_user(struct visit *v)
+{
+    doorman_done(&v->doorman);
+    return answer(v, draw(v->server->all, 2) == 0 ? "454 4.7.0 not now" : "535 5.7.8 not you");
+}
+
+static bool hear_user(struct visit *v, struct slice line)
+{
+    enum temper temper = v->server->temper;
+    struct buf reply;
+    bool stays;
+
+    line = slice_head(line, line.len - 2);
+    if ((temper == TEMPER_GREY || temper == TEMPER_FICKLE) && happens(v->server->all, 3))
+        return refuse_user(v);
+    buf_init(&reply, 8192);
+    if (v->doorman.sasl != NULL)
+        doorman_go_on(&v->doorman, line, &reply);
+    else
+        doorman_begin(&v->doorman, slice_skip(line, 5), &reply);
+    (void)buf_append_char(&reply, '\0');
+    stays = answer(v, buf_slice(&reply).data);
+    buf_done(&reply);
+    return stays;
+}
+
+static bool is_about_user(const struct visit *v, struct slice line)
+{
+    return v->for_users && (v->doorman.sasl != NULL || slice_starts(line, SLICE("AUTH ")));
+}
+
 static bool hear_line(struct visit *v, struct slice line)
 {
     if (v->in_body) {
@@ -313,7 +370,11 @@ static bool hear_line(struct visit *v, struct slice line)
         (void)buf_append(&v->mail.content, slice_skip(line, line.data[0] == '.' ? 1 : 0));
         return true;
     }
+    if (is_about_user(v, line))
+        return hear_user(v, line);
     if (slice_starts(line, SLICE("MAIL "))) {
+        if (v->for_users && !v->doorman.known)
+            v->server->all->complaint = "a server heard of a mail before it knew its user";
         v->mail.rcpt_count = 0;
         v->mail.taken_us = 0;
         v->mail.refused_count = 0;
@@ -325,7 +386,7 @@ static bool hear_line(struct visit *v, struct slice line)
     if (slice_starts(line, SLICE("DATA")))
         return hear_data(v);
     if (slice_starts(line, SLICE("EHLO ")))
-        return answer(v, "250-far.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 10000000");
+        return greet(v);
     if (slice_starts(line, SLICE("QUIT"))) {
         say(v, "221 2.0.0 bye");
         visit_free(v);
@@ -394,6 +455,9 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
     struct visit *v = MEMORY_NEW(struct visit);
 
     (void)peer, (void)own;
+    v->for_users = server == &server->all->users;
+    if (v->for_users)
+        server = &server->all->servers[USERS_SERVER];
     v->server = server;
     timer_init(&v->slow, on_slow);
     buf_init(&v->mail.content, TAKEN_MAX);
@@ -410,7 +474,7 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 
 const char *servers_complaint(const struct servers *s)
 {
-    return ring_complaint(s->ring);
+    return s->complaint != NULL ? s->complaint : ring_complaint(s->ring);
 }
 
 void servers_visitor_died(struct servers *s)
@@ -508,6 +572,18 @@ bool servers_next_us(const struct servers *s, uint64_t *at_us)
     return true;
 }
 
+static void open_door(struct servers *s)
+{
+    struct net_address here = {
+        .ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
+          .port = USERS_PORT
+    };
+
+    s->users = (struct server){.all = s, .number = USERS_SERVER};
+    (void)listener_open(&s->users.listener, s->loop, s->net->ops->listen(s->net, &here, false, 1),
+                        on_accept);
+}
+
 struct servers *servers_new(const struct servers_options *options)
 {
     struct servers *s = MEMORY_NEW(struct servers);
@@ -530,6 +606,7 @@ struct servers *servers_new(const struct servers_options *options)
         (void)listener_open(&s->servers[i].listener, s->loop,
                             s->net->ops->listen(s->net, &at, false, 1), on_accept);
     }
+    open_door(s);
     return s;
 }
 
@@ -539,6 +616,7 @@ void servers_free(struct servers *s)
         visit_free(LIST_ENTRY(node, struct visit, link));
     for (unsigned i = 0; i < SERVERS_COUNT; i++)
         listener_close(&s->servers[i].listener);
+    listener_close(&s->users.listener);
     ring_free(s->ring);
     loop_free(s->loop);
     s->net->ops->free(s->net);
