@@ -153,3 +153,18 @@ def test_time_for_delivery_counts_from_the_arrival(server, next_hop):
     assert wait_until(lambda: next_hop.mails)
     left = int(re.search(r" BY=(\d+);N", next_hop.mails[0][0]).group(1))
     assert 90 <= left <= 97
+
+
+def test_from_our_own_command_line(server):
+    """`postroad send` logs in, asks for it, and the mail waits; strangers are told that they may not."""
+    words = ["--from", "ann@example.org", "--to", "ann@example.org", "--body", "later",
+             "--hold-for", "3s"]
+    due = time.time() + 3
+    status, said = run(BINARY, "send", *words, "--server", f"127.0.0.1:{server.submit}", "--tls",
+                       "implicit", "--user", "ann@example.org", "--password-stdin", stdin=b"secret\n")
+    assert status == 0 and "queued as" in said, said
+    assert one_queued(server)
+    server.wait_mail("ann")
+    assert time.time() > due
+    status, said = run(BINARY, "send", *words, "--server", f"127.0.0.1:{server.port}")
+    assert status == 65 and "does not offer FUTURERELEASE" in said, said

@@ -109,7 +109,7 @@ def test_hidden_client(serve, tmp_path):
         assert b"me.example" not in mail and b"127.0.0.1" not in mail
     with connect(server, "STARTTLS") as client:
         client.login("ann@example.org", "secret")
-        client.sendmail("ann@example.org", ["bob@example.org"], CONTENT)
+        client.sendmail("ann@example.org", ["bob@example.org"], b"Subject: another\r\n\r\n")
     assert any(b"from me.example ([127.0.0.1])" in mail for mail in server.wait_mail("bob", count=2))
 
 
