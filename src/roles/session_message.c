@@ -7,6 +7,7 @@
  */
 #include "roles/session_internal.h"
 
+#include "mail/release.h"
 #include "mail/submission.h"
 #include "mail/trace.h"
 
@@ -107,6 +108,20 @@ static int write_header(struct session *s, const struct envelope *e)
     return 0;
 }
 
+static struct slice wishes_text(const struct envelope *e, struct arena *arena)
+{
+    struct slice text;
+    struct buf out;
+
+    buf_init(&out, 64);
+    release_write_request(&out, &e->wishes);
+    if (e->wishes.require_tls)
+        buf_append(&out, SLICE(" REQUIRETLS"));
+    text = arena_copy(arena, buf_slice(&out));
+    buf_done(&out);
+    return text;
+}
+
 /* A mail that names itself can be known again. */
 static void take_fingerprint(struct session *s, struct envelope *e)
 {
@@ -118,6 +133,7 @@ static void take_fingerprint(struct session *s, struct envelope *e)
 
     if (s->print == NULL || of.message_id.len == 0)
         return;
+    of.wishes = wishes_text(e, &scratch);
     of.rcpts = ARENA_ARRAY(&scratch, const struct address *, e->rcpt_count);
     for (unsigned i = 0; i < e->rcpt_count; i++)
         of.rcpts[i] = &e->rcpts[i].original;

@@ -114,6 +114,7 @@ void fingerprint_finish(struct fingerprint *f, struct fingerprint_of *of,
     fingerprint_add(f, (struct slice){(const char *)content, sizeof(content)});
     add_part(f, of->account);
     add_part(f, of->message_id);
+    add_part(f, of->wishes);
     add_address(f, of->sender);
     add_rcpts(f, of->rcpts, of->rcpt_count);
     end(f, all);

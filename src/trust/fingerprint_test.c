@@ -107,8 +107,8 @@ static const struct {
      false},
 };
 
-static void fingerprint_of_mail(const struct mail *mail, size_t piece,
-                                unsigned char out[FINGERPRINT_LEN])
+static void fingerprint_with(const struct mail *mail, struct slice wishes, size_t piece,
+                             unsigned char out[FINGERPRINT_LEN])
 {
     struct fingerprint *f = fingerprint_new();
     struct slice content = slice_of(mail->content);
@@ -126,12 +126,19 @@ static void fingerprint_of_mail(const struct mail *mail, size_t piece,
         fingerprint_add(f, slice_head(content, piece));
     struct fingerprint_of of = {.account = slice_of(mail->account),
                                 .message_id = slice_of(mail->message_id),
+                                .wishes = wishes,
                                 .sender = &sender,
                                 .rcpts = pointers,
                                 .rcpt_count = count};
     fingerprint_finish(f, &of, out);
     fingerprint_free(f);
     arena_done(&arena);
+}
+
+static void fingerprint_of_mail(const struct mail *mail, size_t piece,
+                                unsigned char out[FINGERPRINT_LEN])
+{
+    fingerprint_with(mail, SLICE(""), piece, out);
 }
 
 static void test_what_makes_a_mail_the_same(void **state)
@@ -145,6 +152,22 @@ static void test_what_makes_a_mail_the_same(void **state)
         if ((memcmp(got, expected, sizeof(got)) == 0) != rows[i].same)
             fail_msg("row %zu: %s", i, rows[i].what);
     }
+}
+
+/* The same at once, or later, or another way: who says that now means it. */
+static void test_when_and_how_it_goes_counts(void **state)
+{
+    static const struct slice wishes[] = {SLICE_INIT(""), SLICE_INIT("for;60"),
+                                          SLICE_INIT("for;61"), SLICE_INIT(" REQUIRETLS")};
+    unsigned char got[2][FINGERPRINT_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(*wishes); i++)
+        for (size_t k = 0; k < sizeof(wishes) / sizeof(*wishes); k++) {
+            fingerprint_with(&original, wishes[i], SIZE_MAX, got[0]);
+            fingerprint_with(&original, wishes[k], SIZE_MAX, got[1]);
+            check((memcmp(got[0], got[1], FINGERPRINT_LEN) == 0) == (i == k));
+        }
 }
 
 static void test_pieces_do_not_matter(void **state)
@@ -163,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_makes_a_mail_the_same),
+        cmocka_unit_test(test_when_and_how_it_goes_counts),
         cmocka_unit_test(test_pieces_do_not_matter),
     };
 

@@ -168,3 +168,13 @@ def test_from_our_own_command_line(server):
     assert time.time() > due
     status, said = run(BINARY, "send", *words, "--server", f"127.0.0.1:{server.port}")
     assert status == 65 and "does not offer FUTURERELEASE" in said, said
+
+
+def test_the_same_mail_at_once_after_all(server):
+    """It is not taken for a client that comes again; one that does is."""
+    content = b"Message-ID: <again@me.example>\r\nSubject: x\r\n\r\n"
+    for wish in (["HOLDFOR=86400"], ["HOLDFOR=86400"], []):
+        with connect(server) as client:
+            client.sendmail("ann@example.org", ["ann@example.org"], content, mail_options=wish)
+    server.wait_mail("ann")
+    assert len(queued(server)) == 1
