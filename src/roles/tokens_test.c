@@ -240,6 +240,29 @@ static void one_that_cannot_be_written_is_not_used(void **state)
     end(&w);
 }
 
+/* What could not be written is still the one that counts, until somebody logs in. */
+static void one_that_was_never_written(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    fake_disk_fail_sync(fake_disk(w.disk), -ENOSPC);
+    provider_gives(&w, 1, "a1", "r2");
+    pass_s(&w, 3600);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\nlater 7\nfetch 2 r2\n");
+    fake_disk_fail_sync(fake_disk(w.disk), -ENOSPC);
+    provider_gives(&w, 2, "a2", "r3");
+    log_in(&w, "2", "s1", "me@example.org");
+    pass_s(&w, 3600);
+    wish(&w, 9, 0);
+    check_story(&w, "later 8\nfetch 3 s1\n");
+    end(&w);
+}
+
 static void who_did_not_log_in_is_told_once(void **state)
 {
     struct world w;
@@ -418,6 +441,7 @@ int main(void)
         cmocka_unit_test(one_refresh_for_all),
         cmocka_unit_test(a_rotated_token_is_durable_first),
         cmocka_unit_test(one_that_cannot_be_written_is_not_used),
+        cmocka_unit_test(one_that_was_never_written),
         cmocka_unit_test(who_did_not_log_in_is_told_once),
         cmocka_unit_test(a_grant_that_ended_is_not_asked_for_again),
         cmocka_unit_test(the_login_must_be_for_this),
