@@ -11,18 +11,19 @@
  * libcurl, and may do what it likes.
  */
 #include "http/fetch.h"
+#include "http/libcurl.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 
 struct curl_fetcher {
     struct fetcher fetcher;
+    struct libcurl curl;
     struct loop *loop;
     CURLM *multi;
     struct timer due; /* libcurl's */
@@ -62,14 +63,16 @@ static struct curl_fetcher *curl_of(struct fetcher *f)
 
 static void transfer_free(struct transfer *t)
 {
+    const struct libcurl *curl = &t->fetcher->curl;
+
     list_remove(&t->link);
     timer_cancel(t->fetcher->loop, &t->limit);
     if (t->easy != NULL) {
-        (void)curl_multi_remove_handle(t->fetcher->multi, t->easy);
-        curl_easy_cleanup(t->easy);
+        (void)curl->multi_remove_handle(t->fetcher->multi, t->easy);
+        curl->easy_cleanup(t->easy);
     }
-    curl_slist_free_all(t->headers);
-    curl_slist_free_all(t->addresses);
+    curl->slist_free_all(t->headers);
+    curl->slist_free_all(t->addresses);
     buf_wipe(&t->body);
     arena_done(&t->arena);
     memory_free(t);
@@ -112,7 +115,7 @@ static void tell_finished(struct timer *timer)
 /* libcurl's words hold what the other side said. */
 static struct slice problem_text(struct transfer *t, CURLcode code)
 {
-    const char *said = t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
+    const char *said = t->error[0] != '\0' ? t->error : t->fetcher->curl.easy_strerror(code);
     struct slice from = slice_of(said);
     char *text = arena_alloc(&t->arena, from.len + 1);
 
@@ -133,7 +136,7 @@ static void transfer_ended(struct transfer *t, CURLcode code)
         transfer_fail(t, problem_text(t, code));
         return;
     }
-    (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)t->fetcher->curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     t->answer = (struct fetch_answer){.outcome = FETCH_ANSWERED,
                                       .status = status > 0 ? (unsigned)status : 0,
                                       .body = buf_slice(&t->body)};
@@ -144,7 +147,7 @@ static void on_limit(struct timer *timer)
 {
     struct transfer *t = LIST_ENTRY(timer, struct transfer, limit);
 
-    (void)curl_multi_remove_handle(t->fetcher->multi, t->easy);
+    (void)t->fetcher->curl.multi_remove_handle(t->fetcher->multi, t->easy);
     transfer_fail(t, arena_printf(&t->arena, "no answer within %u s",
                                   (unsigned)((t->limit_ms + 999) / 1000)));
 }
@@ -178,19 +181,20 @@ static int no_lookup(void *state, void *reserved, void *ctx)
 
 static void act(struct curl_fetcher *f, curl_socket_t socket, int what)
 {
+    const struct libcurl *curl = &f->curl;
     int left, running;
     CURLMsg *m;
 
-    (void)curl_multi_socket_action(f->multi, socket, what, &running);
-    while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
+    (void)curl->multi_socket_action(f->multi, socket, what, &running);
+    while ((m = curl->multi_info_read(f->multi, &left)) != NULL) {
         CURLcode code = m->data.result;
         CURL *easy = m->easy_handle;
         struct transfer *t = NULL;
 
-        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t) != CURLE_OK ||
+        if (m->msg != CURLMSG_DONE || curl->easy_getinfo(easy, CURLINFO_PRIVATE, &t) != CURLE_OK ||
             t == NULL)
             continue;
-        (void)curl_multi_remove_handle(f->multi, easy); /* m is gone */
+        (void)curl->multi_remove_handle(f->multi, easy); /* m is gone */
         transfer_ended(t, code);
     }
 }
@@ -239,7 +243,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void
         w = MEMORY_NEW(struct socket_watch);
         w->watch = (struct watch){.ready = on_ready, .handle = socket};
         w->fetcher = f;
-        (void)curl_multi_assign(f->multi, socket, w);
+        (void)f->curl.multi_assign(f->multi, socket, w);
     }
     unsigned events = (what != CURL_POLL_OUT ? (unsigned)NET_READABLE : 0) |
                       (what != CURL_POLL_IN ? (unsigned)NET_WRITABLE : 0);
@@ -248,9 +252,12 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void
 
 /* ---- the door's calls ---- */
 
-static bool append(struct curl_slist **list, const char *text)
+#define SET(t, option, value)                                                                      \
+    ((t)->fetcher->curl.easy_setopt((t)->easy, (option), (value)) == CURLE_OK)
+
+static bool append(const struct transfer *t, struct curl_slist **list, const char *text)
 {
-    struct curl_slist *longer = curl_slist_append(*list, text);
+    struct curl_slist *longer = t->fetcher->curl.slist_append(*list, text);
 
     if (longer != NULL)
         *list = longer;
@@ -271,9 +278,9 @@ static bool set_addresses(struct transfer *t)
         all = arena_printf(&t->arena, "%.*s%c%s%s%s", SLICE_PRINTF(all), i == 0 ? ':' : ',',
                            v6 ? "[" : "", text, v6 ? "]" : "");
     }
-    return append(&t->addresses, arena_string(&t->arena, all)) &&
-           curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->addresses) == CURLE_OK &&
-           curl_easy_setopt(t->easy, CURLOPT_RESOLVER_START_FUNCTION, no_lookup) == CURLE_OK;
+    return append(t, &t->addresses, arena_string(&t->arena, all)) &&
+           SET(t, CURLOPT_RESOLVE, t->addresses) &&
+           SET(t, CURLOPT_RESOLVER_START_FUNCTION, no_lookup);
 }
 
 /* Authorities that were given are the only ones: the machine's folder is forgotten, too. */
@@ -282,17 +289,15 @@ static bool set_trust(struct transfer *t)
     struct slice pem = t->request->authorities;
     struct curl_blob blob = {.len = pem.len, .flags = CURL_BLOB_COPY};
 
-    if (curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L) != CURLE_OK)
+    if (!SET(t, CURLOPT_SSL_VERIFYPEER, 1L) || !SET(t, CURLOPT_SSL_VERIFYHOST, 2L) ||
+        !SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
+        !SET(t, CURLOPT_SSL_SESSIONID_CACHE, 0L))
         return false;
     if (pem.len == 0)
         return true;
     blob.data = arena_alloc(&t->arena, pem.len);
     memcpy(blob.data, pem.data, pem.len);
-    return curl_easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK &&
-           curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    return SET(t, CURLOPT_CAINFO_BLOB, &blob) && SET(t, CURLOPT_CAPATH, NULL);
 }
 
 /* "Expect:" with nothing behind it: a body of a few hundred bytes does not wait to be invited. */
@@ -301,48 +306,36 @@ static bool set_content(struct transfer *t)
     const struct fetch_request *r = t->request;
 
     for (size_t i = 0; i < r->header_count; i++)
-        if (!append(&t->headers, arena_string(&t->arena, r->headers[i])))
+        if (!append(t, &t->headers, arena_string(&t->arena, r->headers[i])))
             return false;
-    if (!append(&t->headers, "Expect:") ||
-        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) != CURLE_OK)
+    if (!append(t, &t->headers, "Expect:") || !SET(t, CURLOPT_HTTPHEADER, t->headers))
         return false;
-    return r->body == NULL || (curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
-                               curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                                                (curl_off_t)r->body->len) == CURLE_OK &&
-                               curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS,
-                                                r->body->len > 0 ? r->body->data : "") == CURLE_OK);
+    return r->body == NULL || (SET(t, CURLOPT_POST, 1L) &&
+                               SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body->len) &&
+                               SET(t, CURLOPT_POSTFIELDS, r->body->len > 0 ? r->body->data : ""));
 }
 
 static bool set_manners(struct transfer *t)
 {
     const struct fetch_request *r = t->request;
-    CURL *e = t->easy;
     const char *url = arena_string(&t->arena, arena_printf(&t->arena, "https://%.*s:%u%.*s",
                                                            SLICE_PRINTF(r->host), r->port,
                                                            SLICE_PRINTF(r->path)));
 
-    return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_USERAGENT, "postroad/" POSTROAD_VERSION) == CURLE_OK;
+    return SET(t, CURLOPT_URL, url) && SET(t, CURLOPT_PROTOCOLS_STR, "https") &&
+           SET(t, CURLOPT_PATH_AS_IS, 1L) && SET(t, CURLOPT_FOLLOWLOCATION, 0L) &&
+           SET(t, CURLOPT_PROXY, "") && SET(t, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+           SET(t, CURLOPT_NOSIGNAL, 1L) && SET(t, CURLOPT_FORBID_REUSE, 1L) &&
+           SET(t, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+           SET(t, CURLOPT_USERAGENT, "postroad/" POSTROAD_VERSION);
 }
 
 static bool set_ways_back(struct transfer *t)
 {
-    CURL *e = t->easy;
 
-    return curl_easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
+    return SET(t, CURLOPT_PRIVATE, t) && SET(t, CURLOPT_ERRORBUFFER, t->error) &&
+           SET(t, CURLOPT_HEADERFUNCTION, on_head) && SET(t, CURLOPT_HEADERDATA, t) &&
+           SET(t, CURLOPT_WRITEFUNCTION, on_body) && SET(t, CURLOPT_WRITEDATA, t);
 }
 
 static void curl_start(struct fetcher *fetcher, struct fetch_request *r)
@@ -363,9 +356,10 @@ static void curl_start(struct fetcher *fetcher, struct fetch_request *r)
         transfer_fail(t, fault);
         return;
     }
-    t->easy = curl_easy_init();
+    t->easy = f->curl.easy_init();
     if (t->easy == NULL || !set_ways_back(t) || !set_manners(t) || !set_content(t) ||
-        !set_trust(t) || !set_addresses(t) || curl_multi_add_handle(f->multi, t->easy) != CURLM_OK)
+        !set_trust(t) || !set_addresses(t) ||
+        f->curl.multi_add_handle(f->multi, t->easy) != CURLM_OK)
         transfer_fail(t, SLICE("libcurl does not work as it should"));
     else
         timer_set(f->loop, &t->limit, t->limit_ms);
@@ -396,11 +390,25 @@ static void curl_free_all(struct fetcher *fetcher)
 
     forget_all(&f->running);
     forget_all(&f->finished);
-    (void)curl_multi_cleanup(f->multi);
+    (void)f->curl.multi_cleanup(f->multi);
     timer_cancel(f->loop, &f->due);
     timer_cancel(f->loop, &f->tell);
-    curl_global_cleanup();
+    f->curl.global_cleanup();
     memory_free(f);
+}
+
+/* ---- opening ---- */
+
+static bool open_multi(struct curl_fetcher *f)
+{
+    const struct libcurl *curl = &f->curl;
+
+    f->multi = curl->multi_init();
+    return f->multi != NULL &&
+           curl->multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+           curl->multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f) == CURLM_OK &&
+           curl->multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+           curl->multi_setopt(f->multi, CURLMOPT_TIMERDATA, f) == CURLM_OK;
 }
 
 struct fetcher *fetcher_new(struct loop *loop)
@@ -413,15 +421,14 @@ struct fetcher *fetcher_new(struct loop *loop)
     list_init(&f->finished);
     timer_init(&f->due, on_due);
     timer_init(&f->tell, tell_finished);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        (f->multi = curl_multi_init()) == NULL) {
+    if (!libcurl_load(&f->curl)) {
+        memory_free(f);
+        return NULL;
+    }
+    if (f->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !open_multi(f)) {
         fail_code(-ENOMEM, "open", SLICE("libcurl"));
         memory_free(f);
         return NULL;
     }
-    (void)curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    (void)curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-    (void)curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    (void)curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
     return &f->fetcher;
 }
