@@ -47,7 +47,7 @@ static uint64_t due_us(const struct attempts *a, const struct sent *s, const str
     bool log_is_whole = a->disturbed_us[DISTURBS_LOG] < s->acked_us;
     enum disturbance needs = is_far(r) ? DISTURBS_ALL : DISTURBS_MAILBOXES;
 
-    if (!s->acked || s->in_hand || a->disturbed_us[DISTURBS_ALL] >= s->acked_us ||
+    if (!s->acked || s->in_hand || s->tries > 1 || a->disturbed_us[DISTURBS_ALL] >= s->acked_us ||
         a->disturbed_us[needs] >= s->acked_us || (by_log && !log_is_whole) ||
         (is_far(r) && healthy_us(a, r->user) >= s->acked_us))
         return UINT64_MAX;
@@ -159,7 +159,8 @@ void attempts_log(struct attempts *a, struct slice tag, struct slice text, uint6
 
     if ((!slice_equal(tag, SLICE("smtp")) && !slice_equal(tag, SLICE("local")) &&
          !slice_equal(tag, SLICE("qmgr"))) ||
-        !take_bytes(&c, ID_LEN, &id) || rcpt.len == 0)
+        !take_bytes(&c, ID_LEN, &id) || rcpt.len == 0 ||
+        slice_starts(field(text, SLICE(" status=")), SLICE("sent (duplicate of ")))
         return;
     rcpt.len--;
     struct sent *s = sent_as(a->ledger, id);

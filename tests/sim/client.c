@@ -5,6 +5,9 @@
  * pump moves the outbox to the connection, all at once or in drips, up to the byte where the plan
  * says that it ends. Replies are taken one at a time, and each may put more into the outbox. So
  * every manner of speaking is the same code with another pump.
+ *
+ * Some log in and submit. Whoever of them does not hear the 250 of a mail whose end has left sends
+ * it again, by and by, to the same recipients; on purpose some hang up before they could hear it.
  */
 #include "sim/client.h"
 
@@ -13,11 +16,18 @@
 
 #include <string.h>
 
-enum { EXPECTED_MAX = 32, OUTBOX_MAX = 4 * 1024 * 1024, DRIPS_MAX = 100 };
+enum {
+    EXPECTED_MAX = 32,
+    OUTBOX_MAX = 4 * 1024 * 1024,
+    DRIPS_MAX = 100,
+    TRIES_MAX = 5,
+    AGAIN_MAX_S = 1200
+};
 
 enum step {
     STEP_BANNER,
     STEP_EHLO,
+    STEP_AUTH,
     STEP_MAIL,
     STEP_RCPT,
     STEP_DATA,
@@ -40,6 +50,17 @@ struct plan {
     unsigned drip;     /* bytes at once; 0: as they come */
     uint64_t stop_at;  /* bytes; UINT64_MAX: to the end */
     bool falls_silent; /* else hangs up */
+    bool submits;
+    bool cuts;          /* hangs up when the end of a body has left */
+    struct sent *again; /* this one, and no other; or NULL */
+};
+
+/* To be sent once more. */
+struct retry {
+    struct list link;
+    struct internet *internet;
+    struct timer timer;
+    struct sent *sent;
 };
 
 struct client {
@@ -58,6 +79,7 @@ struct client {
     uint64_t body_end;
     bool quitting;
     bool stopped;
+    bool differs; /* not the recipients of the first time are taken */
 };
 
 struct internet {
@@ -65,6 +87,7 @@ struct internet {
     struct net *net;
     struct loop *loop;
     struct list clients;
+    struct list retries;
     unsigned count;
     unsigned ever;
     const char *complaint;
@@ -77,8 +100,55 @@ static uint64_t draw(struct internet *n, uint64_t below)
 
 #define NOTE(c, ...) history_note((c)->internet->o.history, (c)->name, __VA_ARGS__)
 
+static void connect_with(struct internet *n, const struct plan *plan);
+
+static void on_retry(struct timer *t)
+{
+    struct retry *r = LIST_ENTRY(t, struct retry, timer);
+    struct internet *n = r->internet;
+    struct plan plan = {.messages = 1,
+                        .stop_at = UINT64_MAX,
+                        .submits = true,
+                        .cuts = draw(n, 3) == 0,
+                        .again = r->sent};
+
+    list_remove(&r->link);
+    if (!r->sent->acked)
+        connect_with(n, &plan);
+    memory_free(r);
+}
+
+static void retry_later(struct internet *n, struct sent *s)
+{
+    struct retry *r;
+
+    if (s->acked || s->tries >= TRIES_MAX)
+        return;
+    r = MEMORY_NEW(struct retry);
+    r->internet = n;
+    r->sent = s;
+    timer_init(&r->timer, on_retry);
+    list_append(&n->retries, &r->link);
+    timer_set(n->loop, &r->timer,
+              draw(n, draw(n, 2) == 0 ? 1000 : (uint64_t)AGAIN_MAX_S * 1000) + 1);
+}
+
+/* Whoever has not been heard of. */
+static void come_again(struct client *c)
+{
+    for (unsigned i = 0; i < c->count && c->plan.submits && c->plan.again == NULL; i++) {
+        struct expected *e = &c->expected[(c->first + i) % EXPECTED_MAX];
+
+        if (e->step == STEP_BODY && e->sent->whole)
+            retry_later(c->internet, e->sent);
+    }
+    if (c->plan.again != NULL)
+        retry_later(c->internet, c->plan.again);
+}
+
 static void client_free(struct client *c)
 {
+    come_again(c);
     stream_close(&c->stream);
     timer_cancel(c->internet->loop, &c->pump);
     buf_done(&c->outbox);
@@ -109,8 +179,11 @@ static bool pump(struct client *c)
     buf_consume(&c->outbox, some);
     c->moved += some;
     if (c->body != NULL && c->moved >= c->body_end) {
+        if (!c->body->whole)
+            c->body->whole_us = c->internet->o.clock->now_us;
         c->body->whole = true;
-        c->body->whole_us = c->internet->o.clock->now_us;
+        c->body->tries++;
+        c->stopped = c->stopped || c->plan.cuts;
         c->body = NULL;
     }
     if (c->stopped && !c->plan.falls_silent) {
@@ -124,6 +197,9 @@ static bool pump(struct client *c)
     stream_flush(&c->stream);
     if (c->plan.drip != 0 && buf_len(&c->outbox) > 0)
         timer_set(c->internet->loop, &c->pump, 1 + draw(c->internet, 200));
+    else if (buf_len(&c->outbox) > 0 && buf_len(&c->stream.out) == 0)
+        timer_set(c->internet->loop, &c->pump,
+                  1); /* it left at once: nobody tells that there is room */
     return true;
 }
 
@@ -150,6 +226,13 @@ static void say_quit(struct client *c)
     say(c, "QUIT\r\n");
     expect(c, STEP_QUIT, NULL, 0);
     c->quitting = true;
+}
+
+/* "\0sim\0sim" */
+static void say_auth(struct client *c)
+{
+    say(c, "AUTH PLAIN AHNpbQBzaW0=\r\n");
+    expect(c, STEP_AUTH, NULL, 0);
 }
 
 static void say_mail(struct client *c, struct sent *s)
@@ -234,8 +317,10 @@ static void say_body(struct client *c, struct sent *s)
 
 static void next_message(struct client *c)
 {
-    struct sent *s =
-        c->plan.messages == 0 ? NULL : ledger_add(c->internet->o.ledger, c->internet->o.chance);
+    struct sent *s = c->plan.messages == 0   ? NULL
+                     : c->plan.again != NULL ? c->plan.again
+                                             : ledger_add(c->internet->o.ledger,
+                                                          c->internet->o.chance, c->plan.submits);
 
     if (s == NULL) {
         say_quit(c);
@@ -292,7 +377,7 @@ static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)
         return;
     if (rcpt + 1 < s->rcpt_count)
         say_rcpt(c, s, rcpt + 1);
-    else if (has_accepted(s))
+    else if (has_accepted(s) && !c->differs)
         say_data(c, s);
     else
         give_up(c);
@@ -313,7 +398,18 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             expect(c, STEP_EHLO, NULL, 0);
         }
         return;
-    case STEP_EHLO: next_message(c); return;
+    case STEP_EHLO:
+        if (c->plan.submits)
+            say_auth(c);
+        else
+            next_message(c);
+        return;
+    case STEP_AUTH:
+        if (code == 235)
+            next_message(c);
+        else
+            say_quit(c);
+        return;
     case STEP_MAIL:
         if (c->plan.pipelines)
             return;
@@ -323,7 +419,10 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             give_up(c);
         return;
     case STEP_RCPT:
-        e.sent->rcpts[e.rcpt].accepted = code == 250;
+        if (c->plan.again == NULL)
+            e.sent->rcpts[e.rcpt].accepted = code == 250;
+        else if (e.sent->rcpts[e.rcpt].accepted != (code == 250))
+            c->differs = true;
         after_rcpt(c, e.sent, e.rcpt);
         return;
     case STEP_DATA:
@@ -337,6 +436,8 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             note_acked(c, e.sent, text);
         else
             NOTE(c, "message %u is answered %u%.*s", e.sent->number, code, SLICE_PRINTF(text));
+        if (code != 250 && c->plan.submits && c->plan.again == NULL)
+            retry_later(c->internet, e.sent);
         if (!c->plan.hurries)
             next_message(c);
         return;
@@ -391,6 +492,8 @@ static struct plan draw_plan(struct internet *n, bool polite)
 {
     struct plan p = {.messages = 1 + (unsigned)draw(n, 4), .stop_at = UINT64_MAX};
 
+    p.submits = draw(n, 3) == 0;
+    p.cuts = p.submits && draw(n, 4) == 0;
     p.pipelines = draw(n, 2) == 0;
     p.hurries = p.pipelines && draw(n, 2) == 0;
     if (draw(n, 6) == 0)
@@ -402,21 +505,29 @@ static struct plan draw_plan(struct internet *n, bool polite)
     return p;
 }
 
-void internet_add_client(struct internet *n, bool polite)
+static void connect_with(struct internet *n, const struct plan *plan)
 {
+    const struct net_address *to = plan->submits ? &n->o.submission : &n->o.server;
     struct client *c = MEMORY_NEW(struct client);
 
     c->internet = n;
     (void)snprintf(c->name, sizeof(c->name), "client %u", n->ever++);
-    c->plan = draw_plan(n, polite);
+    c->plan = *plan;
     buf_init(&c->outbox, OUTBOX_MAX);
     timer_init(&c->pump, on_pump);
     list_append(&n->clients, &c->link);
     n->count++;
     NOTE(c, "connects");
     expect(c, STEP_BANNER, NULL, 0);
-    if (stream_connect(&c->stream, n->loop, &n->o.server, 64 * 1024, 64 * 1024, on_stream) < 0)
+    if (stream_connect(&c->stream, n->loop, to, 64 * 1024, 64 * 1024, on_stream) < 0)
         client_free(c);
+}
+
+void internet_add_client(struct internet *n, bool polite)
+{
+    struct plan plan = draw_plan(n, polite);
+
+    connect_with(n, &plan);
 }
 
 unsigned internet_clients(const struct internet *n)
@@ -456,6 +567,7 @@ struct internet *internet_new(const struct internet_options *options)
     n->net = fake_net_new(n->o.network, &home);
     n->loop = loop_new(n->net, &n->o.clock->clock);
     list_init(&n->clients);
+    list_init(&n->retries);
     return n;
 }
 
@@ -463,6 +575,12 @@ void internet_free(struct internet *n)
 {
     LIST_EACH (node, &n->clients)
         client_free(LIST_ENTRY(node, struct client, link));
+    LIST_EACH (node, &n->retries) {
+        struct retry *r = LIST_ENTRY(node, struct retry, link);
+
+        timer_cancel(n->loop, &r->timer);
+        memory_free(r);
+    }
     loop_free(n->loop);
     n->net->ops->free(n->net);
     memory_free(n);

@@ -22,7 +22,7 @@ struct internet_options {
     const struct history *history;
     struct ledger *ledger;
     struct attempts *attempts;
-    struct net_address server;
+    struct net_address server, submission;
 };
 
 struct internet *internet_new(const struct internet_options *options);

@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-    NAMED_MIN = 64, /* a body of this size has its Subject */
+    NAMED_MIN = 64,      /* a body of this size has its Subject */
+    SUBMITTED_MIN = 256, /* and of this one all that a server would add */
     LETTERS = 64 * 1024,
     LINE_MAX_LEN = 1000,
 };
@@ -41,6 +42,8 @@ static void draw_rcpt(struct sent *s, struct random *chance)
     struct sent_rcpt r = {.user = (unsigned)random_below(chance, SENT_USERS),
                           .wish = draw_wish(chance)};
 
+    if (s->submitted && (r.wish == WISH_NEVER || r.wish == WISH_DELAY))
+        r.wish = WISH_UNSAID; /* the log does not say of which copy it tells */
     r.by_alias = (s->number + r.user) % 3 == 0;
 
     switch (random_below(chance, 10)) {
@@ -65,14 +68,16 @@ static void draw_rcpt(struct sent *s, struct random *chance)
     s->rcpts[s->rcpt_count++] = r;
 }
 
-struct sent *ledger_add(struct ledger *l, struct random *chance)
+struct sent *ledger_add(struct ledger *l, struct random *chance, bool submitted)
 {
     if (l->count == SENT_MAX)
         return NULL;
     struct sent *s = &l->sent[l->count];
-    *s = (struct sent){.number = l->count, .size = draw_size(chance)};
+    *s = (struct sent){.number = l->count, .size = draw_size(chance), .submitted = submitted};
+    if (submitted && s->size < SUBMITTED_MIN)
+        s->size = SUBMITTED_MIN;
     s->deaf = random_below(chance, 10) == 0;
-    s->from_nobody = s->size >= NAMED_MIN && random_below(chance, 10) == 0;
+    s->from_nobody = s->size >= NAMED_MIN && random_below(chance, 10) == 0 && !submitted;
     if (random_below(chance, 10) == 0)
         s->hold_for_s = 1 + (uint32_t)random_below(chance, HOLD_FOR_MAX_S);
     for (uint64_t wanted = 1 + random_below(chance, SENT_RCPTS_MAX); wanted > 0; wanted--)
@@ -128,7 +133,13 @@ void sent_body(const struct sent *s, struct buf *out)
     fake_random_init(&words, s->number * 7919 + s->size);
     if (s->size == 0)
         return;
-    (void)buf_printf(out, "Subject: number %u\r\n\r\n", s->number);
+    (void)buf_printf(out, "Subject: number %u\r\n", s->number);
+    if (s->submitted)
+        (void)buf_printf(out,
+                         "From: m%u@client.example\r\nMessage-ID: <m%u@client.example>\r\n"
+                         "Date: Fri, 21 Nov 1997 09:55:06 -0600\r\n",
+                         s->number, s->number);
+    (void)buf_append(out, SLICE("\r\n"));
     while (buf_len(out) - start + 2 < s->size)
         add_line(out, &words, s->size - (buf_len(out) - start) - 2);
 }

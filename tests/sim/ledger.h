@@ -74,6 +74,8 @@ struct sent {
     struct sent_rcpt rcpts[SENT_RCPTS_MAX];
     uint32_t hold_for_s;  /* HOLDFOR: not earlier than that; 0: at once */
     uint64_t whole_us;    /* when the end of the body left */
+    bool submitted;       /* by somebody who logged in: he tries again when he hears no 250 */
+    unsigned tries;       /* the end of the body has left so often */
     bool from_nobody;     /* MAIL FROM:<> */
     bool deaf;            /* its sender takes no reports */
     uint64_t deafened_us; /* the last time that his server refused one */
@@ -95,8 +97,8 @@ struct ledger {
     bool disk_errors;     /* what a courier had to note could not always be written */
 };
 
-/* NULL: full. */
-struct sent *ledger_add(struct ledger *l, struct random *chance);
+/* NULL: full. One that is submitted has a sender, who wants to hear of its failure. */
+struct sent *ledger_add(struct ledger *l, struct random *chance, bool submitted);
 
 /* As it travels before dot-stuffing: lines with CRLF. */
 void sent_body(const struct sent *s, struct buf *out);

@@ -33,6 +33,7 @@ enum {
     BACKOFF_MAX_MS = 10000,
     STEADY_MS = 10000,
     DRAIN_TIMEOUT_MS = 20000,
+    LISTENERS = 2,
 };
 
 struct process {
@@ -73,7 +74,7 @@ struct machine {
     struct disk_file *settings;
     struct channel scribe;
     struct timer drain_deadline;
-    int listener;
+    int listeners[LISTENERS]; /* as they stand in the settings */
     unsigned drain_stage;
     bool drain_wanted; /* somebody told it to */
     bool draining;
@@ -84,12 +85,14 @@ static const struct {
 } edges[] = {
     {ROLE_RECEIVER, ROLE_COURIER},
     {ROLE_COURIER,  ROLE_POSTMAN},
+    {ROLE_RECEIVER, ROLE_VAULT  },
     {ROLE_RECEIVER, ROLE_SCRIBE },
     {ROLE_COURIER,  ROLE_SCRIBE },
     {ROLE_POSTMAN,  ROLE_SCRIBE },
+    {ROLE_VAULT,    ROLE_SCRIBE },
 };
 
-static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_COURIER, ROLE_POSTMAN,
+static const enum role_kind drain_order[] = {ROLE_RECEIVER, ROLE_VAULT, ROLE_COURIER, ROLE_POSTMAN,
                                              ROLE_SCRIBE};
 
 enum {
@@ -234,6 +237,7 @@ static void seal_settings(struct machine *m)
     (void)bundle_add(&bundle, SLICE("sim.conf"), 0, m->o.settings);
     (void)bundle_add(&bundle, SLICE("/etc/aliases"), 0, m->o.aliases);
     (void)bundle_add(&bundle, SLICE("/etc/secret"), 0, m->o.secret);
+    (void)bundle_add(&bundle, SLICE("/etc/people"), 0, m->o.people);
     (void)disk_sealed(fake_disk(m->o.disk), buf_slice(&bundle), &m->settings);
     buf_done(&bundle);
 }
@@ -245,10 +249,11 @@ static void send_settings(struct machine *m, struct process *p)
     buf_init(&body, 64);
     (void)put_u32(&body, m->receivers);
     (void)channel_send(&p->channel, MESSAGE_SETTINGS, buf_slice(&body), m->settings, -1);
-    buf_clear(&body);
-    (void)put_u32(&body, 0);
-    if (p->kind == ROLE_RECEIVER)
-        (void)channel_send(&p->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, m->listener);
+    for (uint32_t i = 0; p->kind == ROLE_RECEIVER && i < LISTENERS; i++) {
+        buf_clear(&body);
+        (void)put_u32(&body, i);
+        (void)channel_send(&p->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, m->listeners[i]);
+    }
     buf_done(&body);
 }
 
@@ -261,7 +266,7 @@ static struct role *new_role(struct process *p, int warden_handle)
     case ROLE_COURIER: return courier_new(&p->doors, warden_handle);
     case ROLE_POSTMAN: return postman_new(&p->doors, warden_handle);
     case ROLE_SCRIBE: return scribe_new(&p->doors, warden_handle);
-    case ROLE_VAULT: /* nobody logs in here */
+    case ROLE_VAULT: return vault_new(&p->doors, warden_handle);
     case ROLE_WARDEN:
     case ROLE_COUNT: break;
     }
@@ -521,11 +526,13 @@ void machine_boot(struct machine *m, unsigned receivers)
     m->loop = loop_new(m->net, &m->o.clock->clock);
     timer_init(&m->drain_deadline, on_drain_deadline);
     m->scribe.watch.handle = -1;
-    m->listener = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
-    assert(m->listener >= 0);
+    m->listeners[0] = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
+    m->listeners[1] = m->net->ops->listen(m->net, &m->o.submission, false, LISTENER_BACKLOG);
+    assert(m->listeners[0] >= 0 && m->listeners[1] >= 0);
     seal_settings(m);
     add_process(m, ROLE_SCRIBE, 0);
     add_process(m, ROLE_POSTMAN, 0);
+    add_process(m, ROLE_VAULT, 0);
     add_process(m, ROLE_COURIER, 0);
     for (unsigned i = 0; i < receivers; i++)
         add_process(m, ROLE_RECEIVER, i);
@@ -550,7 +557,8 @@ void machine_power_off(struct machine *m)
     }
     channel_close(&m->scribe);
     timer_cancel(m->loop, &m->drain_deadline);
-    m->net->ops->close(m->net, m->listener);
+    for (unsigned i = 0; i < LISTENERS; i++)
+        m->net->ops->close(m->net, m->listeners[i]);
     disk_close(m->settings);
     loop_free(m->loop);
     m->net->ops->free(m->net);

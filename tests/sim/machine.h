@@ -18,7 +18,7 @@
 struct machine;
 struct random;
 
-enum { MACHINE_RECEIVERS_MAX = 4, MACHINE_PROCESSES_MAX = 3 + MACHINE_RECEIVERS_MAX };
+enum { MACHINE_RECEIVERS_MAX = 4, MACHINE_PROCESSES_MAX = 4 + MACHINE_RECEIVERS_MAX };
 
 struct machine_options {
     struct fake_clock *clock;
@@ -36,7 +36,8 @@ struct machine_options {
     struct slice settings; /* the text of the configuration */
     struct slice aliases;  /* its /etc/aliases */
     struct slice secret;   /* its /etc/secret */
-    struct net_address listen;
+    struct slice people;   /* its /etc/people: who may submit */
+    struct net_address listen, submission;
     struct servers *servers; /* where DNS leads to */
     bool sync_late;          /* a bug to plant: receivers' syncs are said first and done later */
 };

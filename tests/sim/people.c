@@ -286,8 +286,8 @@ static struct sent *draw_message(struct people *p)
     for (unsigned i = 0; i < l->count; i++) {
         struct sent *s = &l->sent[(i + draw(p, l->count)) % l->count];
 
-        if (s->acked && s->rcpt_count == 1 && s->rcpts[0].accepted && !s->in_hand &&
-            s->rcpts[0].fate == FATE_RELAY && s->rcpts[0].mail.count == 0)
+        if (s->acked && s->tries == 1 && s->rcpt_count == 1 && s->rcpts[0].accepted &&
+            !s->in_hand && s->rcpts[0].fate == FATE_RELAY && s->rcpts[0].mail.count == 0)
             return s;
     }
     return NULL;

@@ -104,11 +104,13 @@ struct world {
 static const char settings[] =
     "hostname mx.sim.example\n"
     "listen mx 192.0.2.1:25\n"
+    "listen submission 127.0.0.1:587 { tls off; auth people; auth-cleartext yes }\n"
     "queue /spool { min-free 1M }\n"
     "postmaster u0@sim.example\n"
     "discard to address void@sim.example\n"
     "reject to address nobody@sim.example \"5.1.1 No such user\"\n"
     "table aliases aliases /etc/aliases\n"
+    "table people accounts /etc/people\n"
     "relay out { tls off; delay-warning 2h }\n"
     "relay known { host 127.0.0.1; tls off; user sim file:/etc/secret; delay-warning 2h }\n"
     "relay short { tls off; retry 5m 15m 1h; give-up 8h; delay-warning 1h }\n"
@@ -123,11 +125,18 @@ static const char settings[] =
 static const char aliases[] = "a0: u0@sim.example\na1: u1@sim.example\na2: u2@sim.example\n"
                               "a3: u3@sim.example\na4: u4@sim.example\na5: u5@sim.example\n";
 
+static const char people[] = "sim:{PLAIN}sim:::::: postroad_send=*@client.example\n";
+
 static const uint32_t warnings_s[SENT_DOMAINS] = {7200, 7200, 3600, 7200};
 
 static const struct net_address server_address = {
     .ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1},
       .port = 25
+};
+
+static const struct net_address submission_address = {
+    .ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
+      .port = 587
 };
 
 static uint64_t draw(struct world *w, uint64_t below)
@@ -292,7 +301,9 @@ static struct machine_options draw_machine(struct world *w)
         .settings = {settings, sizeof(settings) - 1},
         .aliases = {aliases,  sizeof(aliases) - 1 },
         .secret = SLICE("pencil"),
+        .people = {people,   sizeof(people) - 1  },
         .listen = server_address,
+        .submission = submission_address,
         .servers = w->servers,
         .sync_late = w->plan.plant == PLANT_REPLY_BEFORE_SYNC
     };
@@ -910,7 +921,8 @@ void world_run(const struct world_plan *plan, struct verdict *v)
                                                           .history = &w->history,
                                                           .ledger = &w->ledger,
                                                           .attempts = &w->attempts,
-                                                          .server = server_address});
+                                                          .server = server_address,
+                                                          .submission = submission_address});
     w->people = people_new(&(struct people_options){.clock = &w->clock,
                                                     .network = w->network,
                                                     .chance = &w->chance.random,
