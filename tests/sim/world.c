@@ -104,7 +104,7 @@ struct world {
 static const char settings[] =
     "hostname mx.sim.example\n"
     "listen mx 192.0.2.1:25\n"
-    "listen submission 127.0.0.1:587 { tls off; auth people; auth-cleartext yes }\n"
+    "listen submission 127.0.0.2:587 { tls off; auth people; auth-cleartext yes }\n"
     "queue /spool { min-free 1M }\n"
     "postmaster u0@sim.example\n"
     "discard to address void@sim.example\n"
@@ -135,7 +135,7 @@ static const struct net_address server_address = {
 };
 
 static const struct net_address submission_address = {
-    .ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
+    .ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 2},
       .port = 587
 };
 
