@@ -371,6 +371,26 @@ static void note_acked(struct client *c, struct sent *s, struct slice text)
     attempts_acked(c->internet->o.attempts, s);
 }
 
+/* Whoever comes again is to be taken for the same recipients, or not at all. */
+static void note_rcpt(struct client *c, struct sent_rcpt *r, bool accepted)
+{
+    if (c->plan.again == NULL)
+        r->accepted = accepted;
+    else if (r->accepted != accepted)
+        c->differs = true;
+}
+
+static void note_answer(struct client *c, struct sent *s, unsigned code, struct slice text)
+{
+    if (code == 250) {
+        note_acked(c, s, text);
+        return;
+    }
+    NOTE(c, "message %u is answered %u%.*s", s->number, code, SLICE_PRINTF(text));
+    if (c->plan.submits && c->plan.again == NULL)
+        retry_later(c->internet, s);
+}
+
 static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)
 {
     if (c->plan.pipelines)
@@ -419,10 +439,7 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             give_up(c);
         return;
     case STEP_RCPT:
-        if (c->plan.again == NULL)
-            e.sent->rcpts[e.rcpt].accepted = code == 250;
-        else if (e.sent->rcpts[e.rcpt].accepted != (code == 250))
-            c->differs = true;
+        note_rcpt(c, &e.sent->rcpts[e.rcpt], code == 250);
         after_rcpt(c, e.sent, e.rcpt);
         return;
     case STEP_DATA:
@@ -432,12 +449,7 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             give_up(c);
         return;
     case STEP_BODY:
-        if (code == 250)
-            note_acked(c, e.sent, text);
-        else
-            NOTE(c, "message %u is answered %u%.*s", e.sent->number, code, SLICE_PRINTF(text));
-        if (code != 250 && c->plan.submits && c->plan.again == NULL)
-            retry_later(c->internet, e.sent);
+        note_answer(c, e.sent, code, text);
         if (!c->plan.hurries)
             next_message(c);
         return;
