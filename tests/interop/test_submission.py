@@ -13,9 +13,9 @@ import subprocess
 import pytest
 
 from certificate import issue, make_authority, make_certificate
-from conftest import CONTENT, need, run
+from conftest import CONTENT, ByHand, need, run
 from fake_mx import FakeMx
-from server import BINARY, free_ports, wait_until
+from server import BINARY, as_sent, free_ports, wait_until
 
 # "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
 ACCOUNTS = """ann@example.org:{PLAIN}secret:::::: postroad_send=*@list.example
@@ -394,6 +394,56 @@ from ann@example.org
     scram.wait_mail("bob")
     word = f"sasl_method={mechanism.upper()}, sasl_username=ann@example.org"
     assert wait_until(lambda: word in scram.log())
+
+
+def test_msmtp_external(serve, tmp_path):
+    """It shows a certificate, and no password."""
+    need("msmtp")
+    authority = make_authority(tmp_path)
+    server = start(serve, tmp_path, CONFIG.replace(
+        "{ tls required;", "{ tls required; client-ca {folder}/authority.pem;"))
+    certificate, key = issue(authority, tmp_path, "email:ann@example.org", "ann")
+    config = tmp_path / "msmtprc"
+    config.write_text(f"""account default
+host 127.0.0.1
+port {server.ports['STARTTLS']}
+tls on
+tls_starttls on
+tls_certcheck off
+tls_cert_file {certificate}
+tls_key_file {key}
+auth external
+user ann@example.org
+from ann@example.org
+""")
+    config.chmod(0o600)
+    status, text = run("msmtp", "-C", config, "bob@example.org", stdin=CONTENT)
+    assert status == 0, text
+    server.wait_mail("bob")
+    assert wait_until(
+        lambda: "sasl_method=EXTERNAL, sasl_username=ann@example.org" in server.log())
+
+
+@pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS"])
+def test_openssl_by_hand(server, how):
+    """A person types every line; -starttls says an EHLO of its own before."""
+    need("openssl")
+    client = ByHand("openssl", "s_client", "-quiet", "-crlf", "-CAfile", server.folder + "/mx.pem",
+                    "-connect", f"127.0.0.1:{server.ports[how]}",
+                    *(["-starttls", "smtp"] if how == "STARTTLS" else []))
+    try:
+        client.answer("250" if how == "STARTTLS" else "220")
+        client.say("EHLO me.example", "250")
+        client.say("AUTH PLAIN " + base64.b64encode(b"\0ann@example.org\0secret").decode(), "235")
+        client.say("MAIL FROM:<ann@example.org>", "250")
+        client.say("rcpt to:<bob@example.org>", "250")  # R would ask for a new handshake
+        client.say("DATA", "354")
+        client.say("Subject: by hand\n\nhello\n.", "250")
+        client.say("QUIT", "221")
+    finally:
+        client.end()
+    mail = as_sent(server.wait_mail("bob")[0])
+    assert mail.endswith(b"From: ann@example.org\r\nSubject: by hand\r\n\r\nhello\r\n"), mail
 
 
 @pytest.mark.parametrize("how", ["IMPLICIT", "STARTTLS"])
