@@ -211,6 +211,24 @@ def test_a_wrong_password_is_not_tried_elsewhere(serve, tmp_path, answer, calls)
         mx.close()
 
 
+def test_who_asks_for_recipients_logs_in_too(serve, tmp_path):
+    """`users ask`: the next hop knows its users, and tells them to its own."""
+    says = offering("AUTH PLAIN", login=["235 ok"] * 9)
+    mx = FakeMx(lambda verb, line, session: "550 5.1.1 nobody" if line.startswith("RCPT TO:<eve@")
+                else says(verb, line, session))
+    write_secret(tmp_path)
+    server = serve((OUT % (mx.port, "off")).replace(
+        "accept from local to any", "accept to domain example.org users ask")).start()
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo()
+        client.mail(SENDER)
+        assert client.rcpt("eve@example.org")[0] == 550
+        assert client.rcpt("bob@example.org")[0] == 250
+    sessions = [bytes(heard) for heard in mx.heard]
+    assert sessions and all(b"\r\nAUTH PLAIN " in heard.partition(b"MAIL")[0] for heard in sessions)
+    mx.close()
+
+
 def test_no_password_before_tls(first):
     mx = FakeMx(offering("AUTH PLAIN LOGIN"))
     server = first(mx.port, "required")
