@@ -64,8 +64,15 @@ def submit(server, *options, rcpts=("ann@example.org",), rcpt_options=()):
 
 
 def ask(server, *words):
-    return run(BINARY, "queue", words[0], "-c", os.path.join(server.folder, "postroad.conf"),
-               *words[1:])[1]
+    """A courier that has just begun may not listen yet."""
+    config = os.path.join(server.folder, "postroad.conf")
+    found = []
+
+    def answered():
+        found[:] = run(BINARY, "queue", words[0], "-c", config, *words[1:])
+        return found[0] != 69
+    assert wait_until(answered), found
+    return found[1]
 
 
 def queued(server, *words):
@@ -177,4 +184,4 @@ def test_the_same_mail_at_once_after_all(server):
         with connect(server) as client:
             client.sendmail("ann@example.org", ["ann@example.org"], content, mail_options=wish)
     server.wait_mail("ann")
-    assert len(queued(server)) == 1
+    assert wait_until(lambda: len(queued(server)) == 1), queued(server)
