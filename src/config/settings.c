@@ -86,8 +86,9 @@ static const struct row rows[] = {
      "source NAME IP"},
     {SLICE_INIT("relay"), IN_FILE, parser_begin_relay, {SHAPE_NAME}, 0, IN_RELAY, true,
      "relay NAME { ... }"},
-    {SLICE_INIT("limit"), IN_FILE, parser_begin_limit, {SHAPE_LIMIT, SHAPE_LIMIT_TO}, BEHIND_LIMIT,
-     IN_LIMIT, true, "limit to any|domain NAME|mx NAME [source NAME] { ... }"},
+    {SLICE_INIT("limit"), IN_FILE, parser_begin_limit, {SHAPE_LIMIT, SHAPE_LIMITED}, BEHIND_LIMIT,
+     IN_LIMIT, true, "limit to any|domain NAME|mx NAME [source NAME] { ... }, "
+     "or limit from authenticated|user ADDRESS { ... }"},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -166,6 +167,8 @@ static const struct row rows[] = {
      "source NAME"},
     {SLICE_INIT("connections"), IN_LIMIT, parser_set_connections, {SHAPE_CONNECTIONS}, 0, 0, false,
      "connections 10"},
+    {SLICE_INIT("recipients"), IN_LIMIT, parser_set_recipients, {SHAPE_RECIPIENTS}, 0, 0, false,
+     "recipients 500/h, or recipients unlimited"},
     {SLICE_INIT("rate"), IN_LIMIT, parser_set_rate, {SHAPE_RATE}, 0, 0, false,
      "rate 600/m"},
 
@@ -206,7 +209,6 @@ static const struct row rows[] = {
     NOT_YET("greet-delay", IN_LISTEN),
     NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
-    NOT_YET("recipients", IN_LIMIT),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),
     NOT_YET("srs", IN_RELAY),
@@ -380,6 +382,7 @@ static void forget_blocks(struct parser *p)
     p->listener = &p->nowhere;
     p->source = &p->no_source;
     p->limit = &p->no_limit;
+    p->allowance = NULL;
     p->introspection = NULL;
     p->no_relay = (struct relay){0};
     p->draft = (struct relay_draft){.relay = &p->no_relay};
@@ -527,6 +530,7 @@ static void set_defaults(struct parser *p)
 
     s->listeners = p->listeners;
     s->limits = p->limits;
+    s->allowances = p->allowances;
     s->rules.rules = p->rules;
     s->rules.hostname = s->hostname;
     if (s->rules.origin.len == 0)
@@ -586,6 +590,7 @@ static void parse(struct parser *p)
     p->listener_tls = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->listener_words = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
+    p->allowances = ARENA_ARRAY(&p->settings->arena, struct allowance, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
     read_all_named(p, tree.first);

@@ -13,6 +13,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/list.h"
+#include "mail/allowance.h"
 #include "mail/etrn.h"
 #include "mail/introspection.h"
 #include "mail/limit.h"
@@ -93,6 +94,8 @@ struct settings {
     struct rules rules;
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;
+    const struct allowance *allowances; /* the same, of those who have logged in */
+    size_t allowance_count;
     struct settings_table *tables;
     const struct relay *relays;           /* all of them, the last one first */
     struct relay_login *logins;           /* of all relays */

@@ -66,6 +66,8 @@ struct parser {
     struct limit *limits;
     struct limit *limit; /* whose block is read */
     struct limit no_limit;
+    struct allowance *allowances;
+    struct allowance *allowance; /* whose block is read; NULL: it is no `limit from` */
     struct rule *rules;
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
@@ -131,6 +133,7 @@ void parser_check_introspect(struct parser *p, const struct settings_listener *l
 
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;
+apply_fn parser_set_recipients;
 
 /* It has no block, or nothing in it. */
 void parser_warn_of_limit(struct parser *p, struct place word);

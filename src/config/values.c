@@ -348,6 +348,12 @@ static bool read_rate(struct desk *desk, const struct syntax_word *word, struct 
     return out->rate.per_s > 0 && cursor_at_end(&c);
 }
 
+static bool read_recipients(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    out->number = slice_equal(word->text, SLICE("unlimited"));
+    return out->number != 0 || read_rate(desk, word, out);
+}
+
 static bool read_server(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     if (route_target_parse(word->text, 0, desk->keep, &out->server))
@@ -472,6 +478,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write one from 1 to 500"), read_connections},
     [SHAPE_RATE] = {SLICE_INIT("a rate"),
         SLICE_INIT("write messages per second, minute or hour, up to 1000000: 10/s, 600/m, 50/h"), read_rate},
+    [SHAPE_RECIPIENTS] = {SLICE_INIT("a rate of recipients"),
+        SLICE_INIT("write recipients per second, minute or hour, up to 1000000: 500/h; or: unlimited"),
+        read_recipients},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_LOG] = {.what = SLICE_INIT("a form of log lines")},
@@ -485,7 +494,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_RELAY_TLS] = {.what = SLICE_INIT("a way to use TLS")},
     [SHAPE_YES_NO] = {.what = SLICE_INIT("yes or no")},
     [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
-    [SHAPE_LIMIT_TO] = {.what = SLICE_INIT("a kind of destination")},
+    [SHAPE_LIMITED] = {.what = SLICE_INIT("something that can be limited")},
     [SHAPE_OAUTH] = {.what = SLICE_INIT("a provider of tokens")},
     [SHAPE_CLAIM] = {.what = SLICE_INIT("what names the account")},
 };
@@ -548,10 +557,13 @@ static const struct choice choices[] = {
     {SHAPE_YES_NO,       SLICE_INIT("yes"),           true,  true,                  SHAPE_NONE       },
     {SHAPE_YES_NO,       SLICE_INIT("no"),            true,  false,                 SHAPE_NONE       },
     {SHAPE_LIMIT,        SLICE_INIT("to"),            true,  0,                     SHAPE_NONE       },
-    {SHAPE_LIMIT,        SLICE_INIT("from"),          false, 0,                     SHAPE_NONE       },
-    {SHAPE_LIMIT_TO,     SLICE_INIT("any"),           true,  LIMIT_ANY,             SHAPE_NONE       },
-    {SHAPE_LIMIT_TO,     SLICE_INIT("domain"),        true,  LIMIT_DOMAIN,          SHAPE_DOMAINS    },
-    {SHAPE_LIMIT_TO,     SLICE_INIT("mx"),            true,  LIMIT_MX,              SHAPE_DOMAINS    },
+    {SHAPE_LIMIT,        SLICE_INIT("from"),          true,  1,                     SHAPE_NONE       },
+    {SHAPE_LIMITED,      SLICE_INIT("any"),           true,  LIMIT_ANY,             SHAPE_NONE       },
+    {SHAPE_LIMITED,      SLICE_INIT("domain"),        true,  LIMIT_DOMAIN,          SHAPE_DOMAINS    },
+    {SHAPE_LIMITED,      SLICE_INIT("mx"),            true,  LIMIT_MX,              SHAPE_DOMAINS    },
+    {SHAPE_LIMITED,      SLICE_INIT("authenticated"), true,  LIMITED_AUTHENTICATED, SHAPE_NONE       },
+    {SHAPE_LIMITED,      SLICE_INIT("user"),          true,  LIMITED_USER,          SHAPE_MAILBOX    },
+    {SHAPE_LIMITED,      SLICE_INIT("network"),       false, 0,                     SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },

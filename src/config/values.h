@@ -42,7 +42,8 @@ enum shape {
     SHAPE_DELAY,
     SHAPE_CONNECTIONS,
     SHAPE_RATE,
-    SHAPE_LISTENER, /* from here on: a choice */
+    SHAPE_RECIPIENTS, /* number: without limit; or a rate */
+    SHAPE_LISTENER,   /* from here on: a choice */
     SHAPE_LINE_ENDS,
     SHAPE_LOG,
     SHAPE_LISTENER_TLS,
@@ -55,7 +56,7 @@ enum shape {
     SHAPE_RELAY_TLS,
     SHAPE_YES_NO,
     SHAPE_LIMIT,
-    SHAPE_LIMIT_TO,
+    SHAPE_LIMITED,
     SHAPE_OAUTH,
     SHAPE_CLAIM,
     SHAPE_COUNT,
@@ -75,6 +76,9 @@ struct value {
 };
 
 enum { VALUES_MAX = 4 }; /* two, each with a further value */
+
+/* What a `limit from` is about, beside enum limit_match. */
+enum { LIMITED_AUTHENTICATED = 100, LIMITED_USER };
 
 /* Where checked things are kept, where passing ones, and which file faults without a place are
  * about: the configuration's first. */

@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/shared.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,6 +40,9 @@ struct receiver {
     uint64_t told_segment; /* durable mark last published */
     uint64_t told_offset;
     struct timer drain_deadline;
+    void *shared; /* what the tally is a view of */
+    size_t shared_size;
+    struct tally tally;
 };
 
 static struct receiver *receiver_of(struct role *r)
@@ -250,6 +254,25 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
         role_end(role, code);
 }
 
+/* Without it nobody is limited: mail goes on, and that it does so is told. */
+static void receiver_tally(struct role *role, struct disk_file *file)
+{
+    struct receiver *r = receiver_of(role);
+    size_t size = tally_size(role->receivers);
+    void *memory;
+    int code = shared_map(file, size, &memory);
+
+    if (code < 0) {
+        fail_code(code, "share the counts of", SLICE("recipients: nobody is limited"));
+        return;
+    }
+    shared_unmap(r->shared, r->shared_size);
+    r->shared = memory;
+    r->shared_size = size;
+    r->tally = tally_view(memory, role->receivers, role->index);
+    r->sessions.tally = &r->tally;
+}
+
 static void receiver_ticket_keys(struct role *role, struct slice keys)
 {
     if (!tls_ticket_keys_read(&receiver_of(role)->entrances.ticket_keys, keys))
@@ -310,6 +333,7 @@ static void receiver_done(struct role *role)
     free_unused(r);
     entrances_free(r->now);
     bad_addresses_free(r->entrances.faults);
+    shared_unmap(r->shared, r->shared_size);
     channel_close(&r->courier);
     channel_close(&r->vault);
     timer_cancel(role->loop, &r->drain_deadline);
@@ -323,6 +347,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
                                             .peer = receiver_peer,
                                             .listen = receiver_listen,
                                             .ticket_keys = receiver_ticket_keys,
+                                            .tally = receiver_tally,
                                             .accounts = receiver_accounts,
                                             .drain = receiver_drain,
                                             .before_sleep = receiver_before_sleep,

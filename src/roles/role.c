@@ -327,6 +327,13 @@ static void take_ticket_keys(struct role *r, struct slice keys)
         role_end(r, -EBADMSG);
 }
 
+static void take_tally(struct role *r, struct disk_file *file)
+{
+    if (r->calls->tally != NULL && file != NULL)
+        r->calls->tally(r, file);
+    disk_close(file);
+}
+
 static void take_outcome(struct role *r, struct slice body)
 {
     struct cursor c = {body};
@@ -450,6 +457,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_TICKET_KEYS: take_ticket_keys(r, body); return;
     case MESSAGE_ACCOUNTS: take_accounts(r, file); return;
     case MESSAGE_RELOADED: take_outcome(r, body); return;
+    case MESSAGE_TALLY: take_tally(r, file); return;
     case MESSAGE_START: start(r); return;
     case MESSAGE_DRAIN:
         r->draining = true;

@@ -49,6 +49,7 @@ struct role_calls {
     void (*peer)(struct role *r, enum role_kind kind, unsigned index, int handle);
     void (*listen)(struct role *r, unsigned number, int handle);
     void (*ticket_keys)(struct role *r, struct slice keys); /* NULL: no TLS for others */
+    void (*tally)(struct role *r, struct disk_file *file);  /* closed behind it; NULL: no need */
     /* NULL: nothing needs to be done. The tables of the settings have other accounts now. */
     void (*accounts)(struct role *r);
     /* NULL: this role does not ask for a reload. What became of it: it serves, or nothing has

@@ -10,6 +10,7 @@
 #define ROLES_SESSION_H
 
 #include "loop/tls.h"
+#include "mail/tally.h"
 #include "queue/queue_in.h"
 #include "roles/bad_addresses.h"
 #include "roles/login.h"
@@ -30,6 +31,7 @@ struct sessions {
     struct channel *vault;  /* asked who a client is; perhaps away */
     struct list logging_in; /* sessions that wait for its answer */
     uint64_t logins;
+    struct tally *tally; /* of recipients by account; NULL: nobody counts */
     struct list delayed; /* sessions whose RCPT is answered later, on purpose */
 };
 

@@ -18,9 +18,11 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/shared.h"
 #include "loop/signals.h"
 #include "loop/tls.h"
 #include "mail/mailbox_path.h"
+#include "mail/tally.h"
 #include "queue/queue.h"
 #include "queue/queue_in.h"
 #include "roles/role.h"
@@ -76,6 +78,7 @@ struct warden {
     struct child *children;
     size_t child_count;
     struct channel scribe;
+    struct disk_file *tally; /* NULL: it could not be made */
     struct tls_ticket_keys ticket_keys;
     struct timer next_ticket_key;
     struct timer drain_deadline;
@@ -286,6 +289,30 @@ static void send_ticket_keys(struct warden *w, struct child *c)
     give(c, MESSAGE_TICKET_KEYS, body, NULL, -1);
 }
 
+/* Nobody is limited without it, and nobody is kept waiting for it. */
+static void make_tally(struct warden *w)
+{
+    uint64_t seed[2] = {random_u64(random_real()), random_u64(random_real())};
+    size_t size = tally_size(w->options->receivers);
+    void *memory = NULL;
+    int code = shared_new(size, &w->tally);
+
+    if (code == 0)
+        code = shared_map(w->tally, size, &memory);
+    if (code < 0) {
+        fail_code(code, "share the counts of", SLICE("recipients: nobody is limited"));
+        return;
+    }
+    tally_init(memory, seed);
+    shared_unmap(memory, size);
+}
+
+static void send_tally(struct warden *w, struct child *c)
+{
+    if (w->tally != NULL)
+        give(c, MESSAGE_TALLY, (struct slice){NULL, 0}, w->tally, -1);
+}
+
 /* Equal in all receivers, so that each takes the tickets of the others, and never on a disk. */
 static void make_ticket_key(struct warden *w)
 {
@@ -447,6 +474,7 @@ static void child_start(struct child *c)
     channel_open(&c->channel, w->loop, ends[0], ROLE_WARDEN, c->kind, child_message, child_closed);
     send_settings(w, c);
     if (c->kind == ROLE_RECEIVER) {
+        send_tally(w, c);
         send_ticket_keys(w, c);
         send_listeners(w, c);
     }
@@ -673,6 +701,7 @@ static int open_everything(struct warden *w)
     if (seal(w, &w->options->bundles, SLICE("the configuration")) < 0)
         return EX_OSERR;
     make_ticket_key(w);
+    make_tally(w);
     add_children(w);
     for (size_t i = 0; i < w->child_count; i++)
         child_start(&w->children[i]);
@@ -755,6 +784,7 @@ static void warden_done(struct warden *w)
     timer_cancel(w->loop, &w->lock_retry);
     signals_close(&w->signals);
     bundles_close(&w->bundles);
+    disk_close(w->tally);
     disk_close(w->lock);
     disk_dir_close(w->spool);
     sockets_close(&w->sockets, w->net);
