@@ -120,8 +120,8 @@ class Login:
         return self.process.returncode
 
 
-def log_in(server):
-    login = Login(server)
+def log_in(server, **more):
+    login = Login(server, **more)
     _, shown = login.browse()
     assert "Go back to the terminal" in shown
     assert login.end() == 0, login.said
