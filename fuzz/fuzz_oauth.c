@@ -1,10 +1,10 @@
 /*
- * fuzz_oauth.c - what a browser brings back: a code that can be sent on, or an
- * error.
+ * fuzz_oauth.c - what a browser brings back: a code that can be sent on, or an error; and what is
+ * kept of it.
  */
 #include "fuzz.h"
 
-#include "mail/oauth.h"
+#include "mail/grant.h"
 
 static void check_sent_on(const struct oauth_return *got)
 {
@@ -15,6 +15,20 @@ static void check_sent_on(const struct oauth_return *got)
     must(oauth_write_first(&out, &o, got->code, SLICE("r"), SLICE("v")));
     for (size_t i = 0; i < buf_len(&out); i++)
         must(buf_slice(&out).data[i] > ' ' && buf_slice(&out).data[i] < 0x7f);
+    buf_done(&out);
+}
+
+/* What lies on the disk: what was read and is written again, reads as the same. */
+static void check_grant(struct slice input, struct arena *arena)
+{
+    struct grant g, again;
+    struct buf out;
+
+    if (!grant_read(input, arena, &g))
+        return;
+    buf_init(&out, 4 * input.len + 100);
+    must(grant_write(&out, &g) && grant_read(buf_slice(&out), arena, &again));
+    must(slice_equal(g.refresh_token, again.refresh_token) && slice_equal(g.login, again.login));
     buf_done(&out);
 }
 
@@ -30,5 +44,6 @@ void fuzz_input(struct slice input)
     }
     if (oauth_read_request(input, &target))
         must(target.len < input.len && target.data[0] == '/');
+    check_grant(input, &arena);
     arena_done(&arena);
 }

@@ -257,8 +257,8 @@ static int keep(struct login *l)
 static void say_done(const struct login *l)
 {
     printf("%.*s: logged in as %.*s. Mail that waits goes at its next try; at once with:\n"
-           "  postroad queue retry --status deferred%s%s\n",
-           SLICE_PRINTF(l->relay->name), SLICE_PRINTF(l->relay->user),
+           "  postroad queue retry --reason \"relay '%.*s'\"%s%s\n",
+           SLICE_PRINTF(l->relay->name), SLICE_PRINTF(l->relay->user), SLICE_PRINTF(l->relay->name),
            l->config == NULL ? "" : " -c ", l->config == NULL ? "" : l->config);
 }
 

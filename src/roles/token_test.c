@@ -65,11 +65,23 @@ static void answers(void **state)
     check_int(got.result, TOKEN_GIVEN);
     check_int(got.serial, 9);
     check_slice(got.text, a.text);
-    /* As anything but a token so long a text is cut. */
-    buf_clear(&out);
-    a.result = TOKEN_LATER;
+    buf_done(&out);
+}
+
+/* As anything but a token so long a text is cut. */
+static void reasons(void **state)
+{
+    char text[OAUTH_TOKEN_MAX] = "because";
+    struct token_answer a = {
+        7, TOKEN_LATER, 0, {text, sizeof(text)}
+    };
+    struct token_answer got;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, TOKEN_BODY_MAX);
     check(token_answer_write(&out, &a));
-    c = (struct cursor){buf_slice(&out)};
+    struct cursor c = {buf_slice(&out)};
     check(token_answer_read(&c, &got));
     check_int(got.text.len, TOKEN_TEXT_MAX);
     buf_clear(&out);
@@ -81,7 +93,8 @@ static void answers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(wishes), cmocka_unit_test(answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(wishes), cmocka_unit_test(answers),
+                                       cmocka_unit_test(reasons)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
