@@ -2,13 +2,17 @@
 none."""
 import os
 import re
+import shutil
 import signal
+import smtplib
 import subprocess
 import threading
 
+from certificate import issue
+from conftest import CONTENT
 from provider import Provider
-from server import BINARY, wait_until
-from token_world import (alarms, config_of, hand_in, log_in, token_file,
+from server import BINARY, Server, free_port, wait_until
+from token_world import (USER, alarms, config_of, hand_in, log_in, token_file,
                          world)  # noqa: F401  a fixture
 
 
@@ -201,3 +205,50 @@ def reload(server):
     done = subprocess.run([BINARY, "reload", "-c", config_of(server)], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout
+
+
+SMARTHOST = """
+hostname smart.example
+postmaster me@example.org
+tls {folder}/smart.pem {folder}/smart.key
+table people accounts {folder}/people
+listen mx 127.0.0.1:{port}
+listen submission 127.0.0.1:SUBMISSION {
+    tls required
+    auth people
+    introspect https://127.0.0.1:PROVIDER/introspect {
+        client postroad file:{folder}/secret
+        ca {folder}/authority.pem
+    }
+}
+queue {folder}/queue { min-free 10M }
+accept to domain example.org users people deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+
+def test_from_postroad_to_postroad(world, tmp_path, monkeypatch):
+    """Over TLS that is verified, to a server that asks the same provider whose the token is."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    issue(world.authority, folder, "IP:127.0.0.1", "smart")
+    shutil.copy(world.authority, folder / "authority.pem")
+    for name, text in (("people", "me@example.org:{PLAIN}unused:::::\n"), ("secret", "s\n")):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    port = free_port()
+    second = Server(folder, SMARTHOST.replace("SUBMISSION", str(port))
+                    .replace("PROVIDER", str(world.provider.port))).start()
+    try:
+        monkeypatch.setenv("SSL_CERT_FILE", world.authority)
+        world.config = re.sub(r"host 127.0.0.1:\d+\n    tls off", f"host 127.0.0.1:{port}",
+                              world.config)
+        log_in(world)
+        world.start()
+        with smtplib.SMTP("127.0.0.1", world.port) as client:
+            client.sendmail(USER, ["me@example.org"], CONTENT)
+        mail = second.wait_mail("me")[0].decode(errors="replace")
+    finally:
+        assert second.stop() == 0, second.log()[-2000:]
+    assert re.search(r"by smart.example \(postroad\) with\s+ESMTPSA", mail), mail
+    assert re.search(r"status=sent .*tls=TLSv1.3/verified", world.log()), world.log()[-3000:]
+    assert "sasl_method=XOAUTH2, sasl_username=me@example.org" in second.log()

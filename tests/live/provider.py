@@ -33,6 +33,9 @@ class Provider:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
                 form = {name: value[0] for name, value in urllib.parse.parse_qs(body).items()}
+                if self.path == "/introspect":
+                    outer.answer(self, *outer.whose(form["token"]))
+                    return
                 outer.requests.append(form)
                 outer.answer(self, *outer.token(form))
 
@@ -93,6 +96,10 @@ class Provider:
                              "error_description": "Token has been expired or revoked."}
             return self.give(user, form["refresh_token"])
         return 400, {"error": "unsupported_grant_type"}
+
+    def whose(self, token):
+        user = self.access.get(token)
+        return 200, {"active": True, "username": user} if user else {"active": False}
 
     def give(self, user, refresh=None):
         self.made += 1
