@@ -101,7 +101,7 @@ void introspector_ask(struct introspector *all, struct token_question *q, struct
     list_append(&all->waiting, &q->link);
     all->count++;
     if (crowded)
-        conclude(q, TOKEN_UNJUDGED, SLICE("too many tokens are being asked about"));
+        conclude(q, TOKEN_UNJUDGED, SLICE("its provider is being asked about too many tokens"));
     else if (!send(all, q, listener))
         conclude(q, TOKEN_UNJUDGED, SLICE("its provider cannot be asked now"));
 }
@@ -176,7 +176,7 @@ void introspector_courier_gone(struct introspector *all)
     list_splice(&lost, &all->waiting); /* one that is asked from now on waits for the next one */
     while (!list_empty(&lost))
         conclude(LIST_ENTRY(lost.next, struct token_question, link), TOKEN_UNJUDGED,
-                 SLICE("who asks its provider has just ended"));
+                 SLICE("its provider's answer is lost: the courier has just ended"));
 }
 
 struct introspector *introspector_new(const struct introspector_options *options)

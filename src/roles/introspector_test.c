@@ -203,7 +203,9 @@ static void everybody_is_answered(void **state)
     ask(&w, &w.bob, "b");
     token_question_cancel(&w.ann);
     introspector_courier_gone(w.all);
-    check_story(&w, FORM("a") FORM("b") "unjudged who asks its provider has just ended\n");
+    check_story(
+        &w,
+        FORM("a") FORM("b") "unjudged its provider's answer is lost: the courier has just ended\n");
 
     w.away = true;
     ask(&w, &w.ann, "c");
@@ -222,7 +224,7 @@ static void there_is_an_end_to_waiting_questions(void **state)
         ask(&w, &many[i], "x");
     buf_clear(&w.story);
     ask(&w, &many[INTROSPECTOR_WAITING_MAX], "x");
-    check_story(&w, "unjudged too many tokens are being asked about\n");
+    check_story(&w, "unjudged its provider is being asked about too many tokens\n");
     token_question_cancel(&many[3]);
     ask(&w, &w.ann, "y");
     check_story(&w, FORM("y"));

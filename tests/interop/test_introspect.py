@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import signal
 import ssl
 import threading
@@ -281,6 +282,27 @@ def test_who_knows_the_secret(server):
     assert holds(server, "vault", SECRET.encode())
     for role in ("receiver", "courier", "postman", "scribe"):
         assert not holds(server, role, SECRET.encode()), role
+
+
+def reload(server, config=None):
+    server.config = config or server.config
+    words = server.command()
+    assert wait_until(lambda: run(words[0], "reload", *words[2:])[0] == 0)
+
+
+def test_a_new_secret_and_another_provider(server, tmp_path):
+    """`postroad reload`: what is asked from then on, and where it is offered."""
+    word = "XOAUTH2 " + xoauth2("ann-token")
+    (tmp_path / "secret").write_text("another\n")
+    reload(server)
+    assert logs_in(server, word)[0] == 454
+    assert wait_until(lambda: "does not take our client name and secret" in server.log())
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    reload(server, server.config.replace("/introspect?realm=mail", "/other"))
+    assert logs_in(server, word)[0] == 235
+    assert server.idp.asked[-1][0] == "/other"
+    reload(server, re.sub(r"introspect [^}]*}", "", server.config))
+    assert logs_in(server, word)[0] == 504
 
 
 # ---- real mail programs ----

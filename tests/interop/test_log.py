@@ -66,6 +66,8 @@ def test_fail2ban(serve, tmp_path):
     ("PLAIN", "too many wrong passwords", 1),
     ("PLAIN", "nobody can be asked", 0),
     ("PLAIN", "too many people log in just now", 0),
+    ("OAUTHBEARER", "token not accepted", 1),
+    ("XOAUTH2", "its provider cannot be asked: no answer within 60 s", 0),
 ])
 def test_fail2ban_knows_whose_fault_it_is(tmp_path, mechanism, why, counts):
     log = tmp_path / "log"
