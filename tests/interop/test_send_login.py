@@ -7,6 +7,7 @@ import pytest
 
 from conftest import need
 from fake_mx import FakeMx
+from network import Network, NotHere
 from server import BINARY
 from test_relay_login import PASSWORD, offering, second  # noqa: F401 (a fixture)
 from test_submission import scram_keys
@@ -166,3 +167,24 @@ def test_no_login(words, login, status, problem):
     assert (got, problem in said) == (status, True), said
     assert not mx.mails and "ya29" not in said
     mx.close()
+
+
+@pytest.mark.parametrize("address,words,says", [
+    ("192.0.2.1", ["--tls", "optional"], "which is not done without TLS; take --tls verified"),
+    ("192.0.2.1", ["--tls", "off"], None),
+    ("127.0.0.1", ["--tls", "optional"], None),  # nobody listens there
+])
+def test_in_the_clear(address, words, says):
+    """To another machine only by the word that says so; a server that offers no TLS is not enough."""
+    try:
+        with Network(["192.0.2.1"]):
+            mx = FakeMx(offering("AUTH PLAIN", login=["235 ok"]), address=address)
+            status, said = send("--server", f"{address}:{mx.port}", *ME, *words, stdin="pencil\n")
+            mx.close()
+    except NotHere as why:
+        pytest.skip(f"no network namespaces: {why}")
+    asked = [line for line in mx.lines if line.startswith("AUTH")]
+    if says is None:
+        assert status == 0 and asked, said
+    else:
+        assert status == 77 and not asked and says in said, said
