@@ -1,5 +1,5 @@
 /*
- * fuzz_queue_record.c - bodies of queue records: message, outcome and carried message.
+ * fuzz_queue_record.c - bodies of queue records: message, outcome, carried message and begun submission.
  */
 #include "fuzz.h"
 
@@ -66,8 +66,22 @@ static void check_deferred(struct slice body)
     buf_done(&again);
 }
 
+static void check_begun(struct slice body)
+{
+    struct begun_record b;
+    struct buf again;
+
+    if (!begun_record_parse(body, &b))
+        return;
+    buf_init(&again, BEGUN_RECORD_LEN);
+    must(begun_record_write(&again, &b));
+    must(slice_equal(buf_slice(&again), body));
+    buf_done(&again);
+}
+
 void fuzz_input(struct slice input)
 {
+    check_begun(input);
     check_deferred(input);
     check_carried(input);
     check_message(input);
