@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from conftest import need, run
 from server import free_port, wait_until
 
 CONFIG = """
@@ -232,3 +233,14 @@ def test_what_was_deleted_stays_deleted(server):
     assert is_empty(server)
     assert duplicate_of(server, submit(server, ("x@elsewhere.example",)).queued()) == first
     assert is_empty(server)
+
+
+def test_pflogsumm_counts_no_bounce(server):
+    need("pflogsumm")
+    first = submit(server).queued()
+    assert duplicate_of(server, submit(server).queued()) == first
+    assert is_empty(server)
+    status, report = run("pflogsumm", "--syslog-name=postroad", server.log_path)
+    assert status == 0
+    for number, word in ((2, "received"), (2, "delivered"), (0, "bounced"), (0, "deferred")):
+        assert re.search(rf"^ +{number} +{word}", report, re.M), report
