@@ -1,5 +1,6 @@
 /*
- * fuzz_queue_record.c - bodies of queue records: message, outcome, carried message and begun submission.
+ * fuzz_queue_record.c - bodies of queue records: message, outcome, carried message and begun
+ * submission.
  */
 #include "fuzz.h"
 
