@@ -2,6 +2,7 @@
 none."""
 import os
 import re
+import shlex
 import shutil
 import signal
 import smtplib
@@ -9,7 +10,7 @@ import subprocess
 import threading
 
 from certificate import issue
-from conftest import CONTENT
+from conftest import CONTENT, SENDER
 from provider import Provider
 from server import BINARY, Server, free_port, wait_until
 from token_world import (USER, alarms, config_of, hand_in, log_in, token_file,
@@ -32,7 +33,12 @@ def test_nobody_logged_in_yet(world):
     assert not world.provider.requests and not world.smart.mx.mails
 
     said = log_in(world)
-    assert "smart" in said and "1//" not in said
+    assert "1//" not in said
+    what_it_says = shlex.split(said.splitlines()[-1])
+    assert what_it_says[:3] == ["postroad", "queue", "retry"], said
+    done = subprocess.run([BINARY, *what_it_says[1:], "--yes"], stdout=subprocess.PIPE, text=True,
+                          timeout=30, check=False)
+    assert re.match("retry: [1-3]", done.stdout), done.stdout
     retry_until(world, lambda: len(world.smart.mx.mails) == 3)
     assert set(world.smart.tokens) == {"access-2"} and len(alarms(world)) == 1
     form = world.provider.requests[0]
@@ -136,6 +142,24 @@ def test_oauthbearer_alone(world):
     hand_in(world)
     assert wait_until(lambda: len(world.smart.mx.mails) == 1), world.log()[-3000:]
     assert any(line.startswith("AUTH OAUTHBEARER") for line in world.smart.mx.lines)
+
+
+def test_who_is_known_is_asked_with_a_token(world):
+    """`users ask`: the next hop says who is known there to those whom it knows."""
+    world.config = world.config.replace("accept from local to any relay smart",
+                                        "accept to domain b.example users ask relay smart")
+    world.start()
+    with smtplib.SMTP("127.0.0.1", world.port) as client:
+        client.ehlo("me.example")
+        client.mail(SENDER)
+        code, text = client.rcpt("ann@b.example")
+        assert code // 100 == 4 and b"1//" not in text, (code, text)
+    log_in(world)
+    with smtplib.SMTP("127.0.0.1", world.port) as client:
+        client.ehlo("me.example")
+        client.mail(SENDER)
+        assert client.rcpt("bob@b.example")[0] == 250
+    assert world.smart.tokens == ["access-2"] and not world.smart.mx.mails
 
 
 def test_no_token_for_who_offers_none(world):
