@@ -39,8 +39,6 @@ static struct sasl_server *server_of(unsigned choice)
             choice & NO_BINDING ? SLICE("") : SLICE("0123456789abcdef0123456789abcdef"),
         .plus_offered = (choice & PLUS_OFFERED) != 0,
         .certificate_user = choice & NO_CERTIFICATE ? SLICE("") : SLICE("user"),
-        .host = SLICE("mx.example.org"),
-        .port = 587,
         .nonce = SLICE("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"),
         .fake_secret = SLICE("a secret of the vault"),
     };

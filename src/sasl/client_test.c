@@ -491,8 +491,6 @@ static void play_pair(const struct pair *p)
     };
     struct sasl_server_settings for_server = {
         .certificate_user = SLICE("tim, =ton"),
-        .host = SLICE("MX.example.org"),
-        .port = 587,
         .channel_binding = p->server_binding,
         .plus_offered = p->server_offers_plus,
         .nonce = SLICE("+the+server's+nonce"),

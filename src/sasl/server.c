@@ -166,10 +166,8 @@ struct sasl_server *sasl_server_new(enum sasl_mechanism mechanism,
     s->next = mechanisms[mechanism].first;
     secret_set(&s->binding, settings->channel_binding);
     secret_set(&s->certificate_user, settings->certificate_user);
-    secret_set(&s->host, settings->host);
     secret_set(&s->our_nonce, settings->nonce);
     secret_set(&s->fake_secret, settings->fake_secret);
-    s->port = settings->port;
     s->plus_offered = settings->plus_offered;
     s->fake_iterations =
         settings->fake_iterations == 0 ? SCRAM_ITERATIONS_MIN : settings->fake_iterations;
@@ -180,9 +178,17 @@ void sasl_server_free(struct sasl_server *s)
 {
     if (s == NULL)
         return;
-    struct secret *all[] = {&s->user,        &s->secret,     &s->token_user,  &s->scram.gs2,
-                            &s->scram.nonce, &s->scram.said, &s->binding,     &s->certificate_user,
-                            &s->host,        &s->our_nonce,  &s->fake_secret, NULL};
+    struct secret *all[] = {&s->user,
+                            &s->secret,
+                            &s->token_user,
+                            &s->scram.gs2,
+                            &s->scram.nonce,
+                            &s->scram.said,
+                            &s->binding,
+                            &s->certificate_user,
+                            &s->our_nonce,
+                            &s->fake_secret,
+                            NULL};
     for (struct secret **at = all; *at != NULL; at++)
         secret_wipe(*at);
     OPENSSL_cleanse(s, sizeof(*s));
@@ -264,7 +270,6 @@ struct slice sasl_failure_text(enum sasl_failure failure)
     case SASL_DOWNGRADED: return SLICE("the client was not shown SCRAM-SHA-256-PLUS");
     case SASL_OTHER_AUTHZID: return SLICE("may not act for another user");
     case SASL_BAD_TOKEN: return SLICE("token not accepted");
-    case SASL_OTHER_HOST: return SLICE("token meant for another server");
     case SASL_NO_CERTIFICATE: return SLICE("no client certificate of a user");
     }
     return SLICE("");

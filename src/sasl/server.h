@@ -46,7 +46,6 @@ enum sasl_failure {
     SASL_DOWNGRADED,     /* SCRAM: the client did not see -PLUS in a list that had it */
     SASL_OTHER_AUTHZID,  /* wants to act for somebody else */
     SASL_BAD_TOKEN,      /* expired, revoked, or of another user */
-    SASL_OTHER_HOST,     /* OAUTHBEARER: the token was meant for another server */
     SASL_NO_CERTIFICATE, /* EXTERNAL: the connection brought none that is known */
 };
 
@@ -55,8 +54,6 @@ struct sasl_server_settings {
     struct slice channel_binding;  /* tls-exporter, SASL_BINDING_BYTES; "": there is none */
     bool plus_offered;             /* the list of mechanisms had SCRAM-SHA-256-PLUS */
     struct slice certificate_user; /* EXTERNAL: whom the certificate of this connection names */
-    struct slice host;             /* OAUTHBEARER: our name; "": whatever the client calls us */
-    unsigned port;                 /* 0: whatever the client says */
     struct slice nonce;            /* SCRAM: chance, SASL_NONCE_MIN to _MAX printable characters but
                                       no comma: base64 of 18 random bytes is fine */
     struct slice fake_secret;      /* SCRAM: for scram_keys_fake(); the same as long as possible */

@@ -29,8 +29,8 @@ struct sasl_server {
     struct scram_dialog scram;
 
     /* The settings. */
-    struct secret binding, certificate_user, host, our_nonce, fake_secret;
-    unsigned port, fake_iterations;
+    struct secret binding, certificate_user, our_nonce, fake_secret;
+    unsigned fake_iterations;
     bool plus_offered;
 };
 

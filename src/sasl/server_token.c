@@ -4,9 +4,11 @@
  *     n,a=ann@example.org,^Ahost=mx.example.org^Aport=587^Aauth=Bearer TOKEN^A^A
  *     user=ann@example.org^Aauth=Bearer TOKEN^A^A
  *
- * A token is opaque here; who issued it says whose it is. A refused one is answered by JSON in one
- * more challenge, because clients want to learn that they need a new one; whatever they reply (^A,
- * or nothing with XOAUTH2), it ends in failure (RFC 7628 3.2.3).
+ * A token is opaque here; who issued it says whose it is. The host and the port, where the client
+ * says that it connected to, are passed over: a server has many names, and what a token is good for
+ * is said by who issued it, too. A refused one is answered by JSON in one more challenge, because
+ * clients want to learn that they need a new one; whatever they reply (^A, or nothing with
+ * XOAUTH2), it ends in failure (RFC 7628 3.2.3).
  */
 #include "sasl/gs2.h"
 #include "sasl/server_internal.h"
@@ -69,14 +71,12 @@ static bool take_bearer(struct slice value, struct slice *token)
 
 /* The pairs that are known; others are passed over. */
 struct pairs {
-    struct slice user, host, port, auth;
+    struct slice user, auth;
 };
 
 static struct slice *pair_named(struct pairs *p, struct slice key)
 {
     return slice_equal(key, SLICE("user"))   ? &p->user
-           : slice_equal(key, SLICE("host")) ? &p->host
-           : slice_equal(key, SLICE("port")) ? &p->port
            : slice_equal(key, SLICE("auth")) ? &p->auth
                                              : NULL;
 }
@@ -120,18 +120,6 @@ static enum sasl_need ask(struct sasl_server *s, struct slice token)
     return SASL_WANTS_TOKEN;
 }
 
-static bool host_is_ours(const struct sasl_server *s, const struct pairs *pairs)
-{
-    struct cursor c = {pairs->port};
-    uint64_t port;
-
-    if (pairs->host.data != NULL && s->host.len > 0 &&
-        !slice_equal_nocase(pairs->host, secret_slice(&s->host)))
-        return false;
-    return pairs->port.data == NULL || s->port == 0 ||
-           (take_number(&c, &port) && cursor_at_end(&c) && port == s->port);
-}
-
 enum sasl_need server_oauthbearer(struct sasl_server *s, struct slice response,
                                   struct buf *challenge)
 {
@@ -154,8 +142,6 @@ enum sasl_need server_oauthbearer(struct sasl_server *s, struct slice response,
     buf_done(&name);
     if (!good)
         return server_fail(s, SASL_BAD_NAME);
-    if (!host_is_ours(s, &pairs))
-        return server_fail(s, SASL_OTHER_HOST);
     return ask(s, token);
 }
 
