@@ -4,6 +4,7 @@ A case of the suite is told in words; here stands the session that they mean, on
 (its name is the case's with "_"). `cases` that nobody wrote a session for fail. Every case has a
 connection and a mailbox of its own; after each the server must be the same processes as before, and
 take a mail. Memory is the kernel's high-water mark, as in tests/interop/test_hostile.py."""
+import base64
 import email
 import os
 import shutil
@@ -13,7 +14,8 @@ import sys
 import threading
 import urllib.parse
 
-from suite import (NO_OPENSSL, Skip, Talk, as_sent, cases, expect, read, running, verdict, wait_until)
+from suite import (NO_OPENSSL, Skip, Talk, as_sent, cases, expect, free_port, read, running, verdict,
+                   wait_until)
 
 MAX_SIZE = 20 << 20
 GROWTH_KIB = 1024
@@ -505,16 +507,81 @@ def delivered_to_loop(case):
            status["Final-Recipient"].endswith(lost), f"the report says {status}")
 
 
-def needs_auth(case):
-    case.talk("AUTH").socket.close()
-    expect(False, "AUTH is offered, this suite does not know how to use it")
+# ---- AUTH ----
+
+def auth_talk(case):
+    talk = Talk(case.server, 60, case.server.submission)
+    expect("AUTH" in talk.greet(), "AUTH is not offered")
+    return talk
 
 
-auth_long_user = auth_base64_edge = auth_plain_parts = auth_timing = needs_auth
+def auth_answers(case, words, *codes):
+    """Each word behind AUTH PLAIN, and as the answer to an empty challenge: refused so, and nobody
+    is logged in."""
+    for word in words:
+        for beforehand in (True, False):
+            with auth_talk(case) as talk:
+                if not beforehand:
+                    talk.ask("AUTH PLAIN", "334")
+                reply = talk.ask(b"AUTH PLAIN " + word if beforehand else word)
+                expect(f"{reply.code} {reply.enhanced}" in codes, f"{word}, {beforehand}: {reply}")
+                talk.ask("MAIL FROM:<ann@example.org>", "530")
+
+
+def auth_long_user(case):
+    """Behind the command, as an answer; then one of the size that is allowed, which is looked at."""
+    for first in (b"AUTH PLAIN ", b"AUTH PLAIN\r\n"):
+        with auth_talk(case) as talk, memory_bounded(case.server):
+            talk.send(first)
+            if first.endswith(b"\n"):
+                expect(talk.reply().code == "334", "no 334")
+            for _ in range(160):
+                talk.send(b"QUFB" * (1 << 14))
+            reply = talk.ask("")
+            expect(reply.code in ("500", "501"), str(reply))
+            talk.ask("NOOP", "250")
+    with auth_talk(case) as talk:
+        talk.ask("AUTH PLAIN", "334")
+        reply = talk.ask("A" * 12_288)
+        expect(reply.code in ("501", "535"), str(reply))
+        talk.ask("AUTH PLAIN", "334")
+        talk.ask("A" * 12_292, "5")
+        talk.ask("NOOP", "250")
+
+
+def auth_base64_edge(case):
+    words = [b"A", b"AAAAA", b"AA", b"AAA", b"AAAAAA", b"AAAAAAA", b"AA=", b"A===", b"AAAA=", b"====",
+             b"AB==", b"AA==AAAA", b"AAAA====", b"AA=A", b"AA-_", b"AAAA AAAA"]
+    auth_answers(case, words, "501 5.5.2")
+    # Not even a command may have such bytes.
+    auth_answers(case, [b"AAAA\tAAAA", b"AA\x00A", b"AAA\xff"], "500 5.5.2", "501 5.5.2")
+
+
+def auth_plain_parts(case):
+    """What is no message of PLAIN, or names nobody, or has no password."""
+    texts = [b"ann@example.org", b"ann@example.org\0secret", b"\0ann@example.org\0secret\0",
+             b"\0ann@example.org\0secret\0\0", b"\0\0secret", b"\0ann@example.org\0", b"\0\0",
+             b"\0", b"\0\0\0\0"]
+    auth_answers(case, [base64.b64encode(text) for text in texts], "501 5.5.2", "535 5.7.8")
+    with auth_talk(case) as talk:
+        talk.ask(b"AUTH PLAIN " + base64.b64encode(b"\0ann@example.org\0secret"), "235")
+
+
+def auth_timing(_):
+    raise Skip("a measurement, bench/auth makes it")
 
 
 def main():
-    with running(f"max-size {MAX_SIZE >> 20}M; line-ends strict", "127.0.0.1:{port}") as server:
+    submission = free_port()
+    place = running(f"max-size {MAX_SIZE >> 20}M; line-ends strict }}\n"
+                    "table people accounts {folder}/people\n"
+                    f"listen submission 127.0.0.1:{submission} "
+                    "{ tls off; auth people; auth-cleartext yes", "127.0.0.1:{port}")
+    with open(os.path.join(place.folder.name, "people"), "w", encoding="ascii",
+              opener=lambda path, flags: os.open(path, flags, 0o600)) as people:
+        people.write("ann@example.org:{PLAIN}secret\n")
+    with place as server:
+        server.submission = submission
         # Pages that every first session touches are nobody's fault.
         with Talk(server) as talk:
             talk.greet()
