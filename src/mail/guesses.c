@@ -4,7 +4,8 @@
  * A key is a 64-bit hash, seeded, of a kind and a name; two names with the same hash share a
  * bucket, which nobody can bring about. Its place is one of WAYS neighbours; the one not used for
  * longest makes room. A bucket is kept as the time at which it is full again: taking a token moves
- * that time on, and there is none left when it is too far ahead.
+ * that time on, and there is none left when it is too far ahead. The network is asked first, so
+ * that who is refused for it cannot fill the table with names.
  */
 #include "mail/guesses.h"
 
@@ -159,7 +160,7 @@ static void take_token(struct bucket *b, enum kind kind, uint64_t now_ms)
 
 /* ---- guesses ---- */
 
-static bool is_known(struct guesses *g, const struct guess_by *by, uint64_t now_ms)
+bool guesses_knows(struct guesses *g, const struct guess_by *by, uint64_t now_ms)
 {
     struct bucket *b = find(g, hash_of(g, OF_KNOWN, by));
 
@@ -171,10 +172,14 @@ static bool is_known(struct guesses *g, const struct guess_by *by, uint64_t now_
 
 bool guesses_take(struct guesses *g, const struct guess_by *by, uint64_t now_ms)
 {
-    bool known = is_known(g, by, now_ms);
+    static const enum kind widest_first[] = {OF_NETWORK, OF_ADDRESS, OF_USER};
+
+    bool known = guesses_knows(g, by, now_ms);
     struct bucket *b[OF_KNOWN];
 
-    for (enum kind k = OF_USER; k < OF_KNOWN; k++) {
+    for (unsigned i = 0; i < sizeof(widest_first) / sizeof(*widest_first); i++) {
+        enum kind k = widest_first[i];
+
         b[k] = bucket_of(g, k, by, now_ms);
         if (!has_token(b[k], k, now_ms) && !(k == OF_USER && known))
             return false;

@@ -40,6 +40,9 @@ struct guess_by {
 /* False: one too many, it must not be looked at. */
 bool guesses_take(struct guesses *g, const struct guess_by *by, uint64_t now_ms);
 
+/* Has he logged in from this network before? */
+bool guesses_knows(struct guesses *g, const struct guess_by *by, uint64_t now_ms);
+
 /* It was right. */
 void guesses_was_right(struct guesses *g, const struct guess_by *by, uint64_t now_ms);
 

@@ -6,7 +6,8 @@
  * meanwhile, and nobody else's.
  *
  * Slow hashes run on workers. Before each, the guess is counted (mail/guesses): an attack costs
- * look-ups, not hashes. Who is unknown costs the same hash as somebody who is known.
+ * look-ups, not hashes; and who is known there waits for no stranger's (roles/hash_turns). Who is
+ * unknown costs the same hash as somebody who is known.
  *
  * Whose a token is, its provider says, whom the courier asks for us (roles/introspector). Whether
  * he may have mail here is said by the accounts, as of everybody.
@@ -16,6 +17,7 @@
 #include "base/codec.h"
 #include "base/memory.h"
 #include "mail/guesses.h"
+#include "roles/hash_turns.h"
 #include "roles/login.h"
 #include "roles/vault_courier.h"
 #include "sasl/password.h"
@@ -27,7 +29,6 @@ enum {
     RECEIVERS_MAX = 255,
     WORKER_THREADS = 2,
     EXCHANGES_MAX = 20000, /* of one receiver */
-    HASHES_MAX = 400,      /* waiting or running; half a dozen seconds of work */
     NONCE_BYTES = 24,
     SECRET_BYTES = 32,
     PATIENCE_MS = 5 * 60 * 1000, /* for a client's next word, RFC 5321 4.5.3.2.7 */
@@ -47,7 +48,7 @@ struct vault {
     struct list orphans; /* exchanges whose hash still runs, for nobody */
     struct guesses *guesses;
     char secret[SECRET_BYTES]; /* for what unknown users are shown */
-    unsigned hashes;
+    struct hash_turns turns;
 };
 
 struct exchange {
@@ -67,8 +68,8 @@ struct exchange {
     struct guess_by guess;
     struct token_question question; /* at a provider */
     /* One hash. */
-    struct worker_job job;
-    bool hashing;
+    struct hash_turn turn;
+    bool hashing; /* or waiting for it */
     bool known;
     struct slice stored;
     char *password;
@@ -113,7 +114,7 @@ static void exchange_free(struct exchange *x)
 /* A hash that runs cannot be called off: what it finds is for nobody. */
 static void exchange_drop(struct exchange *x)
 {
-    if (!x->hashing) {
+    if (hash_turns_leave(&x->turn)) {
         exchange_free(x);
         return;
     }
@@ -203,7 +204,7 @@ static struct slice password_of(const struct exchange *x)
 
 static enum worker_next hash(struct worker_job *job)
 {
-    struct exchange *x = LIST_ENTRY(job, struct exchange, job);
+    struct exchange *x = LIST_ENTRY(job, struct exchange, turn.job);
 
     if (x->known)
         x->good = password_verify(x->stored, password_of(x));
@@ -214,10 +215,11 @@ static enum worker_next hash(struct worker_job *job)
 
 static void hashed(struct worker_job *job)
 {
-    struct exchange *x = LIST_ENTRY(job, struct exchange, job);
+    struct exchange *x = LIST_ENTRY(job, struct exchange, turn.job);
+    struct vault *v = x->from->vault;
 
     x->hashing = false;
-    x->from->vault->hashes--;
+    hash_turns_ended(&v->turns, v->role.worker, &x->turn);
     wipe_password(x);
     if (x->orphan) {
         exchange_free(x);
@@ -256,19 +258,18 @@ static void check_password(struct exchange *x)
 {
     struct vault *v = x->from->vault;
     struct slice password = sasl_server_secret(x->sasl);
+    bool familiar = guesses_knows(v->guesses, &x->guess, now_ms(v));
 
-    if (v->hashes >= HASHES_MAX) {
-        end_unjudged(x, SLICE("too many people log in just now"));
-        return;
-    }
     find_password(x);
     x->password = memory_new(password.len);
     memcpy(x->password, password.data, password.len);
     x->password_len = password.len;
+    if (!hash_turns_take(&v->turns, v->role.worker, &x->turn, familiar)) {
+        end_unjudged(x, SLICE("too many people log in just now"));
+        return;
+    }
     timer_cancel(v->role.loop, &x->patience); /* it is not for the client to speak */
     x->hashing = true;
-    v->hashes++;
-    worker_submit(v->role.worker, &x->job);
 }
 
 static void give_keys(struct exchange *x)
@@ -446,7 +447,7 @@ static struct exchange *exchange_new(struct receiver_end *from, const struct log
     x->introspection = listener->introspection;
     x->client = arena_copy(&x->arena, l->client);
     x->sasl = sasl_server_new(mechanism, &settings);
-    worker_job_init(&x->job, hash, hashed);
+    worker_job_init(&x->turn.job, hash, hashed);
     timer_init(&x->patience, on_patience);
     list_append(&from->exchanges, &x->link);
     from->count++;
@@ -573,8 +574,8 @@ static void free_all(struct vault *v, struct list *exchanges)
     LIST_EACH (node, exchanges) {
         struct exchange *x = LIST_ENTRY(node, struct exchange, link);
 
-        if (x->hashing)
-            worker_forget(v->role.worker, &x->job);
+        if (!hash_turns_leave(&x->turn))
+            worker_forget(v->role.worker, &x->turn.job);
         exchange_free(x);
     }
 }
@@ -604,6 +605,7 @@ struct role *vault_new(const struct role_doors *doors, int warden_handle)
     struct vault *v = MEMORY_NEW(struct vault);
 
     list_init(&v->orphans);
+    hash_turns_init(&v->turns, WORKER_THREADS);
     vault_courier_init(&v->courier, &v->role);
     for (unsigned i = 0; i < RECEIVERS_MAX; i++) {
         v->receivers[i].channel.watch.handle = -1;
