@@ -6,6 +6,7 @@
  */
 #include "cmd/account_file.h"
 
+#include "cmd/dev_dir.h"
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum { EDIT_ROOM = 4096, NEW_FILE_MODE = 0600, LOCK_MODE = 0600 };
 
@@ -85,18 +87,46 @@ static int find_by_config(const struct account_file_options *o, char path[PATH_M
     return status;
 }
 
+/* There is one as soon as `dev` has run there with a port for submission. */
+static int find_in_dir(const char *wanted, char path[PATH_MAX], char queue[PATH_MAX])
+{
+    char dir[PATH_MAX];
+
+    if (!dev_dir(wanted, dir, sizeof(dir)) ||
+        snprintf(path, PATH_MAX, "%s/" DEV_ACCOUNTS_FILE, dir) >= PATH_MAX ||
+        snprintf(queue, PATH_MAX, "%s/" DEV_SPOOL, dir) >= PATH_MAX)
+        return command_wrong("user", EX_USAGE, "the folder's name is too long");
+    if (access(path, F_OK) == 0)
+        return 0;
+    return command_wrong("user", EX_NOINPUT,
+                         "%s: %s; it is made by: postroad dev --dir %s --submission "
+                         "127.0.0.1:1587",
+                         path, strerrordesc_np(errno), wanted);
+}
+
+static int find_by_name(const char *file, char path[PATH_MAX])
+{
+    if (snprintf(path, PATH_MAX, "%s", file) < PATH_MAX)
+        return 0;
+    return cannot("open", file, -ENAMETOOLONG);
+}
+
 int account_file_find(const struct account_file_options *o, struct account_file *out)
 {
     char named[PATH_MAX];
-    int status = 0;
+    int status;
 
     out->queue[0] = '\0';
-    if (o->file != NULL && (o->config != NULL || o->table != NULL))
-        return command_wrong("user", EX_USAGE, "--file alone says which file; drop -c and --table");
-    if (o->file == NULL)
+    if ((o->file != NULL) + (o->dir != NULL) + (o->config != NULL || o->table != NULL) > 1)
+        return command_wrong("user", EX_USAGE,
+                             "--file, --dir, and -c with --table each say which accounts; give "
+                             "one of them");
+    if (o->file != NULL)
+        status = find_by_name(o->file, named);
+    else if (o->dir != NULL)
+        status = find_in_dir(o->dir, named, out->queue);
+    else
         status = find_by_config(o, named, out->queue);
-    else if (snprintf(named, sizeof(named), "%s", o->file) >= (int)sizeof(named))
-        status = cannot("open", o->file, -ENAMETOOLONG);
     if (status != 0)
         return status;
     if (realpath(named, out->path) != NULL)

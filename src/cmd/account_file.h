@@ -8,17 +8,18 @@
 
 #include <limits.h>
 
-/* How a person says which file is meant. */
+/* How a person says which file is meant: by one of config, dir and file. */
 struct account_file_options {
     const char *config; /* -c FILE; NULL: /etc/postroad/postroad.conf */
     const char *table;  /* --table NAME: of several in the configuration */
+    const char *dir;    /* --dir D: a `dev` folder */
     const char *file;   /* --file PATH: no configuration is looked at */
 };
 
 /* Whom it is about. */
 struct account_file {
     char path[PATH_MAX];
-    char queue[PATH_MAX]; /* of the configuration; "": none was looked at */
+    char queue[PATH_MAX]; /* of who has these accounts; "": nobody was looked for */
 };
 
 /* An exit status; 0: *out is set, its links followed. A file that --file names need not be there:

@@ -22,8 +22,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define DEV_ACCOUNTS_FILE "accounts"
-
 enum { DEV_TEXT_MAX = 8 * PATH_MAX + 1024 };
 
 struct dev {
@@ -95,7 +93,7 @@ static bool write_settings(const struct dev *d, struct buf *out)
 {
     char spool[PATH_MAX + 16], mail[PATH_MAX + 32], chain[PATH_MAX + 16], key[PATH_MAX + 16];
 
-    snprintf(spool, sizeof(spool), "%s/spool", d->dir_path);
+    snprintf(spool, sizeof(spool), "%s/" DEV_SPOOL, d->dir_path);
     snprintf(mail, sizeof(mail), "%s/mail/{domain}/{user}", d->dir_path);
     snprintf(chain, sizeof(chain), "%s/" DEV_CERTIFICATE_FILE, d->dir_path);
     snprintf(key, sizeof(key), "%s/" DEV_KEY_FILE, d->dir_path);

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define DEV_ACCOUNTS_FILE "accounts"
+#define DEV_SPOOL         "spool"
+
 /* The wanted one, or the usual one for NULL; absolute, perhaps with links and "..". False: too
  * long.
  */

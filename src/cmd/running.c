@@ -56,7 +56,7 @@ int running_find(const char *command, const struct running_options *options,
     if (options->config == NULL) {
         if (!dev_dir(options->dir, dir, sizeof(dir)))
             return command_wrong(command, EX_USAGE, "the folder's name is too long");
-        (void)snprintf(spool, sizeof(spool), "%s/spool", dir);
+        (void)snprintf(spool, sizeof(spool), "%s/" DEV_SPOOL, dir);
         return keep_path(command, slice_of(spool), path);
     }
     status = load_settings_file(options->config, &bundle, &settings);

@@ -173,6 +173,8 @@ static int user(int argc, char **argv, const char *word)
     const struct option options[] = {
         {"--config",         "-c", OPTION_TEXT,  &o.file.config,    "FILE",
          "the configuration; default /etc/postroad/postroad.conf",                                                       NULL},
+        {"--dir",            NULL, OPTION_TEXT,  &o.file.dir,       "DIR",
+         "the accounts of the `postroad dev` of this folder",                                                            NULL},
         {"--table",          NULL, OPTION_TEXT,  &o.file.table,     "NAME",
          "which of its tables of accounts, if there are several",                                                        NULL},
         {"--file",           NULL, OPTION_TEXT,  &o.file.file,      "PATH",
@@ -199,6 +201,7 @@ static int user(int argc, char **argv, const char *word)
         "  pass show mail/ann | postroad user passwd ann@example.org --password-stdin\n"
         "  postroad user disable ann@example.org\n"
         "  postroad user list --json\n"
+        "  postroad user add ann --dir ~/.local/state/postroad/dev\n"
         "  postroad user add ann@example.org --file /etc/postroad/accounts    (the first one)\n",
         options,
         sizeof(options) / sizeof(*options)};

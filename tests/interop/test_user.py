@@ -19,8 +19,8 @@ from server import BINARY, children, free_port, wait_until
 TEXT = "# ours\r\nann@example.org:{PLAIN}secret:1:2:Ann A.:/h:/s:x=y  z\r\n\r\nbob:{CRYPT}$y$"
 
 
-def user(*words, stdin=b""):
-    return run(BINARY, "user", *words, stdin=stdin)
+def user(*words, stdin=b"", **more):
+    return run(BINARY, "user", *words, stdin=stdin, **more)
 
 
 @pytest.fixture
@@ -54,6 +54,38 @@ def test_the_first_account(tmp_path):
     assert user("add", "ann", "--file", path, "--password-stdin", stdin=b"x y")[0] == 0
     assert os.stat(path).st_mode & 0o777 == 0o600
     assert user("list", "--file", path)[1].splitlines()[1].split() == ["ann", "CRYPT", "yes", "yes"]
+
+
+def test_of_dev(tmp_path):
+    """By its folder, running or not; it is told at once."""
+    folder, other = tmp_path / "dev", tmp_path / "other"
+    smtp, submission = free_port(), free_port()
+    assert user("add", "ann", "--dir", folder, "--password-stdin", stdin=b"x\n")[0] == 66
+    assert not folder.exists()
+    process = subprocess.Popen([BINARY, "dev", "--dir", folder, "--smtp", f"127.0.0.1:{smtp}",
+                                "--submission", f"127.0.0.1:{submission}"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def logs_in(name, password):
+        try:
+            with smtplib.SMTP("127.0.0.1", submission) as client:
+                return client.login(name, password)[0] == 235
+        except (smtplib.SMTPException, OSError):
+            return False
+    try:
+        assert wait_until(lambda: logs_in("dev", "dev"))
+        status, said = user("add", "ann", "--dir", folder, "--password-stdin", stdin=b"x\n")
+        assert (status, said) == (0, "ann: added\n")
+        assert wait_until(lambda: logs_in("ann", "x"))
+        assert user("disable", "dev", "--dir", folder)[0] == 0
+        assert wait_until(lambda: not logs_in("dev", "dev"))
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    said = user("list", "--dir", "dev", cwd=tmp_path)[1]
+    assert "dev" in said and "ann" in said and "disabled" in said
+    for more in (["-c", other], ["--file", other], ["--table", "x"]):
+        assert user("list", "--dir", folder, *more)[0] == 64
 
 
 def test_links_are_followed(people, tmp_path):
