@@ -35,7 +35,9 @@ struct mail_segment {
     struct list link;
     struct receiver_dir *from;
     struct list entries; /* struct queue_entry */
-    struct list refs;    /* outcomes.h */
+    struct list
+        *walked;      /* the entry where the last walk stood; NULL: none did, or it is before all */
+    struct list refs; /* outcomes.h */
     uint64_t lowest_id,
         highest_id; /* of all entries it ever had: who is not between is not in it */
     uint64_t number;

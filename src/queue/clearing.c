@@ -41,6 +41,8 @@ void clearing_leave(struct arrivals *a, struct queue_entry *e)
 {
     struct mail_segment *s = e->segment;
 
+    if (s->walked == &e->link)
+        s->walked = e->link.prev != &s->entries ? e->link.prev : NULL;
     list_remove(&e->link);
     s->live -= e->size;
     if (s->from == &a->own)

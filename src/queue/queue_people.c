@@ -26,17 +26,32 @@ struct walk {
     void *ctx;
 };
 
+/* What is up to here this walk has seen. A walk comes back for every step of it, so the place is
+ * remembered; the other one of two at once, which finds it taken, looks for its own from the
+ * beginning. */
+static struct list *seen_up_to(struct mail_segment *s, const struct queue_cursor *at)
+{
+    if (s->number == at->segment && s->walked != NULL &&
+        LIST_ENTRY(s->walked, struct queue_entry, link)->offset <= at->offset)
+        return s->walked;
+    return &s->entries;
+}
+
 static void walk_segment(struct mail_segment *s, struct walk *w)
 {
-    LIST_EACH (node, &s->entries) {
+    struct list *next;
+
+    for (struct list *node = seen_up_to(s, w->at)->next; node != &s->entries; node = next) {
         struct queue_entry *e = LIST_ENTRY(node, struct queue_entry, link);
 
+        next = node->next; /* a visit may be its end */
         if (w->left == 0)
             return;
         if (s->number == w->at->segment && e->offset <= w->at->offset)
             continue;
         w->at->segment = s->number;
         w->at->offset = e->offset;
+        s->walked = node;
         w->left--;
         if (e->open > 0 && !w->visit(w->ctx, e))
             w->left = 0;

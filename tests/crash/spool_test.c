@@ -800,6 +800,38 @@ static enum queue_rcpt_state state_of(struct place *p, struct queue *q, unsigned
     return state;
 }
 
+/* Two at once, and the message where one of them stands goes away between its steps. */
+static void test_two_walks(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    struct tour one = {.place = &p, .queue = q}, other = one;
+    struct queue_cursor at = {0}, other_at = {0};
+    bool more, others = true;
+
+    do {
+        more = queue_walk(q, &at, 5, on_tour, &one);
+        others = others && queue_walk(q, &other_at, 2, on_tour, &other);
+        for (unsigned i = MESSAGES; i-- > 0;)
+            if (one.seen[i] && queue_find(q, p.ids[i]) != NULL) {
+                delete_on_tour(&(struct tour){.queue = q}, queue_find(q, p.ids[i]));
+                run(&p, q);
+                break;
+            }
+    } while (more);
+    while (others)
+        others = queue_walk(q, &other_at, 2, on_tour, &other);
+    check_int(one.count, MESSAGES);
+    check(queue_count(q) < MESSAGES);
+    check(other.count >= queue_count(q));
+    queue_close(q);
+    end(&p);
+}
+
 static void test_a_walk_meets_every_message_once(void **state)
 {
     struct place p;
@@ -1203,6 +1235,7 @@ int main(void)
         cmocka_unit_test(test_a_start_short_of_something_delivers_nothing_twice),
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
         cmocka_unit_test(test_a_walk_meets_every_message_once),
+        cmocka_unit_test(test_two_walks),
         cmocka_unit_test(test_a_held_message_waits_for_its_release),
         cmocka_unit_test(test_a_deferred_message_is_hastened),
         cmocka_unit_test(test_hold_for_is_counted_while_the_courier_lives),
