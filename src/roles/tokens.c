@@ -27,6 +27,7 @@ enum {
     YOUNG_MS = 10 * 1000,      /* a server that does not take one like this takes none */
     WRONG_MS = 5 * 60 * 1000,  /* a provider is asked again after this */
     LATER_MS = 10 * 1000,
+    FETCH_MAX_MS = 2 * 60 * 1000, /* then its answer is lost: the courier takes less */
     DESCRIPTION_MAX = 160,
 };
 
@@ -36,7 +37,8 @@ struct held {
     struct slice name; /* owned; the relay itself may be another one after a reload */
     struct secret access;
     uint64_t serial, born_ms, good_until_ms;
-    uint64_t fetch;     /* the number of the one under way; 0: none is */
+    uint64_t fetch; /* the number of the one under way; 0: none is */
+    uint64_t fetch_until_ms;
     struct arena arena; /* of the grant, */
     struct grant grant; /* with which it was got; empty: nobody logged in */
     bool unsaved;       /* the grant is not on the disk yet */
@@ -338,6 +340,7 @@ static void ask_provider(struct tokens *t, struct held *h, const struct relay *r
     buf_init(&form, OAUTH_FORM_MAX);
     (void)buf_reserve(&form, OAUTH_FORM_MAX); /* so that it never moves */
     h->fetch = ++t->fetches;
+    h->fetch_until_ms = now_ms(t) + FETCH_MAX_MS;
     if (!oauth_write_refresh(&form, relay->oauth, h->grant.refresh_token) ||
         !t->options.calls->fetch(t->options.ctx, h->fetch, relay, buf_slice(&form))) {
         h->fetch = 0;
@@ -388,7 +391,7 @@ void tokens_wish(struct tokens *t, const struct token_wish *w)
     }
     h = held_of(t, relay->name);
     add_waiter(h, w->number);
-    if (h->fetch != 0)
+    if (h->fetch != 0 && now_ms(t) < h->fetch_until_ms)
         return;
     if (!is_good(t, h))
         refresh(t, h, relay);

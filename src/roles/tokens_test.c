@@ -392,6 +392,26 @@ static void a_token_that_the_server_refuses(void **state)
     end(&w);
 }
 
+static void an_answer_that_is_lost(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    pass_s(&w, 119);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\n");
+    pass_s(&w, 1);
+    wish(&w, 9, 0);
+    check_story(&w, "fetch 2 r1\n");
+    provider_gives(&w, 1, "late", "");
+    provider_gives(&w, 2, "a1", "");
+    check_story(&w, "given 7 a1\ngiven 8 a1\ngiven 9 a1\n");
+    end(&w);
+}
+
 static void a_reload_begins_anew(void **state)
 {
     struct world w;
@@ -448,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_provider_that_is_away),
         cmocka_unit_test(wrong_settings_are_told_once),
         cmocka_unit_test(a_token_that_the_server_refuses),
+        cmocka_unit_test(an_answer_that_is_lost),
         cmocka_unit_test(a_reload_begins_anew),
         cmocka_unit_test(a_courier_that_comes_back),
     };
