@@ -187,24 +187,30 @@ static void fail_for_login(struct tokens *t, struct held *h, struct slice becaus
     arena_done(&scratch);
 }
 
-/* In words of a stranger, for a line of the log. */
-static struct slice said(const struct oauth_answer *a, struct arena *arena)
+static struct slice words_of(const struct oauth_answer *a, struct arena *arena)
 {
     struct slice error = slice_head(a->error, DESCRIPTION_MAX);
     struct slice text = slice_head(a->description, DESCRIPTION_MAX);
-    struct slice all =
-        a->status == 0   ? arena_printf(arena, "cannot be asked: %.*s", SLICE_PRINTF(text))
-        : error.len == 0 ? arena_printf(arena, "answered with HTTP status %u", a->status)
-                         : arena_printf(arena, "said %.*s%s%.*s", SLICE_PRINTF(error),
-                                        text.len > 0 ? ": " : "", SLICE_PRINTF(text));
-    char *bytes = arena_alloc(arena, all.len + 1);
 
-    for (size_t i = 0; i < all.len; i++)
-        bytes[i] = all.data[i];
-    for (size_t i = 0; i < all.len; i++)
-        if (bytes[i] < ' ' || bytes[i] >= 0x7f)
-            bytes[i] = '?';
-    return (struct slice){bytes, all.len};
+    if (a->status == 0)
+        return arena_printf(arena, "cannot be asked: %.*s", SLICE_PRINTF(text));
+    if (error.len > 0)
+        return arena_printf(arena, "said %.*s%s%.*s", SLICE_PRINTF(error), text.len > 0 ? ": " : "",
+                            SLICE_PRINTF(text));
+    if (a->status == 200)
+        return SLICE("gave none that can be used");
+    return arena_printf(arena, "answered with HTTP status %u", a->status);
+}
+
+/* What the provider did, in words of a stranger that may stand in a line. */
+static struct slice said(const struct oauth_answer *a, struct arena *arena)
+{
+    struct slice words = words_of(a, arena);
+    char *bytes = arena_alloc(arena, words.len + 1);
+
+    for (size_t i = 0; i < words.len; i++)
+        bytes[i] = (char)(words.data[i] < ' ' || words.data[i] >= 0x7f ? '?' : words.data[i]);
+    return (struct slice){bytes, words.len};
 }
 
 static void fail_as_said(struct tokens *t, struct held *h, enum token_result result,
