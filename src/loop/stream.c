@@ -414,8 +414,9 @@ void stream_finish(struct stream *s)
     assert(stream_is_open(s));
     s->closing = true;
     buf_clear(&s->in);
-    stream_resume(s);
-    stream_flush(s);
+    s->paused = false;
+    stream_flush(s); /* before the loop waits to write what can be written now */
+    watch_more(s);
 }
 
 void stream_close(struct stream *s)

@@ -41,8 +41,8 @@ static void what_is_sent_arrives(void **state)
         secure_both(&c, *state);
         check_slice(tls_version(stream_tls(&c.client.stream)), SLICE("TLSv1.3"));
         check(tls_cipher(stream_tls(&c.server.stream)).len > 0);
-        check_int(tls_bits(stream_tls(&c.server.stream), &all_bits), 256);
-        check_int(all_bits, 256);
+        check_int(tls_bits(stream_tls(&c.server.stream), &all_bits), 128);
+        check_int(all_bits, 128);
         CONNECTION_RUN_UNTIL(&c, buf_len(&c.client.got) == len);
         for (size_t i = 0; i < len; i++)
             check_int(buf_slice(&c.client.got).data[i], connection_pattern(i));
