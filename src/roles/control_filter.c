@@ -3,12 +3,23 @@
  */
 #include "roles/control_internal.h"
 
+/* A name has two spellings, and people type either; that of a mail is its sender's. */
+static bool same_domain(struct caller *c, struct slice one, struct slice other)
+{
+    struct slice a, b;
+
+    if (slice_equal_nocase(one, other))
+        return true;
+    return domain_to_ascii(one, &c->scratch, &a) && domain_to_ascii(other, &c->scratch, &b) &&
+           slice_equal_nocase(a, b);
+}
+
 static bool address_fits(struct caller *c, const struct address *a, struct slice wanted)
 {
     struct slice text = address_text(&c->scratch, a);
 
     if (slice_starts(wanted, SLICE("@")))
-        return slice_ends_nocase(text, wanted);
+        return slice_ends_nocase(text, wanted) || same_domain(c, a->domain, slice_skip(wanted, 1));
     return slice_equal_nocase(text, slice_equal(wanted, SLICE("<>")) ? SLICE("") : wanted);
 }
 
@@ -28,7 +39,7 @@ static bool rcpt_fits(struct caller *c, const struct queue_message *m, unsigned 
     const struct queue_rcpt *r = &m->rcpts[i];
 
     return r->state != QUEUE_DONE && (f->to.len == 0 || address_fits(c, a, f->to)) &&
-           (f->domain.len == 0 || slice_equal_nocase(a->domain, f->domain)) &&
+           (f->domain.len == 0 || same_domain(c, a->domain, f->domain)) &&
            (f->status.len == 0 || slice_equal(control_status(c, m, i), f->status)) &&
            (f->reason.len == 0 || contains_nocase(r->reason, f->reason));
 }

@@ -46,6 +46,22 @@ def deferring(serve, count):
     return server, port
 
 
+def test_both_spellings_of_a_domain(serve):
+    """Whichever the mail has, and whichever is typed."""
+    server = serve(CONFIG % free_port()).start()
+    spellings = ["b\u00fccher.example", "xn--bcher-kva.example"]
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo()
+        for domain in [*spellings, "bucher.example"]:
+            client.sendmail("bob@out.example", ["ann@" + domain], CONTENT, ["SMTPUTF8", "BODY=8BITMIME"])
+    assert wait_until(lambda: len(listed(server, "--status", "deferred")) == 3)
+    for typed in [*spellings, "B\u00dcCHER.example"]:
+        assert len(listed(server, "--domain", typed)) == 2, typed
+        assert len(listed(server, "--to", "@" + typed)) == 2, typed
+        assert queue(server, "hold", "--domain", typed, "--yes")[1].startswith("hold: 2 messages")
+    assert len(listed(server, "--status", "held")) == 2
+
+
 def test_list_and_filters(serve):
     server, _ = deferring(serve, 3)
     hand_in(server, "zoe@c.example", sender="max@out.example")
