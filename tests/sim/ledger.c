@@ -252,6 +252,8 @@ static bool is_left(const struct sent *s, const struct sent_rcpt *r)
 {
     if (!r->accepted || (r->fate != FATE_RELAY && r->fate != FATE_BOUNCE && r->fate != FATE_LOOP))
         return false;
+    if (s->deaf && s->tries > 1)
+        return false; /* that the first copy failed is told of an id that its client never heard */
     return r->mail.count == 0 && r->refused_us == 0 && r->given_up_us == 0 &&
            !sent_is_settled(s, r);
 }
