@@ -1,5 +1,6 @@
 """Programs that cannot be run here, played word by word over real sockets: Thunderbird, Outlook,
-Apple Mail. Each table is a whole conversation as their sources or the logs of servers show it."""
+Apple Mail. Each table is a whole conversation: Thunderbird's after its sources, the others' as they
+are known to behave."""
 import base64
 import re
 import socket
