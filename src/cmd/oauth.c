@@ -74,8 +74,7 @@ int cmd_oauth(int argc, char **argv)
         "ten minutes; 77 it was refused; 78 the configuration is wrong.",
         "  postroad oauth login smart\n"
         "  postroad oauth login smart -c /etc/postroad/postroad.conf\n"
-        "  sudo -u postroad postroad oauth login smart    (where the server has a user of its "
-        "own)\n",
+        "  sudo postroad oauth login smart    (what it keeps belongs to the owner of the queue)\n",
         options,
         sizeof(options) / sizeof(*options)};
 
