@@ -115,7 +115,7 @@ static void secured(struct session *s)
     (void)tls_client_name(t, &s->arena, &tls.client);
     tls.bits = tls_bits(t, &tls.cipher_bits);
     server_secured(s->server, &tls);
-    s->has_binding = tls_exporter(t, s->binding);
+    s->has_binding = s->offer->accounts != NULL && tls_exporter(t, s->binding);
     session_offer_mechanisms(s);
     s->securing = false;
     timer_cancel(s->among->role->loop, &s->timer);
