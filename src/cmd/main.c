@@ -17,7 +17,8 @@ static const struct command {
 } commands[] = {
     {"dev",     cmd_dev,     "the mail system on this machine, with an inbox for everybody"},
     {"serve",   cmd_serve,   "the mail system: serve -c FILE"                              },
-    {"config",  cmd_config,  "config check -c FILE: what is wrong with a configuration"    },
+    {"config",  cmd_config,
+     "check, show or diff: is it right, what does it say, what would a reload change?"     },
     {"explain", cmd_explain, "what would happen to a mail, and which line says so"         },
     {"send",    cmd_send,    "compose and send a mail, or send a file"                     },
     {"probe",   cmd_probe,   "look at any mail server: probe NAME, HOST:PORT or address"   },

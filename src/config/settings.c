@@ -610,6 +610,27 @@ static void parse(struct parser *p)
     alias_check(&p->settings->rules);
 }
 
+static struct settings_file *file_of(struct parser *p, const struct source *source,
+                                     struct settings_file *next)
+{
+    struct arena *arena = &p->settings->arena;
+    struct settings_file *file = ARENA_NEW(arena, struct settings_file);
+
+    *file = (struct settings_file){next, arena_copy(arena, source->path),
+                                   arena_copy(arena, source->text)};
+    return file;
+}
+
+/* Those that were included were noted last first. */
+static void keep_files(struct parser *p)
+{
+    struct settings_file *files = NULL;
+
+    for (const struct included *one = p->included; one != NULL; one = one->next)
+        files = file_of(p, one->source, files);
+    p->settings->files = file_of(p, p->desk.main, files);
+}
+
 /* Whoever may write to it may send as anybody, and read everybody's mail. */
 static void check_who_writes(struct parser *p)
 {
@@ -633,6 +654,7 @@ static void parse_sources(struct parser *p)
         desk_error(&p->desk, (struct place){0}, SLICE("the file is larger than 1 MiB"), SLICE(""));
     else
         parse(p);
+    keep_files(p);
     check_who_writes(p);
 }
 

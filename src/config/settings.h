@@ -77,10 +77,17 @@ struct settings_table {
     struct aliases *aliases;
 };
 
+/* One of the files that the configuration is written in; its tables are not among them. */
+struct settings_file {
+    struct settings_file *next;
+    struct slice path, text;
+};
+
 enum log_form { LOG_TEXT, LOG_JSON };
 
 struct settings {
-    struct slice file; /* its name, as a person gave it */
+    struct settings_file *files; /* as they were read, the first one first */
+    struct slice file;           /* its name, as a person gave it */
     struct slice hostname;
     struct slice queue_path; /* absolute */
     uint64_t queue_min_free; /* bytes; default 5 segments of 64 MiB */

@@ -352,6 +352,33 @@ static void ask_reload(struct caller *c)
         answer_error(c, slice_of(strerrordesc_np(-code)));
 }
 
+/* The files that the settings were read from, as they were then. */
+static void ask_settings(struct caller *c)
+{
+    struct buf *out = &c->stream.out;
+    size_t before = buf_len(out);
+    bool fits = true;
+
+    c->count = 0;
+    for (const struct settings_file *file = c->control->role->settings->files; fits && file != NULL;
+         file = file->next) {
+        control_begin(out, SLICE("file"));
+        control_text(out, "path", file->path);
+        control_end(out);
+        control_begin(out, SLICE("content"));
+        control_uint(out, "size", file->text.len);
+        control_end(out);
+        fits = buf_append(out, file->text);
+        c->count++;
+    }
+    if (fits) {
+        answer_ok(c);
+        return;
+    }
+    buf_truncate(out, before);
+    answer_error(c, SLICE("the configuration is too large to be shown"));
+}
+
 static void hear(struct caller *c, struct slice text)
 {
     struct control_line line;
@@ -363,6 +390,8 @@ static void hear(struct caller *c, struct slice text)
         ask_status(c);
     else if (slice_equal(line.word, SLICE("accounts")))
         ask_accounts(c);
+    else if (slice_equal(line.word, SLICE("settings")))
+        ask_settings(c);
     else if (slice_equal(line.word, SLICE("reload")))
         ask_reload(c);
     else if (slice_equal(line.word, SLICE("cat")))

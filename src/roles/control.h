@@ -15,7 +15,8 @@
  *     cat id=ID  -> "content size=N", N bytes, "ok"
  *     accounts   -> "ok": the warden was told to read the tables of accounts again
  *     reload     -> "ok" when the configuration, read again, serves; "error": nothing has changed
- *     status     -> "queue messages= ...", "ok"
+ *     settings   -> for each file of the configuration "file path=", "content size=N", N bytes;
+ * "ok" status     -> "queue messages= ...", "ok"
  *
  * A FILTER is id=A,B from= user= to= domain= status= reason= older=SECONDS limit=N.
  *

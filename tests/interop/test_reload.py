@@ -124,6 +124,42 @@ def test_nobody_is_there(tmp_path):
     assert status == 69, said
 
 
+def config(server, verb):
+    return run(BINARY, "config", verb, "-c", path_of(server))
+
+
+def test_what_would_change(serve, tmp_path):
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "a.conf").write_text("log text\n")
+    text = CONFIG + "include {folder}/parts/*.conf\n"
+    server = begin(serve, text)
+    same = (0, "the server runs with these lines\n")
+    assert config(server, "diff") == same
+    assert config(server, "show")[1].startswith(f"# {path_of(server)}\nhostname mx.example.org\n")
+    assert config(server, "show")[1].endswith(f"# {parts}/a.conf\nlog text\n")
+    write(server, text.replace("min-free 1M", "min-free 2M") + "max-size 3M")
+    (parts / "a.conf").write_text("log json\n")
+    (parts / "b.conf").write_text("# nothing\n")
+    assert config(server, "diff") == (1, f"""\
+{path_of(server)}:
+- queue {server.folder}/queue {{ min-free 1M }}
++ queue {server.folder}/queue {{ min-free 2M }}
++ max-size 3M
+{parts}/a.conf:
+- log text
++ log json
+{parts}/b.conf:
++ # nothing
+""")
+    serves(server)
+    assert config(server, "diff") == same
+    (parts / "b.conf").unlink()
+    assert config(server, "diff") == (1, f"{parts}/b.conf:\n- # nothing\n")
+    assert server.stop() == 0
+    assert config(server, "diff")[0] == 69
+
+
 class Sink:
     """Takes all mail, and counts it."""
 
