@@ -59,7 +59,7 @@ struct child {
     struct timer restart;
     uint64_t started_ms;
     unsigned backoff_ms;
-    bool ready;
+    unsigned awaited; /* READYs, one for each START that it was given */
 };
 
 struct warden {
@@ -364,7 +364,7 @@ static void reread_accounts(struct warden *w)
 static bool all_are_ready(const struct warden *w)
 {
     for (size_t i = 0; i < w->child_count; i++)
-        if (!w->children[i].ready)
+        if (w->children[i].awaited > 0)
             return false;
     return true;
 }
@@ -399,7 +399,8 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
         reload(w);
         return;
     }
-    c->ready = true;
+    if (c->awaited > 0)
+        c->awaited--;
     if (!all_are_ready(w) || w->serving)
         return;
     w->serving = true;
@@ -548,7 +549,7 @@ static void child_ended(struct warden *w, pid_t pid, int status)
         if (c->pid != pid)
             continue;
         c->pid = 0;
-        c->ready = false;
+        c->awaited = 1;
         channel_close(&c->channel);
         if (w->draining)
             return;
@@ -586,6 +587,7 @@ static void add_child(struct warden *w, enum role_kind kind, unsigned index)
     c->kind = kind;
     c->index = index;
     c->channel.watch.handle = -1;
+    c->awaited = 1;
     c->backoff_ms = BACKOFF_FIRST_MS;
     timer_init(&c->restart, on_restart);
 }
@@ -638,7 +640,7 @@ static void hand_over_again(struct warden *w, struct child *c)
 {
     if (c->pid == 0)
         return; /* it gets them when it starts */
-    c->ready = false;
+    c->awaited++;
     send_settings(w, c);
     if (c->kind == ROLE_RECEIVER)
         send_listeners(w, c);
