@@ -1,0 +1,101 @@
+/*
+ * warden_internal.h - the warden and its children, for the files of roles/warden only.
+ */
+#ifndef ROLES_WARDEN_INTERNAL_H
+#define ROLES_WARDEN_INTERNAL_H
+
+#include "base/event.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "ipc/channel.h"
+#include "loop/signals.h"
+#include "loop/tls.h"
+#include "roles/sockets.h"
+#include "roles/warden.h"
+
+#include <sys/types.h>
+
+struct child {
+    struct warden *warden;
+    enum role_kind kind;
+    unsigned index;
+    pid_t pid; /* 0: not running */
+    struct channel channel;
+    struct timer restart;
+    uint64_t started_ms;
+    unsigned backoff_ms;
+    unsigned awaited; /* READYs, one for each START that it was given */
+};
+
+struct warden {
+    const struct warden_options *options;
+    struct net *net;
+    struct clock *clock;
+    struct loop *loop;
+    struct signals signals;
+    struct sealed_bundles bundles;
+    struct disk_dir *spool;
+    struct disk_file *lock;
+    struct timer lock_retry;
+    uint64_t lock_deadline_ms;
+    int status; /* of the program, once the loop has stopped */
+    struct sockets sockets;
+    struct child *children;
+    size_t child_count;
+    struct channel scribe;
+    struct disk_file *tally; /* NULL: it could not be made */
+    struct tls_ticket_keys ticket_keys;
+    struct timer next_ticket_key;
+    struct timer drain_deadline;
+    size_t drain_stage; /* index into drain_order */
+    bool draining;
+    bool serving;    /* all roles do, under the settings that count */
+    bool told_ready; /* they did once */
+    bool asked;      /* the courier wants to know */
+    bool told_waiting;
+};
+
+/* ---- warden.c: the lives of the children ---- */
+
+/* "postroad/master" in the log. */
+void warden_tell(struct warden *w, enum event_kind kind, struct slice text);
+void warden_add_child(struct warden *w, enum role_kind kind, unsigned index);
+void warden_start_child(struct child *c);
+
+/* ---- warden_hand.c: what they are handed ---- */
+
+/* A child that did not get all it needs ends, as its channel does, and is started again. */
+void warden_give(struct child *c, enum message_kind kind, struct slice body, struct disk_file *file,
+                 int handle);
+void warden_close_handle(struct warden *w, int handle);
+
+/* Channels to all that it may talk to; the warden's own to the scribe. */
+void warden_wire(struct warden *w, struct child *c);
+void warden_wire_scribe(struct warden *w, struct child *scribe);
+
+void warden_send_settings(struct warden *w, struct child *c);
+void warden_send_listeners(struct warden *w, struct child *c);
+
+/* Counts that the receivers share; without them nobody is limited. */
+void warden_make_tally(struct warden *w);
+void warden_send_tally(struct warden *w, struct child *c);
+
+/* A new key makes tickets from now on, the one before is still taken. */
+void warden_make_ticket_key(struct warden *w);
+void warden_send_ticket_keys(struct warden *w, struct child *c);
+void warden_on_ticket_key(struct timer *t);
+
+/* ---- warden_reload.c: other settings ---- */
+
+/* For who starts or is told from now on. 0 or a negative errno, told. */
+int warden_seal(struct warden *w, const struct bundles *b, struct slice what);
+int warden_make_mailbox_roots(const struct settings *settings);
+void warden_reread_accounts(struct warden *w);
+
+/* All that is wrong changes nothing. */
+void warden_reload(struct warden *w);
+
+/* The courier hears what became of the reload that it asked for. */
+void warden_tell_courier(struct warden *w, bool serves);
+
+#endif
