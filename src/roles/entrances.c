@@ -92,7 +92,7 @@ static struct session_offer offer_of(struct entrances *e, uint32_t number)
         .hide_client = l->hide_client,
         .scram = all_have_scram(l),
         .tokens = l->introspection != NULL,
-        .accounts = l->auth == NULL ? NULL : l->auth->accounts,
+        .people = l->auth,
         .etrn = l->etrn,
         .faults = l->faults ? faults_of(e) : NULL};
 }

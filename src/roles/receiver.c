@@ -299,6 +299,7 @@ static int receiver_reload(struct role *role, const struct settings *old)
     entrances_close(r->now);
     list_append(&r->older, &r->now->link);
     r->now = entrances_new(role, &r->entrances);
+    sessions_check_users(&r->sessions);
     return 0;
 }
 

@@ -115,7 +115,7 @@ static void secured(struct session *s)
     (void)tls_client_name(t, &s->arena, &tls.client);
     tls.bits = tls_bits(t, &tls.cipher_bits);
     server_secured(s->server, &tls);
-    s->has_binding = s->offer->accounts != NULL && tls_exporter(t, s->binding);
+    s->has_binding = s->offer->people != NULL && tls_exporter(t, s->binding);
     session_offer_mechanisms(s);
     s->securing = false;
     timer_cancel(s->among->role->loop, &s->timer);
@@ -426,13 +426,25 @@ void sessions_shut_down(struct sessions *among)
     }
 }
 
+const struct accounts *session_accounts(const struct session *s)
+{
+    const struct settings_table *now = s->among->role->settings->tables;
+
+    if (s->offer->people == NULL)
+        return NULL;
+    while (now != NULL && !slice_equal(now->path, s->offer->people->path))
+        now = now->next;
+    return now != NULL && now->type == TABLE_ACCOUNTS ? now->accounts : s->offer->people->accounts;
+}
+
 static bool may_stay(const struct session *s)
 {
+    const struct accounts *accounts = session_accounts(s);
     struct slice user = server_user(s->server);
     struct arena scratch = {0};
     struct account account;
-    bool may = user.len == 0 || s->offer->accounts == NULL ||
-               (accounts_login(s->offer->accounts, user, &scratch, &account) && !account.disabled);
+    bool may = user.len == 0 || accounts == NULL ||
+               (accounts_login(accounts, user, &scratch, &account) && !account.disabled);
 
     arena_done(&scratch);
     return may;

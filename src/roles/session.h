@@ -39,14 +39,14 @@ struct sessions {
 struct session_offer {
     size_t sessions; /* that go by it */
     struct server_settings server;
-    struct tls_context *tls;         /* may change; NULL: STARTTLS is answered 454 */
-    bool implicit_tls;               /* before the greeting */
-    struct slice listener;           /* its address */
-    bool submission;                 /* mail begins here: it is completed, and Bcc goes */
-    bool hide_client;                /* who has logged in leaves no trace in Received */
-    bool scram;                      /* all accounts have its keys */
-    bool tokens;                     /* somebody can be asked whose they are */
-    const struct accounts *accounts; /* of those who may log in; NULL: nobody */
+    struct tls_context *tls;             /* may change; NULL: STARTTLS is answered 454 */
+    bool implicit_tls;                   /* before the greeting */
+    struct slice listener;               /* its address */
+    bool submission;                     /* mail begins here: it is completed, and Bcc goes */
+    bool hide_client;                    /* who has logged in leaves no trace in Received */
+    bool scram;                          /* all accounts have its keys */
+    bool tokens;                         /* somebody can be asked whose they are */
+    const struct settings_table *people; /* who may log in; NULL: nobody */
     const struct etrn_list *etrn;
     struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */
 };

@@ -62,10 +62,11 @@ void session_answer_etrn(struct session *s)
 /* Others' names are not his to use. A report of his own mail program has none (RFC 8098). */
 static bool may_send_as(const struct session *s, const struct address *sender)
 {
+    const struct accounts *accounts = session_accounts(s);
     struct slice user = server_user(s->server);
 
-    return user.len == 0 || sender->kind == ADDRESS_NULL || s->offer->accounts == NULL ||
-           accounts_may_send_as(s->offer->accounts, user, sender);
+    return user.len == 0 || sender->kind == ADDRESS_NULL || accounts == NULL ||
+           accounts_may_send_as(accounts, user, sender);
 }
 
 static void refuse_sender(struct session *s, const struct address *sender)

@@ -48,6 +48,10 @@ struct session {
 
 struct slice session_client(const struct session *s);
 
+/* Of those who may log in, as they are now: the settings may be newer than what was offered. NULL:
+ * nobody may. */
+const struct accounts *session_accounts(const struct session *s);
+
 /* ---- session_log.c: what the log is told ---- */
 
 void session_tell_connect(struct session *s);

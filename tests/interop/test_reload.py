@@ -242,6 +242,26 @@ def test_somebody_may_log_in_from_now_on(serve, tmp_path):
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_who_is_disabled_in_the_file_is_thrown_out(serve, tmp_path):
+    people = tmp_path / "people"
+    people.write_text("ann@example.org:{PLAIN}secret\nbob@example.org:{PLAIN}bobs\n")
+    people.chmod(0o600)
+    port = free_port()
+    text = CONFIG + "table people accounts {folder}/people\n" \
+        f"listen submission 127.0.0.1:{port} {{ tls off; auth people; auth-cleartext yes }}\n"
+    server = begin(serve, text)
+    with smtplib.SMTP("127.0.0.1", port) as ann, smtplib.SMTP("127.0.0.1", port) as bob:
+        ann.login("ann@example.org", "secret")
+        bob.login("bob@example.org", "bobs")
+        people.write_text("ann@example.org:{PLAIN}secret::::::nologin\n"
+                          "bob@example.org:{PLAIN}bobs::::::postroad_send=news@example.org\n")
+        serves(server)
+        assert bob.mail("news@example.org")[0] == 250  # what is his by now
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            for _ in range(2):
+                assert ann.noop()[0] == 421
+
+
 def test_under_load(serve):
     """Nobody is refused, no session breaks, nothing is lost, over many reloads."""
     server = begin(serve, CONFIG)
