@@ -318,6 +318,7 @@ void stream_start_tls(struct stream *s, struct tls_context *context, struct slic
         fail_later(s, -ENOMEM);
         return;
     }
+    tls_remember(s->tls, name, &s->peer, &s->own, loop_now_ms(s->loop));
     s->paused = false;
     s->securing = true;
     timer_set(s->loop, &s->later, 0); /* the first word of it, from outside the owner's call */

@@ -9,6 +9,7 @@
  */
 #include "loop/tls_internal.h"
 
+#include "base/buf.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
@@ -17,7 +18,14 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-enum { PROBLEM_MAX = 160, NAME_MAX_LEN = 255 };
+enum { PROBLEM_MAX = 160, NAME_MAX_LEN = 255, PLACE_MAX = NAME_MAX_LEN + 2 * 16 + 2 };
+
+/* Where a session may be resumed, and how old what we know of the certificate is. */
+struct memory {
+    uint64_t began_ms, seen_ms;
+    bool tried;
+    struct buf place;
+};
 
 struct tls {
     SSL *ssl;
@@ -27,6 +35,7 @@ struct tls {
     int code; /* of the network's last failure, or 0 */
     bool ended;
     unsigned wants;
+    struct memory *memory; /* NULL: no sessions are kept */
     char problem[PROBLEM_MAX];
     size_t problem_len;
 };
@@ -150,10 +159,26 @@ struct tls *tls_new(struct tls_context *context, struct net *net, int handle, st
     return t;
 }
 
+/* Who came to nothing with one session gets on with no other. */
+static void forget_place(struct tls *t)
+{
+    struct memory *m = t->memory;
+
+    if (m == NULL)
+        return;
+    if (m->tried && !SSL_is_init_finished(t->ssl))
+        tls_sessions_forget(&t->context->sessions, buf_slice(&m->place));
+    /* Else a session would be lost with a connection that ends without a farewell. */
+    SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
+    buf_done(&m->place);
+    memory_free(m);
+}
+
 void tls_free(struct tls *t)
 {
     if (t == NULL)
         return;
+    forget_place(t);
     SSL_free(t->ssl);
     tls_context_free(t->context);
     memory_free(t);
@@ -192,12 +217,74 @@ static int verdict_of(struct tls *t, int returned)
     return -EPROTO;
 }
 
+/* --- sessions --- */
+
+int tls_keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *t = SSL_get_app_data(ssl);
+    struct memory *m = t->memory;
+
+    if (m == NULL || SSL_SESSION_is_resumable(session) != 1)
+        return 0;
+    tls_sessions_put(&t->context->sessions, buf_slice(&m->place), session,
+                     SSL_session_reused(ssl) == 1 ? m->seen_ms : m->began_ms, m->began_ms);
+    return 1;
+}
+
+static bool name_place(struct buf *place, struct slice name, const struct net_address *peer,
+                       const struct net_address *own)
+{
+    struct slice port = {(const char *)&peer->port, sizeof(peer->port)};
+
+    return buf_append(place, (struct slice){(const char *)own->ip, sizeof(own->ip)}) &&
+           buf_append(place, (struct slice){(const char *)peer->ip, sizeof(peer->ip)}) &&
+           buf_append(place, port) && buf_append(place, name);
+}
+
+void tls_remember(struct tls *t, struct slice name, const struct net_address *peer,
+                  const struct net_address *own, uint64_t now_ms)
+{
+    struct tls_sessions *all = &t->context->sessions;
+    SSL_SESSION *session;
+
+    if (!t->context->remembers || peer->local)
+        return;
+    t->memory = MEMORY_NEW(struct memory);
+    t->memory->began_ms = now_ms;
+    buf_init(&t->memory->place, PLACE_MAX);
+    if (!name_place(&t->memory->place, slice_head(name, NAME_MAX_LEN), peer, own))
+        return;
+    session = tls_sessions_take(all, buf_slice(&t->memory->place), now_ms, &t->memory->seen_ms);
+    t->memory->tried = session != NULL && SSL_set_session(t->ssl, session) == 1;
+    SSL_SESSION_free(session);
+    ERR_clear_error();
+}
+
+bool tls_tried_to_resume(const struct tls *t)
+{
+    return t->memory != NULL && t->memory->tried;
+}
+
+/* What is used up with TLS 1.3 serves again with TLS 1.2, whose renewals OpenSSL does not tell. */
+static void shook_hands(struct tls *t)
+{
+    SSL_SESSION *session;
+
+    if (!tls_tried_to_resume(t) || !tls_was_resumed(t) || SSL_version(t->ssl) >= TLS1_3_VERSION)
+        return;
+    session = SSL_get1_session(t->ssl);
+    if (session != NULL && tls_keep_session(t->ssl, session) == 0)
+        SSL_SESSION_free(session);
+}
+
 int tls_handshake(struct tls *t)
 {
     ERR_clear_error();
     int got = SSL_do_handshake(t->ssl);
-    if (got == 1)
+    if (got == 1) {
+        shook_hands(t);
         return 0;
+    }
     int code = verdict_of(t, got);
     return code == 0 ? -ECONNRESET : code;
 }

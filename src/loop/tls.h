@@ -83,6 +83,10 @@ void tls_context_verify(struct tls_context *context);
 /* The same is looked at, for tls_is_verified() to tell; the connection goes on all the same. */
 void tls_context_look(struct tls_context *context);
 
+/* What servers give for the next time is kept, some of it, for tls_remember(). A session serves its
+ * own context only, so that none comes under another policy than it was made under. */
+void tls_context_remember(struct tls_context *context);
+
 /* Its connections may go on; it is freed behind the last. NULL is fine. */
 void tls_context_free(struct tls_context *context);
 
@@ -90,6 +94,16 @@ void tls_context_free(struct tls_context *context);
  * no memory for it. */
 struct tls *tls_new(struct tls_context *context, struct net *net, int handle, struct slice name);
 void tls_free(struct tls *t); /* NULL is fine */
+
+/* A client of a context that remembers, before its handshake: a session of the same name, address
+ * and port, from the same address of ours, is taken up, and the next one kept. Without early data.
+ * Else nothing. */
+void tls_remember(struct tls *t, struct slice name, const struct net_address *peer,
+                  const struct net_address *own, uint64_t now_ms);
+
+/* A session was taken up. When the handshake fails it may be to blame; the next one goes without.
+ */
+bool tls_tried_to_resume(const struct tls *t);
 
 /* 0: done. -EAGAIN: again when tls_wants() happened. Else a negative errno; -EPROTO: the other
  * side did not agree, tls_problem() says how. */

@@ -79,6 +79,7 @@ static struct tls_context *context_new(SSL_CTX *ssl, bool server)
     c->server = server;
     c->users = 1;
     list_init(&c->pairs);
+    tls_sessions_init(&c->sessions);
     c->method = tls_bio_method();
     if (c->method != NULL)
         return c;
@@ -334,6 +335,7 @@ void tls_context_free(struct tls_context *context)
     SSL_CTX_free(context->ssl);
     BIO_meth_free(context->method);
     EVP_CIPHER_free(context->ticket_cipher);
+    tls_sessions_done(&context->sessions);
     arena_done(&context->arena);
     memory_free(context);
 }
@@ -368,7 +370,8 @@ static bool use_key(const struct tls_context *c, const struct tls_ticket_key *ke
 }
 
 /* OpenSSL asks: 1: here it is; 2: the same, and the client gets a new ticket; 0: no such key, so it
- * shakes hands as if it had none. */
+ * shakes hands as if it had none. A ticket of TLS 1.3 serves once (RFC 8446 C.4), so that there
+ * must be another one. */
 static int choose_ticket_key(SSL *ssl, unsigned char name[TLS_TICKET_NAME_LEN], unsigned char *iv,
                              EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypts)
 {
@@ -388,7 +391,7 @@ static int choose_ticket_key(SSL *ssl, unsigned char name[TLS_TICKET_NAME_LEN], 
     }
     if (!use_key(c, &keys->keys[i], iv, cipher, mac, encrypts))
         return -1;
-    return i == 0 ? 1 : 2;
+    return encrypts != 0 || (i == 0 && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
 }
 
 void tls_context_give_tickets(struct tls_context *context, struct slice service,
@@ -510,4 +513,14 @@ void tls_context_verify(struct tls_context *context)
 void tls_context_look(struct tls_context *context)
 {
     context->looks = true;
+}
+
+/* OpenSSL's own cache knows nothing of places. */
+void tls_context_remember(struct tls_context *context)
+{
+    SSL_CTX_set_session_cache_mode(context->ssl,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context->ssl, tls_keep_session);
+    (void)SSL_CTX_clear_options(context->ssl, SSL_OP_NO_TICKET);
+    context->remembers = true;
 }

@@ -591,6 +591,150 @@ static void a_name_may_have_two_keys(void **state)
     buf_done(&key);
 }
 
+/* ---- what our client remembers ---- */
+
+/* One connection of the same place, so long after that world began; was it resumed? */
+static bool meets_again(struct tls_context *server, struct tls_context *client, struct slice name,
+                        uint64_t after_ms)
+{
+    static struct connection c;
+    bool resumed;
+
+    connection_init(&c, 1);
+    fake_clock_advance(&c.clock, after_ms * 1000);
+    assert_int_equal(loop_round(c.loop, false), 0);
+    c.late = false; /* that was no waiting */
+    connection_open(&c);
+    check(meet(&c, server, client, name));
+    CONNECTION_RUN_UNTIL(&c, c.server.events[STREAM_SECURED] == 1);
+    connection_settle(&c); /* tickets come behind the handshake */
+    resumed = tls_was_resumed(stream_tls(&c.client.stream));
+    check(tls_was_resumed(stream_tls(&c.server.stream)) == resumed);
+    check(tls_tried_to_resume(stream_tls(&c.client.stream)) == resumed);
+    connection_done(&c);
+    return resumed;
+}
+
+static struct tls_context *remembering(struct fixture *f, void (*policy)(struct tls_context *))
+{
+    struct tls_context *c = tls_context_client();
+
+    tls_context_trust(c, buf_slice(&f->authority_text));
+    policy(c);
+    tls_context_remember(c);
+    return c;
+}
+
+static void sessions_are_resumed_under_one_policy(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_ticket_keys keys = {.count = 1, .keys = {ticket_key(1)}};
+    struct tls_context *server = server_of(&f->chain, &f->key);
+    struct tls_context *looks = remembering(f, tls_context_look);
+    struct tls_context *verifies = remembering(f, tls_context_verify);
+
+    const struct {
+        struct tls_context *client;
+        struct slice name;
+        bool resumed;
+    } rows[] = {
+        {looks,      SLICE_INIT("mx.example"), false},
+        {looks,      SLICE_INIT("mx.example"), true },
+        {looks,      SLICE_INIT("mx.example"), true }, /* with the ticket of the second */
+        {verifies,   SLICE_INIT("mx.example"), false},
+        {verifies,   SLICE_INIT("mx.example"), true },
+        {looks,      SLICE_INIT("b.example"),  false},
+        {looks,      SLICE_INIT("mx.example"), true },
+        {f->looking, SLICE_INIT("mx.example"), false}, /* remembers nothing */
+        {f->looking, SLICE_INIT("mx.example"), false},
+    };
+
+    tls_context_give_tickets(server, SLICE("*:25"), &keys);
+    CHECK_ROWS (i, rows)
+        check(meets_again(server, rows[i].client, rows[i].name, 0) == rows[i].resumed);
+    tls_context_free(looks);
+    tls_context_free(verifies);
+    tls_context_free(server);
+}
+
+/* What was found out about the certificate holds for the sessions that stem from it. */
+static void what_was_seen_is_remembered(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_ticket_keys keys = {.count = 1, .keys = {ticket_key(1)}};
+    struct tls_context *server = server_of(&f->chain, &f->key);
+    struct tls_context *looks = remembering(f, tls_context_look);
+    static const struct slice names[] = {SLICE_INIT("mx.example"), SLICE_INIT("b.example")};
+    static struct connection c;
+
+    tls_context_give_tickets(server, SLICE("*:25"), &keys);
+    CHECK_ROWS (i, names) {
+        for (int round = 0; round < 3; round++) {
+            connection_init(&c, 1);
+            connection_open(&c);
+            check(meet(&c, server, looks, names[i]));
+            CONNECTION_RUN_UNTIL(&c, c.server.events[STREAM_SECURED] == 1);
+            connection_settle(&c);
+            check(tls_was_resumed(stream_tls(&c.client.stream)) == (round > 0));
+            check(tls_is_verified(stream_tls(&c.client.stream)) == (i == 0));
+            connection_done(&c);
+        }
+    }
+    tls_context_free(looks);
+    tls_context_free(server);
+}
+
+/* However often it is renewed. */
+static void the_certificate_is_looked_at_every_hour(void **state)
+{
+    static const struct {
+        unsigned minutes;
+        bool resumed;
+    } rows[] = {
+        {0,   false},
+        {30,  true },
+        {59,  true },
+        {61,  false},
+        {119, true },
+        {122, false},
+    };
+    struct fixture *f = *state;
+    struct tls_ticket_keys keys = {.count = 1, .keys = {ticket_key(1)}};
+    struct tls_context *server = server_of(&f->chain, &f->key);
+    struct tls_context *looks = remembering(f, tls_context_look);
+
+    tls_context_give_tickets(server, SLICE("*:25"), &keys);
+    CHECK_ROWS (i, rows)
+        check(meets_again(server, looks, SLICE("mx.example"), rows[i].minutes * UINT64_C(60000)) ==
+              rows[i].resumed);
+    tls_context_free(looks);
+    tls_context_free(server);
+}
+
+/* A server that forgot its keys shakes hands anew; then what it gave before is used up. */
+static void a_session_that_is_not_taken_is_used_up(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_ticket_keys keys = {.count = 1, .keys = {ticket_key(1)}};
+    struct tls_context *server = server_of(&f->chain, &f->key);
+    struct tls_context *looks = remembering(f, tls_context_look);
+    static struct connection c;
+
+    tls_context_give_tickets(server, SLICE("*:25"), &keys);
+    check(!meets_again(server, looks, SLICE("mx.example"), 0));
+    keys.keys[0] = ticket_key(2);
+    connection_init(&c, 1);
+    connection_open(&c);
+    check(meet(&c, server, looks, SLICE("mx.example")));
+    check(tls_tried_to_resume(stream_tls(&c.client.stream)));
+    check(!tls_was_resumed(stream_tls(&c.client.stream)));
+    connection_done(&c); /* before the next ticket */
+    keys.keys[0] = ticket_key(1);
+    check(!meets_again(server, looks, SLICE("mx.example"), 0));
+    tls_context_free(looks);
+    tls_context_free(server);
+}
+
 static int set_up(void **state)
 {
     static struct fixture f = {.path = "/tmp/postroad-ca-XXXXXX"};
@@ -641,6 +785,10 @@ int main(void)
         cmocka_unit_test(clients_may_show_who_they_are),
         cmocka_unit_test(a_key_of_another_kind_is_told),
         cmocka_unit_test(a_name_may_have_two_keys),
+        cmocka_unit_test(sessions_are_resumed_under_one_policy),
+        cmocka_unit_test(what_was_seen_is_remembered),
+        cmocka_unit_test(the_certificate_is_looked_at_every_hour),
+        cmocka_unit_test(a_session_that_is_not_taken_is_used_up),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

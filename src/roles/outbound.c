@@ -48,6 +48,7 @@ static struct tls_context *new_tls(void (*certificates)(struct tls_context *cont
         return NULL;
     tls_context_trust_system(c);
     certificates(c);
+    tls_context_remember(c);
     return c;
 }
 

@@ -226,6 +226,7 @@ static void note_tls_problem(struct remote *r, int code)
     if (code == -EPROTO && tls_problem(stream_tls(&r->stream)).len > 0)
         why = tls_problem(stream_tls(&r->stream));
     why = slice_head(why, REMOTE_PROBLEM_MAX);
+    r->stale = tls_tried_to_resume(stream_tls(&r->stream));
     memcpy(r->tls_problem, why.data, why.len);
     r->tls_problem_len = why.len;
 }

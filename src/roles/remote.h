@@ -60,7 +60,8 @@ struct remote {
     int connect_error; /* negative errno: no connection was made, the client was not asked */
     bool connected;
     bool secured;
-    bool idle; /* the server waits for us */
+    bool stale; /* TLS failed while a session was to be resumed: without one it may go well */
+    bool idle;  /* the server waits for us */
     struct proof proof;
     bool proving; /* the owner, or the worker, is to say how it goes on */
     bool secret;  /* what proves us may lie in the stream's buffer */

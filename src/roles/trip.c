@@ -6,7 +6,8 @@
  * for their next time like those that were put off with a reply.
  *
  * TLS that fails must not stop mail that may go without (RFC 3207 4): the same hop is called again
- * in the clear.
+ * in the clear. When a session was to be resumed that may be why, so it is called without one
+ * first.
  */
 #include "roles/trip.h"
 
@@ -535,12 +536,13 @@ static void hop_failed(struct trip *t)
     struct arena *arena = &t->parcel->message->arena;
     struct client_outcome o = hop_failure(t, arena);
 
-    bool secrecy = !t->plain && remote_tls_was_the_trouble(&t->remote, &o);
+    bool anew = t->remote.stale;
+    bool secrecy = !anew && !t->plain && remote_tls_was_the_trouble(&t->remote, &o);
 
     cargo_stop(&t->cargo);
     hang_up(t);
     t->plain = t->plain || secrecy;
-    if (secrecy || pass_again(&t->pass, &o)) {
+    if (anew || secrecy || pass_again(&t->pass, &o)) {
         call_hop(t);
         return;
     }

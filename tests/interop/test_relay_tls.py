@@ -44,9 +44,9 @@ def second(tmp_path):
     assert server.stop() == 0, server.log()[-2000:]
 
 
-def hand_in(server):
+def hand_in(server, to="ann@example.org"):
     with smtplib.SMTP("127.0.0.1", server.port) as client:
-        client.sendmail(SENDER, ["ann@example.org"], CONTENT)
+        client.sendmail(SENDER, [to], CONTENT)
 
 
 def received_with(server):
@@ -116,6 +116,84 @@ def test_who_is_refused_behind_the_handshake_goes_in_the_clear(serve, tmp_path):
     first = serve(OUT % (mx.port, "optional")).start()
     hand_in(first)
     assert wait_until(lambda: len(mx.mails) == 1), first.log()[-2000:]
+    assert "status=deferred" not in first.log()
+    mx.close()
+
+
+class Resuming(FakeMx):
+    """Hangs up behind each mail, and notes which handshakes were short; `cuts` one of them off."""
+
+    def __init__(self, context, cuts=0):
+        self.reused, self.cuts = [], cuts
+        super().__init__(self.answers, tls=context)
+
+    @staticmethod
+    def answers(verb, line, session):
+        if verb == "DOT":
+            session["last_reply"] = True
+        return "250-new.example\r\n250 STARTTLS" if verb == "EHLO" else None if verb != "STARTTLS" \
+            else "220 go ahead"
+
+    def secure(self, connection, session, greet):
+        if len(self.reused) + 1 == self.cuts:
+            self.reused.append(None)
+            return
+        with self.tls.wrap_socket(connection, server_side=True) as secure:
+            self.reused.append(secure.session_reused)
+            self.talk(secure, session, greet)
+            secure.unwrap()  # else OpenSSL forgets the session
+
+
+def resuming(folder, version, options=0, **manner):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = version
+    context.options |= options
+    context.load_cert_chain(*make_certificate(folder))
+    return Resuming(context, **manner)
+
+
+def hand_in_and_wait(server, mx, count):
+    hand_in(server)
+    assert wait_until(lambda: len(mx.mails) == count), server.log()[-2000:]
+    assert wait_until(lambda: server.log().count("status=sent") == count), server.log()[-2000:]
+
+
+@pytest.mark.parametrize("version,options", [(ssl.TLSVersion.TLSv1_3, 0), (ssl.TLSVersion.TLSv1_2, 0),
+                                             (ssl.TLSVersion.TLSv1_2, ssl.OP_NO_TICKET)])
+def test_sessions_are_resumed(serve, tmp_path, version, options):
+    need("openssl")
+    mx = resuming(tmp_path, version, options)
+    first = serve(OUT % (mx.port, "required")).start()
+    for count in range(1, 5):
+        hand_in_and_wait(first, mx, count)
+    assert mx.reused == [False, True, True, True]
+    mx.close()
+
+
+def test_a_session_is_for_one_policy(serve, tmp_path):
+    need("openssl")
+    mx = resuming(tmp_path, ssl.TLSVersion.TLSv1_3)
+    strict = "relay strict { host 127.0.0.1:%d; tls verified }\n" \
+        "accept from local to domain strict.example relay strict\naccept from local to any"
+    first = serve((OUT % (mx.port, "required")).replace("accept from local to any",
+                                                        strict % mx.port)).start()
+    hand_in_and_wait(first, mx, 1)
+    hand_in_and_wait(first, mx, 2)
+    hand_in(first, "ann@strict.example")
+    line = wait_until(lambda: re.search(r"dsn=\S+, status=deferred .*", first.log())).group()
+    assert line.startswith("dsn=4.7.5, ") and "self-signed certificate" in line, line
+    assert len(mx.mails) == 2
+    mx.close()
+
+
+def test_resuming_that_fails_is_no_reason_to_go_in_the_clear(serve, tmp_path):
+    need("openssl")
+    mx = resuming(tmp_path, ssl.TLSVersion.TLSv1_3, cuts=2)
+    first = serve(OUT % (mx.port, "optional")).start()
+    hand_in_and_wait(first, mx, 1)
+    hand_in_and_wait(first, mx, 2)
+    assert mx.reused == [False, None, False]
+    assert len(re.findall(r"status=sent .*tls=TLSv1\.3", first.log())) == 2, first.log()[-2000:]
     assert "status=deferred" not in first.log()
     mx.close()
 
