@@ -88,6 +88,7 @@ def raw():
         return listener.getsockname()[1]
     yield make
     for listener in made:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept()
         listener.close()
 
 
