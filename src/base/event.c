@@ -88,7 +88,7 @@ bool event_parse(struct cursor *c, struct event *out)
         return false;
     if (!get_u16(&body, &kind) || !get_u64(&body, &got.wall_us) || !get_u64(&body, &got.pid))
         return false;
-    if (kind < EVENT_CONNECT || kind > EVENT_ETRN)
+    if (kind < EVENT_CONNECT || kind > EVENT_KIND_MAX)
         return false;
     got.kind = (enum event_kind)kind;
     while (!cursor_at_end(&body))

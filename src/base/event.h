@@ -38,6 +38,7 @@ enum event_kind {
     EVENT_REPORT,      /* queue_id, name: the queue id of our report about it */
     EVENT_NO_LOGIN,    /* client, name: the mechanism, user: who was tried, text: why not */
     EVENT_ETRN, /* name: the node, with client: it was asked for; or count of messages that go */
+    EVENT_HELD, /* queue_id, client, sender, rcpt, proto, helo, rule: it waits for a person */
 };
 
 enum event_field {
@@ -75,6 +76,7 @@ enum event_field {
 enum {
     EVENT_TEXT_MAX = 4096,     /* a longer text is cut */
     EVENT_LEN_MAX = 64 * 1024, /* of an encoded event */
+    EVENT_KIND_MAX = EVENT_HELD,
 };
 
 struct event_writer {

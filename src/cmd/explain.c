@@ -118,6 +118,9 @@ static struct slice home_of(struct question *q, const struct decision *d)
 {
     struct slice way = way_of(q, d);
 
+    if (d->rule != NULL && d->rule->holds)
+        way = arena_printf(&q->arena, "%.*s, once 'postroad queue release' lets it go",
+                           SLICE_PRINTF(way));
     if (d->rule == NULL || !d->rule->asks)
         return way;
     return arena_printf(&q->arena, "%.*s, if that knows the address", SLICE_PRINTF(way));

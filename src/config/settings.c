@@ -38,7 +38,7 @@ enum context {
     IN_RELAY = 1 << 3,
     IN_SOURCE = 1 << 4,
     IN_LIMIT = 1 << 5,
-    IN_RULE = 1 << 6, /* behind accept, reject, discard in the same line */
+    IN_RULE = 1 << 6, /* behind accept, hold, reject, discard in the same line */
     BEHIND_LIMIT = 1 << 7,
     IN_OAUTH = 1 << 8,
     IN_INTROSPECT = 1 << 9,
@@ -91,6 +91,8 @@ static const struct row rows[] = {
      "or limit from authenticated|user ADDRESS { ... }"},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
+    {SLICE_INIT("hold"), IN_FILE, parser_begin_hold, {SHAPE_NONE}, IN_RULE, 0, true,
+     "hold [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay NAME"},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
      "reject [from ...] [sender ...] [to ...] \"5.7.1 text\""},
     {SLICE_INIT("discard"), IN_FILE, parser_begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
@@ -200,7 +202,6 @@ static const struct row rows[] = {
     NOT_YET("deny", IN_FILE),
     NOT_YET("events", IN_FILE),
     NOT_YET("filter", IN_FILE),
-    NOT_YET("hold", IN_FILE),
     NOT_YET("lua", IN_FILE),
     NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
@@ -230,7 +231,7 @@ static struct slice home_of(struct parser *p, const struct row *stray)
                                 SLICE_PRINTF(rows[i].word));
         if ((rows[i].clauses & stray->where) != 0)
             return rows[i].clauses == IN_RULE
-                       ? SLICE("it stands in the line of accept, reject or discard")
+                       ? SLICE("it stands in the line of accept, hold, reject or discard")
                        : arena_printf(p->desk.scratch, "it stands in the line of '%.*s'",
                                       SLICE_PRINTF(rows[i].word));
     }

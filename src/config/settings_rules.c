@@ -22,6 +22,14 @@ bool parser_begin_accept(struct parser *p, struct place word, const struct value
     return begin_rule(p, word, RULE_ACCEPT);
 }
 
+bool parser_begin_hold(struct parser *p, struct place word, const struct value *values)
+{
+    (void)values;
+    (void)begin_rule(p, word, RULE_ACCEPT);
+    p->rule->holds = true;
+    return true;
+}
+
 bool parser_begin_reject(struct parser *p, struct place word, const struct value *values)
 {
     (void)values;

@@ -274,7 +274,7 @@ static void test_rules(void **state)
     const struct rule *r = s->rules.rules;
 
     (void)state;
-    check_int(s->rules.count, 8);
+    check_int(s->rules.count, 9);
     check_int(r[0].verdict, RULE_REJECT);
     check_int(r[0].sender.match, MATCH_DOMAIN);
     check_slice(r[0].sender.domain, SLICE("*.spam.example"));
@@ -299,6 +299,10 @@ static void test_rules(void **state)
     check_int(r[6].action, ACTION_NONE);
     check_int(r[7].from, FROM_LOCAL);
     check_int(r[7].to.match, MATCH_ANY);
+    check(!r[7].holds);
+    check_int(r[8].verdict, RULE_ACCEPT);
+    check(r[8].holds);
+    check_int(r[8].action, ACTION_MAILDIR);
     settings_free(s);
     arena_done(&arena);
 }

@@ -54,6 +54,7 @@ enum rule_action {
 
 struct rule {
     enum rule_verdict verdict;
+    bool holds;             /* RULE_ACCEPT: nobody tries it before a person lets it go */
     unsigned from;          /* a sum of enum rule_from; 0: any */
     struct slice user_from; /* FROM_USER: the name of the account */
     struct rule_target sender;

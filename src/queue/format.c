@@ -99,14 +99,15 @@ enum rest_flags {
     REST_HELD = 4,
     REST_AGED = 8,
     REST_RELEASED = 16,
-    REST_ALL = 31
+    REST_PASSED = 32,
+    REST_ALL = 63
 };
 
 bool rcpt_rest_write(struct buf *out, const struct rcpt_rest *r)
 {
     unsigned flags = (r->open ? REST_OPEN : 0) | (r->warned ? REST_WARNED : 0) |
                      (r->held ? REST_HELD : 0) | (r->aged ? REST_AGED : 0) |
-                     (r->released ? REST_RELEASED : 0);
+                     (r->released ? REST_RELEASED : 0) | (r->passed ? REST_PASSED : 0);
 
     return put_u8(out, (uint8_t)flags) && put_u16(out, r->attempts) && put_u32(out, r->wait_s) &&
            put_u64(out, r->due_wall_us) && (!r->aged || put_u32(out, r->age_s));
@@ -127,6 +128,7 @@ bool rcpt_rest_read(struct cursor *c, struct rcpt_rest *out)
     got.warned = (flags & REST_WARNED) != 0;
     got.held = (flags & REST_HELD) != 0;
     got.released = (flags & REST_RELEASED) != 0;
+    got.passed = (flags & REST_PASSED) != 0;
     *out = got;
     return true;
 }

@@ -69,7 +69,8 @@ bool outcome_record_parse(struct slice body, struct outcome_record *out);
 struct rcpt_rest {
     bool open;            /* else it has an outcome */
     bool warned;          /* the sender was told of the delay */
-    bool held;            /* a person said so: there is no next attempt */
+    bool held;            /* a person or a rule said so: there is no next attempt */
+    bool passed;          /* a person let it go: no rule holds it again */
     bool released;        /* a person said so: it goes before its sender's time */
     uint16_t attempts;    /* so far */
     uint32_t wait_s;      /* until the next one, when this was written ... */

@@ -84,6 +84,7 @@ struct rcpt_rest rcpt_rest_of(struct queue_entry *e, uint32_t rcpt, struct clock
                               .warned = r->warned,
                               .held = r->held,
                               .released = r->released,
+                              .passed = r->passed,
                               .attempts = r->attempts,
                               .wait_s = seconds(wait_s),
                               .due_wall_us = clock_wall_us(clock) + wait_s * 1000000,
@@ -114,6 +115,7 @@ void rcpt_resume(struct queue_entry *e, uint32_t rcpt, const struct rcpt_rest *r
     r->warned = rest->warned;
     r->held = rest->held;
     r->released = rest->released;
+    r->passed = rest->passed;
     if (rest->attempts == 0)
         wait_ms = 0; /* how long it is held for later is asked anew */
     r->due_ms = rest->held ? UINT64_MAX

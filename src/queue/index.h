@@ -30,7 +30,8 @@ struct rcpt_entry {
     uint16_t attempts;
     uint8_t state; /* enum rcpt_state */
     bool warned;   /* the sender was told of the delay */
-    bool held;     /* by a person: due_ms is UINT64_MAX */
+    bool held;     /* by a person or a rule: due_ms is UINT64_MAX */
+    bool passed;   /* a person let it go: no rule holds it again */
     bool later;    /* for its sender, who wants it later */
     bool released; /* by a person, although its sender wants it later */
 };

@@ -317,6 +317,7 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
     for (uint32_t i = 0; i < count; i++) {
         m->rcpts[i].attempts = rcpts[i].attempts;
         m->rcpts[i].warned = rcpts[i].warned;
+        m->rcpts[i].passed = rcpts[i].passed;
         m->rcpts[i].state = state_of(&rcpts[i]);
         m->rcpts[i].due_ms = rcpts[i].due_ms;
         m->rcpts[i].reason = arena_copy(&m->arena, reason_text(rcpts[i].reason));

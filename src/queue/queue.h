@@ -42,7 +42,7 @@ enum queue_outcome { QUEUE_DELIVERED = 1, QUEUE_DISCARDED, QUEUE_FAILED };
 enum queue_rcpt_state {
     QUEUE_WAITING, /* for its time */
     QUEUE_ACTIVE,  /* claimed, or for room at its destination */
-    QUEUE_HELD,    /* by a person */
+    QUEUE_HELD,    /* by a person or a rule */
     QUEUE_LATER,   /* for its release, as its sender wished: RFC 4865 */
     QUEUE_DONE,    /* it has an outcome */
 };
@@ -50,6 +50,7 @@ enum queue_rcpt_state {
 struct queue_rcpt {
     bool due;          /* try this one now; in the order of envelope.rcpts */
     bool warned;       /* the sender was told that it takes long */
+    bool passed;       /* a person let it go: no rule holds it */
     unsigned attempts; /* that failed so far */
     /* For people; as it was before this claim. */
     enum queue_rcpt_state state;
@@ -216,9 +217,12 @@ bool queue_hasten(struct queue *q, struct queue_message *m, unsigned rcpt);
 /* Claims every recipient that nobody has claimed, whatever it waits for. */
 struct queue_message *queue_take(struct queue *q, struct queue_entry *e);
 
-/* This due recipient is not tried until queue_unhold(), restarts or not. */
-void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt);
-void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt); /* due now */
+/* This due recipient is not tried until queue_unhold(), restarts or not. `why` as in struct
+ * queue_retry; "": what is known of it stays. */
+void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt, struct slice why);
+
+/* Due now, and a rule that holds such mail does not hold this one again (passed). */
+void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt);
 
 /* This due recipient goes now, whatever its sender wished, restarts or not. */
 void queue_let_go(struct queue *q, struct queue_message *m, unsigned rcpt);

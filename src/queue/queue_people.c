@@ -165,13 +165,18 @@ struct queue_message *queue_take(struct queue *q, struct queue_entry *e)
 }
 
 /* In the journal it is a deferral without an end. */
-void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt)
+void queue_hold(struct queue *q, struct queue_message *m, unsigned rcpt, struct slice why)
 {
     struct queue_entry *e = m->entry;
     struct rcpt_entry *r = &entry_rcpts(e)[rcpt];
+    struct reason *old = r->reason;
 
     queue_postpone(q, m, rcpt, UINT64_MAX);
     r->held = true;
+    if (why.len > 0) {
+        r->reason = outcomes_reason(q->outcomes, why);
+        reason_drop(old);
+    }
     outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,
                   rcpt);
 }
@@ -181,6 +186,7 @@ void queue_unhold(struct queue *q, struct queue_message *m, unsigned rcpt)
     struct queue_entry *e = m->entry;
 
     queue_postpone(q, m, rcpt, clock_monotonic_ms(q->o.clock));
+    entry_rcpts(e)[rcpt].passed = true;
     outcome_defer(q->outcomes, e, e->segment->from->number, e->segment->number, &e->segment->refs,
                   rcpt);
 }

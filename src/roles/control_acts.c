@@ -228,7 +228,7 @@ static bool each_taken(struct caller *c, struct queue_message *m, rcpt_fn *run)
 
 static void hold_rcpt(struct caller *c, struct queue_message *m, unsigned rcpt)
 {
-    queue_hold(c->control->queue, m, rcpt);
+    queue_hold(c->control->queue, m, rcpt, SLICE(""));
 }
 
 static bool act_hold(struct caller *c, struct queue_message *m)

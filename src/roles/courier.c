@@ -84,6 +84,10 @@ static void send_rcpt(struct courier *c, struct parcel *p, unsigned rcpt, bool l
     struct decision d =
         way_of(&c->role.settings->rules, &p->message->envelope, rcpt, &p->message->arena);
 
+    if (d.rule != NULL && d.rule->holds && !p->message->rcpts[rcpt].passed) {
+        parcel_held(p, rcpt, d.rule);
+        return;
+    }
     switch (d.kind) {
     case DECIDE_DISCARD: parcel_discarded(p, rcpt, &discarded); break;
     case DECIDE_REFUSE: parcel_deferred(p, rcpt, &retry_plan_default, true, &homeless); break;

@@ -293,6 +293,33 @@ void parcel_postponed(struct parcel *p, unsigned rcpt, uint64_t in_ms)
     queue_postpone(p->all->queue, p->message, rcpt, loop_now_ms(p->all->role->loop) + in_ms);
 }
 
+static void tell_held(const struct parcel *p, unsigned rcpt, struct slice rule)
+{
+    const struct envelope *e = &p->message->envelope;
+    struct event_writer w = role_event(p->all->role, EVENT_HELD, SLICE("smtpd"));
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(e->id, id);
+    event_text(&w, FIELD_QUEUE_ID, (struct slice){id, sizeof(id)});
+    event_text(&w, FIELD_CLIENT_ADDRESS, e->client_address);
+    role_event_address(&w, FIELD_SENDER, &e->sender);
+    role_event_address(&w, FIELD_RCPT, &e->rcpts[rcpt].original);
+    event_text(&w, FIELD_PROTO, e->proto);
+    event_text(&w, FIELD_HELO, e->helo);
+    event_text(&w, FIELD_RULE, rule);
+    role_event_end(p->all->role, &w);
+}
+
+void parcel_held(struct parcel *p, unsigned rcpt, const struct rule *rule)
+{
+    struct slice line =
+        arena_printf(&p->message->arena, "%.*s:%u", SLICE_PRINTF(rule->file), rule->line);
+
+    tell_held(p, rcpt, line);
+    queue_hold(p->all->queue, p->message, rcpt,
+               arena_printf(&p->message->arena, "held by %.*s", SLICE_PRINTF(line)));
+}
+
 /* RFC 3463: 4.4.7 and 5.4.7, delivery time expired. */
 static void give_up(struct parcel *p, unsigned rcpt, uint64_t age_ms, bool report,
                     const struct verdict *v)

@@ -11,6 +11,7 @@
 #define ROLES_PARCEL_H
 
 #include "mail/relay.h"
+#include "mail/rules.h"
 #include "queue/queue.h"
 #include "roles/reports.h"
 
@@ -84,6 +85,9 @@ void parcel_failed(struct parcel *p, unsigned rcpt, bool report, const struct ve
 /* Later again, unless that was the last time. */
 void parcel_deferred(struct parcel *p, unsigned rcpt, const struct retry_plan *plan, bool report,
                      const struct verdict *v);
+
+/* `rule` holds it until a person lets it go. Nothing was tried. */
+void parcel_held(struct parcel *p, unsigned rcpt, const struct rule *rule);
 
 /* Nothing was tried. */
 void parcel_postponed(struct parcel *p, unsigned rcpt, uint64_t in_ms);

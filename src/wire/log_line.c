@@ -233,6 +233,16 @@ static void put_reply_text(struct line *l)
     l->fits = l->fits && escape(l->out, l->e->text[FIELD_TEXT], VALUE_MAX, SLICE("="));
 }
 
+/* Whose mail to whom it was, and which rule decided. */
+static void put_envelope(struct line *l)
+{
+    put_angle(l, SLICE(" from="), FIELD_SENDER);
+    put_angle(l, SLICE(" to="), FIELD_RCPT);
+    put_labelled_word(l, SLICE(" proto="), FIELD_PROTO);
+    put_angle(l, SLICE(" helo="), FIELD_HELO);
+    put_labelled_word(l, SLICE(" rule="), FIELD_RULE);
+}
+
 static void put_reject(struct line *l)
 {
     put_queue_id(l);
@@ -245,11 +255,18 @@ static void put_reject(struct line *l)
     put_labelled_word(l, SLICE(" "), FIELD_ENHANCED);
     put_reply_text(l);
     put(l, SLICE(";"));
-    put_angle(l, SLICE(" from="), FIELD_SENDER);
-    put_angle(l, SLICE(" to="), FIELD_RCPT);
-    put_labelled_word(l, SLICE(" proto="), FIELD_PROTO);
-    put_angle(l, SLICE(" helo="), FIELD_HELO);
-    put_labelled_word(l, SLICE(" rule="), FIELD_RULE);
+    put_envelope(l);
+}
+
+/* As Postfix tells what an access table does. */
+static void put_held(struct line *l)
+{
+    put_queue_id(l);
+    put(l, SLICE("hold: RCPT from "));
+    put_client(l);
+    put_angle(l, SLICE(": "), FIELD_RCPT);
+    put(l, SLICE(": Recipient address triggers HOLD action;"));
+    put_envelope(l);
 }
 
 static void put_attempt(struct line *l)
@@ -351,6 +368,7 @@ static void put_body(struct line *l)
         return;
     case EVENT_QUEUED: put_queued(l); return;
     case EVENT_REJECT: put_reject(l); return;
+    case EVENT_HELD: put_held(l); return;
     case EVENT_ATTEMPT: put_attempt(l); return;
     case EVENT_REMOVED:
         put_queue_id(l);

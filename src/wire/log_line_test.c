@@ -85,6 +85,11 @@ static const struct {
                     {FIELD_TEXT, "busy", 0}, {FIELD_PROTO, "SMTP", 0}, {FIELD_RULE, "m.conf:3", 0}},
      TAG("smtpd") "NOQUEUE: reject: CONNECT from unknown[127.0.0.1]: 421 busy; proto=SMTP "
      "rule=m.conf:3\n"},
+    {EVENT_HELD, {ROLE("smtpd"), ID, CLIENT, {FIELD_SENDER, "a@b.example", 0},
+                  {FIELD_RCPT, "x@y.example", 0}, {FIELD_PROTO, "ESMTP", 0}, {FIELD_HELO, "h", 0},
+                  {FIELD_RULE, "m.conf:3", 0}},
+     TAG("smtpd") "0BCD12345xyz: hold: RCPT from unknown[127.0.0.1]: <x@y.example>: Recipient address "
+     "triggers HOLD action; from=<a@b.example> to=<x@y.example> proto=ESMTP helo=<h> rule=m.conf:3\n"},
     {EVENT_ATTEMPT, {ROLE("local"), ID, {FIELD_RCPT, "a@b.example", 0},
                      {FIELD_ORIG_RCPT, "root@b.example", 0}, {FIELD_RELAY, "local", 0},
                      {FIELD_DELAY_US, NULL, 50000}, {FIELD_DELAY_QUEUE_US, NULL, 20000},

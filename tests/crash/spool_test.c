@@ -877,7 +877,7 @@ static void test_a_held_message_waits_for_its_release(void **state)
     struct queue_message *m = take(&p, q, HELD);
     check_int(m->rcpts[0].state, QUEUE_WAITING);
     check_int(state_of(&p, q, HELD), QUEUE_ACTIVE);
-    queue_hold(q, m, 0);
+    queue_hold(q, m, 0, SLICE(""));
     queue_release(q, m);
     check_int(claim_all(&p, q), MESSAGES - 1);
     run_for(&p, q, 30);
@@ -894,10 +894,17 @@ static void test_a_held_message_waits_for_its_release(void **state)
     }
     q = open_queue(&p);
     m = take(&p, q, HELD);
+    check(!m->rcpts[0].passed);
     queue_unhold(q, m, 0);
     queue_release(q, m);
     check_int(state_of(&p, q, HELD), QUEUE_WAITING);
     run(&p, q);
+    queue_close(q);
+
+    q = open_queue(&p);
+    m = take(&p, q, HELD);
+    check(m->rcpts[0].passed); /* no rule holds it once more */
+    queue_release(q, m);
     queue_close(q);
     check_int(deliver_all(&p), 1);
     end(&p);
@@ -994,7 +1001,7 @@ static void test_a_deferred_message_is_hastened(void **state)
 
     m = queue_claim(q, now_ms);
     check(m != NULL && m->rcpts[0].due && m->rcpts[0].attempts == 1);
-    queue_hold(q, m, 0);
+    queue_hold(q, m, 0, SLICE(""));
     queue_release(q, m);
     check(!queue_defers(q, queue_find(q, p.ids[0])));
     check(!hasten(&p, q, 0));
@@ -1197,7 +1204,7 @@ static void test_a_person_lets_it_go(void **state)
     (void)state;
     check(!goes(&p, q));
     struct queue_message *m = take(&p, q, 0);
-    queue_hold(q, m, 0);
+    queue_hold(q, m, 0, SLICE(""));
     queue_release(q, m);
     check_int(state_of(&p, q, 0), QUEUE_HELD);
     m = take(&p, q, 0);

@@ -290,3 +290,30 @@ def test_no_words_of_a_server_move_the_terminal(serve):
     _, text = queue(server, "list")
     assert "grüß" in text and "\x9b" not in text and "\x1b" not in text, text
     mx.close()
+
+
+def test_a_rule_holds_what_a_person_lets_go(serve):
+    """`hold` is an accept whose mail waits, through restarts, until somebody looked at it."""
+    server = serve(CONFIG.replace("accept to", "hold sender domain odd.example to domain out.example "
+                                  "deliver maildir {folder}/data/mail/{domain}/{user}\naccept to", 1)
+                   % free_port()).start()
+    hand_in(server, "ann@out.example", sender="eve@odd.example")
+    hand_in(server, "joe@out.example")
+    server.wait_mail("joe", "out.example")
+    assert wait_until(lambda: [m["rcpts"][0]["status"] for m in listed(server)] == ["held"])
+    (mail,) = listed(server)
+    line = re.compile(mail["id"] + r": hold: RCPT from unknown\[127.0.0.1\]: <ann@out.example>: "
+                      r"Recipient address triggers HOLD action; from=<eve@odd.example> "
+                      r"to=<ann@out.example> proto=ESMTP helo=<[^>]*> rule=(\S+)")
+    assert wait_until(lambda: line.search(server.log())), server.log()
+    rule = line.search(server.log())[1]
+    assert rule.endswith("postroad.conf:7"), rule
+    assert mail["rcpts"][0]["reason"] == "held by " + rule
+    server.kill_all()
+    server.start()
+    assert wait_until(lambda: queue(server, "list")[0] == 0)
+    assert wait_until(lambda: [m["rcpts"][0]["status"] for m in listed(server)] == ["held"])
+    assert server.mails("ann", "out.example") == []
+    assert queue(server, "release", mail["id"])[0] == 0
+    server.wait_mail("ann", "out.example")
+    assert wait_until(lambda: listed(server) == [])
