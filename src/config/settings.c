@@ -175,7 +175,7 @@ static const struct row rows[] = {
      "rate 600/m"},
 
     {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM, SHAPE_LIST}, 0, 0, false,
-     "from any|local|authenticated|user ADDRESS"},
+     "from any|local|authenticated|network CIDR|user ADDRESS"},
     {SLICE_INIT("sender"), IN_RULE, parser_set_sender, {SHAPE_SENDER}, 0, 0, false,
      "sender domain NAME|address ADDRESS"},
     {SLICE_INIT("to"), IN_RULE, parser_set_to, {SHAPE_TO}, 0, 0, false,
@@ -293,10 +293,15 @@ static bool check_first(struct parser *p, const struct row *row, const struct sy
     return true;
 }
 
-/* Does what follows this value belong to the same word? */
-static bool goes_on(const struct row *row, const struct syntax_word *value)
+/* Does what follows belong to the same word, too? `value` is the first that was taken last. */
+static bool goes_on(const struct row *row, const struct syntax_word *value,
+                    const struct syntax_word *next)
 {
-    return row->shapes[1] == SHAPE_MORE || (row->shapes[1] == SHAPE_LIST && value->more);
+    if (row->shapes[1] != SHAPE_LIST)
+        return row->shapes[1] == SHAPE_MORE;
+    while (value->next != next)
+        value = value->next;
+    return value->more;
 }
 
 /* Of a word: all its values, one after the other. */
@@ -312,7 +317,7 @@ static bool take_values(struct parser *p, const struct row *row, const struct sy
         if (!values_take(&p->desk, row->shapes, row->form, word, words, values) ||
             !row->apply(p, word->place, values))
             return false;
-    } while (*words != NULL && goes_on(row, before));
+    } while (*words != NULL && goes_on(row, before, *words));
     return true;
 }
 

@@ -47,12 +47,22 @@ void parser_finish_rule(struct parser *p)
     p->settings->rules.count++;
 }
 
+static void add_network(struct parser *p, const struct network *network)
+{
+    struct rule_network *n = ARENA_NEW(&p->settings->arena, struct rule_network);
+
+    *n = (struct rule_network){p->rule->networks, *network};
+    p->rule->networks = n;
+}
+
 bool parser_set_from(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
     p->rule->from |= (unsigned)values[0].number;
     if (values[0].number == FROM_USER)
         p->rule->user_from = address_text(&p->settings->arena, &values[1].address);
+    if (values[0].number == FROM_NETWORK)
+        add_network(p, &values[1].network);
     return true;
 }
 

@@ -136,6 +136,12 @@ static bool read_ip(struct desk *desk, const struct syntax_word *word, struct va
     return memcmp(ip, zero, sizeof(zero)) != 0 && memcmp(ip, none, sizeof(none)) != 0;
 }
 
+static bool read_network(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    (void)desk;
+    return network_parse(word->text, &out->network);
+}
+
 /* sun_path, less its NUL. */
 enum { UNIX_PATH_MAX = 107 };
 
@@ -470,6 +476,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write unix:/PATH, 127.0.0.1:24, [::1]:24 or NAME:PORT"), read_lmtp_server},
     [SHAPE_IP] = {SLICE_INIT("an address to send from"),
         SLICE_INIT("write 192.0.2.1 or 2001:db8::1, without a port"), read_ip},
+    [SHAPE_NETWORK] = {SLICE_INIT("a network"),
+        SLICE_INIT("write 192.0.2.0/24 or 2001:db8::/32, without bits behind the prefix, or one address"),
+        read_network},
     [SHAPE_DURATION] = {SLICE_INIT("a time"),
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m"), read_duration},
     [SHAPE_DELAY] = {SLICE_INIT("a time"),
@@ -525,7 +534,7 @@ static const struct choice choices[] = {
     {SHAPE_FROM,         SLICE_INIT("any"),           true,  FROM_ANY,              SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("local"),         true,  FROM_LOCAL,            SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("authenticated"), true,  FROM_AUTHENTICATED,    SHAPE_NONE       },
-    {SHAPE_FROM,         SLICE_INIT("network"),       false, 0,                     SHAPE_NONE       },
+    {SHAPE_FROM,         SLICE_INIT("network"),       true,  FROM_NETWORK,          SHAPE_NETWORK    },
     {SHAPE_FROM,         SLICE_INIT("user"),          true,  FROM_USER,             SHAPE_MAILBOX    },
     {SHAPE_SENDER,       SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
     {SHAPE_SENDER,       SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },

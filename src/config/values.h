@@ -38,6 +38,7 @@ enum shape {
     SHAPE_SERVER,
     SHAPE_LMTP_SERVER,
     SHAPE_IP,
+    SHAPE_NETWORK,
     SHAPE_DURATION,
     SHAPE_DELAY,
     SHAPE_CONNECTIONS,
@@ -70,6 +71,7 @@ struct value {
     uint64_t number;   /* a size, seconds, an enum, or what the choice stands for */
     struct rate rate;
     struct address address;
+    struct network network;
     struct reply refusal;
     struct settings_listener socket;
     struct route_target server; /* port 0: none was given; of an IP alone only .ip */

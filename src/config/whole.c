@@ -66,12 +66,28 @@ static bool target_covers(struct desk *desk, const struct rules *rules,
     return inner->match == MATCH_ADDRESS && address_covers(desk, rules, outer, inner);
 }
 
+static bool networks_cover(const struct rule *outer, const struct rule *inner)
+{
+    for (const struct rule_network *n = inner->networks; n != NULL; n = n->next) {
+        const struct rule_network *one = outer->networks;
+
+        while (one != NULL && !network_covers(&one->network, &n->network))
+            one = one->next;
+        if (one == NULL)
+            return false;
+    }
+    return true;
+}
+
 static bool from_covers(const struct rule *outer, const struct rule *inner)
 {
     unsigned left = inner->from & ~outer->from;
 
     if (rule_is_for_any(outer) || rule_is_for_any(inner))
         return rule_is_for_any(outer);
+    if (!networks_cover(outer, inner))
+        return false;
+    left &= ~(unsigned)FROM_NETWORK;
     if ((outer->from & FROM_AUTHENTICATED) != 0)
         return (left & ~(unsigned)FROM_USER) == 0;
     return left == 0 && slice_equal_nocase(outer->user_from, inner->user_from);
@@ -182,21 +198,30 @@ void whole_check_postmaster(struct desk *desk, const struct rules *rules, struct
 
 /* ---- strangers ---- */
 
+static bool is_for_strangers(const struct rule *rule)
+{
+    const struct rule_network *n = rule->networks;
+
+    while (n != NULL && !network_is_world(&n->network))
+        n = n->next;
+    return rule_is_for_any(rule) || n != NULL;
+}
+
 /* Mail for others than those whom somebody here knows: it leaves this machine, and what is wrong
  * with its recipients shows later, when only a bounce can tell. */
 static bool takes_any_name(const struct rule *rule)
 {
     bool leaves = rule->action == ACTION_LMTP || rule->action == ACTION_RELAY;
 
-    return rule->verdict == RULE_ACCEPT && rule_is_for_any(rule) && leaves && rule->users == NULL &&
-           !rule->asks && rule->to.match != MATCH_ADDRESS;
+    return rule->verdict == RULE_ACCEPT && is_for_strangers(rule) && leaves &&
+           rule->users == NULL && !rule->asks && rule->to.match != MATCH_ADDRESS;
 }
 
 /* To the whole world, for whoever comes. A sender keeps nobody out: it is whatever the client
  * says. */
 static bool is_open_relay(const struct rule *rule)
 {
-    return rule->verdict == RULE_ACCEPT && rule_is_for_any(rule) && rule->to.match == MATCH_ANY &&
+    return rule->verdict == RULE_ACCEPT && is_for_strangers(rule) && rule->to.match == MATCH_ANY &&
            rule->action == ACTION_RELAY &&
            (rule->users == NULL || accounts_have_bare_names(rule->users));
 }
@@ -205,6 +230,8 @@ static struct slice how_to_close(const struct rule *rule)
 {
     if (rule->users != NULL)
         return SLICE("accounts without '@' hold in every domain: add 'to domain NAME'");
+    if (rule->networks != NULL)
+        return SLICE("the network is a part of the Internet: name your own, or 'to domain NAME'");
     if (rule->sender.match != MATCH_ANY)
         return SLICE("a sender is easily forged: add 'from local', or 'to domain NAME'");
     return SLICE("add 'from local,authenticated', or 'to domain NAME'");

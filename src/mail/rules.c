@@ -94,9 +94,18 @@ bool rule_is_for_any(const struct rule *rule)
     return rule->from == 0 || (rule->from & FROM_ANY) != 0;
 }
 
+static bool network_matches(const struct rule *rule, const struct rules_compared *q)
+{
+    for (const struct rule_network *n = rule->networks; q->has_ip && n != NULL; n = n->next)
+        if (network_has(&n->network, q->ip))
+            return true;
+    return false;
+}
+
 static bool client_matches(const struct rule *rule, const struct rules_compared *q)
 {
-    if (rule_is_for_any(rule) || (q->from_local && (rule->from & FROM_LOCAL) != 0))
+    if (rule_is_for_any(rule) || (q->from_local && (rule->from & FROM_LOCAL) != 0) ||
+        network_matches(rule, q))
         return true;
     return q->user.len > 0 &&
            ((rule->from & FROM_AUTHENTICATED) != 0 || slice_equal_nocase(rule->user_from, q->user));
@@ -249,10 +258,13 @@ static bool is_abuse(const struct address *a)
 struct rules_compared rules_compare(const struct rules *rules, const struct rules_query *query,
                                     struct arena *arena)
 {
-    return (struct rules_compared){.from_local = query->from_local,
-                                   .user = query->user,
-                                   .sender = comparable(rules, &query->sender, arena),
-                                   .rcpt = comparable(rules, &query->rcpt, arena)};
+    struct rules_compared q = {.from_local = query->from_local,
+                               .user = query->user,
+                               .sender = comparable(rules, &query->sender, arena),
+                               .rcpt = comparable(rules, &query->rcpt, arena)};
+
+    q.has_ip = ip_parse(query->client, q.ip);
+    return q;
 }
 
 struct rules_compared rules_compare_yielded(const struct rules *rules,

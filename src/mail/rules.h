@@ -20,6 +20,7 @@
 #include "mail/alias.h"
 #include "mail/relay.h"
 #include "wire/address.h"
+#include "wire/network.h"
 #include "wire/smtp_reply.h"
 
 enum rule_verdict { RULE_ACCEPT, RULE_REJECT, RULE_DISCARD };
@@ -29,7 +30,14 @@ enum rule_from {
     FROM_ANY = 1,   /* the same as nothing at all */
     FROM_LOCAL = 2, /* loopback to loopback, or an address that an alias yielded */
     FROM_AUTHENTICATED = 4,
-    FROM_USER = 8, /* this account */
+    FROM_USER = 8,     /* this account */
+    FROM_NETWORK = 16, /* one of these networks */
+};
+
+/* One of the networks of a rule. */
+struct rule_network {
+    const struct rule_network *next;
+    struct network network;
 };
 
 enum rule_match {
@@ -57,6 +65,7 @@ struct rule {
     bool holds;             /* RULE_ACCEPT: nobody tries it before a person lets it go */
     unsigned from;          /* a sum of enum rule_from; 0: any */
     struct slice user_from; /* FROM_USER: the name of the account */
+    const struct rule_network *networks; /* FROM_NETWORK */
     struct rule_target sender;
     struct rule_target to;
     enum rule_action action;
@@ -86,6 +95,7 @@ struct rules_query {
     struct address sender;
     struct address rcpt; /* as the client gave it */
     struct slice user;   /* the client's account; "": it has none, or did not say */
+    struct slice client; /* its address, "192.0.2.1"; another text: it is in no network */
 };
 
 enum decision_kind { DECIDE_MAILDIR, DECIDE_LMTP, DECIDE_RELAY, DECIDE_DISCARD, DECIDE_REFUSE };
@@ -120,6 +130,8 @@ struct rules_compared {
     struct address sender; /* bare names completed, domains as A-labels */
     struct address rcpt;
     struct slice user;
+    bool has_ip; /* the client */
+    unsigned char ip[16];
 };
 
 struct rules_compared rules_compare(const struct rules *rules, const struct rules_query *query,

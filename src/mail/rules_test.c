@@ -189,6 +189,46 @@ static void test_decisions(void **state)
     arena_done(&arena);
 }
 
+/* Mail that relays for two networks: who is in one of them, nobody else. */
+static void test_networks(void **state)
+{
+    static const struct rule_network inside = {
+        NULL, {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104}
+    };
+    static const struct rule_network both = {
+        &inside, {{0x20, 0x01, 0x0d, 0xb8}, 32}
+    };
+    static const struct rule rule[] = {
+        {.line = 1, .from = FROM_NETWORK, .networks = &both, .action = ACTION_MAILDIR}
+    };
+
+    static const struct {
+        const char *client;
+        bool taken;
+    } rows[] = {
+        {"10.0.0.1",    true },
+        {"10.255.0.1",  true },
+        {"2001:db8::1", true },
+        {"11.0.0.1",    false},
+        {"2001:db9::1", false},
+        {"127.0.0.1",   false}, /* local, but not in it */
+        {"local",       false},
+        {"",            false},
+    };
+    struct rules rules = rules_of(rule, 1);
+    struct arena arena = {0};
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct rules_query query = {.rcpt = path_of("<bob@far.example>", &arena),
+                                    .client = slice_of(rows[i].client)};
+
+        check_int(decide(&rules, &query, &arena).kind,
+                  rows[i].taken ? DECIDE_MAILDIR : DECIDE_REFUSE);
+    }
+    arena_done(&arena);
+}
+
 static void test_no_rules(void **state)
 {
     struct rules rules = {.hostname = SLICE("h")};
@@ -292,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_networks),
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_postmaster_at_home_for_local_mail),
         cmocka_unit_test(test_postmaster_under_its_own_name),

@@ -95,7 +95,7 @@ void session_answer_mail(struct session *s)
 static struct rules_query rcpt_query(const struct session *s)
 {
     return (struct rules_query){s->local, server_envelope(s->server)->sender,
-                                *server_rcpt(s->server), server_user(s->server)};
+                                *server_rcpt(s->server), server_user(s->server), session_client(s)};
 }
 
 static const struct reply reply_rcpt = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};

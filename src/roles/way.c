@@ -14,7 +14,7 @@ struct decision way_of(const struct rules *rules, const struct envelope *e, unsi
                        struct arena *arena)
 {
     struct rules_query query = {came_from_local(e->client_address), e->sender,
-                                e->rcpts[rcpt].original, e->user};
+                                e->rcpts[rcpt].original, e->user, e->client_address};
 
     return rules_decide(rules, &query, &e->rcpts[rcpt].final, arena);
 }
