@@ -6,9 +6,9 @@
  */
 #include "loop/net_local.h"
 
-#include "base/slice.h"
-
 #include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,4 +86,50 @@ int net_local_connect(const char *path)
         return code;
     }
     return h;
+}
+
+int net_local_tell(const char *path, struct slice text)
+{
+    struct sockaddr_un address;
+
+    if (!local_address(path, &address))
+        return -ENAMETOOLONG;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + slice_of(path).len);
+    if (*path == '@')
+        address.sun_path[0] = '\0';
+    else
+        len++;
+    int h = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (h < 0)
+        return -errno;
+    ssize_t sent =
+        sendto(h, text.data, text.len, MSG_NOSIGNAL, (const struct sockaddr *)&address, len);
+    int code = sent < 0 ? -errno : 0;
+    (void)close(h);
+    return code;
+}
+
+static bool listens(int h)
+{
+    int on = 0, type = 0;
+    socklen_t len = sizeof(on);
+
+    return getsockopt(h, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+           getsockopt(h, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+int net_local_inherit(int handle, char path[NET_LOCAL_PATH_MAX])
+{
+    struct sockaddr_un own = {0};
+    socklen_t len = sizeof(own);
+
+    if (!listens(handle))
+        return -EINVAL;
+    if (getsockname(handle, (struct sockaddr *)&own, &len) < 0 ||
+        fcntl(handle, F_SETFD, FD_CLOEXEC) < 0 || fcntl(handle, F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    memset(path, 0, NET_LOCAL_PATH_MAX);
+    if (own.sun_family == AF_UNIX)
+        memcpy(path, own.sun_path, sizeof(own.sun_path));
+    return 0;
 }

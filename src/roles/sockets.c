@@ -47,7 +47,7 @@ static void close_but_for(struct sockets *s, struct net *net, const struct socke
 }
 
 int sockets_open(struct sockets *s, struct net *net, const struct settings *settings,
-                 const struct sockets *old)
+                 const struct sockets *old, struct inherited *inherited)
 {
     s->settings = settings_hold(settings);
     s->handles = memory_new(settings->listener_count * sizeof(*s->handles));
@@ -55,6 +55,8 @@ int sockets_open(struct sockets *s, struct net *net, const struct settings *sett
         const struct settings_listener *l = &settings->listeners[i];
         int handle = handle_at(old, l->address);
 
+        if (handle < 0)
+            handle = inherited_take(inherited, l);
         if (handle < 0)
             handle = open_one(net, l);
         if (handle < 0) {

@@ -9,6 +9,7 @@
 
 #include "config/settings.h"
 #include "loop/net.h"
+#include "roles/inherited.h"
 
 struct sockets {
     const struct settings *settings; /* held */
@@ -16,9 +17,10 @@ struct sockets {
 };
 
 /* Fills *s, which is zeroed. Of `old` (or NULL) those at the same address are taken over: then
- * `old` is for sockets_pass_on() only. 0 or a negative errno, told; then nothing has happened. */
+ * `old` is for sockets_pass_on() only; so are those that were `inherited`. 0 or a negative errno,
+ * told; then nothing has happened, but for what was inherited. */
 int sockets_open(struct sockets *s, struct net *net, const struct settings *settings,
-                 const struct sockets *old);
+                 const struct sockets *old, struct inherited *inherited);
 
 /* Closes what `now` has not taken over. */
 void sockets_pass_on(struct sockets *old, struct net *net, const struct sockets *now);

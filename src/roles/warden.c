@@ -92,6 +92,7 @@ static void tell_serving(struct warden *w)
         buf_printf(&text, ", %s on %.*s", s->listeners[i].kind == LISTENER_LMTP ? "LMTP" : "SMTP",
                    SLICE_PRINTF(s->listeners[i].address));
     warden_tell(w, EVENT_ROLE, buf_slice(&text));
+    service_is_ready(&w->service, buf_slice(&text));
     buf_done(&text);
 }
 
@@ -252,6 +253,7 @@ static void drain(struct warden *w)
     if (w->draining)
         return;
     w->draining = true;
+    service_stops(&w->service);
     timer_cancel(w->loop, &w->lock_retry);
     for (size_t i = 0; i < w->child_count; i++)
         timer_cancel(w->loop, &w->children[i].restart);
@@ -336,8 +338,9 @@ static int make_spool(struct warden *w)
 
 static int open_everything(struct warden *w)
 {
-    if (sockets_open(&w->sockets, w->net, w->options->settings, NULL) < 0)
+    if (sockets_open(&w->sockets, w->net, w->options->settings, NULL, &w->inherited) < 0)
         return EX_UNAVAILABLE;
+    inherited_done(&w->inherited);
     if (make_spool(w) < 0 || warden_make_mailbox_roots(w->options->settings) < 0)
         return EX_CANTCREAT;
     if (warden_seal(w, &w->options->bundles, SLICE("the configuration")) < 0)
@@ -366,6 +369,7 @@ static void wait_for_lock(struct warden *w)
                 "postroad: the queue %.*s is in use; waiting %d s for the other postroad to end "
                 "(Ctrl-C gives up)\n",
                 SLICE_PRINTF(w->options->settings->queue_path), LOCK_PATIENCE_MS / 1000);
+        service_status(&w->service, SLICE("waiting for the queue, which another postroad uses"));
         w->told_waiting = true;
     }
     timer_set(w->loop, &w->lock_retry, LOCK_RETRY_MS);
@@ -424,6 +428,8 @@ static void warden_done(struct warden *w)
     timer_cancel(w->loop, &w->next_ticket_key);
     timer_cancel(w->loop, &w->drain_deadline);
     timer_cancel(w->loop, &w->lock_retry);
+    service_done(&w->service);
+    inherited_done(&w->inherited);
     signals_close(&w->signals);
     bundles_close(&w->bundles);
     disk_close(w->tally);
@@ -446,6 +452,8 @@ int warden_run(const struct warden_options *options)
         return EX_OSERR;
     w.loop = loop_new(w.net, w.clock);
     w.signals.watch.handle = -1;
+    service_init(&w.service, w.loop);
+    inherited_init(&w.inherited, w.net, w.service.inherited_count);
     timer_init(&w.next_ticket_key, warden_on_ticket_key);
     timer_init(&w.drain_deadline, on_drain_deadline);
     timer_init(&w.lock_retry, on_lock_retry);

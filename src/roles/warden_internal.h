@@ -10,6 +10,8 @@
 #include "ipc/channel.h"
 #include "loop/signals.h"
 #include "loop/tls.h"
+#include "roles/inherited.h"
+#include "roles/service.h"
 #include "roles/sockets.h"
 #include "roles/warden.h"
 
@@ -33,6 +35,8 @@ struct warden {
     struct clock *clock;
     struct loop *loop;
     struct signals signals;
+    struct service service;
+    struct inherited inherited;
     struct sealed_bundles bundles;
     struct disk_dir *spool;
     struct disk_file *lock;

@@ -91,7 +91,7 @@ static bool take_settings(struct warden *w, const struct settings *fresh, const 
     struct sockets sockets = {0};
 
     if (warden_make_mailbox_roots(fresh) < 0 ||
-        sockets_open(&sockets, w->net, fresh, &w->sockets) < 0)
+        sockets_open(&sockets, w->net, fresh, &w->sockets, &w->inherited) < 0)
         return false;
     if (warden_seal(w, b, SLICE("the configuration")) < 0) {
         sockets_pass_on(&sockets, w->net, &w->sockets);
@@ -109,9 +109,11 @@ void warden_reload(struct warden *w)
 
     if (w->draining || w->children == NULL)
         return;
+    service_reloads(&w->service);
     if (!w->options->reload(w->options->ctx, &bundles, &fresh) ||
         !take_settings(w, fresh, &bundles)) {
         warden_tell(w, EVENT_WARNING, SLICE("settings cannot be read again: the old ones stay"));
+        service_is_ready(&w->service, SLICE("serving; the last reload was refused, see the log"));
         warden_tell_courier(w, false);
         return;
     }

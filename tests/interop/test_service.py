@@ -1,0 +1,198 @@
+"""postroad under a service manager, without one: what it is told, sockets that it hands over."""
+import os
+import re
+import signal
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import need, run
+from server import BINARY, TOP, Server
+
+UNITS = os.path.join(TOP, "conf", "systemd")
+CONFIG = """\
+hostname mx.example.org
+queue    {folder}/spool
+postmaster ann@example.org
+listen mx 127.0.0.1:{port}
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+# Becomes the program with its own pid in the environment, as a service manager does it.
+MANAGER = """\
+import os, sys
+fd, words = int(sys.argv[1]), sys.argv[2:]
+if fd >= 0:
+    os.dup2(fd, 3)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="mx")
+os.environ["WATCHDOG_PID"] = str(os.getpid())
+os.execv(words[0], words)
+"""
+
+
+class Managed(Server):
+    """A server whose service manager we are."""
+
+    def __init__(self, folder, config, listening=None):
+        super().__init__(folder, config)
+        self.listening = listening
+        self.path = os.path.join(self.folder, "notify")
+        self.ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.ears.bind(self.path)
+        self.heard = []
+
+    def command(self):
+        fd = -1 if self.listening is None else self.listening.fileno()
+        return [sys.executable, "-c", MANAGER, str(fd), *super().command()]
+
+    def start(self, seconds=15):
+        os.environ.update(NOTIFY_SOCKET=self.path, WATCHDOG_USEC="200000")
+        if self.listening is not None:
+            os.set_inheritable(self.listening.fileno(), True)
+        try:
+            with open(self.log_path, "ab") as log:
+                self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=log, start_new_session=True, close_fds=False)
+        finally:
+            del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+        assert self.hears("READY=1", seconds), self.log()[-1500:]
+        return self
+
+    def hears(self, word, seconds=15):
+        """True once `word` has come, which is then forgotten with all before it."""
+        self.ears.settimeout(seconds)
+        while True:
+            for n, said in enumerate(self.heard):
+                if word in said:
+                    del self.heard[:n + 1]
+                    return said
+            try:
+                self.heard.append(self.ears.recv(8192).decode().splitlines())
+            except TimeoutError:
+                return None
+
+
+def stop(server):
+    assert server.stop() == 0, server.log()[-2000:]
+    server.ears.close()
+
+
+def test_the_manager_is_told(tmp_path):
+    server = Managed(tmp_path, CONFIG).start()
+    assert server.greets()
+    assert server.hears("WATCHDOG=1") and server.hears("WATCHDOG=1")
+    server.process.send_signal(signal.SIGHUP)
+    assert server.hears("RELOADING=1")
+    said = server.hears("READY=1")
+    assert any(word.startswith("STATUS=settings were read again") for word in said)
+    assert any(f"SMTP on 127.0.0.1:{server.port}" in word for word in said)
+    stop(server)
+
+
+def test_a_reload_that_is_refused_ends_too(tmp_path):
+    server = Managed(tmp_path, CONFIG).start()
+    with open(os.path.join(server.folder, "postroad.conf"), "a", encoding="utf-8") as f:
+        f.write("nonsense\n")
+    server.process.send_signal(signal.SIGHUP)
+    assert server.hears("RELOADING=1")
+    assert any("refused" in word for word in server.hears("READY=1"))
+    assert server.greets()
+    stop(server)
+
+
+def test_it_says_that_it_stops(tmp_path):
+    server = Managed(tmp_path, CONFIG).start()
+    server.process.terminate()
+    assert server.hears("STOPPING=1")
+    stop(server)
+
+
+def test_no_child_answers_for_it(tmp_path):
+    server = Managed(tmp_path, CONFIG).start()
+    for pid, _ in server.roles():
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            assert not re.search(rb"NOTIFY_SOCKET|WATCHDOG_|LISTEN_", f.read())
+    stop(server)
+
+
+def test_inherited_sockets_take_connections_before_it_runs(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        early = socket.create_connection(listening.getsockname())
+        server = Managed(tmp_path, CONFIG, listening)
+        server.port = listening.getsockname()[1]
+        server.start()
+        early.settimeout(15)
+        assert early.recv(4) == b"220 "
+        early.close()
+        stop(server)
+        # The socket is the manager's: who connects now waits for the next start.
+        waiting = socket.create_connection(listening.getsockname())
+        os.remove(server.path)
+        again = Managed(tmp_path, CONFIG, listening)
+        again.port = server.port
+        again.start()
+        waiting.settimeout(15)
+        assert waiting.recv(4) == b"220 "
+        waiting.close()
+        stop(again)
+
+
+def test_an_inherited_socket_in_the_file_system(tmp_path):
+    path = str(tmp_path / "lmtp")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        server = Managed(tmp_path, CONFIG + f"listen lmtp unix:{path}\n", listening).start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(15)
+            client.connect(path)
+            assert client.recv(4) == b"220 "
+        stop(server)
+
+
+def test_what_nobody_listens_on_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Managed(tmp_path, CONFIG, listening)
+        assert server.port != listening.getsockname()[1]
+        server.start()
+        assert f"no 'listen' names the inherited socket 127.0.0.1, port " \
+               f"{listening.getsockname()[1]}: closed" in server.log()
+        stop(server)
+
+
+def test_what_was_meant_for_another_process_is_left_alone(tmp_path):
+    server = Server(tmp_path, CONFIG)
+    os.environ.update(LISTEN_PID="1", LISTEN_FDS="1")
+    try:
+        server.start()
+    finally:
+        del os.environ["LISTEN_PID"], os.environ["LISTEN_FDS"]
+    assert "descriptor" not in server.log() and "inherited" not in server.log()
+    assert server.stop() == 0
+
+
+# ---- the units ----
+
+def unit(name):
+    with open(os.path.join(UNITS, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def test_systemd_finds_no_fault_in_the_units(tmp_path):
+    need("systemd-analyze")
+    for name in ("postroad.service", "postroad.socket"):
+        text = unit(name).replace("/usr/sbin/postroad", BINARY).replace("man:postroad(8) ", "")
+        (tmp_path / name).write_text(text)
+    code, said = run("systemd-analyze", "verify", tmp_path / "postroad.service", tmp_path / "postroad.socket")
+    assert (code, [line for line in said.splitlines() if "postroad" in line]) == (0, [])
+
+
+def test_the_unit_is_as_tight_as_it_was(tmp_path):
+    """What is left is what a server on the Internet is, and a parent that changes users is."""
+    need("systemd-analyze")
+    shutil.copy(os.path.join(UNITS, "postroad.service"), tmp_path)
+    code, said = run("systemd-analyze", "security", "--offline=true", "--threshold=25",
+                     tmp_path / "postroad.service")
+    assert code == 0, said
