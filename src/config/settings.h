@@ -1,7 +1,7 @@
 /*
  * settings.h - the configuration language: text -> checked, immutable settings.
  *
- * PRODUCT.md "Configuration". One schema table (settings.c) names every word, its values and
+ * PRODUCT.md "Configuration". One table (schema.c) names every word, its values and
  * what it does; words of later versions are known there too and answered with "not in this
  * version". All errors are found in one run, each with line, column and caret, those in the files
  * of tables too.

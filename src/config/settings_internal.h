@@ -5,6 +5,7 @@
 #ifndef CONFIG_SETTINGS_INTERNAL_H
 #define CONFIG_SETTINGS_INTERNAL_H
 
+#include "config/schema.h"
 #include "config/tables.h"
 #include "config/whole.h"
 
@@ -74,11 +75,13 @@ struct parser {
     struct place postmaster_place;
 };
 
-/* Takes the checked values of a word; false: it was told what is wrong. */
-typedef bool apply_fn(struct parser *p, struct place word, const struct value *values);
-
 /* The path of the file that a word stands in; lives as long as the settings. */
 struct slice parser_file(struct parser *p, struct place word);
+
+/* settings.c */
+apply_fn parser_set_hostname, parser_set_origin, parser_set_postmaster, parser_set_max_size;
+apply_fn parser_set_resolver, parser_set_queue, parser_set_min_free, parser_set_log;
+apply_fn parser_add_table, parser_was_included;
 
 /* settings_include.c: what each `include` names follows its statement in the list, as if it stood
  * there. Returns how many statements were added, or a little more. */

@@ -7,7 +7,7 @@
  *
  * "#" at the start of a word begins a comment. A brace opens or closes a block where a word could
  * begin; inside a word it belongs to it: /var/vmail/{domain}/{user}. Which words exist and what
- * they mean is settings.c's business.
+ * they mean is said by schema.c.
  */
 #ifndef CONFIG_SYNTAX_H
 #define CONFIG_SYNTAX_H
