@@ -101,7 +101,7 @@ struct settings {
     struct rules rules;
     const struct limit *limits; /* in the order of the file */
     size_t limit_count;
-    const struct allowance *allowances; /* the same, of those who have logged in */
+    const struct allowance *allowances; /* the same, of those who come here */
     size_t allowance_count;
     struct settings_table *tables;
     const struct relay *relays;           /* all of them, the last one first */

@@ -136,7 +136,8 @@ void parser_check_introspect(struct parser *p, const struct settings_listener *l
 
 /* settings_limits.c */
 apply_fn parser_begin_limit, parser_set_limit_source, parser_set_connections, parser_set_rate;
-apply_fn parser_set_recipients;
+apply_fn parser_set_network_connections, parser_set_network_rate;
+apply_fn parser_set_recipients, parser_set_messages, parser_set_errors;
 
 /* It has no block, or nothing in it. */
 void parser_warn_of_limit(struct parser *p, struct place word);

@@ -389,6 +389,30 @@ static void test_large_certificate(void **state)
     arena_done(&arena);
 }
 
+/* What a block does not say is as usual. */
+static void check_allowances(const struct settings *s)
+{
+    const struct allowance *a = s->allowances, *stranger = &allowance_usual_stranger,
+                           *account = &allowance_usual_account;
+    unsigned char ip[16];
+
+    check_int(s->allowance_count, 7);
+    check(a[0].of == ALLOWANCE_OF_USER && a[0].recipients.count == 0);
+    check_slice(a[0].user, SLICE("bob@example.org"));
+    check(a[0].connections == account->connections && a[0].errors == account->errors);
+    check(a[2].of == ALLOWANCE_OF_AUTHENTICATED && a[2].recipients.count == 100);
+    check(a[3].of == ALLOWANCE_OF_NETWORK && ip_parse(SLICE("127.3.4.5"), ip));
+    check(network_has(&a[3].network, ip) && a[3].connections == 5);
+    check(a[3].network_connections == 0 && a[3].rate.count == 0 && a[3].errors == 0);
+    check(a[3].network_rate.count == 7 && a[3].network_rate.per_s == 1);
+    check(a[4].of == ALLOWANCE_OF_ANY && a[4].connections == 1000000 && a[4].errors == 5);
+    check(a[4].recipients.count == 100 && a[4].messages.count == 50);
+    check(a[4].network_connections == stranger->network_connections);
+    check(a[5].of == ALLOWANCE_OF_NETWORK && a[5].connections == stranger->connections);
+    check(a[6].connections == 3 && a[6].rate.count == 9 && a[6].messages.count == 0);
+    check(a[6].recipients.count == account->recipients.count);
+}
+
 static void test_limits(void **state)
 {
     struct arena arena = {0};
@@ -410,6 +434,7 @@ static void test_limits(void **state)
     check(l[2].match == LIMIT_ANY && l[2].connections == 3);
     check_slice(l[2].source, SLICE("out1"));
     check(l[3].match == LIMIT_ANY && l[3].connections == 500 && l[3].rate.count == 0);
+    check_allowances(s);
     settings_free(s);
     settings_errors_done(&errors);
     arena_done(&arena);

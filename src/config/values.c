@@ -330,13 +330,18 @@ static bool read_delay(struct desk *desk, const struct syntax_word *word, struct
     return true;
 }
 
-static bool read_connections(struct desk *desk, const struct syntax_word *word, struct value *out)
+static bool is_unlimited(const struct syntax_word *word)
+{
+    return slice_equal(word->text, SLICE("unlimited"));
+}
+
+static bool read_at_most(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
     struct cursor c = {word->text};
 
     (void)desk;
-    return take_number(&c, &out->number) && cursor_at_end(&c) && out->number > 0 &&
-           out->number <= LIMIT_CONNECTIONS_MAX;
+    return is_unlimited(word) || (take_number(&c, &out->number) && cursor_at_end(&c) &&
+                                  out->number > 0 && out->number <= RATE_COUNT_MAX);
 }
 
 static bool read_rate(struct desk *desk, const struct syntax_word *word, struct value *out)
@@ -345,6 +350,8 @@ static bool read_rate(struct desk *desk, const struct syntax_word *word, struct 
     uint64_t count;
 
     (void)desk;
+    if (is_unlimited(word))
+        return true;
     if (!take_number(&c, &count) || count == 0 || count > RATE_COUNT_MAX || !take_char(&c, '/'))
         return false;
     out->rate.count = (uint32_t)count;
@@ -352,12 +359,6 @@ static bool read_rate(struct desk *desk, const struct syntax_word *word, struct 
         if (take_char(&c, time_units[i].letter))
             out->rate.per_s = time_units[i].seconds;
     return out->rate.per_s > 0 && cursor_at_end(&c);
-}
-
-static bool read_recipients(struct desk *desk, const struct syntax_word *word, struct value *out)
-{
-    out->number = slice_equal(word->text, SLICE("unlimited"));
-    return out->number != 0 || read_rate(desk, word, out);
 }
 
 static bool read_server(struct desk *desk, const struct syntax_word *word, struct value *out)
@@ -483,13 +484,11 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m"), read_duration},
     [SHAPE_DELAY] = {SLICE_INIT("a time"),
         SLICE_INIT("write a number with s, m, h or d, up to 365d: 15m; or: never"), read_delay},
-    [SHAPE_CONNECTIONS] = {SLICE_INIT("a number of connections"),
-        SLICE_INIT("write one from 1 to 500"), read_connections},
+    [SHAPE_AT_MOST] = {SLICE_INIT("a number"),
+        SLICE_INIT("write one from 1 to 1000000, or: unlimited"), read_at_most},
     [SHAPE_RATE] = {SLICE_INIT("a rate"),
-        SLICE_INIT("write messages per second, minute or hour, up to 1000000: 10/s, 600/m, 50/h"), read_rate},
-    [SHAPE_RECIPIENTS] = {SLICE_INIT("a rate of recipients"),
-        SLICE_INIT("write recipients per second, minute or hour, up to 1000000: 500/h; or: unlimited"),
-        read_recipients},
+        SLICE_INIT("write how many a second, minute or hour, up to 1000000: 10/s, 600/m, 500/h; or: unlimited"),
+        read_rate},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},
     [SHAPE_LOG] = {.what = SLICE_INIT("a form of log lines")},
@@ -572,7 +571,7 @@ static const struct choice choices[] = {
     {SHAPE_LIMITED,      SLICE_INIT("mx"),            true,  LIMIT_MX,              SHAPE_DOMAINS    },
     {SHAPE_LIMITED,      SLICE_INIT("authenticated"), true,  LIMITED_AUTHENTICATED, SHAPE_NONE       },
     {SHAPE_LIMITED,      SLICE_INIT("user"),          true,  LIMITED_USER,          SHAPE_MAILBOX    },
-    {SHAPE_LIMITED,      SLICE_INIT("network"),       false, 0,                     SHAPE_NONE       },
+    {SHAPE_LIMITED,      SLICE_INIT("network"),       true,  LIMITED_NETWORK,       SHAPE_NETWORK    },
     {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },

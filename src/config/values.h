@@ -41,10 +41,9 @@ enum shape {
     SHAPE_NETWORK,
     SHAPE_DURATION,
     SHAPE_DELAY,
-    SHAPE_CONNECTIONS,
-    SHAPE_RATE,
-    SHAPE_RECIPIENTS, /* number: without limit; or a rate */
-    SHAPE_LISTENER,   /* from here on: a choice */
+    SHAPE_AT_MOST,  /* a number; 0: unlimited */
+    SHAPE_RATE,     /* count 0: unlimited */
+    SHAPE_LISTENER, /* from here on: a choice */
     SHAPE_LINE_ENDS,
     SHAPE_LOG,
     SHAPE_LISTENER_TLS,
@@ -80,7 +79,7 @@ struct value {
 enum { VALUES_MAX = 4 }; /* two, each with a further value */
 
 /* What a `limit from` is about, beside enum limit_match. */
-enum { LIMITED_AUTHENTICATED = 100, LIMITED_USER };
+enum { LIMITED_AUTHENTICATED = 100, LIMITED_USER, LIMITED_NETWORK };
 
 /* Where checked things are kept, where passing ones, and which file faults without a place are
  * about: the configuration's first. */

@@ -42,7 +42,7 @@ enum message_kind {
     MESSAGE_DELIVERED,    /* postman -> courier: u32 count, {u64 tag, i32 result} */
     MESSAGE_EVENTS,       /* any -> scribe: encoded events (base/event.h) */
     MESSAGE_TICKET_KEYS,  /* warden -> receiver: one or two keys (loop/tls.h), the newer first */
-    MESSAGE_TALLY,        /* warden -> receiver: + memory that all of them share (mail/tally.h) */
+    MESSAGE_TALLY,        /* warden -> receiver: + memory that all of them share (roles/counts.h) */
     MESSAGE_REREAD,       /* courier -> warden: somebody changed a table of accounts */
     MESSAGE_RELOAD,       /* courier -> warden: somebody changed the configuration */
     MESSAGE_RELOADED,     /* warden -> courier: u8: does it serve? */

@@ -13,7 +13,6 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "base/shared.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,9 +39,7 @@ struct receiver {
     uint64_t told_segment; /* durable mark last published */
     uint64_t told_offset;
     struct timer drain_deadline;
-    void *shared; /* what the tally is a view of */
-    size_t shared_size;
-    struct tally tally;
+    struct counts counts;
 };
 
 static struct receiver *receiver_of(struct role *r)
@@ -257,20 +254,13 @@ static void receiver_listen(struct role *role, unsigned number, int handle)
 /* Without it nobody is limited: mail goes on, and that it does so is told. */
 static void receiver_tally(struct role *role, struct disk_file *file)
 {
-    struct receiver *r = receiver_of(role);
-    size_t size = tally_size(role->receivers);
-    void *memory;
-    int code = shared_map(file, size, &memory);
+    struct counts *counts = &receiver_of(role)->counts;
+    int code;
 
-    if (code < 0) {
-        fail_code(code, "share the counts of", SLICE("recipients: nobody is limited"));
-        return;
-    }
-    shared_unmap(r->shared, r->shared_size);
-    r->shared = memory;
-    r->shared_size = size;
-    r->tally = tally_view(memory, role->receivers, role->index);
-    r->sessions.tally = &r->tally;
+    counts_close(counts);
+    code = counts_open(counts, file, role->receivers, role->index);
+    if (code < 0)
+        fail_code(code, "share the counts of", SLICE("clients: nobody is limited"));
 }
 
 static void receiver_ticket_keys(struct role *role, struct slice keys)
@@ -334,7 +324,7 @@ static void receiver_done(struct role *role)
     free_unused(r);
     entrances_free(r->now);
     bad_addresses_free(r->entrances.faults);
-    shared_unmap(r->shared, r->shared_size);
+    counts_close(&r->counts);
     channel_close(&r->courier);
     channel_close(&r->vault);
     timer_cancel(role->loop, &r->drain_deadline);
@@ -358,6 +348,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     sessions_init(&r->sessions, &r->role);
     r->sessions.courier = &r->courier;
     r->sessions.vault = &r->vault;
+    r->sessions.counts = &r->counts;
     r->entrances.sessions = &r->sessions;
     list_init(&r->older);
     r->courier.watch.handle = r->vault.watch.handle = -1;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     SESSION_IN_MAX = 64 * 1024,
@@ -39,6 +40,7 @@ static void session_free(struct session *s)
     stream_close(&s->stream);
     server_free(s->server);
     arena_done(&s->arena);
+    turnstile_leave(among->counts, &s->turn);
     list_remove(&s->link);
     among->count--;
     s->offer->sessions--;
@@ -313,13 +315,21 @@ static void session_begin(struct session *s)
 void session_open(struct sessions *among, struct session_offer *offer, int handle,
                   const struct net_address *peer, const struct net_address *own)
 {
-    struct session *s = MEMORY_NEW(struct session);
+    struct turn turn = {0};
+    struct session *s;
 
+    if (!session_may_come(among, offer, handle, peer, &turn))
+        return;
+    s = MEMORY_NEW(struct session);
     s->among = among;
     s->offer = offer;
+    s->turn = turn;
+    s->has_ip = !peer->local;
+    memcpy(s->ip, peer->ip, sizeof(s->ip));
     s->client_len = net_address_text(peer, s->client);
     s->local = net_address_is_loopback(peer) && net_address_is_loopback(own);
     s->server = server_new(&offer->server, session_client(s));
+    session_allow_errors(s);
     session_offer_mechanisms(s);
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);

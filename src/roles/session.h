@@ -10,12 +10,12 @@
 #define ROLES_SESSION_H
 
 #include "loop/tls.h"
-#include "mail/tally.h"
 #include "queue/queue_in.h"
 #include "roles/bad_addresses.h"
 #include "roles/login.h"
 #include "roles/question.h"
 #include "roles/role.h"
+#include "roles/turnstile.h"
 #include "smtp/server.h"
 
 /* What all sessions of a receiver share; embedded in it. */
@@ -31,8 +31,8 @@ struct sessions {
     struct channel *vault;  /* asked who a client is; perhaps away */
     struct list logging_in; /* sessions that wait for its answer */
     uint64_t logins;
-    struct tally *tally; /* of recipients by account; NULL: nobody counts */
-    struct list delayed; /* sessions whose RCPT is answered later, on purpose */
+    struct counts *counts; /* of all receivers */
+    struct list delayed;   /* sessions whose RCPT is answered later, on purpose */
 };
 
 /* What a listener offers to all its sessions; outlives them. */

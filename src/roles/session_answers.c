@@ -88,7 +88,7 @@ void session_answer_mail(struct session *s)
         server_answer(s->server, &session_reply_full);
     else if (!may_send_as(s, sender))
         refuse_sender(s, sender);
-    else
+    else if (!session_is_one_message_too_many(s))
         server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
 }
 
@@ -188,58 +188,6 @@ static bool is_bad(struct session *s)
     return m.refusal.code != 0 || m.delay_s > 0;
 }
 
-static void tell_limit(struct session *s, const struct allowance *a)
-{
-    struct arena scratch = {0};
-    struct slice user = server_user(s->server);
-
-    role_warn(s->among->role, SLICE("smtpd"),
-              arena_printf(&scratch,
-                           "account %.*s has reached its limit of %u recipients in %u s: more are "
-                           "deferred. If that is not his doing, type: postroad user disable %.*s",
-                           SLICE_PRINTF(user), a->recipients.count, a->recipients.per_s,
-                           SLICE_PRINTF(user)));
-    arena_done(&scratch);
-}
-
-static void refuse_one_too_many(struct session *s, const struct allowance *a)
-{
-    struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s);
-    struct reply r = REPLY(450, "4.7.1", "");
-
-    r.text =
-        arena_printf(&scratch, "%.*s has reached the limit of %u recipients %s; try again later",
-                     SLICE_PRINTF(query.user), a->recipients.count,
-                     a->recipients.per_s == 1    ? "a second"
-                     : a->recipients.per_s == 60 ? "a minute"
-                                                 : "an hour");
-    r = rules_refusal(&query, r, &scratch);
-    server_answer_rcpt(s->server, &r, NULL, 0);
-    arena_done(&scratch);
-}
-
-/* Who has not logged in has no account to be counted. True: it was answered. */
-static bool is_one_too_many(struct session *s)
-{
-    const struct settings *settings = s->among->role->settings;
-    struct slice user = server_user(s->server);
-    const struct allowance *a =
-        allowance_for(settings->allowances, settings->allowance_count, user);
-    enum tally_verdict verdict;
-
-    if (user.len == 0 || a->recipients.count == 0 || s->among->tally == NULL)
-        return false;
-    verdict = tally_count(s->among->tally, user, a->recipients,
-                          clock_monotonic_ms(s->among->role->doors->clock));
-    if (verdict == TALLY_COUNTED)
-        return false;
-    if (verdict == TALLY_TOO_MANY_FIRST)
-        tell_limit(s, a);
-    refuse_one_too_many(s, a);
-    return true;
-}
-
 void session_answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
@@ -250,7 +198,7 @@ void session_answer_rcpt(struct session *s)
 
     if (x.refusal.code != 0)
         server_answer_rcpt(s->server, &x.refusal, NULL, 0);
-    else if (is_one_too_many(s))
+    else if (session_is_one_rcpt_too_many(s))
         ; /* answered */
     else if (asked != NULL)
         ask(s, asked);

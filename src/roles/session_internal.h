@@ -26,7 +26,10 @@ struct session {
     struct buf header; /* our Received field, until the put finished */
     char client[64];   /* address as text */
     size_t client_len;
-    uint64_t id; /* queue id of the message that is arriving, or 0 */
+    bool has_ip; /* false: by a socket in the file system */
+    unsigned char ip[16];
+    struct turn turn; /* what it counts for */
+    uint64_t id;      /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
     struct list asking; /* in among->asking, among->delayed, or alone */
@@ -88,6 +91,20 @@ bool session_is_asking(const struct session *s);
 void session_accept_known(struct session *s);
 void session_refuse_asked(struct session *s, const struct answer *a);
 extern const struct answer session_no_answer, session_delay_over;
+
+/* ---- session_limits.c: who comes too often, stays too much, sends too much ---- */
+
+/* Before there is a session. False: the client was sent away, the handle is closed. */
+bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
+                      const struct net_address *peer, struct turn *turn);
+void session_allow_errors(struct session *s);
+
+/* False: it was answered. */
+bool session_may_log_in(struct session *s, struct slice user);
+
+/* True: it was answered. */
+bool session_is_one_message_too_many(struct session *s);
+bool session_is_one_rcpt_too_many(struct session *s);
 
 /* ---- session_login.c: who the client is, as the vault says ---- */
 

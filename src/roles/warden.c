@@ -273,6 +273,7 @@ static void child_ended(struct warden *w, pid_t pid, int status)
         c->pid = 0;
         c->awaited = 1;
         channel_close(&c->channel);
+        warden_clear_gauges(w, c);
         if (w->draining)
             return;
         if (clock_monotonic_ms(w->clock) - c->started_ms > STEADY_MS)

@@ -5,8 +5,7 @@
 #include "roles/warden_internal.h"
 
 #include "base/random.h"
-#include "base/shared.h"
-#include "mail/tally.h"
+#include "roles/counts.h"
 
 #include <errno.h>
 
@@ -162,18 +161,24 @@ void warden_send_ticket_keys(struct warden *w, struct child *c)
 void warden_make_tally(struct warden *w)
 {
     uint64_t seed[2] = {random_u64(random_real()), random_u64(random_real())};
-    size_t size = tally_size(w->options->receivers);
-    void *memory = NULL;
-    int code = shared_new(size, &w->tally);
+    int code = counts_new(w->options->receivers, seed, &w->tally);
 
-    if (code == 0)
-        code = shared_map(w->tally, size, &memory);
-    if (code < 0) {
-        fail_code(code, "share the counts of", SLICE("recipients: nobody is limited"));
+    if (code < 0)
+        fail_code(code, "share the counts of", SLICE("clients: nobody is limited"));
+}
+
+void warden_clear_gauges(struct warden *w, const struct child *dead)
+{
+    struct counts c = {0};
+
+    if (w->tally == NULL || dead->kind != ROLE_RECEIVER)
         return;
-    }
-    tally_init(memory, seed);
-    shared_unmap(memory, size);
+    int code = counts_open(&c, w->tally, w->options->receivers, dead->index);
+    if (code < 0)
+        fail_code(code, "clear the counts of", SLICE("a receiver that ended"));
+    else
+        gauges_clear(&c.gauges);
+    counts_close(&c);
 }
 
 void warden_send_tally(struct warden *w, struct child *c)

@@ -84,6 +84,9 @@ void warden_send_listeners(struct warden *w, struct child *c);
 void warden_make_tally(struct warden *w);
 void warden_send_tally(struct warden *w, struct child *c);
 
+/* Its connections are gone with it. */
+void warden_clear_gauges(struct warden *w, const struct child *dead);
+
 /* A new key makes tickets from now on, the one before is still taken. */
 void warden_make_ticket_key(struct warden *w);
 void warden_send_ticket_keys(struct warden *w, struct child *c);

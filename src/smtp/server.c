@@ -34,6 +34,7 @@ struct server *server_new(const struct server_settings *settings, struct slice c
     assert((settings->offers & EHLO_BINARYMIME) == 0 || (settings->offers & EHLO_CHUNKING) != 0);
     assert(client_address.len <= SERVER_CLIENT_ADDRESS_MAX);
     s->settings = settings;
+    s->error_max = settings->error_max;
     memcpy(s->client_address, client_address.data, client_address.len);
     s->client_address_len = client_address.len;
     arena_init(&s->scratch);
@@ -170,7 +171,7 @@ void server_say_goodbye(struct server *s, struct buf *out, struct slice enhanced
 
 void server_say_wrong(struct server *s, struct buf *out, const struct reply *reply)
 {
-    if (++s->wrong > s->settings->error_max)
+    if (++s->wrong > s->error_max)
         server_say_goodbye(s, out, SLICE("4.7.0"), SLICE("Error: too many errors"));
     else
         server_say(s, out, reply);
@@ -545,6 +546,11 @@ enum server_need server_step(struct server *s, struct cursor *in, struct buf *ou
 void server_time_is(struct server *s, uint64_t wall_us)
 {
     s->wall_us = wall_us;
+}
+
+void server_allow_errors(struct server *s, unsigned error_max)
+{
+    s->error_max = error_max;
 }
 
 void server_shut_down(struct server *s)

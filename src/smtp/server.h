@@ -193,6 +193,9 @@ const struct envelope_tls *server_tls(const struct server *s);
 /* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
 unsigned server_timeout_s(const struct server *s);
 
+/* Other than its settings say. */
+void server_allow_errors(struct server *s, unsigned error_max);
+
 /* The ends that do not come from the client. The next step says 421 and is DONE, but not
  * between the final dot and its reply: then the reply goes out first. */
 void server_shut_down(struct server *s); /* 421 4.3.2 */

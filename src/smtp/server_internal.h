@@ -78,8 +78,9 @@ struct server {
     bool mail_refused;                 /* what follows a refused MAIL is not the client's fault */
     bool refusal_owed;                 /* SERVER_REFUSED is still to be told */
     bool reset_owed;                   /* SERVER_RESET, too */
-    unsigned wrong;                    /* commands, since the last accepted message */
-    unsigned excused;                  /* refusals that are not the client's fault, since then */
+    unsigned error_max;
+    unsigned wrong;   /* commands, since the last accepted message */
+    unsigned excused; /* refusals that are not the client's fault, since then */
     unsigned bare_lfs;
 
     char *helo; /* owned */
@@ -128,7 +129,7 @@ struct server {
  * A 421 or 521 ends the session. */
 void server_say(struct server *s, struct buf *out, const struct reply *reply);
 
-/* The same for a wrong command; more than settings->error_max of them get 421 instead. */
+/* The same for a wrong command; more than error_max of them get 421 instead. */
 void server_say_wrong(struct server *s, struct buf *out, const struct reply *reply);
 
 /* The same for a refusal that is no mistake of the client: by the rules, or because of an

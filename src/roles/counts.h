@@ -1,0 +1,27 @@
+/*
+ * counts.h - what all receivers count together: rates (mail/tally) and what there is at a time
+ * (mail/gauges), in one piece of memory that the warden makes and all of them map.
+ */
+#ifndef ROLES_COUNTS_H
+#define ROLES_COUNTS_H
+
+#include "base/disk.h"
+#include "mail/gauges.h"
+#include "mail/tally.h"
+
+struct counts {
+    void *memory; /* NULL: nothing is counted, and nobody limited */
+    size_t size;
+    struct tally tally;
+    struct gauges gauges;
+};
+
+/* For so many receivers; 0 or a negative errno. */
+int counts_new(unsigned receivers, const uint64_t seed[2], struct disk_file **out);
+
+/* As receiver `index` sees it; the file may be closed before counts_close(). 0 or a negative errno.
+ */
+int counts_open(struct counts *c, struct disk_file *file, unsigned receivers, unsigned index);
+void counts_close(struct counts *c);
+
+#endif

@@ -1,0 +1,196 @@
+"""How many may come, how often, and how much they may send: by address, network and account."""
+import base64
+import os
+import signal
+import smtplib
+import socket
+
+import pytest
+
+from server import wait_until
+from test_submission import CONFIG as SUBMISSION
+from test_submission import connect, start
+
+CONFIG = """
+hostname mx.example.org
+postmaster ann@example.org
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+
+
+class Client:
+    """A raw connection from an address of its own, and what it was greeted with."""
+
+    def __init__(self, server, source):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), 10, (source, 0))
+        self.file = self.socket.makefile("rb")
+        self.greeting = self.file.readline()
+
+    def say(self, line):
+        self.socket.sendall(line + b"\r\n")
+        return self.file.readline()
+
+    def hello(self):
+        self.socket.sendall(b"EHLO c.example\r\n")
+        while self.file.readline()[3:4] == b"-":
+            pass
+        return self
+
+    def is_in(self):
+        return self.greeting.startswith(b"220 ")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def logs(server, text):
+    assert wait_until(lambda: text in server.log()), server.log()[-2000:]
+
+
+def too_many(source):
+    return f"421 4.7.0 mx.example.org Error: too many connections from {source}\r\n".encode()
+
+
+def fill(server, source, count):
+    """So many at a time, once those that left are gone; then one too many is refused."""
+    held = []
+
+    def enough():
+        if len(held) == count:
+            return True
+        try:
+            client = Client(server, source)
+        except OSError:
+            return False
+        if client.is_in():
+            held.append(client)
+        return len(held) >= count
+    assert wait_until(enough)
+    assert Client(server, source).greeting == too_many(source)
+    return held
+
+
+def comes_in(server, source):
+    """One more is let in, and leaves."""
+    client = Client(server, source)
+    client.close()
+    return client.is_in()
+
+
+def is_gone(client):
+    client.socket.settimeout(0.2)
+    try:
+        return client.socket.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def crowded(serve):
+    return serve(CONFIG + "limit from network 127.5.0.0/16 { connections 5; network-connections 8 }\n").start()
+
+
+def test_connections_at_a_time(crowded):
+    first = [Client(crowded, "127.5.0.1") for _ in range(5)]
+    assert all(client.is_in() for client in first)
+    refused = Client(crowded, "127.5.0.1")
+    assert refused.greeting == too_many("127.5.0.1") and refused.file.read() == b""
+    others = [Client(crowded, f"127.5.0.{i}") for i in (2, 2, 3)]
+    assert all(client.is_in() for client in others)
+    assert Client(crowded, "127.5.0.9").greeting == too_many("127.5.0.9")  # the /24 is full
+    assert Client(crowded, "127.5.1.9").is_in()
+    others[0].close()
+    assert wait_until(lambda: comes_in(crowded, "127.5.0.9"))
+    for client in first + others:
+        client.close()
+    fill(crowded, "127.5.0.1", 5)
+    logs(crowded, "warning: Connection concurrency limit exceeded: 6 from unknown[127.5.0.1] for service smtpd")
+    logs(crowded, "exceeded: 9 from the network of unknown[127.5.0.9] for service smtpd")
+    assert crowded.log().count("exceeded: 6 from") == 1
+
+
+def test_this_machine_is_not_limited(crowded):
+    assert all(client.is_in() for client in [Client(crowded, "127.0.0.1") for _ in range(210)])
+
+
+def test_a_killed_receiver_leaks_no_count(crowded):
+    """Its connections are gone with it; those of the others count on."""
+    for _ in range(3):
+        held = fill(crowded, "127.5.0.1", 5)
+        for pid in [pid for pid, role in crowded.roles() if role == "receiver"]:
+            os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: all(is_gone(client) for client in held))
+        for client in fill(crowded, "127.5.0.1", 5):
+            client.close()
+
+
+def test_one_killed_of_several(crowded):
+    """What the others hold still counts."""
+    held = [Client(crowded, "127.5.0.1") for _ in range(5)]
+    receivers = [pid for pid, role in crowded.roles() if role == "receiver"]
+    os.kill(receivers[0], signal.SIGKILL)
+    assert wait_until(lambda: len([pid for pid, role in crowded.roles() if role == "receiver"]) == len(receivers))
+    gone = sum(is_gone(client) for client in held)
+    fill(crowded, "127.5.0.1", gone)
+
+
+def test_rates(serve):
+    server = serve(CONFIG + "limit from network 127.5.0.0/24 { rate 3/h }\n"
+                   "limit from network 127.5.1.0/24 { network-rate 3/h; connections unlimited }\n").start()
+    answers = [comes_in(server, "127.5.0.1") for _ in range(3 + 8)]
+    assert answers[:3] == [True] * 3 and not any(answers[-4:])
+    assert comes_in(server, "127.5.0.2")
+    answers = [comes_in(server, f"127.5.1.{i}") for i in range(1, 3 + 8)]
+    assert answers[:3] == [True] * 3 and not any(answers[-4:])
+    logs(server, "Connection rate limit exceeded: 4 from unknown[127.5.0.1] for service smtpd")
+
+
+def test_messages_recipients_and_errors(serve):
+    server = serve(CONFIG + "limit from network 127.5.0.0/16 { messages 2/h; recipients 3/h; errors 4 }\n").start()
+    one, other = Client(server, "127.5.0.1").hello(), Client(server, "127.5.0.2").hello()
+    assert one.say(b"MAIL FROM:<a@b.example>")[:3] == b"250"
+    assert [one.say(b"RCPT TO:<u%d@example.org>" % i)[:3] for i in range(3)] == [b"250"] * 3
+    assert one.say(b"RCPT TO:<u4@example.org>") == \
+        b"450 4.7.1 <u4@example.org>: Recipient address rejected: 127.5.0.1 has reached the limit of " \
+        b"3 recipients an hour; try again later\r\n"
+    assert one.say(b"RSET")[:3] == b"250" and one.say(b"MAIL FROM:<a@b.example>")[:3] == b"250"
+    assert one.say(b"RSET")[:3] == b"250"
+    assert one.say(b"MAIL FROM:<a@b.example>") == \
+        b"450 4.7.1 Error: too much mail from 127.5.0.1: the limit is 2 messages an hour; try again later\r\n"
+    assert other.say(b"MAIL FROM:<a@b.example>")[:3] == b"250"
+    assert [other.say(b"NONSENSE")[:3] for _ in range(4)] == [b"500"] * 4
+    assert other.say(b"NONSENSE") == b"421 4.7.0 mx.example.org Error: too many errors\r\n"
+    logs(server, "warning: unknown[127.5.0.1] has reached its limit of 2 messages in 3600 s")
+
+
+def test_an_account(serve, tmp_path):
+    server = start(serve, tmp_path, SUBMISSION +
+                   "limit from user bob@example.org { connections 2; messages 3/h; errors 2 }\n")
+    held = [connect(server, "CLEAR") for _ in range(3)]
+    for client in held[:2]:
+        client.login("bob@example.org", "bobs")
+    plain = base64.b64encode(b"\0bob@example.org\0bobs").decode()
+    assert held[2].docmd("AUTH", "PLAIN " + plain) == \
+        (421, b"4.7.0 mx.example.org Error: too many connections from account bob@example.org")
+    held[0].quit()
+
+    def again():
+        client = connect(server, "CLEAR")
+        try:
+            client.login("bob@example.org", "bobs")
+            return client
+        except smtplib.SMTPException:
+            return None
+    third = wait_until(again)
+    codes = []
+    for _ in range(4):
+        codes.append(third.mail("bob@example.org")[0])
+        third.rset()
+    assert codes == [250, 250, 250, 450]
+    assert [third.docmd("NONSENSE")[0] for _ in range(3)] == [500, 500, 421]
+    assert connect(server, "CLEAR").login("ann@example.org", "secret")[0] == 235
