@@ -5,16 +5,18 @@
  * own and are not in it.
  */
 #include "cmd/commands.h"
+#include "cmd/config_words.h"
 #include "cmd/line_diff.h"
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
 #include "cmd/running.h"
+#include "config/settings_show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { DIFF_MAX = 16 * 1024 * 1024, DIFFERS = 1 };
+enum { DIFF_MAX = 16 * 1024 * 1024, SHOWN_MAX = DIFF_MAX, DIFFERS = 1 };
 
 static void put(struct slice text)
 {
@@ -23,16 +25,39 @@ static void put(struct slice text)
         putchar('\n');
 }
 
-static int check(const char *path, const struct settings *s)
+/* What a verb is asked about. */
+struct asked {
+    const char *path;
+    struct slice bundle;
+    const struct settings *settings;
+    bool defaults, json;
+};
+
+static int check(const struct asked *asked)
 {
-    (void)s;
-    printf("%s is right\n", path);
+    printf("%s is right\n", asked->path);
     return EXIT_SUCCESS;
 }
 
-static int show(const char *path, const struct settings *s)
+static int show_whole(const struct asked *asked)
 {
-    (void)path;
+    struct buf out;
+    bool whole;
+
+    buf_init(&out, SHOWN_MAX);
+    whole = settings_show(asked->settings, asked->bundle, &out);
+    put(buf_slice(&out));
+    buf_done(&out);
+    return whole ? EXIT_SUCCESS
+                 : command_wrong("config", EX_SOFTWARE, "there is too much to be shown");
+}
+
+static int show(const struct asked *asked)
+{
+    const struct settings *s = asked->settings;
+
+    if (asked->defaults)
+        return show_whole(asked);
     for (const struct settings_file *file = s->files; file != NULL; file = file->next) {
         if (s->files->next != NULL)
             printf("# %.*s\n", SLICE_PRINTF(file->path));
@@ -121,10 +146,10 @@ static int tell_differences(const struct settings *s, const struct settings_file
     return told == 0 ? EXIT_SUCCESS : DIFFERS;
 }
 
-static int diff(const char *path, const struct settings *s)
+static int diff(const struct asked *asked)
 {
     static const struct running_calls calls = {.line = on_line, .content = on_content};
-    const struct running_options which = {.config = path};
+    const struct running_options which = {.config = asked->path};
     struct running_files r = {0};
     char socket[RUNNING_PATH_MAX];
     int status = running_find("config", &which, socket);
@@ -135,7 +160,7 @@ static int diff(const char *path, const struct settings *s)
     end_file(&r);
     if (status == EXIT_SUCCESS)
         status = r.files != NULL
-                     ? tell_differences(s, r.files)
+                     ? tell_differences(asked->settings, r.files)
                      : command_wrong("config", EX_PROTOCOL, "the server does not say its settings");
     buf_done(&r.text);
     arena_done(&r.arena);
@@ -144,13 +169,21 @@ static int diff(const char *path, const struct settings *s)
 
 /* ---- the command ---- */
 
+static int words(const struct asked *asked)
+{
+    config_words(asked->json);
+    return EXIT_SUCCESS;
+}
+
 static const struct verb {
     const char *word;
-    int (*run)(const char *path, const struct settings *s);
+    int (*run)(const struct asked *asked);
+    bool needs_file;
 } verbs[] = {
-    {"check", check},
-    {"show",  show },
-    {"diff",  diff },
+    {"check", check, true },
+    {"show",  show,  true },
+    {"diff",  diff,  true },
+    {"words", words, false},
 };
 
 static const struct verb *verb_of(const char *word)
@@ -161,14 +194,16 @@ static const struct verb *verb_of(const char *word)
     return NULL;
 }
 
-static int run(const struct verb *verb, const char *path)
+static int run(const struct verb *verb, struct asked *asked)
 {
     struct settings *settings;
     struct buf bundle;
-    int status = load_settings_file(path, &bundle, &settings);
+    int status = load_settings_file(asked->path, &bundle, &settings);
 
     if (status == EXIT_SUCCESS) {
-        status = verb->run(path, settings);
+        asked->settings = settings;
+        asked->bundle = buf_slice(&bundle);
+        status = verb->run(asked);
         settings_free(settings);
     }
     buf_wipe(&bundle);
@@ -177,31 +212,37 @@ static int run(const struct verb *verb, const char *path)
 
 int cmd_config(int argc, char **argv)
 {
-    const char *path = "/etc/postroad/postroad.conf";
+    struct asked asked = {.path = "/etc/postroad/postroad.conf"};
     const struct verb *verb = argc >= 2 ? verb_of(argv[1]) : NULL;
     int status;
     const struct option options[] = {
-        {"--config", "-c", OPTION_TEXT, &path, "FILE",
-         "the configuration; default /etc/postroad/postroad.conf", NULL},
+        {"--config",   "-c", OPTION_TEXT, &asked.path,     "FILE",
+         "the configuration; default /etc/postroad/postroad.conf",                             NULL},
+        {"--defaults", NULL, OPTION_FLAG, &asked.defaults, NULL,
+         "show: with all that holds because nobody wrote anything else",                       NULL},
+        {"--json",     NULL, OPTION_FLAG, &asked.json,     NULL,   "words: one object a line", NULL},
     };
     const struct usage usage = {
         "config",
-        "check|show|diff [-c FILE]",
+        "check|show|diff|words [OPTION...]",
         "check: is it right? All errors at once, on stderr, those of its tables too.\n"
         "show:  what it says, with the files that it includes.\n"
         "diff:  what would a reload change? Lines that only the running server has (-), or only\n"
-        "       the file (+).\n\n"
+        "       the file (+).\n"
+        "words: every word that a configuration may hold, and what it means.\n\n"
         "Exit status: 0 it is right, nothing differs; 1 something differs; 66 the file cannot be\n"
         "read; 69 no server runs; 78 it is wrong.",
         "  postroad config check -c /etc/postroad/postroad.conf\n"
+        "  postroad config show --defaults | grep tls\n"
         "  postroad config diff && echo 'nothing to reload'\n",
         options,
-        1};
+        sizeof(options) / sizeof(*options)};
 
     if (!options_parse(&usage, verb != NULL ? argc - 1 : argc, verb != NULL ? argv + 1 : argv,
                        &status))
         return status;
     if (verb == NULL)
-        return command_wrong("config", EX_USAGE, "write: postroad config check, show or diff");
-    return run(verb, path);
+        return command_wrong("config", EX_USAGE,
+                             "write: postroad config check, show, diff or words");
+    return verb->needs_file ? run(verb, &asked) : verb->run(&asked);
 }

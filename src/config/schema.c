@@ -70,7 +70,7 @@ const struct schema_row schema[] = {
      "NAME",
      "take this mail, and keep it until somebody releases it", NULL},
     {SLICE_INIT("reject"), IN_FILE, parser_begin_reject, {SHAPE_NONE}, IN_RULE, 0, true,
-     "reject [from ...] [sender ...] [to ...] \"5.7.1 text",
+     "reject [from ...] [sender ...] [to ...] \"5.7.1 text\"",
      "refuse this mail, with this text", NULL},
     {SLICE_INIT("discard"), IN_FILE, parser_begin_discard, {SHAPE_NONE}, IN_RULE, 0, true,
      "discard [from ...] [sender ...] [to ...]",
@@ -265,7 +265,7 @@ const struct schema_row schema[] = {
      "relay NAME",
      "by this way to another server", NULL},
     {SLICE_INIT("\"text\""), IN_RULE, parser_set_refusal, {SHAPE_REFUSAL}, 0, 0, false,
-     "\"5.7.1 text",
+     "\"5.7.1 text\"",
      "what the client is told; the code is optional", NULL},
 
     NOT_YET("acme", IN_FILE),

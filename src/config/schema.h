@@ -19,6 +19,7 @@ enum context {
     BEHIND_LIMIT = 1 << 7,
     IN_OAUTH = 1 << 8,
     IN_INTROSPECT = 1 << 9,
+    IN_LAST = IN_INTROSPECT,
 };
 
 struct parser;

@@ -581,6 +581,14 @@ static const struct choice choices[] = {
 
 enum { CHOICE_COUNT = sizeof(choices) / sizeof(*choices) };
 
+struct slice choice_word(enum shape shape, uint64_t number)
+{
+    for (size_t i = 0; i < CHOICE_COUNT; i++)
+        if (choices[i].shape == shape && choices[i].known && choices[i].number == number)
+            return choices[i].word;
+    return SLICE("");
+}
+
 static bool is_no(struct desk *desk, const struct syntax_word *word, enum shape shape,
                   struct slice hint)
 {

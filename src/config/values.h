@@ -97,6 +97,9 @@ bool values_take(struct desk *desk, const enum shape wanted[2], const char *form
                  const struct syntax_word *before, const struct syntax_word **words,
                  struct value values[VALUES_MAX]);
 
+/* The word that stands for this number; "": there is none. */
+struct slice choice_word(enum shape shape, uint64_t number);
+
 /* Always false, so that a check can end with it. */
 bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
 void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
