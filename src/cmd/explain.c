@@ -227,19 +227,30 @@ static bool may_send(const struct question *q)
            accounts_may_send_as(q->listener->auth->accounts, q->query.user, &q->query.sender);
 }
 
+static struct reply not_owned(struct question *q)
+{
+    return (struct reply){553, SLICE("5.7.1"),
+                          arena_printf(&q->arena,
+                                       "<%.*s>: Sender address rejected: not owned by user %.*s",
+                                       SLICE_PRINTF(address_text(&q->arena, &q->query.sender)),
+                                       SLICE_PRINTF(q->query.user))};
+}
+
 static void explain_rcpt(struct question *q, bool json)
 {
+    const struct settings *s = q->settings;
+    const struct access *by =
+        access_denied(s->access, s->access_count, &s->rules, &q->query, &q->arena);
     struct expansion x = {0};
     struct reply r = reply_taken;
     struct line line = {0};
 
     if (!may_send(q)) {
         line = (struct line){q->listener->file, q->listener->line};
-        r = (struct reply){553, SLICE("5.7.1"),
-                           arena_printf(&q->arena,
-                                        "<%.*s>: Sender address rejected: not owned by user %.*s",
-                                        SLICE_PRINTF(address_text(&q->arena, &q->query.sender)),
-                                        SLICE_PRINTF(q->query.user))};
+        r = not_owned(q);
+    } else if (by != NULL) {
+        line = (struct line){by->file, by->line};
+        r = access_refusal(by, &q->query, &q->arena);
     } else {
         x = rules_expand(&q->settings->rules, &q->query, &q->arena);
         line = line_of_rule(x.rule);

@@ -345,6 +345,7 @@ static void set_defaults(struct parser *p)
     s->listeners = p->listeners;
     s->limits = p->limits;
     s->allowances = p->allowances;
+    s->access = p->access;
     s->rules.rules = p->rules;
     s->rules.hostname = s->hostname;
     if (s->rules.origin.len == 0)
@@ -405,6 +406,7 @@ static void parse(struct parser *p)
     p->listener_words = ARENA_ARRAY(p->desk.scratch, struct place, count);
     p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
     p->allowances = ARENA_ARRAY(&p->settings->arena, struct allowance, count);
+    p->access = ARENA_ARRAY(&p->settings->arena, struct access, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
     read_all_named(p, tree.first);
@@ -531,6 +533,8 @@ static void free_all(struct settings *s)
     for (struct settings_table *t = s->tables; t != NULL; t = t->next) {
         accounts_free(t->accounts);
         aliases_free(t->aliases);
+        name_list_free(t->names);
+        network_list_free(t->networks);
     }
     for (struct relay_login *l = s->logins; l != NULL; l = l->next)
         buf_wipe(&l->secret);

@@ -13,6 +13,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/list.h"
+#include "mail/access.h"
 #include "mail/allowance.h"
 #include "mail/etrn.h"
 #include "mail/introspection.h"
@@ -66,15 +67,17 @@ struct settings_certificate {
     struct slice chain_path, key_path;
 };
 
-enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES };
+enum table_type { TABLE_ACCOUNTS, TABLE_ALIASES, TABLE_LIST, TABLE_CIDR };
 
-/* A file that rules look recipients up in. */
+/* A file that names are looked up in. */
 struct settings_table {
     struct settings_table *next;
     struct slice name, path;
     enum table_type type;
     struct accounts *accounts; /* by its type */
     struct aliases *aliases;
+    struct name_list *names;
+    struct network_list *networks;
 };
 
 /* One of the files that the configuration is written in; its tables are not among them. */
@@ -103,6 +106,8 @@ struct settings {
     size_t limit_count;
     const struct allowance *allowances; /* the same, of those who come here */
     size_t allowance_count;
+    const struct access *access; /* the same, of who is turned away */
+    size_t access_count;
     struct settings_table *tables;
     const struct relay *relays;           /* all of them, the last one first */
     struct relay_login *logins;           /* of all relays */

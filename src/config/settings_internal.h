@@ -69,6 +69,7 @@ struct parser {
     struct limit no_limit;
     struct allowance *allowances;
     struct allowance *allowance; /* whose block is read; NULL: it is no `limit from` */
+    struct access *access;
     struct rule *rules;
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
@@ -141,6 +142,9 @@ apply_fn parser_set_recipients, parser_set_messages, parser_set_errors;
 
 /* It has no block, or nothing in it. */
 void parser_warn_of_limit(struct parser *p, struct place word);
+
+/* settings_access.c */
+apply_fn parser_add_allow, parser_add_deny;
 
 /* settings_tls.c */
 apply_fn parser_add_certificate, parser_set_listener_tls, parser_set_client_ca;

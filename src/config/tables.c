@@ -8,7 +8,7 @@ void tables_init(struct tables *t, struct settings *settings, struct desk *desk,
 {
     *t = (struct tables){
         .settings = settings, .desk = desk, .sources = sources, .last = &settings->tables};
-    named_init(&t->names, desk, "table", "table NAME accounts|aliases PATH");
+    named_init(&t->names, desk, "table", "table NAME accounts|aliases|list|cidr PATH");
 }
 
 static bool read_table(struct tables *t, struct settings_table *table, const struct value *path)
@@ -28,6 +28,8 @@ static bool read_table(struct tables *t, struct settings_table *table, const str
         table->accounts = accounts_parse(source->text, &source->complaints);
         break;
     case TABLE_ALIASES: table->aliases = aliases_parse(source, t->sources); break;
+    case TABLE_LIST: table->names = name_list_parse(source->text, &source->complaints); break;
+    case TABLE_CIDR: table->networks = network_list_parse(source->text, &source->complaints); break;
     }
     return true;
 }
@@ -52,7 +54,10 @@ bool tables_add(struct tables *t, struct place word, const struct value *name,
 struct settings_table *tables_take(struct tables *t, const struct value *value,
                                    enum table_type type)
 {
-    static const char *const types[] = {[TABLE_ACCOUNTS] = "accounts", [TABLE_ALIASES] = "aliases"};
+    static const char *const types[] = {[TABLE_ACCOUNTS] = "accounts",
+                                        [TABLE_ALIASES] = "aliases",
+                                        [TABLE_LIST] = "type list",
+                                        [TABLE_CIDR] = "type cidr"};
     const struct named *named = named_take(&t->names, value);
     struct settings_table *table = named == NULL ? NULL : named->thing;
 

@@ -52,6 +52,7 @@ enum shape {
     SHAPE_TO,
     SHAPE_DELIVER,
     SHAPE_TABLE_TYPE,
+    SHAPE_ACCESS,
     SHAPE_FAMILY,
     SHAPE_RELAY_TLS,
     SHAPE_YES_NO,

@@ -229,6 +229,12 @@ static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
     return false;
 }
 
+bool rules_is_our_postmaster(const struct rules *rules, const struct address *rcpt,
+                             struct arena *arena)
+{
+    return address_is_postmaster(rcpt) && is_our_domain(rules, rcpt, arena);
+}
+
 static bool gives_postmaster_a_home(const struct rule *rule, const struct address *rcpt)
 {
     if (rule == NULL || rule->verdict != RULE_ACCEPT)
@@ -244,8 +250,8 @@ static bool gives_postmaster_a_home(const struct rule *rule, const struct addres
 static bool goes_to_postmaster(const struct rules *rules, const struct address *rcpt,
                                const struct rule *rule, struct arena *arena)
 {
-    return address_is_postmaster(rcpt) && rules->postmaster.kind != ADDRESS_NULL &&
-           is_our_domain(rules, rcpt, arena) && !gives_postmaster_a_home(rule, rcpt);
+    return rules->postmaster.kind != ADDRESS_NULL && rules_is_our_postmaster(rules, rcpt, arena) &&
+           !gives_postmaster_a_home(rule, rcpt);
 }
 
 static bool is_abuse(const struct address *a)

@@ -118,6 +118,10 @@ struct decision {
 struct decision rules_decide(const struct rules *rules, const struct rules_query *query,
                              const struct address *final, struct arena *arena);
 
+/* Postmaster of a domain that is ours. The recipient is compared: rules_compare(). */
+bool rules_is_our_postmaster(const struct rules *rules, const struct address *rcpt,
+                             struct arena *arena);
+
 /* Does it take everybody's mail? */
 bool rule_is_for_any(const struct rule *rule);
 

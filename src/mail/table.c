@@ -100,6 +100,16 @@ static unsigned count_chars(struct slice text)
     return count;
 }
 
+struct slice table_line_word(const struct table_line *line)
+{
+    struct slice text = slice_trim(line->text);
+
+    for (size_t i = 1; i < text.len; i++)
+        if (text.data[i] == '#' && (text.data[i - 1] == ' ' || text.data[i - 1] == '\t'))
+            return slice_trim(slice_head(text, i));
+    return text;
+}
+
 struct place table_place(const struct table_line *line, struct slice part)
 {
     struct slice before = slice_head(line->text, (size_t)(part.data - line->text.data));

@@ -30,6 +30,9 @@ struct table_reader table_reader_of(struct slice text, struct complaints *compla
  * passed over. */
 bool table_next_line(struct table_reader *r, struct table_line *out);
 
+/* Of a line that holds one word: without blanks around it, and without a comment behind it. */
+struct slice table_line_word(const struct table_line *line);
+
 /* Where this part of the line stands. */
 struct place table_place(const struct table_line *line, struct slice part);
 

@@ -188,6 +188,17 @@ static bool is_bad(struct session *s)
     return m.refusal.code != 0 || m.delay_s > 0;
 }
 
+/* What `deny` says, or the rules; code 0: nothing is against it. */
+static struct reply refusal_of(const struct session *s, const struct rules_query *query,
+                               const struct expansion *x, struct arena *arena)
+{
+    const struct settings *settings = s->among->role->settings;
+    const struct access *by =
+        access_denied(settings->access, settings->access_count, &settings->rules, query, arena);
+
+    return by != NULL ? access_refusal(by, query, arena) : x->refusal;
+}
+
 void session_answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
@@ -195,9 +206,10 @@ void session_answer_rcpt(struct session *s)
     struct rules_query query = rcpt_query(s);
     struct expansion x = rules_expand(rules, &query, &scratch);
     const struct decision *asked = to_ask_for(&x, rules, &query);
+    struct reply refusal = refusal_of(s, &query, &x, &scratch);
 
-    if (x.refusal.code != 0)
-        server_answer_rcpt(s->server, &x.refusal, NULL, 0);
+    if (refusal.code != 0)
+        server_answer_rcpt(s->server, &refusal, NULL, 0);
     else if (session_is_one_rcpt_too_many(s))
         ; /* answered */
     else if (asked != NULL)
