@@ -28,6 +28,18 @@ static void help(const struct usage *u)
         printf("\nExamples:\n%s", u->examples);
 }
 
+/* A line an option, fields by tabs: for completion in a shell, and for pages of the manual. */
+static void list_options(const struct usage *u)
+{
+    for (size_t i = 0; i < u->option_count; i++) {
+        const struct option *o = &u->options[i];
+
+        printf("%s\t%s\t%s\t%s\t%s\n", o->name, o->brief == NULL ? "" : o->brief,
+               o->value == NULL ? "" : o->value, o->environment == NULL ? "" : o->environment,
+               o->help);
+    }
+}
+
 int command_wrong(const char *command, int status, const char *format, ...)
 {
     va_list args;
@@ -123,6 +135,10 @@ bool options_parse(const struct usage *u, int argc, char **argv, int *status)
 
         if (slice_equal(word, SLICE("--help")) || slice_equal(word, SLICE("-h"))) {
             help(u);
+            return false;
+        }
+        if (slice_equal(word, SLICE("--list-options"))) {
+            list_options(u);
             return false;
         }
         *status = take_option(u, argv, &i);

@@ -44,8 +44,8 @@ struct usage {
 
 /* "--name value", "--name=value", "-c value". "--" and anything that is no option end with an
  * error, bare words too unless the table has a row for them. Values point into argv.
- * True: go on, *status is 0. False: --help was answered, or what is wrong was told on stderr; the
- * command ends with *status. */
+ * True: go on, *status is 0. False: --help (or, for programs, --list-options) was answered, or what
+ * is wrong was told on stderr; the command ends with *status. */
 bool options_parse(const struct usage *usage, int argc, char **argv, int *status);
 
 /* "90", "90s", "15m", "4h", "2d". */
