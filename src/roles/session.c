@@ -14,7 +14,7 @@
 
 enum {
     SESSION_IN_MAX = 64 * 1024,
-    BODY_PROGRESS = 4096,
+    BODY_PROGRESS = 64 * 1024,  /* in three minutes: 364 bytes a second */
     GOODBYE_TIMEOUT_MS = 10000, /* to read what we said last */
 };
 
@@ -41,6 +41,7 @@ static void session_free(struct session *s)
     server_free(s->server);
     arena_done(&s->arena);
     turnstile_leave(among->counts, &s->turn);
+    session_is_known(s);
     list_remove(&s->link);
     among->count--;
     s->offer->sessions--;
@@ -55,6 +56,20 @@ static void session_drop(struct session *s)
     stream_close(&s->stream);
     if (!s->committing)
         session_free(s);
+}
+
+void session_make_way(struct session *s)
+{
+    struct arena scratch = {0};
+    struct reply busy = {421, SLICE("4.3.2"),
+                         arena_printf(&scratch, "%.*s All server ports are busy: try again later",
+                                      SLICE_PRINTF(s->offer->server.hostname))};
+
+    session_tell_broken(s, SLICE("made way for others"));
+    if (!s->securing && reply_write(&s->stream.out, &busy)) /* else it would not understand it */
+        stream_flush(&s->stream);
+    arena_done(&scratch);
+    session_free(s);
 }
 
 /* Everything was said: let the bytes leave, then close. STREAM_EOF tells when. */
@@ -283,6 +298,7 @@ void session_put_finished(struct list *ticket)
         };
 
         session_tell_message(s, (struct slice){id, sizeof(id)});
+        session_is_known(s);
         server_answer(s->server, &reply);
     } else {
         server_answer(s->server, session_reply_of_error(code));
@@ -335,6 +351,8 @@ void session_open(struct sessions *among, struct session_offer *offer, int handl
     timer_init(&s->timer, on_timeout);
     list_init(&s->asking);
     list_init(&s->logging_in);
+    list_init(&s->stranger);
+    session_is_stranger(s);
     list_append(&among->all, &s->link);
     among->count++;
     offer->sessions++;
@@ -352,6 +370,7 @@ void sessions_init(struct sessions *among, struct role *role)
 {
     among->role = role;
     list_init(&among->all);
+    list_init(&among->strangers);
     list_init(&among->asking);
     list_init(&among->delayed);
     list_init(&among->logging_in);

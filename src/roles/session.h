@@ -25,7 +25,9 @@ struct sessions {
     struct channel *courier; /* asked who is known elsewhere, told of ETRN; perhaps away */
     struct list all;
     size_t count;
-    size_t max;         /* one more is answered 421 */
+    size_t max;            /* one more is answered 421 */
+    struct list strangers; /* who have neither logged in nor sent anything yet */
+    size_t stranger_count;
     struct list asking; /* sessions that wait for the courier's answer */
     uint64_t questions;
     struct channel *vault;  /* asked who a client is; perhaps away */

@@ -28,8 +28,9 @@ struct session {
     size_t client_len;
     bool has_ip; /* false: by a socket in the file system */
     unsigned char ip[16];
-    struct turn turn; /* what it counts for */
-    uint64_t id;      /* queue id of the message that is arriving, or 0 */
+    struct turn turn;     /* what it counts for */
+    struct list stranger; /* in among->strangers, or alone: he is known */
+    uint64_t id;          /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
     struct list asking; /* in among->asking, among->delayed, or alone */
@@ -54,6 +55,9 @@ struct slice session_client(const struct session *s);
 /* Of those who may log in, as they are now: the settings may be newer than what was offered. NULL:
  * nobody may. */
 const struct accounts *session_accounts(const struct session *s);
+
+/* Its client hears 421 4.3.2, and it is freed. Not while it commits. */
+void session_make_way(struct session *s);
 
 /* ---- session_log.c: what the log is told ---- */
 
@@ -105,6 +109,14 @@ bool session_may_log_in(struct session *s, struct slice user);
 /* True: it was answered. */
 bool session_is_one_message_too_many(struct session *s);
 bool session_is_one_rcpt_too_many(struct session *s);
+
+/* ---- session_room.c: when sessions run short ---- */
+
+void session_is_stranger(struct session *s);
+void session_is_known(struct session *s);
+
+/* Perhaps somebody else has to go. */
+bool session_finds_room(struct sessions *among, const struct turn *newcomer);
 
 /* ---- session_login.c: who the client is, as the vault says ---- */
 

@@ -89,40 +89,53 @@ static void tell_turn(struct sessions *among, enum turn_verdict verdict, const s
 
 /* Before there is a session. A client that speaks TLS first would not understand it. */
 static void send_away(struct sessions *among, const struct session_offer *offer, int handle,
-                      struct slice client, struct arena *scratch)
+                      struct slice text)
 {
     struct net *net = among->role->doors->net;
-    struct slice line =
-        arena_printf(scratch, "421 4.7.0 %.*s Error: too many connections from %.*s\r\n",
-                     SLICE_PRINTF(offer->server.hostname), SLICE_PRINTF(client));
+    struct arena scratch = {0};
+    struct slice line = arena_printf(&scratch, "421 %.*s\r\n", SLICE_PRINTF(text));
     struct iovec iov = {(void *)(uintptr_t)line.data, line.len};
 
     if (!offer->implicit_tls)
         (void)net->ops->write(net, handle, &iov, 1);
     net->ops->close(net, handle);
+    arena_done(&scratch);
+}
+
+/* The text of a refusal; "": he may come. */
+static struct slice check_turn(struct sessions *among, const struct session_offer *offer,
+                               const unsigned char ip[16], struct turn *turn, struct arena *arena)
+{
+    const struct allowance *a = stranger_allowance(among, ip);
+    enum turn_verdict verdict = turnstile_connect(among->counts, a, ip, now_of(among), turn);
+    struct comer who = {ip, SLICE("")};
+    struct slice client;
+
+    if (verdict == TURN_FREE)
+        return SLICE("");
+    client = net_text(ip, arena);
+    tell_turn(among, verdict, a, &who, arena_printf(arena, "unknown[%.*s]", SLICE_PRINTF(client)));
+    return arena_printf(arena, "4.7.0 %.*s Error: too many connections from %.*s",
+                        SLICE_PRINTF(offer->server.hostname), SLICE_PRINTF(client));
 }
 
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
                       const struct net_address *peer, struct turn *turn)
 {
-    const struct allowance *a;
     struct arena scratch = {0};
-    enum turn_verdict verdict;
+    struct slice refusal = SLICE("");
 
-    if (peer->local)
-        return true;
-    a = stranger_allowance(among, peer->ip);
-    verdict = turnstile_connect(among->counts, a, peer->ip, now_of(among), turn);
-    if (verdict != TURN_FREE) {
-        struct slice client = net_text(peer->ip, &scratch);
-        struct comer who = {peer->ip, SLICE("")};
-
-        tell_turn(among, verdict, a, &who,
-                  arena_printf(&scratch, "unknown[%.*s]", SLICE_PRINTF(client)));
-        send_away(among, offer, handle, client, &scratch);
+    if (!peer->local)
+        refusal = check_turn(among, offer, peer->ip, turn, &scratch);
+    if (refusal.len == 0 && !session_finds_room(among, turn)) {
+        turnstile_leave(among->counts, turn);
+        refusal = arena_printf(&scratch, "4.3.2 %.*s All server ports are busy: try again later",
+                               SLICE_PRINTF(offer->server.hostname));
     }
+    if (refusal.len > 0)
+        send_away(among, offer, handle, refusal);
     arena_done(&scratch);
-    return verdict == TURN_FREE;
+    return refusal.len == 0;
 }
 
 /* ---- of an account ---- */

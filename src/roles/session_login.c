@@ -71,8 +71,10 @@ void session_login_answered(struct session *s, const struct login_answer *a)
     switch (a->result) {
     case LOGIN_CHALLENGE: server_challenge(s->server, a->text); break;
     case LOGIN_DONE:
-        if (session_may_log_in(s, a->text))
+        if (session_may_log_in(s, a->text)) {
             server_authenticated(s->server, a->text);
+            session_is_known(s);
+        }
         break;
     case LOGIN_FAILED:
         session_tell_no_login(s, a);

@@ -1,6 +1,8 @@
 """How many may come, how often, and how much they may send: by address, network and account."""
 import base64
 import os
+import resource
+import select
 import signal
 import smtplib
 import socket
@@ -81,13 +83,10 @@ def comes_in(server, source):
 
 
 def is_gone(client):
-    client.socket.settimeout(0.2)
-    try:
-        return client.socket.recv(1) == b""
-    except TimeoutError:
-        return False
-    except OSError:
-        return True
+    """It was closed, perhaps with a last word."""
+    watch = select.poll()
+    watch.register(client.socket, select.POLLRDHUP)
+    return bool(watch.poll(0))
 
 
 @pytest.fixture
@@ -134,7 +133,8 @@ def test_one_killed_of_several(crowded):
     held = [Client(crowded, "127.5.0.1") for _ in range(5)]
     receivers = [pid for pid, role in crowded.roles() if role == "receiver"]
     os.kill(receivers[0], signal.SIGKILL)
-    assert wait_until(lambda: len([pid for pid, role in crowded.roles() if role == "receiver"]) == len(receivers))
+    assert wait_until(lambda: len([pid for pid, role in crowded.roles() if role == "receiver"]) == len(receivers)
+                      and receivers[0] not in dict(crowded.roles()))
     gone = sum(is_gone(client) for client in held)
     fill(crowded, "127.5.0.1", gone)
 
@@ -194,3 +194,58 @@ def test_an_account(serve, tmp_path):
     assert codes == [250, 250, 250, 450]
     assert [third.docmd("NONSENSE")[0] for _ in range(3)] == [500, 500, 421]
     assert connect(server, "CLEAR").login("ann@example.org", "secret")[0] == 235
+
+
+@pytest.fixture
+def small(serve, tmp_path):
+    """Its receivers have 40 sessions each, 35 of them for strangers."""
+    server = start(serve, tmp_path, SUBMISSION + "limit from network 127.0.0.0/8 { connections unlimited; rate unlimited; "
+                   "network-connections unlimited; network-rate unlimited }\n")
+    files = 64 + 40
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (files, files))
+    before = [pid for pid, role in server.roles() if role == "receiver"]
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: len([pid for pid, role in server.roles() if role == "receiver" and pid not in before]) ==
+                      len(before) and server.greets())
+    server.receivers = len(before)
+    return server
+
+
+def try_to_send(server, source):
+    """The reply to a whole mail, or the 421 that came instead."""
+    client = Client(server, source)
+    answer = client.greeting
+    if client.is_in():
+        client.hello()
+        for line in (b"MAIL FROM:<a@b.example>", b"RCPT TO:<ann@example.org>", b"DATA", b"Subject: x\r\n\r\nx\r\n."):
+            answer = client.say(line)
+    client.close()
+    return answer
+
+
+def test_a_crowd_makes_room(small):
+    """Who comes from a network that holds nearly all sessions is refused; a single one is not."""
+    known = [connect(small, "CLEAR") for _ in range(3)]
+    for client in known:
+        client.login("ann@example.org", "secret")
+    crowd = [Client(small, f"127.5.0.{1 + i % 200}") for i in range(40 * small.receivers + 40)]
+    assert crowd[-1].greeting == b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n"
+    for i in range(40):
+        assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
+    inside = [client for client in crowd if client.is_in()]
+    gone = [client for client in inside if is_gone(client)]
+    assert 0 < len(gone) <= 40 and len(gone) < len(inside)
+    assert {client.file.readline() for client in gone} == {b"421 4.3.2 mx.example.org All server ports are busy: "
+                                                           b"try again later\r\n"}
+    assert all(client.noop()[0] == 250 for client in known)
+    logs(small, "made way for others after CONNECT from unknown[127.5.0.")
+
+
+def test_a_crowd_of_single_ones_is_turned_over(small):
+    crowd = [Client(small, f"127.{10 + i // 200}.{i % 200}.1") for i in range(40 * small.receivers + 40)]
+    assert all(client.is_in() for client in crowd)
+    for i in range(40):
+        assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
+    first = crowd[0].file.readline()
+    assert first in (b"", b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n")
