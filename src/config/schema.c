@@ -97,6 +97,10 @@ const struct schema_row schema[] = {
     {SLICE_INIT("etrn"), IN_LISTEN, parser_add_etrn, {SHAPE_DOMAINS, SHAPE_LIST}, 0, 0, false,
      "etrn DOMAIN,*.DOMAIN,...",
      "whoever connects may ask for the mail of these domains (RFC 1985)", NULL},
+    {SLICE_INIT("proxy-from"), IN_LISTEN, parser_add_proxy, {SHAPE_NETWORK, SHAPE_LIST}, 0, 0, false,
+     "proxy-from CIDR,...",
+     "only proxies connect here, from these networks; each begins with a PROXY header, version 1 or "
+     "2, that names the client", NULL},
     {SLICE_INIT("auth"), IN_LISTEN, parser_set_auth, {SHAPE_NAME}, 0, 0, false,
      "auth TABLE",
      "whose accounts log in here; for submission a must", NULL},
@@ -285,7 +289,6 @@ const struct schema_row schema[] = {
     NOT_YET("verify", IN_FILE),
     NOT_YET("dnsbl", IN_LISTEN),
     NOT_YET("greet-delay", IN_LISTEN),
-    NOT_YET("proxy-from", IN_LISTEN),
     NOT_YET("xclient-from", IN_LISTEN),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),

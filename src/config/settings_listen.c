@@ -53,6 +53,24 @@ bool parser_add_etrn(struct parser *p, struct place word, const struct value *va
     return true;
 }
 
+bool parser_add_proxy(struct parser *p, struct place word, const struct value *values)
+{
+    struct settings_listener *l = p->listener;
+    struct rule_network *one;
+
+    if (l->path.len > 0)
+        return desk_error(&p->desk, word, SLICE("who comes by this socket has no address"),
+                          SLICE("remove it, or listen on an address and a port"));
+    if (network_is_world(&values[0].network))
+        return desk_error(&p->desk, values[0].place,
+                          SLICE("so wide a network lets everybody say who he is"),
+                          SLICE("write the addresses of your proxies"));
+    one = ARENA_NEW(&p->settings->arena, struct rule_network);
+    *one = (struct rule_network){l->proxies, values[0].network};
+    l->proxies = one;
+    return true;
+}
+
 static bool sockets_clash(const struct settings_listener *a, const struct settings_listener *b)
 {
     struct slice ip_a = {(const char *)a->ip, sizeof(a->ip)};
@@ -143,6 +161,11 @@ static void check_auth(struct parser *p, const struct settings_listener *l, stru
     if (l->auth_cleartext && !is_loopback(l))
         desk_error(&p->desk, where, SLICE("passwords would cross the network in the clear"),
                    SLICE("'auth-cleartext' is for loopback addresses only"));
+    if (l->auth_cleartext && l->proxies != NULL)
+        desk_error(&p->desk, where,
+                   SLICE("behind a proxy nobody is local: passwords would cross the "
+                         "network in the clear"),
+                   SLICE("remove 'auth-cleartext', or 'proxy-from'"));
     if (l->hide_client && l->auth == NULL && l->kind != LISTENER_SUBMISSION)
         desk_error(&p->desk, where, SLICE("only who has logged in is hidden, and nobody can here"),
                    SLICE("'hide-client' stands in the block of: listen submission ADDRESS:PORT"));

@@ -29,7 +29,15 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
 {
     struct entrance *e = LIST_ENTRY(l, struct entrance, listener);
 
-    session_open(e->common->sessions, &e->offer, handle, peer, own);
+    struct arrival arrival = {.handle = handle,
+                              .peer = *peer,
+                              .local =
+                                  net_address_is_loopback(peer) && net_address_is_loopback(own)};
+
+    if (e->offer.proxies != NULL)
+        vestibule_enter(&e->common->vestibule, &e->offer, handle, peer);
+    else
+        session_open(e->common->sessions, &e->offer, &arrival);
 }
 
 static unsigned offers_of(const struct settings_listener *l)
@@ -94,6 +102,7 @@ static struct session_offer offer_of(struct entrances *e, uint32_t number)
         .tokens = l->introspection != NULL,
         .people = l->auth,
         .etrn = l->etrn,
+        .proxies = l->proxies,
         .faults = l->faults ? faults_of(e) : NULL};
 }
 

@@ -8,10 +8,14 @@
 #define ROLES_ENTRANCES_H
 
 #include "roles/session.h"
+#include "roles/vestibule.h"
 
-/* What all sets of a receiver share; embedded in it. Zeroed but for the sessions. */
+/* What all sets of a receiver share; embedded in it. Zeroed but for the sessions and their
+ * vestibule.
+ */
 struct entrances_common {
     struct sessions *sessions;
+    struct vestibule vestibule;
     struct tls_ticket_keys ticket_keys;
     struct bad_addresses *faults; /* NULL: no listener has them yet */
 };

@@ -303,6 +303,7 @@ static void receiver_drain(struct role *role)
     struct receiver *r = receiver_of(role);
 
     entrances_close(r->now);
+    vestibule_clear(&r->entrances.vestibule);
     sessions_shut_down(&r->sessions);
     timer_set(role->loop, &r->drain_deadline, DRAIN_TIMEOUT_MS);
     if (list_empty(&r->sessions.all))
@@ -320,6 +321,7 @@ static void receiver_done(struct role *role)
     sessions_drop_drafts(&r->sessions);
     if (r->queue != NULL)
         queue_in_close(r->queue);
+    vestibule_clear(&r->entrances.vestibule);
     sessions_free(&r->sessions);
     free_unused(r);
     entrances_free(r->now);
@@ -350,6 +352,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     r->sessions.vault = &r->vault;
     r->sessions.counts = &r->counts;
     r->entrances.sessions = &r->sessions;
+    vestibule_init(&r->entrances.vestibule, &r->sessions);
     list_init(&r->older);
     r->courier.watch.handle = r->vault.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);

@@ -62,8 +62,9 @@ void session_make_way(struct session *s)
 {
     struct arena scratch = {0};
     struct reply busy = {421, SLICE("4.3.2"),
-                         arena_printf(&scratch, "%.*s All server ports are busy: try again later",
-                                      SLICE_PRINTF(s->offer->server.hostname))};
+                         arena_printf(&scratch, "%.*s %.*s",
+                                      SLICE_PRINTF(s->offer->server.hostname),
+                                      SLICE_PRINTF(session_busy))};
 
     session_tell_broken(s, SLICE("made way for others"));
     if (!s->securing && reply_write(&s->stream.out, &busy)) /* else it would not understand it */
@@ -328,22 +329,23 @@ static void session_begin(struct session *s)
         secure(s);
 }
 
-void session_open(struct sessions *among, struct session_offer *offer, int handle,
-                  const struct net_address *peer, const struct net_address *own)
+void session_open(struct sessions *among, struct session_offer *offer,
+                  const struct arrival *arrival)
 {
+    const struct net_address *peer = &arrival->peer;
     struct turn turn = {0};
     struct session *s;
 
-    if (!session_may_come(among, offer, handle, peer, &turn))
+    if (!session_may_come(among, offer, arrival->handle, peer, &turn))
         return;
     s = MEMORY_NEW(struct session);
     s->among = among;
     s->offer = offer;
     s->turn = turn;
-    s->has_ip = !peer->local;
+    s->has_ip = !peer->local && !arrival->nowhere;
     memcpy(s->ip, peer->ip, sizeof(s->ip));
     s->client_len = net_address_text(peer, s->client);
-    s->local = net_address_is_loopback(peer) && net_address_is_loopback(own);
+    s->local = arrival->local;
     s->server = server_new(&offer->server, session_client(s));
     session_allow_errors(s);
     session_offer_mechanisms(s);
@@ -357,7 +359,7 @@ void session_open(struct sessions *among, struct session_offer *offer, int handl
     among->count++;
     offer->sessions++;
     session_tell_connect(s);
-    if (stream_open(&s->stream, among->role->loop, handle, SESSION_IN_MAX, SERVER_OUT_MAX,
+    if (stream_open(&s->stream, among->role->loop, arrival->handle, SESSION_IN_MAX, SERVER_OUT_MAX,
                     on_stream) < 0)
         session_free(s);
     else

@@ -50,14 +50,28 @@ struct session_offer {
     bool tokens;                         /* somebody can be asked whose they are */
     const struct settings_table *people; /* who may log in; NULL: nobody */
     const struct etrn_list *etrn;
-    struct bad_addresses *faults; /* NULL: no address behaves badly on purpose */
+    struct bad_addresses *faults;       /* NULL: no address behaves badly on purpose */
+    const struct rule_network *proxies; /* who names the client (vestibule.h); NULL: nobody */
+};
+
+/* Who came in. */
+struct arrival {
+    int handle;              /* becomes the session's */
+    struct net_address peer; /* the client; behind a proxy, as that one says */
+    bool local;              /* from this machine to this machine: it may relay, if rules say so */
+    bool nowhere;            /* peer is but the proxy: the client is in no network */
 };
 
 void sessions_init(struct sessions *among, struct role *role);
 
 /* Takes over the connection. */
-void session_open(struct sessions *among, struct session_offer *offer, int handle,
-                  const struct net_address *peer, const struct net_address *own);
+void session_open(struct sessions *among, struct session_offer *offer,
+                  const struct arrival *arrival);
+
+/* Without a session: 421 ENHANCED HOSTNAME TEXT, unless TLS comes first, and the end. */
+void session_send_away(struct sessions *among, const struct session_offer *offer, int handle,
+                       struct slice enhanced, struct slice text);
+extern const struct slice session_busy;
 
 /* A ticket that queue_in_collect() returned, unlinked: answers the client, and goes on with what
  * it sent meanwhile. */

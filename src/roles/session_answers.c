@@ -95,7 +95,8 @@ void session_answer_mail(struct session *s)
 static struct rules_query rcpt_query(const struct session *s)
 {
     return (struct rules_query){s->local, server_envelope(s->server)->sender,
-                                *server_rcpt(s->server), server_user(s->server), session_client(s)};
+                                *server_rcpt(s->server), server_user(s->server),
+                                s->has_ip ? session_client(s) : SLICE("")};
 }
 
 static const struct reply reply_rcpt = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};

@@ -26,7 +26,7 @@ struct session {
     struct buf header; /* our Received field, until the put finished */
     char client[64];   /* address as text */
     size_t client_len;
-    bool has_ip; /* false: by a socket in the file system */
+    bool has_ip; /* false: by a socket in the file system; by a proxy that knows none */
     unsigned char ip[16];
     struct turn turn;     /* what it counts for */
     struct list stranger; /* in among->strangers, or alone: he is known */

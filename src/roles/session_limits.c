@@ -87,13 +87,16 @@ static void tell_turn(struct sessions *among, enum turn_verdict verdict, const s
     arena_done(&scratch);
 }
 
-/* Before there is a session. A client that speaks TLS first would not understand it. */
-static void send_away(struct sessions *among, const struct session_offer *offer, int handle,
-                      struct slice text)
+const struct slice session_busy = SLICE_INIT("All server ports are busy: try again later");
+
+/* A client that speaks TLS first would not understand it. */
+void session_send_away(struct sessions *among, const struct session_offer *offer, int handle,
+                       struct slice enhanced, struct slice text)
 {
     struct net *net = among->role->doors->net;
     struct arena scratch = {0};
-    struct slice line = arena_printf(&scratch, "421 %.*s\r\n", SLICE_PRINTF(text));
+    struct slice line = arena_printf(&scratch, "421 %.*s %.*s %.*s\r\n", SLICE_PRINTF(enhanced),
+                                     SLICE_PRINTF(offer->server.hostname), SLICE_PRINTF(text));
     struct iovec iov = {(void *)(uintptr_t)line.data, line.len};
 
     if (!offer->implicit_tls)
@@ -103,8 +106,8 @@ static void send_away(struct sessions *among, const struct session_offer *offer,
 }
 
 /* The text of a refusal; "": he may come. */
-static struct slice check_turn(struct sessions *among, const struct session_offer *offer,
-                               const unsigned char ip[16], struct turn *turn, struct arena *arena)
+static struct slice check_turn(struct sessions *among, const unsigned char ip[16],
+                               struct turn *turn, struct arena *arena)
 {
     const struct allowance *a = stranger_allowance(among, ip);
     enum turn_verdict verdict = turnstile_connect(among->counts, a, ip, now_of(among), turn);
@@ -115,25 +118,24 @@ static struct slice check_turn(struct sessions *among, const struct session_offe
         return SLICE("");
     client = net_text(ip, arena);
     tell_turn(among, verdict, a, &who, arena_printf(arena, "unknown[%.*s]", SLICE_PRINTF(client)));
-    return arena_printf(arena, "4.7.0 %.*s Error: too many connections from %.*s",
-                        SLICE_PRINTF(offer->server.hostname), SLICE_PRINTF(client));
+    return arena_printf(arena, "Error: too many connections from %.*s", SLICE_PRINTF(client));
 }
 
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
                       const struct net_address *peer, struct turn *turn)
 {
     struct arena scratch = {0};
-    struct slice refusal = SLICE("");
+    struct slice refusal = SLICE(""), enhanced = SLICE("4.7.0");
 
     if (!peer->local)
-        refusal = check_turn(among, offer, peer->ip, turn, &scratch);
+        refusal = check_turn(among, peer->ip, turn, &scratch);
     if (refusal.len == 0 && !session_finds_room(among, turn)) {
         turnstile_leave(among->counts, turn);
-        refusal = arena_printf(&scratch, "4.3.2 %.*s All server ports are busy: try again later",
-                               SLICE_PRINTF(offer->server.hostname));
+        enhanced = SLICE("4.3.2");
+        refusal = session_busy;
     }
     if (refusal.len > 0)
-        send_away(among, offer, handle, refusal);
+        session_send_away(among, offer, handle, enhanced, refusal);
     arena_done(&scratch);
     return refusal.len == 0;
 }
