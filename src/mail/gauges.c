@@ -133,6 +133,16 @@ unsigned gauges_read(const struct gauges *g, const struct gauge_place *place)
     return place->tag == 0 ? 0 : sum(g, row_at(g, place->row), place->tag);
 }
 
+uint64_t gauges_held(const struct gauges *g)
+{
+    uint64_t held = 0;
+
+    for (size_t i = 0; i < ROWS; i++)
+        held += atomic_load_explicit(&row_at(g, i)[WORD_CELLS + g->column], memory_order_relaxed) &
+                COUNT_MASK;
+    return held;
+}
+
 void gauges_clear(struct gauges *g)
 {
     for (size_t i = 0; i < ROWS; i++) {

@@ -52,6 +52,9 @@ void gauges_leave(struct gauges *g, struct gauge_place *place);
 /* How many are there by that name? 0 for who is nowhere. */
 unsigned gauges_read(const struct gauges *g, const struct gauge_place *place);
 
+/* All that this column counts, by whatever name: for tests. */
+uint64_t gauges_held(const struct gauges *g);
+
 /* The receiver of this column is dead. */
 void gauges_clear(struct gauges *g);
 

@@ -637,7 +637,7 @@ static int dup_file(struct net *n, struct disk_file *file, struct disk_file **ou
 {
     const struct fake_network_options *options = &fake(n)->world->options;
 
-    return options->file_dup != NULL ? options->file_dup(file, out) : file_dup_real(file, out);
+    return disk_file_fd(file) < 0 ? options->file_dup(file, out) : file_dup_real(file, out);
 }
 
 static int fake_file_dup(struct net *n, struct disk_file *file, struct disk_file **out)

@@ -19,7 +19,7 @@ struct fake_network_options {
     bool splits;               /* reads and writes take less than they could */
     uint32_t delay_max_us;     /* of each piece, one way */
     uint32_t loss_per_million; /* chance of each write to break its connection */
-    /* A second owner of a file that travels; NULL: files of the real disk. */
+    /* A second owner of a file that travels and is none of the real disk; NULL: all are. */
     int (*file_dup)(struct disk_file *file, struct disk_file **out);
 };
 

@@ -21,6 +21,7 @@
 #include "loop/listener.h"
 #include "queue/queue.h"
 #include "queue/queue_in.h"
+#include "roles/counts.h"
 #include "roles/role.h"
 #include "wire/ehlo.h"
 
@@ -72,6 +73,7 @@ struct machine {
     struct net *net;
     struct loop *loop;
     struct disk_file *settings;
+    struct disk_file *counts; /* of all receivers */
     struct channel scribe;
     struct timer drain_deadline;
     int listeners[LISTENERS]; /* as they stand in the settings */
@@ -242,6 +244,29 @@ static void seal_settings(struct machine *m)
     buf_done(&bundle);
 }
 
+/* As the receiver of this process sees it. */
+static struct counts counts_of(const struct process *p)
+{
+    struct counts c = {0};
+    int code = counts_open(&c, p->machine->counts, p->machine->receivers, p->index);
+
+    assert(code == 0);
+    return c;
+}
+
+static uint64_t counted_by(const struct process *p)
+{
+    struct counts c = {0};
+    uint64_t held = 0;
+
+    if (p->kind != ROLE_RECEIVER)
+        return 0;
+    c = counts_of(p);
+    held = gauges_held(&c.gauges);
+    counts_close(&c);
+    return held;
+}
+
 static void send_settings(struct machine *m, struct process *p)
 {
     struct buf body;
@@ -300,6 +325,8 @@ static void process_start(struct process *p)
     (void)channel_open(&p->channel, m->loop, ends[0], ROLE_WARDEN, p->kind, from_child,
                        child_closed);
     send_settings(m, p);
+    if (p->kind == ROLE_RECEIVER)
+        (void)channel_send(&p->channel, MESSAGE_TALLY, (struct slice){NULL, 0}, m->counts, -1);
     for (unsigned i = 0; i < m->count; i++) {
         struct process *other = &m->processes[i];
 
@@ -316,13 +343,35 @@ static void on_restart(struct timer *t)
     process_start(LIST_ENTRY(t, struct process, restart));
 }
 
+/* A good end leaves nothing behind; of one that was killed, what it did last was not to free. */
+static void role_end_of(struct process *p)
+{
+    struct machine *m = p->machine;
+    struct counts c = {0};
+    void *before = NULL;
+
+    if (p->kind == ROLE_RECEIVER && p->dead) {
+        c = counts_of(p);
+        before = memory_new(c.size);
+        memcpy(before, c.memory, c.size);
+    }
+    run_as(m, p);
+    role_free(p->role);
+    if (before != NULL) {
+        memcpy(c.memory, before, c.size);
+        memory_free(before);
+        counts_close(&c);
+    } else if (counted_by(p) > 0 && m->complaint == NULL) {
+        m->complaint = "a receiver ended whose connections still count";
+    }
+}
+
 /* The kernel's part. */
 static void process_free(struct process *p)
 {
     struct machine *m = p->machine;
 
-    run_as(m, p);
-    role_free(p->role);
+    role_end_of(p);
     p->role = NULL;
     p->worker = NULL;
     p->job_at_us = 0;
@@ -473,6 +522,12 @@ static void child_ended(struct process *p)
 
     p->exited = false;
     channel_close(&p->channel);
+    if (p->kind == ROLE_RECEIVER) {
+        struct counts c = counts_of(p);
+
+        gauges_clear(&c.gauges);
+        counts_close(&c);
+    }
     if (m->draining) {
         drain_on(m);
         return;
@@ -530,6 +585,8 @@ void machine_boot(struct machine *m, unsigned receivers)
     m->listeners[1] = m->net->ops->listen(m->net, &m->o.submission, false, LISTENER_BACKLOG);
     assert(m->listeners[0] >= 0 && m->listeners[1] >= 0);
     seal_settings(m);
+    int code = counts_new(receivers, (const uint64_t[2]){m->o.seed, receivers}, &m->counts);
+    assert(code == 0);
     add_process(m, ROLE_SCRIBE, 0);
     add_process(m, ROLE_POSTMAN, 0);
     add_process(m, ROLE_VAULT, 0);
@@ -560,6 +617,7 @@ void machine_power_off(struct machine *m)
     for (unsigned i = 0; i < LISTENERS; i++)
         m->net->ops->close(m->net, m->listeners[i]);
     disk_close(m->settings);
+    disk_close(m->counts);
     loop_free(m->loop);
     m->net->ops->free(m->net);
     m->on = false;
@@ -748,7 +806,8 @@ struct machine_holding machine_holds(const struct machine *m, unsigned process)
 
     if (p->role == NULL)
         return (struct machine_holding){0};
-    return (struct machine_holding){p->memory.live, fake_disk_process_open(p->doors.disk)};
+    return (struct machine_holding){p->memory.live, fake_disk_process_open(p->doors.disk),
+                                    counted_by(p)};
 }
 
 void machine_expect_damage(struct machine *m)

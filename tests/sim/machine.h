@@ -91,6 +91,7 @@ void machine_fail_sync(struct machine *m, unsigned process, int code);
 struct machine_holding {
     size_t memory; /* bytes */
     unsigned files;
+    uint64_t counted; /* connections, by a receiver: of their address, network and account */
 };
 
 struct machine_holding machine_holds(const struct machine *m, unsigned process);

@@ -114,6 +114,7 @@ static const char settings[] =
     "relay out { tls off; delay-warning 2h }\n"
     "relay known { host 127.0.0.1; tls off; user sim file:/etc/secret; delay-warning 2h }\n"
     "relay short { tls off; retry 5m 15m 1h; give-up 8h; delay-warning 1h }\n"
+    "limit from any { connections 5; rate 60/m }\n"
     "accept from any to domain far0.example relay out\n"
     "accept from any to domain far1.example relay known\n"
     "accept from any to domain far2.example relay short\n"
@@ -764,15 +765,15 @@ static void look_at_rest(struct world *w, struct rest *rest)
 static struct machine_holding may_keep(enum role_kind kind)
 {
     switch (kind) {
-    case ROLE_RECEIVER: return (struct machine_holding){16 * 1024, 1};
-    case ROLE_SCRIBE: return (struct machine_holding){72 * 1024, 0};
-    case ROLE_COURIER: return (struct machine_holding){192 * 1024, 10};
+    case ROLE_RECEIVER: return (struct machine_holding){16 * 1024, 1, 0};
+    case ROLE_SCRIBE: return (struct machine_holding){72 * 1024, 0, 0};
+    case ROLE_COURIER: return (struct machine_holding){192 * 1024, 10, 0};
     case ROLE_POSTMAN:
     case ROLE_VAULT:
     case ROLE_WARDEN:
     case ROLE_COUNT: break;
     }
-    return (struct machine_holding){0, 0};
+    return (struct machine_holding){0, 0, 0};
 }
 
 /* A day of work leaves nothing behind: `worked` is held after it, `fresh` after a start. */
@@ -782,6 +783,8 @@ static void compare_rest(struct world *w, const struct rest *worked, const struc
         struct machine_holding may = may_keep(machine_process_kind(w->machine, i));
         const struct machine_holding *a = &worked->processes[i], *b = &fresh->processes[i];
 
+        if (a->counted > 0)
+            broken(w, "a connection still counts that nobody has");
         if (a->memory <= b->memory + may.memory && a->files <= b->files + may.files)
             continue;
         NOTE(w, "%s held %zu bytes and %u files at rest, fresh %zu and %u",
