@@ -38,7 +38,7 @@ void fuzz_input(struct slice input)
             must(c.rest.len == before);
             return;
         }
-        must(c.rest.len < before && e.kind >= EVENT_CONNECT && e.kind <= EVENT_ETRN);
+        must(c.rest.len < before && e.kind >= EVENT_CONNECT && e.kind <= EVENT_REWRITTEN);
         for (int i = 0; i < FIELD_MAX; i++)
             must(e.has[i] ? within(e.text[i], input) : e.text[i].len == 0 && e.number[i] == 0);
         check_log_line(&e);

@@ -39,6 +39,7 @@ enum event_kind {
     EVENT_NO_LOGIN,    /* client, name: the mechanism, user: who was tried, text: why not */
     EVENT_ETRN, /* name: the node, with client: it was asked for; or count of messages that go */
     EVENT_HELD, /* queue_id, client, sender, rcpt, proto, helo, rule: it waits for a person */
+    EVENT_REWRITTEN, /* queue_id, sender: as it was, name: as it is now, rule */
 };
 
 enum event_field {
@@ -76,7 +77,7 @@ enum event_field {
 enum {
     EVENT_TEXT_MAX = 4096,     /* a longer text is cut */
     EVENT_LEN_MAX = 64 * 1024, /* of an encoded event */
-    EVENT_KIND_MAX = EVENT_HELD,
+    EVENT_KIND_MAX = EVENT_REWRITTEN,
 };
 
 struct event_writer {

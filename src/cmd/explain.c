@@ -20,10 +20,19 @@
 
 enum { EXPLAIN_TEXT_MAX = 16 * 1024 * 1024 };
 
+/* What became of an address before the rules were asked. */
+struct rewriting {
+    const struct rewrite *by; /* NULL: nothing */
+    const char *what;         /* "sender" */
+    struct slice before, after;
+};
+
 struct question {
     const struct settings *settings;
     struct sources sources; /* the files of the configuration */
     struct rules_query query;
+    struct address given; /* the sender, as it was before it was rewritten */
+    struct rewriting sender, rcpt;
     const struct settings_listener *listener; /* where the account logs in, or NULL */
     struct arena arena;
     struct buf out;
@@ -126,6 +135,23 @@ static struct slice home_of(struct question *q, const struct decision *d)
     return arena_printf(&q->arena, "%.*s, if that knows the address", SLICE_PRINTF(way));
 }
 
+/* ---- rewriting ---- */
+
+static struct rewriting rewrite(struct question *q, enum rewrite_whose whose, struct address *a)
+{
+    struct rewriting w = {.what = whose == REWRITE_SENDER ? "sender" : "recipient",
+                          .before = address_text(&q->arena, a)};
+
+    w.by = rewrite_address(&q->settings->rules, whose, a, &q->arena);
+    w.after = address_text(&q->arena, a);
+    return w;
+}
+
+static struct line line_of_rewrite(const struct rewriting *w)
+{
+    return (struct line){w->by->file, w->by->line};
+}
+
 /* ---- for people ---- */
 
 static void put_line(struct question *q, const char *indent, struct line line)
@@ -153,10 +179,21 @@ static void put_homes(struct question *q, const struct expansion *x)
     }
 }
 
+static void put_rewriting(struct question *q, const struct rewriting *w)
+{
+    if (w->by == NULL)
+        return;
+    (void)buf_printf(&q->out, "  %s %.*s -> %.*s\n", w->what, SLICE_PRINTF(w->before),
+                     SLICE_PRINTF(w->after));
+    put_line(q, "    ", line_of_rewrite(w));
+}
+
 static void put_text(struct question *q, struct slice rcpt, const struct reply *r,
                      const struct expansion *x, struct line line)
 {
     put_reply(q, rcpt, r);
+    put_rewriting(q, &q->sender);
+    put_rewriting(q, &q->rcpt);
     if (line.number > 0)
         put_line(q, "  ", line);
     else
@@ -184,6 +221,16 @@ static void put_json_line(struct json *j, struct line line)
     json_number(j, "line", line.number);
 }
 
+static void put_json_rewriting(struct json *j, const struct rewriting *w)
+{
+    if (w->by == NULL)
+        return;
+    json_open(j, w->what, '{');
+    json_text(j, "is", w->after);
+    put_json_line(j, line_of_rewrite(w));
+    json_close(j, '}');
+}
+
 static void put_object(struct question *q, struct slice rcpt, const struct reply *r,
                        const struct expansion *x, struct line line)
 {
@@ -195,6 +242,8 @@ static void put_object(struct question *q, struct slice rcpt, const struct reply
     json_text(&j, "enhanced", r->enhanced);
     json_text(&j, "text", r->text);
     put_json_line(&j, line);
+    put_json_rewriting(&j, &q->sender);
+    put_json_rewriting(&j, &q->rcpt);
     json_open(&j, "to", '[');
     for (unsigned i = 0; i < x->count; i++) {
         const struct decision *d = &x->homes[i];
@@ -223,8 +272,8 @@ static const struct reply reply_taken = {250, SLICE_INIT("2.1.5"), SLICE_INIT("O
 
 static bool may_send(const struct question *q)
 {
-    return q->listener == NULL || q->query.sender.kind == ADDRESS_NULL ||
-           accounts_may_send_as(q->listener->auth->accounts, q->query.user, &q->query.sender);
+    return q->listener == NULL || q->given.kind == ADDRESS_NULL ||
+           accounts_may_send_as(q->listener->auth->accounts, q->query.user, &q->given);
 }
 
 static struct reply not_owned(struct question *q)
@@ -232,19 +281,21 @@ static struct reply not_owned(struct question *q)
     return (struct reply){553, SLICE("5.7.1"),
                           arena_printf(&q->arena,
                                        "<%.*s>: Sender address rejected: not owned by user %.*s",
-                                       SLICE_PRINTF(address_text(&q->arena, &q->query.sender)),
+                                       SLICE_PRINTF(address_text(&q->arena, &q->given)),
                                        SLICE_PRINTF(q->query.user))};
 }
 
 static void explain_rcpt(struct question *q, bool json)
 {
     const struct settings *s = q->settings;
-    const struct access *by =
-        access_denied(s->access, s->access_count, &s->rules, &q->query, &q->arena);
+    struct slice rcpt = address_text(&q->arena, &q->query.rcpt);
     struct expansion x = {0};
     struct reply r = reply_taken;
     struct line line = {0};
 
+    q->rcpt = rewrite(q, REWRITE_RCPT, &q->query.rcpt);
+    const struct access *by =
+        access_denied(s->access, s->access_count, &s->rules, &q->query, &q->arena);
     if (!may_send(q)) {
         line = (struct line){q->listener->file, q->listener->line};
         r = not_owned(q);
@@ -257,7 +308,6 @@ static void explain_rcpt(struct question *q, bool json)
         if (x.refusal.code != 0)
             r = x.refusal;
     }
-    struct slice rcpt = address_text(&q->arena, &q->query.rcpt);
     if (json)
         put_object(q, rcpt, &r, &x, line);
     else
@@ -315,12 +365,22 @@ static int take_account(struct question *q, const char *auth)
     return command_wrong("explain", EX_NOUSER, "no listener of the configuration knows %s", auth);
 }
 
+/* Of mail that begins here. */
+static void rewrite_sender(struct question *q)
+{
+    q->given = q->query.sender;
+    if (q->query.from_local || q->query.user.len > 0)
+        q->sender = rewrite(q, REWRITE_SENDER, &q->query.sender);
+}
+
 static int explain_all(struct question *q, const struct explain_options *o)
 {
     int status = take_sender(q, o->from);
 
     if (status == EXIT_SUCCESS)
         status = take_account(q, o->auth);
+    if (status == EXIT_SUCCESS)
+        rewrite_sender(q);
     for (unsigned i = 0; i < o->to.count && status == EXIT_SUCCESS; i++) {
         if (!address_parse(slice_of(o->to.values[i]), &q->arena, &q->query.rcpt))
             status = command_wrong("explain", EX_USAGE, "--to %s is no address", o->to.values[i]);

@@ -67,6 +67,11 @@ const struct schema_row schema[] = {
      "limit to any|domain NAME|mx NAME [source NAME] { ... }, or limit from any|network "
      "CIDR|authenticated|user ADDRESS { ... }",
      "how fast mail goes to other servers; how much of this one somebody may have", NULL},
+    {SLICE_INIT("rewrite"), IN_FILE, parser_begin_rewrite,
+     {SHAPE_WHOSE, SHAPE_TO}, BEHIND_REWRITE, 0, true,
+     "rewrite sender|rcpt any|local|domain NAME|address ADDRESS to ADDRESS|@DOMAIN",
+     "another address in its place, before the rules are asked; a sender's only in mail that "
+     "begins here", NULL},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay "
      "NAME",
@@ -244,6 +249,10 @@ const struct schema_row schema[] = {
      "wrong commands in one session; only behind limit from",
      "20"},
 
+    {SLICE_INIT("to"), BEHIND_REWRITE, parser_set_rewrite_to, {SHAPE_REWRITTEN}, 0, 0, false,
+     "to ADDRESS|@DOMAIN|\"{user}@DOMAIN\"",
+     "what it becomes; @DOMAIN keeps what stands before the @, {user} that without a +detail", NULL},
+
     {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM, SHAPE_LIST}, 0, 0, false,
      "from any|local|authenticated|network CIDR|user ADDRESS",
      "who brings the mail; several, with commas",
@@ -284,7 +293,6 @@ const struct schema_row schema[] = {
     NOT_YET("events", IN_FILE),
     NOT_YET("filter", IN_FILE),
     NOT_YET("lua", IN_FILE),
-    NOT_YET("rewrite", IN_FILE),
     NOT_YET("sign", IN_FILE),
     NOT_YET("verify", IN_FILE),
     NOT_YET("dnsbl", IN_LISTEN),

@@ -19,7 +19,8 @@ enum context {
     BEHIND_LIMIT = 1 << 7,
     IN_OAUTH = 1 << 8,
     IN_INTROSPECT = 1 << 9,
-    IN_LAST = IN_INTROSPECT,
+    BEHIND_REWRITE = 1 << 10,
+    IN_LAST = BEHIND_REWRITE,
 };
 
 struct parser;

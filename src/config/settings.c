@@ -218,6 +218,8 @@ static void read_statement(struct parser *p, const struct syntax_statement *s, u
     usable = !s->broken && read_line(p, row, s);
     if (usable && row->clauses == IN_RULE)
         parser_finish_rule(p);
+    if (usable && row->apply == parser_begin_rewrite)
+        parser_finish_rewrite(p, s->word.place);
     read_own_block(p, row, s);
     if (usable && row->apply == parser_begin_relay && !s->unclosed)
         parser_finish_relay(p);
@@ -347,6 +349,7 @@ static void set_defaults(struct parser *p)
     s->allowances = p->allowances;
     s->access = p->access;
     s->rules.rules = p->rules;
+    s->rules.rewrites = p->rewrites;
     s->rules.hostname = s->hostname;
     if (s->rules.origin.len == 0)
         s->rules.origin = s->hostname;
@@ -407,6 +410,7 @@ static void parse(struct parser *p)
     p->limits = ARENA_ARRAY(&p->settings->arena, struct limit, count);
     p->allowances = ARENA_ARRAY(&p->settings->arena, struct allowance, count);
     p->access = ARENA_ARRAY(&p->settings->arena, struct access, count);
+    p->rewrites = ARENA_ARRAY(&p->settings->arena, struct rewrite, count);
     p->rules = ARENA_ARRAY(&p->settings->arena, struct rule, count);
     p->rule_places = ARENA_ARRAY(p->desk.scratch, struct rule_places, count);
     read_all_named(p, tree.first);

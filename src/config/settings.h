@@ -18,6 +18,7 @@
 #include "mail/etrn.h"
 #include "mail/introspection.h"
 #include "mail/limit.h"
+#include "mail/rewrite.h"
 #include "mail/rules.h"
 #include "wire/dns_answer.h"
 #include "wire/dots.h"

@@ -70,6 +70,8 @@ struct parser {
     struct allowance *allowances;
     struct allowance *allowance; /* whose block is read; NULL: it is no `limit from` */
     struct access *access;
+    struct rewrite *rewrites;
+    struct rewrite *rewrite; /* whose line is read */
     struct rule *rules;
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
@@ -102,6 +104,10 @@ apply_fn parser_begin_accept, parser_begin_hold, parser_begin_reject, parser_beg
 apply_fn parser_set_from, parser_set_sender, parser_set_to;
 apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;
 apply_fn parser_set_action, parser_set_relay, parser_set_refusal;
+
+/* settings_rewrite.c */
+apply_fn parser_begin_rewrite, parser_set_rewrite_to;
+void parser_finish_rewrite(struct parser *p, struct place word);
 
 /* settings_relays.c */
 apply_fn parser_begin_source, parser_set_source_helo;

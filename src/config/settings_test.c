@@ -440,6 +440,32 @@ static void test_limits(void **state)
     arena_done(&arena);
 }
 
+static void test_rewrites(void **state)
+{
+    struct arena arena = {0};
+    struct settings_errors errors;
+    struct settings *s =
+        parse(SLICE("rewrites-good.conf"),
+              read_whole(&arena, SOURCE_ROOT "/tests/config/rewrites-good.conf"), &errors);
+    const struct rewrite *r = s->rules.rewrites;
+
+    (void)state;
+    check_int(s->rules.rewrite_count, 4);
+    check(r[0].whose == REWRITE_SENDER && r[0].match.match == MATCH_LOCAL && r[0].line == 4);
+    check(r[0].local == REWRITE_TO_LOCAL);
+    check_slice(address_text(&arena, &r[0].to), SLICE("robot@example.org"));
+    check(r[1].match.match == MATCH_DOMAIN && r[1].local == REWRITE_KEEPS_LOCAL);
+    check_slice(r[1].match.domain, SLICE("*.a.example"));
+    check_slice(r[1].to.domain, SLICE("xn--bcher-kva.example"));
+    check(r[2].match.match == MATCH_ADDRESS && r[2].local == REWRITE_KEEPS_USER);
+    check_slice(r[2].match.address.local, SLICE("bob"));
+    check_slice(r[2].file, SLICE("rewrites-good.conf"));
+    check(r[3].whose == REWRITE_RCPT && r[3].match.match == MATCH_ANY);
+    settings_free(s);
+    settings_errors_done(&errors);
+    arena_done(&arena);
+}
+
 static struct settings *parse_relays(struct arena *arena)
 {
     struct settings_errors errors;
@@ -1018,27 +1044,17 @@ static void test_secrets_of_providers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_files),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_submission),
-        cmocka_unit_test(test_large_certificate),
-        cmocka_unit_test(test_ways_out),
-        cmocka_unit_test(test_relay_defaults),
-        cmocka_unit_test(test_relay),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_logins),
-        cmocka_unit_test(test_providers),
-        cmocka_unit_test(test_introspections),
-        cmocka_unit_test(test_secrets_of_providers),
-        cmocka_unit_test(test_login_defaults),
-        cmocka_unit_test(test_bundle_for_role),
-        cmocka_unit_test(test_include),
-        cmocka_unit_test(test_resolvers),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_mutations_never_crash),
+        cmocka_unit_test(test_golden_files),   cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rules),          cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_rewrites),       cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_submission),     cmocka_unit_test(test_large_certificate),
+        cmocka_unit_test(test_ways_out),       cmocka_unit_test(test_relay_defaults),
+        cmocka_unit_test(test_relay),          cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_logins),         cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_introspections), cmocka_unit_test(test_secrets_of_providers),
+        cmocka_unit_test(test_login_defaults), cmocka_unit_test(test_bundle_for_role),
+        cmocka_unit_test(test_include),        cmocka_unit_test(test_resolvers),
+        cmocka_unit_test(test_too_large),      cmocka_unit_test(test_mutations_never_crash),
         cmocka_unit_test(test_manual),
     };
 

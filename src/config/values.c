@@ -104,6 +104,36 @@ static bool read_mailbox(struct desk *desk, const struct syntax_word *word, stru
            out->address.kind != ADDRESS_NULL;
 }
 
+/* In ASCII: whoever gets the mail may not take SMTPUTF8, and what was written did not need it. */
+static bool read_rewritten(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    struct slice user = SLICE("{user}"), text = word->text;
+    struct address a = {.kind = ADDRESS_MAILBOX};
+    struct slice domain;
+
+    out->number = REWRITE_TO_LOCAL;
+    if (slice_starts(text, user)) {
+        out->number = REWRITE_KEEPS_USER;
+        text = slice_skip(text, user.len);
+    } else if (slice_starts(text, SLICE("@"))) {
+        out->number = REWRITE_KEEPS_LOCAL;
+    }
+    if (out->number == REWRITE_TO_LOCAL) {
+        if (!address_parse(text, desk->scratch, &a) || a.kind != ADDRESS_MAILBOX ||
+            !utf8_is_ascii(a.local))
+            return false;
+    } else if (!slice_starts(text, SLICE("@")) ||
+               !domain_parse(slice_skip(text, 1), desk->scratch, &a.domain)) {
+        return false;
+    }
+    if (!domain_to_ascii(a.domain, desk->scratch, &domain))
+        return false;
+    a.domain = domain;
+    a.utf8 = false;
+    out->address = address_copy(desk->keep, &a);
+    return true;
+}
+
 static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool take_ip(struct cursor *c, struct settings_listener *out)
@@ -430,6 +460,9 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write example.org, or *.example.org for all names below it"), read_domains},
     [SHAPE_MAILBOX] = {SLICE_INIT("an address"),
         SLICE_INIT("write it without brackets: bob@example.org"), read_mailbox},
+    [SHAPE_REWRITTEN] = {SLICE_INIT("a new address"),
+        SLICE_INIT("write bob@example.org; or @example.org, which keeps what stands before the @; in ASCII"),
+        read_rewritten},
     [SHAPE_SOCKET] = {SLICE_INIT("an address to listen on"),
         SLICE_INIT("write 192.0.2.1:25, [2001:db8::1]:25, *:25 or unix:/PATH"), read_socket},
     [SHAPE_PATH] = {SLICE_INIT("an absolute path"),
@@ -505,6 +538,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
     [SHAPE_LIMITED] = {.what = SLICE_INIT("something that can be limited")},
     [SHAPE_OAUTH] = {.what = SLICE_INIT("a provider of tokens")},
+    [SHAPE_WHOSE] = {.what = SLICE_INIT("an address of the envelope")},
     [SHAPE_CLAIM] = {.what = SLICE_INIT("what names the account")},
 };
 
@@ -579,6 +613,8 @@ static const struct choice choices[] = {
     {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },
+    {SHAPE_WHOSE,        SLICE_INIT("sender"),        true,  REWRITE_SENDER,        SHAPE_NONE       },
+    {SHAPE_WHOSE,        SLICE_INIT("rcpt"),          true,  REWRITE_RCPT,          SHAPE_NONE       },
     {SHAPE_CLAIM,        SLICE_INIT("username"),      true,  CLAIM_USERNAME,        SHAPE_NONE       },
     {SHAPE_CLAIM,        SLICE_INIT("email"),         true,  CLAIM_EMAIL,           SHAPE_NONE       },
 };

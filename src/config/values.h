@@ -18,6 +18,7 @@ enum shape {
     SHAPE_HOST,
     SHAPE_DOMAINS,
     SHAPE_MAILBOX,
+    SHAPE_REWRITTEN, /* address, and in number what of the old one it keeps */
     SHAPE_SOCKET,
     SHAPE_PATH,
     SHAPE_USER,
@@ -60,6 +61,7 @@ enum shape {
     SHAPE_LIMITED,
     SHAPE_OAUTH,
     SHAPE_CLAIM,
+    SHAPE_WHOSE,
     SHAPE_COUNT,
 };
 

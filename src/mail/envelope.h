@@ -77,6 +77,7 @@ struct envelope {
     struct slice fingerprint;    /* by which it is known again; "": by nothing */
     struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
     struct envelope_tls tls;     /* not stored */
+    struct address sender_given; /* not stored: before it was rewritten */
     bool hides_client;           /* not stored: its Received field says nothing of the client */
     struct envelope_rcpt *rcpts;
     unsigned rcpt_count;

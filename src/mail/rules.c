@@ -89,6 +89,14 @@ static bool target_matches(const struct rules *rules, const struct rule_target *
     return false;
 }
 
+bool rules_target_matches(const struct rules *rules, const struct rule_target *target,
+                          const struct address *a, struct arena *arena)
+{
+    struct address form = comparable(rules, a, arena);
+
+    return target_matches(rules, target, &form, arena);
+}
+
 bool rule_is_for_any(const struct rule *rule)
 {
     return rule->from == 0 || (rule->from & FROM_ANY) != 0;

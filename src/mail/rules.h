@@ -85,9 +85,11 @@ struct rule {
 struct rules {
     const struct rule *rules; /* in the order of the file */
     size_t count;
-    struct slice hostname;     /* lower case */
-    struct slice origin;       /* completes bare names; default hostname */
-    struct address postmaster; /* where postmaster's mail goes */
+    struct slice hostname;          /* lower case */
+    struct slice origin;            /* completes bare names; default hostname */
+    struct address postmaster;      /* where postmaster's mail goes */
+    const struct rewrite *rewrites; /* mail/rewrite.h: what was done before they are asked */
+    size_t rewrite_count;
 };
 
 struct rules_query {
@@ -171,6 +173,10 @@ struct rules_step {
  * speak of query->rcpt. */
 struct rules_step rules_step(const struct rules *rules, const struct rules_query *query,
                              const struct rules_compared *q, const void *from, struct arena *arena);
+
+/* Is it one of those? */
+bool rules_target_matches(const struct rules *rules, const struct rule_target *target,
+                          const struct address *a, struct arena *arena);
 
 /* A bare name completed with the origin. */
 struct address rules_complete(const struct rules *rules, const struct address *a);

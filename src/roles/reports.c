@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "mail/expand.h"
+#include "mail/rewrite.h"
 #include "queue/format.h"
 #include "roles/role.h"
 
@@ -117,9 +118,11 @@ static bool write_content(struct reports *all, const struct queue_message *about
 static bool address_report(struct reports *all, const struct address *to, struct arena *arena,
                            struct envelope *e)
 {
+    const struct rules *rules = &all->role->settings->rules;
     struct rules_query query = {.from_local = true, .rcpt = *to};
-    struct expansion x = rules_expand(&all->role->settings->rules, &query, arena);
 
+    (void)rewrite_address(rules, REWRITE_RCPT, &query.rcpt, arena);
+    struct expansion x = rules_expand(rules, &query, arena);
     if (x.refusal.code != 0 || x.count == 0)
         return false;
     e->rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, x.count);

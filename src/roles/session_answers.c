@@ -5,6 +5,7 @@
 #include "roles/session_internal.h"
 
 #include "mail/expand.h"
+#include "mail/rewrite.h"
 
 enum { ETRN_BODY_MAX = 512, SESSION_ETRNS_MAX = 25 };
 
@@ -80,6 +81,23 @@ static void refuse_sender(struct session *s, const struct address *sender)
     arena_done(&scratch);
 }
 
+bool session_begins_here(const struct session *s)
+{
+    return s->local || server_user(s->server).len > 0;
+}
+
+static void accept_sender(struct session *s, const struct address *sender)
+{
+    struct arena scratch = {0};
+    struct address new = *sender;
+
+    server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
+    if (session_begins_here(s) &&
+        rewrite_address(&s->among->role->settings->rules, REWRITE_SENDER, &new, &scratch) != NULL)
+        server_rewrite_sender(s->server, &new);
+    arena_done(&scratch);
+}
+
 void session_answer_mail(struct session *s)
 {
     const struct address *sender = &server_envelope(s->server)->sender;
@@ -89,14 +107,17 @@ void session_answer_mail(struct session *s)
     else if (!may_send_as(s, sender))
         refuse_sender(s, sender);
     else if (!session_is_one_message_too_many(s))
-        server_answer(s->server, &REPLY(250, "2.1.0", "Ok"));
+        accept_sender(s, sender);
 }
 
-static struct rules_query rcpt_query(const struct session *s)
+/* The recipient as the rules are asked about it. */
+static struct rules_query rcpt_query(const struct session *s, struct arena *arena)
 {
-    return (struct rules_query){s->local, server_envelope(s->server)->sender,
-                                *server_rcpt(s->server), server_user(s->server),
-                                s->has_ip ? session_client(s) : SLICE("")};
+    struct rules_query q = {s->local, server_envelope(s->server)->sender, *server_rcpt(s->server),
+                            server_user(s->server), s->has_ip ? session_client(s) : SLICE("")};
+
+    (void)rewrite_address(&s->among->role->settings->rules, REWRITE_RCPT, &q.rcpt, arena);
+    return q;
 }
 
 static const struct reply reply_rcpt = {250, SLICE_INIT("2.1.5"), SLICE_INIT("Ok")};
@@ -122,7 +143,7 @@ const struct answer session_delay_over = {.kind = ANSWER_KNOWN};
 void session_refuse_asked(struct session *s, const struct answer *a)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s);
+    struct rules_query query = rcpt_query(s, &scratch);
     struct reply r = REPLY(450, "4.1.1", "");
 
     if (a->kind == ANSWER_UNKNOWN)
@@ -173,7 +194,7 @@ static void ask(struct session *s, const struct decision *d)
 static bool is_bad(struct session *s)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s);
+    struct rules_query query = rcpt_query(s, &scratch);
     struct bad_manners m = bad_addresses_at_rcpt(s->offer->faults, session_client(s), &query.sender,
                                                  &query.rcpt, &scratch);
 
@@ -204,7 +225,7 @@ void session_answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
     const struct rules *rules = &s->among->role->settings->rules;
-    struct rules_query query = rcpt_query(s);
+    struct rules_query query = rcpt_query(s, &scratch);
     struct expansion x = rules_expand(rules, &query, &scratch);
     const struct decision *asked = to_ask_for(&x, rules, &query);
     struct reply refusal = refusal_of(s, &query, &x, &scratch);
@@ -224,7 +245,7 @@ void session_answer_rcpt(struct session *s)
 void session_accept_known(struct session *s)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s);
+    struct rules_query query = rcpt_query(s, &scratch);
     struct expansion x = rules_expand(&s->among->role->settings->rules, &query, &scratch);
 
     server_answer_rcpt(s->server, &reply_rcpt, x.finals, x.count);

@@ -5,6 +5,7 @@
 #define ROLES_SESSION_INTERNAL_H
 
 #include "loop/stream.h"
+#include "mail/rewrite.h"
 #include "roles/session.h"
 #include "trust/fingerprint.h"
 #include "wire/header_drop.h"
@@ -21,6 +22,7 @@ struct session {
     struct queue_ticket put;
     struct draft draft;
     struct header_drop bcc;
+    struct rewrite_reader rewriting;
     struct fingerprint *print; /* of what arrives; NULL: nobody wants it */
     unsigned char fingerprint[FINGERPRINT_LEN];
     struct buf header; /* our Received field, until the put finished */
@@ -51,6 +53,9 @@ struct session {
 };
 
 struct slice session_client(const struct session *s);
+
+/* Local, or logged in: it is ours to complete and to rewrite. */
+bool session_begins_here(const struct session *s);
 
 /* Of those who may log in, as they are now: the settings may be newer than what was offered. NULL:
  * nobody may. */

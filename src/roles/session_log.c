@@ -138,6 +138,29 @@ static struct slice message_id_of(struct session *s, struct arena *scratch)
     return server_message_id(s->server);
 }
 
+static void tell_rewriting(struct session *s, struct slice id_text)
+{
+    struct role *r = s->among->role;
+    const struct envelope *e = server_envelope(s->server);
+    struct arena scratch = {0};
+    struct address sender = e->sender_given;
+    const struct rewrite *by = NULL;
+
+    if (!address_equal(&e->sender, &e->sender_given))
+        by = rewrite_address(&r->settings->rules, REWRITE_SENDER, &sender, &scratch);
+    if (by != NULL) {
+        struct event_writer w = role_event(r, EVENT_REWRITTEN, SLICE("cleanup"));
+
+        event_text(&w, FIELD_QUEUE_ID, id_text);
+        role_event_address(&w, FIELD_SENDER, &e->sender_given);
+        role_event_address(&w, FIELD_NAME, &e->sender);
+        event_text(&w, FIELD_RULE,
+                   arena_printf(&scratch, "%.*s:%u", SLICE_PRINTF(by->file), by->line));
+        role_event_end(r, &w);
+    }
+    arena_done(&scratch);
+}
+
 void session_tell_message(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
@@ -157,6 +180,7 @@ void session_tell_message(struct session *s, struct slice id_text)
     event_text(&w, FIELD_QUEUE_ID, id_text);
     event_text(&w, FIELD_MESSAGE_ID, message_id_of(s, &scratch));
     role_event_end(r, &w);
+    tell_rewriting(s, id_text);
     w = role_event(r, EVENT_QUEUED, SLICE("qmgr"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
     role_event_address(&w, FIELD_SENDER, &e->sender);

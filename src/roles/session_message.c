@@ -31,6 +31,7 @@ void session_drop_draft(struct session *s)
 {
     if (s->drafting)
         draft_end(&s->draft);
+    rewrite_reader_done(&s->rewriting);
     fingerprint_free(s->print);
     s->print = NULL;
     s->drafting = false;
@@ -43,6 +44,18 @@ static bool may_come_again(const struct session *s)
     return s->offer->submission && server_user(s->server).len > 0;
 }
 
+static const struct rules *rules_of(const struct session *s)
+{
+    return &s->among->role->settings->rules;
+}
+
+/* Only where there is something to rewrite, or every header would be held back for nothing. */
+static void begin_rewriting(struct session *s)
+{
+    rewrite_reader_done(&s->rewriting);
+    rewrite_reader_init(&s->rewriting, session_begins_here(s) && rules_of(s)->rewrite_count > 0);
+}
+
 static int begin_draft(struct session *s)
 {
     s->id = queue_in_next_id(s->among->queue);
@@ -50,9 +63,21 @@ static int begin_draft(struct session *s)
         return -EIO;
     draft_begin(&s->draft, s->id);
     s->bcc = (struct header_drop){0};
+    begin_rewriting(s);
     s->print = may_come_again(s) ? fingerprint_new() : NULL;
     s->drafting = true;
     return 0;
+}
+
+static int keep(struct session *s, struct slice piece)
+{
+    struct cursor in = {piece};
+    struct slice run;
+    int code = 0;
+
+    while (code == 0 && rewrite_reader_next(&s->rewriting, rules_of(s), &in, &run))
+        code = draft_append(&s->draft, run);
+    return code;
 }
 
 /* Without Bcc, where a mail begins. */
@@ -63,19 +88,21 @@ static int append_body(struct session *s, struct slice body)
     int code = 0;
 
     if (!s->offer->submission)
-        return draft_append(&s->draft, body);
+        return keep(s, body);
     if (s->print != NULL)
         fingerprint_add(s->print, body);
     while (code == 0 && header_drop_next(&s->bcc, &in, &run))
-        code = draft_append(&s->draft, run);
+        code = keep(s, run);
     return code;
 }
 
 static int finish_draft(struct session *s)
 {
     struct slice rest = s->offer->submission ? header_drop_end(&s->bcc) : SLICE("");
-    int code = draft_append(&s->draft, rest);
+    int code = keep(s, rest);
 
+    if (code == 0)
+        code = draft_append(&s->draft, rewrite_reader_end(&s->rewriting, rules_of(s)));
     return code == 0 ? draft_finish(&s->draft) : code;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "roles/way.h"
 
+#include "mail/rewrite.h"
+
 /* Own clients are told apart as at RCPT: loopback is local. Our own reports are, too. */
 static bool came_from_local(struct slice client)
 {
@@ -16,5 +18,6 @@ struct decision way_of(const struct rules *rules, const struct envelope *e, unsi
     struct rules_query query = {came_from_local(e->client_address), e->sender,
                                 e->rcpts[rcpt].original, e->user, e->client_address};
 
+    (void)rewrite_address(rules, REWRITE_RCPT, &query.rcpt, arena);
     return rules_decide(rules, &query, &e->rcpts[rcpt].final, arena);
 }

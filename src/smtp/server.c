@@ -412,6 +412,11 @@ void server_answer(struct server *s, const struct reply *reply)
     s->ask = ASK_ANSWERED;
 }
 
+void server_rewrite_sender(struct server *s, const struct address *sender)
+{
+    s->envelope->sender = address_copy(&s->tx, sender);
+}
+
 void server_answer_rcpt(struct server *s, const struct reply *reply, const struct address *finals,
                         size_t count)
 {

@@ -148,6 +148,10 @@ void server_authenticated(struct server *s, struct slice user);
 
 struct slice server_user(const struct server *s); /* "": not authenticated */
 
+/* Another sender in the place of the one that the client gave, which stays in the envelope's
+ * `sender_given`: at MAIL, before the next step. Copied. */
+void server_rewrite_sender(struct server *s, const struct address *sender);
+
 /* Fulfil RCPT; `finals` (copied) are the recipients to store when the reply is 2xx; count 0: the
  * one that the client gave. Whom the transaction has already is stored once. More than
  * ENVELOPE_RCPTS_MAX of them in all: the client hears 452 4.5.3, and none of these is stored. */

@@ -202,7 +202,8 @@ static void transaction_begin(struct server *s, const struct mail_params *params
 {
     struct envelope *e = ARENA_NEW(&s->tx, struct envelope);
 
-    e->sender = address_copy(&s->tx, &s->path);
+    e->sender_given = address_copy(&s->tx, &s->path);
+    e->sender = e->sender_given;
     e->body = params->body;
     e->smtputf8 = params->smtputf8;
     e->wishes = params->wishes;

@@ -119,7 +119,7 @@ static bool write_display(struct buf *out, struct arena *arena, struct slice nam
     return write_quoted(out, name);
 }
 
-static bool write_mailbox(struct buf *out, struct arena *arena, const struct compose_mailbox *m)
+bool compose_write_mailbox(struct buf *out, struct arena *arena, const struct compose_mailbox *m)
 {
     if (m->display.len == 0)
         return address_write(out, &m->address);
@@ -137,8 +137,8 @@ static bool write_mailboxes(struct buf *out, struct arena *arena, const struct c
         return true;
     buf_init(&value, ADDRESS_LIST_MAX);
     for (unsigned i = 0; fits && i < count; i++)
-        fits =
-            (i == 0 || buf_append(&value, SLICE(", "))) && write_mailbox(&value, arena, &list[i]);
+        fits = (i == 0 || buf_append(&value, SLICE(", "))) &&
+               compose_write_mailbox(&value, arena, &list[i]);
     fits = fits && write_generated(out, m, name, buf_slice(&value));
     buf_done(&value);
     return fits;

@@ -51,6 +51,9 @@ struct compose {
 /* Appends the message. False when out is full. */
 bool compose_write(struct buf *out, struct arena *arena, const struct compose *m);
 
+/* "Ann <ann@example.org>". False when out is full. */
+bool compose_write_mailbox(struct buf *out, struct arena *arena, const struct compose_mailbox *m);
+
 /* What a part named so is called after "cid:"; bytes that have no place there become "_". */
 struct slice compose_content_id(struct arena *arena, struct slice name);
 

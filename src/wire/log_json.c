@@ -31,6 +31,7 @@ static const char *event_name(enum event_kind kind)
     case EVENT_REPORT: return "report";
     case EVENT_NO_LOGIN: return "no-login";
     case EVENT_ETRN: return "etrn";
+    case EVENT_REWRITTEN: return "rewrite";
     }
     return "unknown"; /* of a newer writer */
 }
@@ -42,6 +43,7 @@ static const char *name_key(enum event_kind kind)
     case EVENT_NO_LOGIN: return "sasl_method";
     case EVENT_REPORT: return "report";
     case EVENT_ETRN: return "node";
+    case EVENT_REWRITTEN: return "sender";
     case EVENT_CONNECT:
     case EVENT_DISCONNECT:
     case EVENT_MESSAGE_ID:

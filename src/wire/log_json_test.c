@@ -49,6 +49,8 @@ static const struct {
     {EVENT_REPORT, {{FIELD_NAME, "0BCD12345xyz", 0}}, HEAD("report") ", \"report\": \"0BCD12345xyz\"}\n"},
     {EVENT_ETRN, {{FIELD_NAME, "example.net", 0}, {FIELD_COUNT, NULL, 3}},
      HEAD("etrn") ", \"node\": \"example.net\", \"count\": 3}\n"},
+    {EVENT_REWRITTEN, {{FIELD_SENDER, "a@b.local", 0}, {FIELD_NAME, "c@d.example", 0}},
+     HEAD("rewrite") ", \"sender\": \"c@d.example\", \"from\": \"a@b.local\"}\n"},
     {EVENT_FAILURE, {{FIELD_OPERATION, "open", 0}, {FIELD_NAME, "x", 0}, {FIELD_CODE, NULL, 5}},
      HEAD("failure") ", \"name\": \"x\", \"code\": 5, \"operation\": \"open\"}\n"},
     {EVENT_ATTEMPT, {{FIELD_RCPT, "a@b", 0}, {FIELD_DELAY_US, NULL, UINT64_MAX}, {FIELD_STATUS, "sent", 0},

@@ -269,6 +269,14 @@ static void put_held(struct line *l)
     put_envelope(l);
 }
 
+static void put_rewritten(struct line *l)
+{
+    put_queue_id(l);
+    put_angle(l, SLICE("rewrite: sender="), FIELD_SENDER);
+    put_angle(l, SLICE(" is now "), FIELD_NAME);
+    put_labelled_word(l, SLICE(", by "), FIELD_RULE);
+}
+
 static void put_attempt(struct line *l)
 {
     put_queue_id(l);
@@ -369,6 +377,7 @@ static void put_body(struct line *l)
     case EVENT_QUEUED: put_queued(l); return;
     case EVENT_REJECT: put_reject(l); return;
     case EVENT_HELD: put_held(l); return;
+    case EVENT_REWRITTEN: put_rewritten(l); return;
     case EVENT_ATTEMPT: put_attempt(l); return;
     case EVENT_REMOVED:
         put_queue_id(l);

@@ -120,6 +120,9 @@ static const struct {
      TAG("smtpd") "ETRN @example.net from unknown[127.0.0.1]\n"},
     {EVENT_ETRN, {ROLE("qmgr"), {FIELD_NAME, "example.net", 0}, {FIELD_COUNT, NULL, 7}},
      TAG("qmgr") "ETRN example.net: messages that go now: 7\n"},
+    {EVENT_REWRITTEN, {ROLE("cleanup"), ID, {FIELD_SENDER, "root@a.local", 0}, {FIELD_NAME, "me@b.example", 0},
+                       {FIELD_RULE, "/etc/p.conf:7", 0}},
+     TAG("cleanup") "0BCD12345xyz: rewrite: sender=<root@a.local> is now <me@b.example>, by /etc/p.conf:7\n"},
     {EVENT_LOST, {ROLE("scribe"), {FIELD_COUNT, NULL, 7}}, TAG("scribe") "warning: events lost: 7\n"},
     /* a value cannot look like what stands around it */
     {EVENT_QUEUED, {ROLE("qmgr"), ID, {FIELD_SENDER, "\"a>, size=9\"@b", 0}},
@@ -298,7 +301,7 @@ static void hostile_fields(void **state)
     buf_init(&out, 200000);
     buf_init(&value, 200000);
     for (int run = 0; run < 100000; run++) {
-        struct event e = {.kind = (enum event_kind)(1 + run % EVENT_ETRN), .pid = 1};
+        struct event e = {.kind = (enum event_kind)(1 + run % EVENT_KIND_MAX), .pid = 1};
 
         check_row = (size_t)run;
         buf_clear(&value);
