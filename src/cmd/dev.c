@@ -89,6 +89,15 @@ static bool write_submission(const struct dev *d, struct buf *out)
                       alone ? "tls optional; auth-cleartext yes" : "tls required");
 }
 
+/* Who tests a program lets it send as fast as it can, perhaps from another machine. */
+static bool write_limits(struct buf *out)
+{
+    return buf_printf(out, "limit from any { connections unlimited; rate unlimited; "
+                           "network-connections unlimited; network-rate unlimited }\n"
+                           "limit from authenticated { connections unlimited; "
+                           "recipients unlimited }\n");
+}
+
 static bool write_settings(const struct dev *d, struct buf *out)
 {
     char spool[PATH_MAX + 16], mail[PATH_MAX + 32], chain[PATH_MAX + 16], key[PATH_MAX + 16];
@@ -107,7 +116,7 @@ static bool write_settings(const struct dev *d, struct buf *out)
            write_submission(d, out) && buf_printf(out, "queue      ") && quote(out, spool) &&
            buf_printf(out, " { min-free 64M }\n") &&
            buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
-           buf_printf(out, "\npostmaster postmaster@localhost\n");
+           buf_printf(out, "\npostmaster postmaster@localhost\n") && write_limits(out);
 }
 
 static int see_to_certificate(struct dev *d, struct disk_dir *dir)

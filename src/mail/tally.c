@@ -19,11 +19,13 @@ enum {
     COUNT_BITS = 20, /* RATE_COUNT_MAX and one more */
     COUNT_MASK = (1 << COUNT_BITS) - 1,
     WINDOW_BITS = 24,
+    PER_S_MAX = 24 * 3600, /* what is longer was not written by us */
 };
 
 /* A row: */
 enum {
     WORD_KEY,   /* 0: free */
+    WORD_PER_S, /* the length of its windows, by which alone its cells can be read */
     WORD_TOLD,  /* one more than the window in which somebody was told */
     WORD_CELLS, /* one for each column */
 };
@@ -95,9 +97,9 @@ struct moment {
     uint64_t passed_ms, length_ms; /* of the window */
 };
 
-static struct moment moment_of(struct rate rate, uint64_t now_ms)
+static struct moment moment_of(uint64_t per_s, uint64_t now_ms)
 {
-    uint64_t length_ms = (uint64_t)rate.per_s * 1000;
+    uint64_t length_ms = per_s * 1000;
 
     return (struct moment){(uint32_t)(now_ms / length_ms) & ((1u << WINDOW_BITS) - 1),
                            now_ms % length_ms, length_ms};
@@ -117,8 +119,18 @@ static uint64_t sum(const struct tally *t, _Atomic uint64_t *row, const struct m
     return now + before * (m->length_ms - m->passed_ms) / m->length_ms;
 }
 
-/* Windows of other lengths begin elsewhere: their counts are not comparable, and look old. */
-static _Atomic uint64_t *find(const struct tally *t, uint64_t key, const struct moment *m)
+/* How much it has by its own measure. */
+static uint64_t weight_of(const struct tally *t, _Atomic uint64_t *row, uint64_t now_ms)
+{
+    uint64_t per_s = atomic_load(&row[WORD_PER_S]);
+    struct moment m = moment_of(per_s > 0 && per_s <= PER_S_MAX ? per_s : 1, now_ms);
+
+    return atomic_load(&row[WORD_KEY]) == 0 ? 0 : sum(t, row, &m);
+}
+
+/* Who is counted by the minute must not push out who is counted by the hour, as if he had nothing.
+ */
+static _Atomic uint64_t *find(const struct tally *t, uint64_t key, uint32_t per_s, uint64_t now_ms)
 {
     size_t first = key % (ROWS / WAYS) * WAYS;
     _Atomic uint64_t *least = row_at(t, first);
@@ -126,17 +138,20 @@ static _Atomic uint64_t *find(const struct tally *t, uint64_t key, const struct 
 
     for (size_t i = first; i < first + WAYS; i++) {
         _Atomic uint64_t *row = row_at(t, i);
-        uint64_t held = atomic_load(&row[WORD_KEY]);
+        uint64_t counted;
 
-        if (held == key)
+        if (atomic_load(&row[WORD_KEY]) == key) {
+            atomic_store(&row[WORD_PER_S], per_s); /* the limit may be another since */
             return row;
-        uint64_t counted = held == 0 ? 0 : sum(t, row, m);
+        }
+        counted = weight_of(t, row, now_ms);
         if (counted < least_sum) {
             least = row;
             least_sum = counted;
         }
     }
     atomic_store(&least[WORD_KEY], key);
+    atomic_store(&least[WORD_PER_S], per_s);
     atomic_store(&least[WORD_TOLD], 0);
     return least;
 }
@@ -159,8 +174,9 @@ static bool is_first(_Atomic uint64_t *row, const struct moment *m)
 enum tally_verdict tally_count(struct tally *t, struct slice name, struct rate rate,
                                uint64_t now_ms)
 {
-    struct moment m = moment_of(rate, now_ms);
-    _Atomic uint64_t *row = find(t, key_of(t, name), &m), *own = &row[WORD_CELLS + t->column];
+    struct moment m = moment_of(rate.per_s, now_ms);
+    _Atomic uint64_t *row = find(t, key_of(t, name), rate.per_s, now_ms),
+                     *own = &row[WORD_CELLS + t->column];
     struct cell c;
 
     if (sum(t, row, &m) >= rate.count)

@@ -1,4 +1,5 @@
 """Clients, senders and recipients that are turned away, by tables that a reload reads again."""
+import glob
 import subprocess
 
 import pytest
@@ -23,7 +24,7 @@ deny sender senders
 deny rcpt rcpts
 allow rcpt open
 accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
-accept from network 127.5.9.0/24 to domain inside.example deliver maildir {folder}/data/mail/{domain}/{user}
+accept from network 127.5.9.0/24,network 127.7.9.0/24 to domain inside.example deliver maildir {folder}/data/mail/{domain}/{user}
 """
 
 TABLES = {"clients": "127.5.0.0/16\n", "friends": "127.5.0.7\n", "senders": "*.spam.example\nold@b.example\n",
@@ -45,6 +46,7 @@ ROWS = [
      b"554 5.7.1 <old+x@b.example>: Sender address rejected: Access denied\r\n"),
     ("127.0.0.1", "a@b.example", "Gone@example.org",
      b"554 5.7.1 <Gone@example.org>: Recipient address rejected: Access denied\r\n"),
+    ("127.7.9.1", "a@b.example", "bob@inside.example", RCPT),
     ("127.5.9.1", "a@b.example", "bob@inside.example", CLIENT % b"127.5.9.1"),
     ("127.0.0.1", "a@b.example", "bob@inside.example",
      b"554 5.7.1 <bob@inside.example>: Relay access denied\r\n"),
@@ -87,6 +89,15 @@ def test_explain_says_the_same_and_which_line(guarded):
         for word, line in lines.items():
             if b": " + word in answer:
                 assert told.rstrip().endswith(line), told
+
+
+def test_the_courier_knows_the_network_too(guarded):
+    client = Client(guarded, "127.7.9.1").hello()
+    for line in (b"MAIL FROM:<a@b.example>", b"RCPT TO:<bob@inside.example>", b"DATA", b"Subject: x\r\n\r\nx\r\n."):
+        answer = client.say(line)
+    client.close()
+    assert answer[:3] == b"250"
+    assert wait_until(lambda: glob.glob(guarded.data + "/mail/inside.example/bob/new/*")), guarded.log()[-2000:]
 
 
 def test_reload_reads_the_tables_again(guarded, tmp_path):
