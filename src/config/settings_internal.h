@@ -109,6 +109,10 @@ apply_fn parser_set_action, parser_set_relay, parser_set_refusal;
 apply_fn parser_begin_rewrite, parser_set_rewrite_to;
 void parser_finish_rewrite(struct parser *p, struct place word);
 
+/* Of what such words name: a domain, an address, <TABLE>. False: there is no such table, which was
+ * told. */
+bool parser_take_target(struct parser *p, const struct value *values, struct rule_target *out);
+
 /* settings_relays.c */
 apply_fn parser_begin_source, parser_set_source_helo;
 apply_fn parser_begin_relay, parser_add_host, parser_add_source, parser_set_relay_helo;

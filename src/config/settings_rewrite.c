@@ -8,13 +8,10 @@ bool parser_begin_rewrite(struct parser *p, struct place word, const struct valu
     p->rewrite = &p->rewrites[p->settings->rules.rewrite_count];
     *p->rewrite = (struct rewrite){
         .whose = (enum rewrite_whose)values[0].number,
-        .match = {.match = (enum rule_match)values[1].number,
-                  .domain = values[2].text,
-                  .address = values[2].address},
         .file = parser_file(p, word),
         .line = word.line,
     };
-    return true;
+    return parser_take_target(p, &values[1], &p->rewrite->match);
 }
 
 bool parser_set_rewrite_to(struct parser *p, struct place word, const struct value *values)

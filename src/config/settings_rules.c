@@ -66,27 +66,33 @@ bool parser_set_from(struct parser *p, struct place word, const struct value *va
     return true;
 }
 
-static struct rule_target target_of(const struct value *values)
+bool parser_take_target(struct parser *p, const struct value *values, struct rule_target *out)
 {
-    return (struct rule_target){
-        .match = (enum rule_match)values[0].number,
-        .domain = values[1].text,
-        .address = values[1].address,
-    };
+    enum rule_match match = (enum rule_match)values[0].number;
+    const struct settings_table *table;
+
+    *out = (struct rule_target){
+        .match = match, .domain = values[1].text, .address = values[1].address};
+    if (!values[1].is_table)
+        return true;
+    table = tables_take(&p->tables, &values[1], TABLE_LIST);
+    if (table == NULL)
+        return false;
+    *out = (struct rule_target){.match = match == MATCH_ADDRESS ? MATCH_ADDRESSES : MATCH_DOMAINS,
+                                .names = table->names};
+    return true;
 }
 
 bool parser_set_sender(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
-    p->rule->sender = target_of(values);
-    return true;
+    return parser_take_target(p, values, &p->rule->sender);
 }
 
 bool parser_set_to(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
-    p->rule->to = target_of(values);
-    return true;
+    return parser_take_target(p, values, &p->rule->to);
 }
 
 static struct rule_places *places_of_rule(struct parser *p)

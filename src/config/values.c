@@ -134,6 +134,48 @@ static bool read_rewritten(struct desk *desk, const struct syntax_word *word, st
     return true;
 }
 
+static bool is_name(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (!char_is(c, CHAR_LETDIG) && c != '-' && c != '_')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* <NAME> stands for what is in a table. */
+static bool is_table(const struct syntax_word *word, struct value *out)
+{
+    struct cursor c = {word->text};
+    struct slice name;
+
+    if (word->quoted || !take_char(&c, '<') || !take_until(&c, '>', &name) || !take_char(&c, '>') ||
+        !cursor_at_end(&c) || !is_name(name))
+        return false;
+    out->is_table = true;
+    out->text = name;
+    return true;
+}
+
+static bool read_domain_set(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    return is_table(word, out) || read_domains(desk, word, out);
+}
+
+static bool read_mailbox_set(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    return is_table(word, out) || read_mailbox(desk, word, out);
+}
+
+static bool read_table(struct desk *desk, const struct syntax_word *word, struct value *out)
+{
+    (void)desk;
+    if (!is_table(word, out))
+        out->text = word->text;
+    return out->text.len > 0;
+}
+
 static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool take_ip(struct cursor *c, struct settings_listener *out)
@@ -429,13 +471,8 @@ static bool read_refusal(struct desk *desk, const struct syntax_word *word, stru
 
 static bool read_name(struct desk *desk, const struct syntax_word *word, struct value *out)
 {
-    for (size_t i = 0; i < word->text.len; i++) {
-        char c = word->text.data[i];
-        if (!char_is(c, CHAR_LETDIG) && c != '-' && c != '_')
-            return false;
-    }
     out->text = arena_copy(desk->keep, word->text);
-    return word->text.len > 0;
+    return is_name(word->text);
 }
 
 /* Whether there is one of that name is settings.c's business. */
@@ -458,6 +495,11 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
         SLICE_INIT("write a full name: mx1.example.org"), read_host},
     [SHAPE_DOMAINS] = {SLICE_INIT("a domain"),
         SLICE_INIT("write example.org, or *.example.org for all names below it"), read_domains},
+    [SHAPE_DOMAIN_SET] = {SLICE_INIT("a domain"),
+        SLICE_INIT("write example.org, *.example.org for all names below it, or <TABLE>"),
+        read_domain_set},
+    [SHAPE_MAILBOX_SET] = {SLICE_INIT("an address"),
+        SLICE_INIT("write it without brackets: bob@example.org; or <TABLE>"), read_mailbox_set},
     [SHAPE_MAILBOX] = {SLICE_INIT("an address"),
         SLICE_INIT("write it without brackets: bob@example.org"), read_mailbox},
     [SHAPE_REWRITTEN] = {SLICE_INIT("a new address"),
@@ -498,7 +540,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_NAME] = {SLICE_INIT("a name"),
         SLICE_INIT("write letters, digits, '-' and '_'"), read_name},
     [SHAPE_TABLE] = {SLICE_INIT("a table"),
-        SLICE_INIT("write the name of one: table NAME ..."), read_reference},
+        SLICE_INIT("write the name of one: table NAME ..."), read_table},
     [SHAPE_RELAY] = {SLICE_INIT("a relay"),
         SLICE_INIT("write the name of one: relay NAME ..."), read_reference},
     [SHAPE_SOURCE] = {SLICE_INIT("a source"),
@@ -570,12 +612,12 @@ static const struct choice choices[] = {
     {SHAPE_FROM,         SLICE_INIT("authenticated"), true,  FROM_AUTHENTICATED,    SHAPE_NONE       },
     {SHAPE_FROM,         SLICE_INIT("network"),       true,  FROM_NETWORK,          SHAPE_NETWORK    },
     {SHAPE_FROM,         SLICE_INIT("user"),          true,  FROM_USER,             SHAPE_MAILBOX    },
-    {SHAPE_SENDER,       SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
-    {SHAPE_SENDER,       SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },
+    {SHAPE_SENDER,       SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAIN_SET },
+    {SHAPE_SENDER,       SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX_SET},
     {SHAPE_TO,           SLICE_INIT("any"),           true,  MATCH_ANY,             SHAPE_NONE       },
     {SHAPE_TO,           SLICE_INIT("local"),         true,  MATCH_LOCAL,           SHAPE_NONE       },
-    {SHAPE_TO,           SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAINS    },
-    {SHAPE_TO,           SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX    },
+    {SHAPE_TO,           SLICE_INIT("domain"),        true,  MATCH_DOMAIN,          SHAPE_DOMAIN_SET },
+    {SHAPE_TO,           SLICE_INIT("address"),       true,  MATCH_ADDRESS,         SHAPE_MAILBOX_SET},
     {SHAPE_DELIVER,      SLICE_INIT("maildir"),       true,  ACTION_MAILDIR,        SHAPE_TEMPLATE   },
     {SHAPE_DELIVER,      SLICE_INIT("lmtp"),          true,  ACTION_LMTP,           SHAPE_LMTP_SERVER},
     {SHAPE_TABLE_TYPE,   SLICE_INIT("accounts"),      true,  TABLE_ACCOUNTS,        SHAPE_PATH       },

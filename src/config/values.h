@@ -17,6 +17,8 @@ enum shape {
     SHAPE_LIST, /* the same, as a list: a,b,c */
     SHAPE_HOST,
     SHAPE_DOMAINS,
+    SHAPE_DOMAIN_SET, /* <NAME> is a table */
+    SHAPE_MAILBOX_SET,
     SHAPE_MAILBOX,
     SHAPE_REWRITTEN, /* address, and in number what of the old one it keeps */
     SHAPE_SOCKET,
@@ -70,6 +72,7 @@ struct value {
     struct place place;
     enum shape then;   /* of a further value, which belongs to this one */
     struct slice text; /* in canonical form */
+    bool is_table;     /* text is its name */
     uint64_t number;   /* a size, seconds, an enum, or what the choice stands for */
     struct rate rate;
     struct address address;

@@ -61,6 +61,8 @@ static bool target_covers(struct desk *desk, const struct rules *rules,
                (inner_is_name && domain_is_local(rules, domain_of(desk, rules, inner)));
     case MATCH_DOMAIN:
         return inner_is_name && domains_cover(outer->domain, domain_of(desk, rules, inner));
+    case MATCH_DOMAINS:
+    case MATCH_ADDRESSES: return inner->names == outer->names;
     case MATCH_ADDRESS: break;
     }
     return inner->match == MATCH_ADDRESS && address_covers(desk, rules, outer, inner);
@@ -214,7 +216,8 @@ static bool takes_any_name(const struct rule *rule)
     bool leaves = rule->action == ACTION_LMTP || rule->action == ACTION_RELAY;
 
     return rule->verdict == RULE_ACCEPT && is_for_strangers(rule) && leaves &&
-           rule->users == NULL && !rule->asks && rule->to.match != MATCH_ADDRESS;
+           rule->users == NULL && !rule->asks && rule->to.match != MATCH_ADDRESS &&
+           rule->to.match != MATCH_ADDRESSES;
 }
 
 /* To the whole world, for whoever comes. A sender keeps nobody out: it is whatever the client

@@ -85,6 +85,8 @@ static bool target_matches(const struct rules *rules, const struct rule_target *
         return wanted.kind == a->kind && slice_equal_nocase(wanted.domain, a->domain) &&
                local_matches(wanted.local, a->local);
     }
+    case MATCH_DOMAINS:
+    case MATCH_ADDRESSES: return name_list_has(target->names, a);
     }
     return false;
 }
@@ -229,6 +231,8 @@ static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
         if (!is_at_home(&rules->rules[i]))
             continue;
         if (to->match == MATCH_DOMAIN && domain_matches(to->domain, rcpt, arena))
+            return true;
+        if (to->match == MATCH_DOMAINS && name_list_has(to->names, rcpt))
             return true;
         if (to->match == MATCH_ADDRESS && to->address.kind == rcpt->kind &&
             slice_equal_nocase(to_ascii(to->address.domain, arena), rcpt->domain))

@@ -18,6 +18,7 @@
 
 #include "mail/accounts.h"
 #include "mail/alias.h"
+#include "mail/name_list.h"
 #include "mail/relay.h"
 #include "wire/address.h"
 #include "wire/network.h"
@@ -42,15 +43,18 @@ struct rule_network {
 
 enum rule_match {
     MATCH_ANY,
-    MATCH_LOCAL,   /* hostname, localhost, origin */
-    MATCH_DOMAIN,  /* one domain, or "*.suffix" */
-    MATCH_ADDRESS, /* one address; a +detail of the other side is ignored */
+    MATCH_LOCAL,     /* hostname, localhost, origin */
+    MATCH_DOMAIN,    /* one domain, or "*.suffix" */
+    MATCH_ADDRESS,   /* one address; a +detail of the other side is ignored */
+    MATCH_DOMAINS,   /* who is in a table, of domains mostly */
+    MATCH_ADDRESSES, /* the same, of addresses mostly */
 };
 
 struct rule_target {
     enum rule_match match;
     struct slice domain;    /* MATCH_DOMAIN, lower case; "*.suffix" matches below suffix only */
     struct address address; /* MATCH_ADDRESS */
+    const struct name_list *names; /* MATCH_DOMAINS, MATCH_ADDRESSES */
 };
 
 enum rule_action {

@@ -229,6 +229,54 @@ static void test_networks(void **state)
     arena_done(&arena);
 }
 
+/* Rules whose domains and addresses stand in a table. */
+static void test_lists(void **state)
+{
+    static const struct {
+        const char *sender, *rcpt;
+        enum decision_kind kind;
+        unsigned line;
+    } rows[] = {
+        {"<a@b.example>",      "<bob@example.org>",        DECIDE_MAILDIR, 2},
+        {"<a@b.example>",      "<bob@sub.example.net>",    DECIDE_MAILDIR, 2},
+        {"<a@b.example>",      "<bob@example.net>",        DECIDE_REFUSE,  0},
+        {"<a@b.example>",
+         "<ann@b\xc3\xbc"
+         "cher.example>",                                  DECIDE_MAILDIR, 2},
+        {"<a@b.example>",      "<joe+x@other.example>",    DECIDE_MAILDIR, 2},
+        {"<a@b.example>",      "<postmaster@example.org>", DECIDE_MAILDIR, 2},
+        {"<x@spam.example>",   "<bob@example.org>",        DECIDE_REFUSE,  1},
+        {"<x@a.spam.example>", "<bob@example.org>",        DECIDE_MAILDIR, 2},
+        {"<>",                 "<bob@example.org>",        DECIDE_MAILDIR, 2},
+    };
+    struct arena arena = {0};
+    struct complaints c = {.arena = &arena};
+    struct name_list *bad = name_list_parse(SLICE("spam.example\n"), &c);
+    struct name_list *ours = name_list_parse(SLICE("example.org\n*.example.net\nb\xc3\xbc"
+                                                   "cher.example\njoe@other.example\n"),
+                                             &c);
+    struct rule some[] = {
+        {.line = 1,                                     .verdict = RULE_REJECT, .sender = {.match = MATCH_DOMAINS, .names = bad}},
+        { .line = 2,
+         .to = {.match = MATCH_DOMAINS, .names = ours},
+         .action = ACTION_MAILDIR,
+         .path = SLICE("/o")},
+    };
+    struct rules rules = rules_of(some, 2);
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct rules_query q = {.sender = path_of(rows[i].sender, &arena),
+                                .rcpt = path_of(rows[i].rcpt, &arena)};
+        struct decision d = decide(&rules, &q, &arena);
+        check_int(d.kind, rows[i].kind);
+        check_int(d.rule == NULL ? 0 : d.rule->line, rows[i].line);
+    }
+    name_list_free(bad);
+    name_list_free(ours);
+    arena_done(&arena);
+}
+
 static void test_no_rules(void **state)
 {
     struct rules rules = {.hostname = SLICE("h")};
@@ -333,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_no_rules),
         cmocka_unit_test(test_postmaster_at_home_for_local_mail),
         cmocka_unit_test(test_postmaster_under_its_own_name),
