@@ -57,7 +57,7 @@ def test_send_verified(dev, monkeypatch):
 
 def test_it_stays_and_its_key_does_not(dev):
     ca = read(dev.ca)
-    assert dev.stop() == 0
+    assert wait_until(lambda: "ca.pem (new)" in dev.out()) and dev.stop() == 0
     dev.start()
     assert read(dev.ca) == ca and dev.out().count("ca.pem (new)") == 1
     with secured(dev):
