@@ -103,7 +103,7 @@ static struct slice count_text(const struct show *at, unsigned count)
 
 static struct slice rate_text(const struct show *at, struct rate rate)
 {
-    char unit = rate.per_s == 1 ? 's' : rate.per_s == 60 ? 'm' : 'h';
+    char unit = rate.per_s == 1 ? 's' : rate.per_s == 60 ? 'm' : rate.per_s == 3600 ? 'h' : 'd';
 
     return rate.count == 0 ? SLICE("unlimited")
                            : arena_printf(at->scratch, "%u/%c", rate.count, unit);

@@ -35,7 +35,7 @@ static const struct slice written =
                "relay smart { host a.example b.example; user me file:/pencil\n}\n"
                "relay cloud { host c.example; user me; oauth2 google { client id file:/ink } }\n"
                "limit to any { connections 10 }\n"
-               "limit from user ann@h.example { recipients 7/m }\n"
+               "limit from user ann@h.example { recipients 7/d }\n"
                "accept to domain h.example users people deliver maildir /m/{domain}/{user}\n"
                "accept from local,authenticated to any relay direct\n");
 
@@ -57,7 +57,7 @@ static const char *const parts[] = {
     "    tls verified  # default\n",
     "        token https://oauth2.googleapis.com/token  # default\n",
     "limit to any {\n    connections 10\n}\n",
-    "limit from user ann@h.example {\n    recipients 7/m\n    connections 100  # default\n",
+    "limit from user ann@h.example {\n    recipients 7/d\n    connections 100  # default\n",
     "limit from any {\n    connections 50  # default\n    rate 600/m  # default\n",
     "    recipients 500/h  # default\n",
     "\norigin h.example  # default\n",

@@ -427,7 +427,7 @@ static bool read_rate(struct desk *desk, const struct syntax_word *word, struct 
     if (!take_number(&c, &count) || count == 0 || count > RATE_COUNT_MAX || !take_char(&c, '/'))
         return false;
     out->rate.count = (uint32_t)count;
-    for (size_t i = 0; time_units[i].letter != 'd'; i++)
+    for (size_t i = 0; i < sizeof(time_units) / sizeof(*time_units); i++)
         if (take_char(&c, time_units[i].letter))
             out->rate.per_s = time_units[i].seconds;
     return out->rate.per_s > 0 && cursor_at_end(&c);
@@ -562,7 +562,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_AT_MOST] = {SLICE_INIT("a number"),
         SLICE_INIT("write one from 1 to 1000000, or: unlimited"), read_at_most},
     [SHAPE_RATE] = {SLICE_INIT("a rate"),
-        SLICE_INIT("write how many a second, minute or hour, up to 1000000: 10/s, 600/m, 500/h; or: unlimited"),
+        SLICE_INIT("write how many a second, minute, hour or day, up to 1000000: 10/s, 600/m, 500/h, 5000/d; or: unlimited"),
         read_rate},
     [SHAPE_LISTENER] = {.what = SLICE_INIT("a kind of listener")},
     [SHAPE_LINE_ENDS] = {.what = SLICE_INIT("a way to treat line ends")},

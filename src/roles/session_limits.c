@@ -167,7 +167,10 @@ bool session_may_log_in(struct session *s, struct slice user)
 
 static const char *a_while(struct rate rate)
 {
-    return rate.per_s == 1 ? "a second" : rate.per_s == 60 ? "a minute" : "an hour";
+    return rate.per_s == 1      ? "a second"
+           : rate.per_s == 60   ? "a minute"
+           : rate.per_s == 3600 ? "an hour"
+                                : "a day";
 }
 
 static void tell_limit(struct session *s, const char *what, struct rate rate)
