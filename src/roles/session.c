@@ -347,14 +347,13 @@ void session_open(struct sessions *among, struct session_offer *offer,
     s->client_len = net_address_text(peer, s->client);
     s->local = arrival->local;
     s->server = server_new(&offer->server, session_client(s));
-    session_allow_errors(s);
     session_offer_mechanisms(s);
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);
     list_init(&s->asking);
     list_init(&s->logging_in);
     list_init(&s->stranger);
-    session_is_stranger(s);
+    session_take_allowance(s, peer);
     list_append(&among->all, &s->link);
     among->count++;
     offer->sessions++;

@@ -106,7 +106,9 @@ extern const struct answer session_no_answer, session_delay_over;
 /* Before there is a session. False: the client was sent away, the handle is closed. */
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
                       const struct net_address *peer, struct turn *turn);
-void session_allow_errors(struct session *s);
+
+/* Of who has not logged in, once its address is known. */
+void session_take_allowance(struct session *s, const struct net_address *peer);
 
 /* False: it was answered. */
 bool session_may_log_in(struct session *s, struct slice user);

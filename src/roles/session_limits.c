@@ -121,6 +121,12 @@ static struct slice check_turn(struct sessions *among, const unsigned char ip[16
     return arena_printf(arena, "Error: too many connections from %.*s", SLICE_PRINTF(client));
 }
 
+/* Who may have as many connections as he likes makes room for nobody. */
+static bool is_trusted(const struct sessions *among, const struct net_address *peer)
+{
+    return peer->local || stranger_allowance(among, peer->ip)->connections == 0;
+}
+
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
                       const struct net_address *peer, struct turn *turn)
 {
@@ -129,7 +135,7 @@ bool session_may_come(struct sessions *among, const struct session_offer *offer,
 
     if (!peer->local)
         refusal = check_turn(among, peer->ip, turn, &scratch);
-    if (refusal.len == 0 && !session_finds_room(among, turn)) {
+    if (refusal.len == 0 && !is_trusted(among, peer) && !session_finds_room(among, turn)) {
         turnstile_leave(among->counts, turn);
         enhanced = SLICE("4.3.2");
         refusal = session_busy;
@@ -243,10 +249,12 @@ bool session_is_one_rcpt_too_many(struct session *s)
     return true;
 }
 
-void session_allow_errors(struct session *s)
+void session_take_allowance(struct session *s, const struct net_address *peer)
 {
     const struct allowance *a = allowance_of(s);
 
     if (a != NULL)
         allow_errors(s, a);
+    if (!is_trusted(s->among, peer))
+        session_is_stranger(s);
 }

@@ -1,13 +1,13 @@
 /*
  * session_room.c - when sessions run short, strangers make room.
  *
- * A stranger has neither logged in nor had a mail taken in this session. Strangers may have seven
- * eighths of a receiver's sessions, so there is room for who is known. For one more of them another
- * goes: of the next few in their list, by turns, the one whose network has the most connections; or
- * the newcomer is sent away, if there are more of his. So a crowd makes room for single ones, and a
- * crowd of single ones (each from a network of its own) is turned over: who does something
- * meanwhile is known before his turn comes. It costs a few look-ups for a connection, however many
- * there are.
+ * A stranger has neither logged in nor had a mail taken in this session, and there is a limit to
+ * how many connections he may have. Strangers may have seven eighths of a receiver's sessions, so
+ * there is room for who is known. For one more of them another goes: of the next few in their list,
+ * by turns, the one whose network has the most connections; or the newcomer is sent away, if there
+ * are more of his. So a crowd makes room for single ones, and a crowd of single ones (each from a
+ * network of its own) is turned over: who does something meanwhile is known before his turn comes.
+ * It costs a few look-ups for a connection, however many there are.
  */
 #include "roles/session_internal.h"
 
