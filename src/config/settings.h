@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "mail/access.h"
 #include "mail/allowance.h"
+#include "mail/dnsbl.h"
 #include "mail/etrn.h"
 #include "mail/introspection.h"
 #include "mail/limit.h"
@@ -56,7 +57,9 @@ struct settings_listener {
     bool hide_client;                   /* Received says nothing of who logged in */
     const struct etrn_list *etrn;       /* whose mail goes when it is asked for; NULL: nobody's */
     const struct rule_network *proxies; /* who names the client; NULL: it is who connects */
-    struct slice file;                  /* where it stands */
+    struct dnsbl_zone *zones;           /* asked whether a client is bad; NULL: nobody is */
+    unsigned greet_delay_s;
+    struct slice file; /* where it stands */
     unsigned line;
 };
 

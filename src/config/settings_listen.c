@@ -71,6 +71,44 @@ bool parser_add_proxy(struct parser *p, struct place word, const struct value *v
     return true;
 }
 
+/* False: it was told. */
+static bool is_for_strangers(struct parser *p, struct place word)
+{
+    return p->listener->kind == LISTENER_MX ||
+           desk_error(&p->desk, word, SLICE("strangers do not come here"),
+                      SLICE("it stands in the block of: listen mx ADDRESS:PORT"));
+}
+
+bool parser_add_zone(struct parser *p, struct place word, const struct value *values)
+{
+    struct dnsbl_zone **end = &p->listener->zones;
+    unsigned count = 0;
+
+    if (!is_for_strangers(p, word))
+        return false;
+    for (; *end != NULL; end = &(*end)->next)
+        count++;
+    if (count == DNSBL_ZONES_MAX)
+        return desk_error(&p->desk, values[0].place, SLICE("no more than 16 lists are asked"),
+                          SLICE("keep those that you need"));
+    *end = ARENA_NEW(&p->settings->arena, struct dnsbl_zone);
+    (*end)->name = values[0].text;
+    return true;
+}
+
+bool parser_set_greet_delay(struct parser *p, struct place word, const struct value *values)
+{
+    static const uint64_t longest_s = 60;
+
+    if (!is_for_strangers(p, word))
+        return false;
+    if (values[0].number > longest_s)
+        return desk_error(&p->desk, values[0].place, SLICE("good clients would give up"),
+                          SLICE("write a time up to 60s; 5s is enough"));
+    p->listener->greet_delay_s = (unsigned)values[0].number;
+    return true;
+}
+
 static bool sockets_clash(const struct settings_listener *a, const struct settings_listener *b)
 {
     struct slice ip_a = {(const char *)a->ip, sizeof(a->ip)};

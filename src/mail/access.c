@@ -23,6 +23,30 @@ static const struct access *find(const struct access *list, size_t count, bool d
     return NULL;
 }
 
+bool access_allows_client(const struct access *list, size_t count, const unsigned char ip[16])
+{
+    for (size_t i = 0; i < count; i++)
+        if (!list[i].denies && list[i].about == ACCESS_CLIENT &&
+            network_list_has(list[i].networks, ip))
+            return true;
+    return false;
+}
+
+static bool is_open(const struct access *list, size_t count, const struct rules *rules,
+                    const struct rules_compared *q, struct arena *arena)
+{
+    return find(list, count, false, ACCESS_RCPT, q) != NULL ||
+           rules_is_our_postmaster(rules, &q->rcpt, arena);
+}
+
+bool access_is_open(const struct access *list, size_t count, const struct rules *rules,
+                    const struct rules_query *query, struct arena *arena)
+{
+    struct rules_compared q = rules_compare(rules, query, arena);
+
+    return is_open(list, count, rules, &q, arena);
+}
+
 const struct access *access_denied(const struct access *list, size_t count,
                                    const struct rules *rules, const struct rules_query *query,
                                    struct arena *arena)
@@ -33,8 +57,7 @@ const struct access *access_denied(const struct access *list, size_t count,
     if (count == 0)
         return NULL;
     q = rules_compare(rules, query, arena);
-    if (find(list, count, false, ACCESS_RCPT, &q) != NULL ||
-        rules_is_our_postmaster(rules, &q.rcpt, arena))
+    if (is_open(list, count, rules, &q, arena))
         return NULL;
     for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
         const struct access *by = find(list, count, true, order[i], &q);

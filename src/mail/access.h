@@ -30,6 +30,13 @@ const struct access *access_denied(const struct access *list, size_t count,
                                    const struct rules *rules, const struct rules_query *query,
                                    struct arena *arena);
 
+/* Is this client allowed? */
+bool access_allows_client(const struct access *list, size_t count, const unsigned char ip[16]);
+
+/* Does the recipient get mail from everybody: is it allowed, or our postmaster? Pure. */
+bool access_is_open(const struct access *list, size_t count, const struct rules *rules,
+                    const struct rules_query *query, struct arena *arena);
+
 /* What the client is told then, by the words of Postfix. Text in the arena. */
 struct reply access_refusal(const struct access *by, const struct rules_query *query,
                             struct arena *arena);

@@ -122,10 +122,46 @@ static void test_rows(void **state)
     world_done(&w);
 }
 
+/* Who is not judged by anything else, either. */
+static void test_doors(void **state)
+{
+    static const struct {
+        const char *client, *rcpt;
+        bool allowed, open;
+    } rows[] = {
+        {"192.0.2.1", "<bob@example.org>",        false, false},
+        {"192.0.2.7", "<bob@example.org>",        true,  false},
+        {"192.0.2.1", "<abuse@example.org>",      false, true },
+        {"192.0.2.1", "<Postmaster@example.org>", false, true },
+        {"192.0.2.1", "<postmaster>",             false, true },
+        {"192.0.2.1", "<postmaster@far.example>", false, false},
+    };
+    static const struct rule mine = {.to = {.match = MATCH_LOCAL}};
+    const struct rules rules = {.rules = &mine,
+                                .count = 1,
+                                .hostname = SLICE("mx.example.org"),
+                                .origin = SLICE("example.org")};
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    CHECK_ROWS (i, rows) {
+        struct rules_query query = {.sender = path_of(&w, "<a@b.example>"),
+                                    .rcpt = path_of(&w, rows[i].rcpt)};
+        unsigned char ip[16];
+
+        check(ip_parse(slice_of(rows[i].client), ip));
+        check_int(access_allows_client(w.list, 6, ip), rows[i].allowed);
+        check_int(access_is_open(w.list, 6, &rules, &query, &w.arena), rows[i].open);
+    }
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_doors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,19 @@ static struct session_offer offer_of(struct entrances *e, uint32_t number)
         .people = l->auth,
         .etrn = l->etrn,
         .proxies = l->proxies,
+        .zones = l->zones,
+        .resolver = e->resolver,
+        .greet_delay_s = l->greet_delay_s,
         .faults = l->faults ? faults_of(e) : NULL};
+}
+
+/* NULL, too, when nobody has a list to ask. */
+static struct resolver *resolver_for(struct role *role, const struct settings *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].zones != NULL && role->doors->resolver_new != NULL)
+            return role->doors->resolver_new(role->doors, role->loop, s);
+    return NULL;
 }
 
 struct entrances *entrances_new(struct role *role, struct entrances_common *common)
@@ -113,6 +125,7 @@ struct entrances *entrances_new(struct role *role, struct entrances_common *comm
 
     e->common = common;
     e->settings = s;
+    e->resolver = resolver_for(role, s);
     e->of = memory_new(s->listener_count * sizeof(*e->of));
     for (size_t i = 0; i < s->listener_count; i++)
         e->of[i].listener.watch.handle = -1;
@@ -164,6 +177,7 @@ void entrances_free(struct entrances *e)
     for (size_t i = 0; i < e->settings->listener_count; i++)
         tls_context_free(e->of[i].offer.tls);
     list_remove(&e->link);
+    resolver_free(e->resolver);
     settings_free(e->settings);
     memory_free(e->of);
     memory_free(e);

@@ -24,6 +24,7 @@ struct entrances {
     struct list link; /* the owner's */
     struct entrances_common *common;
     const struct settings *settings; /* held */
+    struct resolver *resolver;       /* for `dnsbl` */
     struct entrance *of;             /* one for each listener of the settings */
 };
 

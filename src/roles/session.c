@@ -34,6 +34,7 @@ static void session_free(struct session *s)
     session_tell_disconnect(s);
     list_remove(&s->asking);
     session_end_login(s);
+    session_forget_lists(s);
     session_drop_draft(s);
     buf_done(&s->header);
     timer_cancel(among->role->loop, &s->timer);
@@ -143,7 +144,8 @@ static void secured(struct session *s)
 /* Somebody else has the word. */
 static bool is_waiting(const struct session *s)
 {
-    return s->committing || session_is_asking(s) || session_is_logging_in(s);
+    return s->committing || s->greets_later || s->awaits_lists || session_is_asking(s) ||
+           session_is_logging_in(s);
 }
 
 /* Steps the engine until it wants something that is not there yet. What it ate is dropped from
@@ -158,7 +160,10 @@ static void session_run(struct session *s)
     do {
         need = server_step(s->server, &in, &s->stream.out);
         switch (need) {
-        case SERVER_WANTS_CONNECT: session_answer_connect(s); break;
+        case SERVER_WANTS_CONNECT:
+            if (!session_waits_to_greet(s))
+                session_answer_connect(s);
+            break;
         case SERVER_WANTS_MAIL: session_answer_mail(s); break;
         case SERVER_WANTS_RCPT: session_answer_rcpt(s); break;
         case SERVER_BODY: session_keep_body(s); break;
@@ -225,12 +230,37 @@ static void take_answer(struct session *s, const struct answer *a)
     resume(s);
 }
 
+void session_lists_have_answered(struct session *s)
+{
+    session_answer_rcpt(s);
+    if (!is_waiting(s))
+        resume(s);
+}
+
+/* Who has said something by now hears that it was too early: the engine sees to it. */
+static void greet(struct session *s)
+{
+    if (buf_len(&s->stream.in) > 0)
+        session_tell_early(s);
+    s->greets_later = false;
+    session_answer_connect(s);
+    resume(s);
+}
+
+static void on_readable(struct session *s)
+{
+    if (s->greets_later)
+        greet(s);
+    else
+        session_run(s);
+}
+
 static void on_stream(struct stream *stream, enum stream_event event)
 {
     struct session *s = LIST_ENTRY(stream, struct session, stream);
 
     switch (event) {
-    case STREAM_READABLE: session_run(s); return;
+    case STREAM_READABLE: on_readable(s); return;
     case STREAM_DRAINED:
         if (s->securing)
             begin_handshake(s);
@@ -265,6 +295,10 @@ static void on_timeout(struct timer *t)
         session_free(s);
         return;
     }
+    if (s->greets_later) {
+        greet(s);
+        return;
+    }
     if (session_is_asking(s)) {
         take_answer(s, s->delayed ? &session_delay_over : &session_no_answer);
         return;
@@ -279,6 +313,7 @@ static void on_timeout(struct timer *t)
         return;
     }
     s->ended_by_us = true;
+    s->awaits_lists = false;
     server_time_out(s->server);
     session_run(s);
 }
@@ -358,6 +393,7 @@ void session_open(struct sessions *among, struct session_offer *offer,
     among->count++;
     offer->sessions++;
     session_tell_connect(s);
+    session_ask_lists(s);
     if (stream_open(&s->stream, among->role->loop, arrival->handle, SESSION_IN_MAX, SERVER_OUT_MAX,
                     on_stream) < 0)
         session_free(s);
@@ -441,6 +477,9 @@ static void end_now(struct session *s, void (*say)(struct server *server))
         session_free(s);
         return;
     }
+    if (s->awaits_lists)
+        stream_resume(&s->stream);
+    s->awaits_lists = s->greets_later = false;
     s->ended_by_us = true;
     say(s->server);
     session_run(s);

@@ -33,8 +33,9 @@ struct sessions {
     struct channel *vault;  /* asked who a client is; perhaps away */
     struct list logging_in; /* sessions that wait for its answer */
     uint64_t logins;
-    struct counts *counts; /* of all receivers */
-    struct list delayed;   /* sessions whose RCPT is answered later, on purpose */
+    struct counts *counts;         /* of all receivers */
+    struct list delayed;           /* sessions whose RCPT is answered later, on purpose */
+    uint64_t lists_quiet_until_ms; /* of a dnsbl that fails is told once in a while */
 };
 
 /* What a listener offers to all its sessions; outlives them. */
@@ -52,6 +53,9 @@ struct session_offer {
     const struct etrn_list *etrn;
     struct bad_addresses *faults;       /* NULL: no address behaves badly on purpose */
     const struct rule_network *proxies; /* who names the client (vestibule.h); NULL: nobody */
+    const struct dnsbl_zone *zones;     /* who else knows bad clients; NULL: nobody is asked */
+    struct resolver *resolver;          /* NULL: there can be none (told) */
+    unsigned greet_delay_s;             /* how long who says something is a bad client */
 };
 
 /* Who came in. */

@@ -232,7 +232,7 @@ void session_answer_rcpt(struct session *s)
 
     if (refusal.code != 0)
         server_answer_rcpt(s->server, &refusal, NULL, 0);
-    else if (session_is_one_rcpt_too_many(s))
+    else if (session_is_listed(s, &query) || session_is_one_rcpt_too_many(s))
         ; /* answered */
     else if (asked != NULL)
         ask(s, asked);

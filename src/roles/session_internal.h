@@ -42,6 +42,10 @@ struct session {
     uint64_t login;
     bool login_open; /* the vault has an exchange of that number */
     struct arena arena;
+    struct listing *listing; /* what lists say of the client; NULL: they were not asked */
+    bool awaits_lists;       /* to answer its RCPT */
+    bool greets_later;       /* the client says nothing yet, if it is a good one */
+    uint64_t connected_ms;   /* set with it */
     bool has_binding;
     unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
@@ -60,6 +64,9 @@ bool session_begins_here(const struct session *s);
 /* Of those who may log in, as they are now: the settings may be newer than what was offered. NULL:
  * nobody may. */
 const struct accounts *session_accounts(const struct session *s);
+
+/* RCPT can be answered now. */
+void session_lists_have_answered(struct session *s);
 
 /* Its client hears 421 4.3.2, and it is freed. Not while it commits. */
 void session_make_way(struct session *s);
@@ -124,6 +131,16 @@ void session_is_known(struct session *s);
 
 /* Perhaps somebody else has to go. */
 bool session_finds_room(struct sessions *among, const struct turn *newcomer);
+
+/* ---- session_lists.c: bad clients, as lists know them or by their manners ---- */
+
+void session_ask_lists(struct session *s);
+void session_forget_lists(struct session *s);
+
+/* True: RCPT was answered, or will be once the lists have answered. */
+bool session_is_listed(struct session *s, const struct rules_query *query);
+bool session_waits_to_greet(struct session *s);
+void session_tell_early(struct session *s);
 
 /* ---- session_login.c: who the client is, as the vault says ---- */
 
