@@ -161,6 +161,16 @@ static void tell_rewriting(struct session *s, struct slice id_text)
     arena_done(&scratch);
 }
 
+/* The program that sent it would be refused elsewhere. */
+static void tell_repair(struct session *s, struct slice id_text)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_WARNING, SLICE("cleanup"));
+
+    event_text(&w, FIELD_QUEUE_ID, id_text);
+    event_text(&w, FIELD_TEXT, SLICE("bare LF became CRLF: line-ends repair"));
+    role_event_end(s->among->role, &w);
+}
+
 void session_tell_message(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
@@ -181,6 +191,8 @@ void session_tell_message(struct session *s, struct slice id_text)
     event_text(&w, FIELD_MESSAGE_ID, message_id_of(s, &scratch));
     role_event_end(r, &w);
     tell_rewriting(s, id_text);
+    if (server_was_repaired(s->server))
+        tell_repair(s, id_text);
     w = role_event(r, EVENT_QUEUED, SLICE("qmgr"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
     role_event_address(&w, FIELD_SENDER, &e->sender);

@@ -615,6 +615,11 @@ struct envelope *server_envelope(struct server *s)
     return s->envelope;
 }
 
+bool server_was_repaired(const struct server *s)
+{
+    return s->data != NULL && s->data->dots.bare_lf;
+}
+
 struct slice server_message_id(const struct server *s)
 {
     return s->data != NULL ? header_watch_message_id(&s->data->header) : SLICE("");

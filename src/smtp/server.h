@@ -175,6 +175,9 @@ struct envelope *server_envelope(struct server *s);
 struct slice server_message_id(const struct server *s);
 uint64_t server_body_size(const struct server *s);
 
+/* At COMMIT: a bare LF became CRLF. */
+bool server_was_repaired(const struct server *s);
+
 /* At COMMIT: what its header has. */
 const struct header_watch *server_header(const struct server *s);
 

@@ -5,7 +5,8 @@ import re
 import smtplib
 
 import pytest
-from conftest import CONTENT, SENDER, run
+from conftest import CONTENT, SENDER, need, run
+from fake_mx import FakeMx
 from server import TOP, wait_until
 from test_submission import CONFIG as SUBMISSION
 from test_submission import connect, start
@@ -102,3 +103,69 @@ def test_json(serve, tmp_path):
     assert by_kind["no-login"]["sasl_username"] == "ann@example.org"
     assert by_kind["reject"]["code"] >= 500
     assert all(c.isascii() and c.isprintable() for line in server.log().splitlines() for c in line)
+
+
+def test_repaired_line_ends_are_told(serve, tmp_path):
+    server = start(serve, tmp_path)
+    with connect(server, "CLEAR") as client:
+        client.login("ann@example.org", "secret")
+        for end in ("\n", "\r\n"):
+            client.mail("ann@example.org")
+            client.rcpt("ann@example.org")
+            client.docmd("DATA")
+            client.send(f"Subject: x\r\n\r\none{end}two\r\n.\r\n".encode())
+            assert client.getreply()[0] == 250
+    server.wait_mail("ann", count=2)
+    told = re.findall(r"cleanup\[\d+\]: warning: (\w{12}): bare LF became CRLF", server.log())
+    assert len(told) == 1
+
+
+RELAYING = """
+hostname mx.example.org
+postmaster ann@example.org
+listen mx 127.0.0.1:{port}
+queue {folder}/queue { min-free 10M }
+relay away { host 127.0.0.1:AWAY; retry 1h }
+hold to address later@example.org deliver maildir {folder}/data/mail/{domain}/{user}
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+accept from local to domain far.example relay away
+"""
+
+
+def far_away(verb, line, _session):
+    if verb == "RCPT":
+        answers = {"gone": "550 5.1.1 no such user", "slow": "450 4.2.1 not now"}
+        return answers.get(line[len("RCPT TO:<"):].split("@")[0])
+    return None
+
+
+def test_pflogsumm_counts_what_happened(serve):
+    """Beside the log a ledger is kept, by the client's side; the report of the log says the same."""
+    need("pflogsumm")
+    away = FakeMx(far_away)
+    try:
+        server = serve(RELAYING.replace("AWAY", str(away.port))).start()
+        mails = [("a@one.example", ["ann@example.org"]), ("a@one.example", ["ann@example.org", "bob@example.org"]),
+                 ("b@two.example", ["x@far.example"]), ("b@two.example", ["y@far.example", "slow@far.example"]),
+                 ("ann@example.org", ["gone@far.example"]), ("b@two.example", ["later@example.org"])]
+        ledger = {"received": len(mails), "rejected": 2, "deferred": 1, "bounced": 1, "held": 1}
+        with smtplib.SMTP("127.0.0.1", server.port) as client:
+            for sender, rcpts in mails:
+                client.sendmail(sender, rcpts, CONTENT)
+            for rcpt in ("who@else.example", "who@else.example"):
+                client.mail("a@one.example")
+                assert client.rcpt(rcpt)[0] == 554
+                client.rset()
+        # The report of what bounced is delivered, to ann; nobody brought it, so it was not received.
+        ledger["delivered"] = 3 + 2 + 1
+        server.wait_mail("ann", count=3)
+        assert wait_until(lambda: "status=deferred" in server.log() and len(away.mails) >= 2)
+        assert server.stop() == 0
+    finally:
+        away.close()
+    status, report = run("pflogsumm", "--syslog-name=postroad", server.log_path)
+    assert status == 0
+    got = {word: int(number) for number, word in re.findall(r"^ *(\d+) +(received|delivered|deferred|bounced|"
+                                                            r"rejected|held)\b", report.split("Per-")[0], re.M)}
+    assert got == ledger, report
+    assert re.search(r"^ +2 +\d+ +1 .* far\.example$", report, re.M), report  # sent, bytes, deferred
