@@ -10,6 +10,7 @@ import socket
 import pytest
 
 from server import wait_until
+from test_reload import reload
 from test_submission import CONFIG as SUBMISSION
 from test_submission import connect, start
 
@@ -251,3 +252,15 @@ def test_a_crowd_of_single_ones_is_turned_over(small):
         assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
     first = crowd[0].file.readline()
     assert first in (b"", b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n")
+
+
+def test_a_reload_changes_the_limit(serve):
+    """Those who are there already count."""
+    limit = "limit from network 127.5.0.0/16 {{ connections {} }}\n"
+    server = serve(CONFIG + limit.format(2)).start()
+    held = fill(server, "127.5.0.1", 2)
+    assert reload(server, CONFIG + limit.format(4))[0] == 0
+    held += fill(server, "127.5.0.1", 2)
+    assert reload(server, CONFIG + limit.format(1))[0] == 0
+    assert Client(server, "127.5.0.1").greeting == too_many("127.5.0.1")
+    assert not any(is_gone(client) for client in held)
