@@ -50,10 +50,7 @@ static int dir_at(int at, const char *path, int flags, struct disk_dir **out)
 
     if (fd < 0)
         return -errno;
-    struct real_dir *dir = MEMORY_NEW(struct real_dir);
-    dir->dir.ops = &real_ops;
-    dir->fd = fd;
-    *out = &dir->dir;
+    *out = disk_dir_of_fd(fd);
     return 0;
 }
 
@@ -571,4 +568,58 @@ int disk_truncate(struct disk_file *file, uint64_t size)
 int disk_lock(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out)
 {
     return at->ops->lock(at, name, mode, out);
+}
+
+/* ---- of the real disk only ---- */
+
+int disk_dir_fd(struct disk_dir *dir)
+{
+    return dir->ops == &real_ops ? fd_of_dir(dir) : -1;
+}
+
+struct disk_dir *disk_dir_of_fd(int fd)
+{
+    struct real_dir *dir = MEMORY_NEW(struct real_dir);
+
+    dir->dir.ops = &real_ops;
+    dir->fd = fd;
+    return &dir->dir;
+}
+
+/* Ours first: the mode of what belongs to others is not ours to change, and a change of owner keeps
+ * the mode of what nobody may execute. */
+static int give(int fd, const struct stat *now, const struct disk_owner *to)
+{
+    if (now->st_uid == to->user && now->st_gid == to->group && (now->st_mode & 07777) == to->mode)
+        return 0;
+    if ((now->st_mode & 07777) != to->mode) {
+        if (now->st_uid != geteuid() && fchown(fd, geteuid(), (gid_t)-1) < 0)
+            return -errno;
+        if (fchmod(fd, (mode_t)to->mode) < 0)
+            return -errno;
+    }
+    return fchown(fd, to->user, to->group) < 0 ? -errno : 0;
+}
+
+int disk_dir_give(struct disk_dir *dir, const struct disk_owner *to)
+{
+    struct stat now;
+
+    return fstat(fd_of_dir(dir), &now) < 0 ? -errno : give(fd_of_dir(dir), &now, to);
+}
+
+int disk_give(struct disk_dir *at, const char *name, const struct disk_owner *to)
+{
+    int fd = openat(fd_of_dir(at), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat now;
+
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO ? -ENOENT : -errno;
+    int code = fstat(fd, &now) < 0 ? -errno : 0;
+    if (code == 0 && (!S_ISREG(now.st_mode) || now.st_nlink != 1))
+        code = -ENOENT;
+    if (code == 0)
+        code = give(fd, &now, to);
+    close(fd);
+    return code;
 }

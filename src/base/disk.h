@@ -146,4 +146,20 @@ int disk_lock(struct disk_dir *at, const char *name, unsigned mode, struct disk_
 int disk_file_fd(struct disk_file *file);
 struct disk_file *disk_file_of_fd(int fd);
 
+/* The same of directories, for whoever hands one to a process that could not open it. */
+int disk_dir_fd(struct disk_dir *dir);
+struct disk_dir *disk_dir_of_fd(int fd);
+
+/* To whom a directory, or a regular file with one name, belongs from now on and with which
+ * permission bits. Nothing is done where it is so already. -ENOENT: there is no such file, or the
+ * name is something else. Of the real disk only. */
+struct disk_owner {
+    unsigned user;
+    unsigned group;
+    unsigned mode;
+};
+
+int disk_dir_give(struct disk_dir *dir, const struct disk_owner *to);
+int disk_give(struct disk_dir *at, const char *name, const struct disk_owner *to);
+
 #endif

@@ -208,20 +208,12 @@ static int exchange(struct login *l)
 
 /* ---- keeping it ---- */
 
-static int become_owner(struct slice queue_path)
+/* What root makes here is read by another user. */
+static int become_owner(struct disk_dir *of)
 {
-    struct arena scratch = {0};
-    struct disk_dir *queue;
     unsigned user = 0, group = 0;
-    int code = geteuid() != 0
-                   ? -ENOENT
-                   : disk_dir_open(disk_real(), arena_string(&scratch, queue_path), &queue);
+    int code = geteuid() == 0 ? disk_dir_owner(of, &user, &group) : 0;
 
-    arena_done(&scratch);
-    if (code < 0)
-        return 0; /* it is made as who we are, or its trouble is told when it is written to */
-    code = disk_dir_owner(queue, &user, &group);
-    disk_dir_close(queue);
     if (code == 0 && user != 0 && (setegid(group) < 0 || seteuid(user) < 0))
         code = -errno;
     return code == 0 ? 0
@@ -229,17 +221,46 @@ static int become_owner(struct slice queue_path)
                                      strerrordesc_np(-code));
 }
 
+static int open_below(struct slice queue_path, const char *name, struct disk_dir **out)
+{
+    struct arena scratch = {0};
+    struct slice path = arena_printf(&scratch, "%.*s/%s", SLICE_PRINTF(queue_path), name);
+    int code = disk_dir_open(disk_real(), arena_string(&scratch, path), out);
+
+    arena_done(&scratch);
+    return code;
+}
+
+/* The vault's folder is its own; a queue that has none yet says by its owner whose it will be. */
+static int open_vault(struct slice queue_path, struct disk_dir **out)
+{
+    struct disk_dir *queue;
+    int status = 0;
+
+    if (open_below(queue_path, "vault", out) == 0) {
+        status = become_owner(*out);
+        if (status != 0)
+            disk_dir_close(*out);
+        return status;
+    }
+    if (open_below(queue_path, ".", &queue) == 0) {
+        status = become_owner(queue);
+        disk_dir_close(queue);
+    }
+    if (status == 0 && grants_open(disk_real(), queue_path, out) < 0)
+        status = EX_CANTCREAT;
+    return status;
+}
+
 static int keep(struct login *l)
 {
     struct slice login = chance(l, STATE_BYTES);
     struct disk_dir *dir;
     struct buf made;
-    int status = become_owner(l->settings->queue_path);
+    int status = open_vault(l->settings->queue_path, &dir);
 
     if (status != 0)
         return status;
-    if (grants_open(disk_real(), l->settings->queue_path, &dir) < 0)
-        return EX_CANTCREAT;
     buf_init(&made, MADE_MAX);
     (void)date_write_iso(&made, clock_wall_us(clock_real()), 0);
     struct grant g = {.login = login,

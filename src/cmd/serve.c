@@ -25,20 +25,25 @@ static void no_file(void)
 int cmd_serve(int argc, char **argv)
 {
     const char *file = NULL;
+    bool as_caller = false;
     int status;
     const struct option options[] = {
-        {"--config", "-c", OPTION_TEXT, &file, "FILE", "the configuration", NULL},
+        {"--config",    "-c", OPTION_TEXT, &file,      "FILE", "the configuration", NULL},
+        {"--as-caller", NULL, OPTION_FLAG, &as_caller, NULL,
+         "as root: no users for the processes, all are root (to try it out)",       NULL},
     };
     const struct usage usage = {
         "serve",
-        "-c FILE",
+        "-c FILE [--as-caller]",
         "Runs the mail system in the foreground until SIGTERM or SIGINT; log lines on stderr.\n\n"
-        "Exit status: 0 ended by a signal; 66 the file cannot be read; 69 an address is taken;\n"
+        "Started by root, each process becomes a user of its own (docs/install.md).\n\n"
+        "Exit status: 0 ended by a signal; 66 the file cannot be read; 67 there are no such users; "
+        "69 an address is taken;\n"
         "71 the system refused something; 73 a folder cannot be made; 75 the queue is in use;\n"
         "78 the configuration is wrong, nothing was started.",
         "  postroad serve -c /etc/postroad/postroad.conf\n",
         options,
-        1};
+        2};
 
     if (!options_parse(&usage, argc, argv, &status))
         return status;
@@ -46,5 +51,5 @@ int cmd_serve(int argc, char **argv)
         no_file();
         return EX_CONFIG;
     }
-    return system_run_file(file);
+    return system_run_file(file, as_caller);
 }

@@ -198,7 +198,7 @@ static void serves(void *ctx)
         r->ready(r->ctx);
 }
 
-static int run(struct running *r, unsigned receivers)
+static int run(struct running *r, unsigned receivers, bool as_caller)
 {
     int status = load(r, &r->now);
 
@@ -207,6 +207,7 @@ static int run(struct running *r, unsigned receivers)
     struct warden_options options = {.bundles = bundles_of(&r->now.handed),
                                      .settings = r->now.settings,
                                      .receivers = receivers,
+                                     .as_caller = as_caller,
                                      .ctx = r,
                                      .ready = serves,
                                      .reload = reload,
@@ -223,7 +224,7 @@ int system_run_text(struct slice name, struct slice text, unsigned receivers,
 {
     struct running r = {.name = name, .text = text, .ready = ready, .ctx = ctx};
 
-    return run(&r, receivers);
+    return run(&r, receivers, true);
 }
 
 /* One per core: each is one thread that never waits. */
@@ -236,9 +237,9 @@ static unsigned receivers_for_machine(void)
     return cores < RECEIVERS_MAX ? (unsigned)cores : RECEIVERS_MAX;
 }
 
-int system_run_file(const char *file)
+int system_run_file(const char *file, bool as_caller)
 {
     struct running r = {.file = file};
 
-    return run(&r, receivers_for_machine());
+    return run(&r, receivers_for_machine(), as_caller);
 }

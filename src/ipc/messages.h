@@ -23,7 +23,8 @@ enum message_kind {
     MESSAGE_SETTINGS = 1, /* warden -> any: u32 number of receivers, + the role's sealed bundle;
                              again when they change, then LISTEN and START as well */
     MESSAGE_PEER,         /* warden -> any: u8 role, u32 index, + channel end */
-    MESSAGE_LISTEN,       /* warden -> receiver: u32 listener number, + listening socket */
+    MESSAGE_LISTEN,       /* warden -> receiver: u32 listener number, + listening socket;
+                             -> courier: the same, 0, of people's tools */
     MESSAGE_START,        /* warden -> any: everything was handed over */
     MESSAGE_READY,        /* any -> warden: serving */
     MESSAGE_DRAIN,        /* warden -> any: finish what runs, then end */
@@ -47,6 +48,7 @@ enum message_kind {
     MESSAGE_RELOAD,       /* courier -> warden: somebody changed the configuration */
     MESSAGE_RELOADED,     /* warden -> courier: u8: does it serve? */
     MESSAGE_ACCOUNTS,     /* warden -> any: + its bundle, of which it takes accounts only */
+    MESSAGE_FOLDER,       /* warden -> any but scribe: a path, + the folder there, opened */
     MESSAGE_KIND_COUNT,
 };
 

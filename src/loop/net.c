@@ -425,7 +425,7 @@ static int descriptor_sort(int fd, struct disk_file **file, int *passed)
     } else if (S_ISREG(st.st_mode)) {
         *file = disk_file_of_fd(fd);
         return 0;
-    } else if (S_ISSOCK(st.st_mode)) {
+    } else if (S_ISSOCK(st.st_mode) || S_ISDIR(st.st_mode)) {
         *passed = fd;
         return 0;
     }

@@ -62,8 +62,8 @@ struct net_ops {
     int (*own_address)(struct net *n, int h, struct net_address *out);
     /* Datagram channels between roles (SOCK_SEQPACKET). A datagram may carry one file or one
      * handle (-1: none), borrowed from the sender. The receiver owns what arrives: a regular file
-     * or memfd comes as *file, a socket as *passed, whichever way it was sent. -EMSGSIZE: it was
-     * longer than len or lost its descriptor; -EPROTO: it carried something else. */
+     * or memfd comes as *file, a socket or folder as *passed, whichever way it was sent. -EMSGSIZE:
+     * it was longer than len or lost its descriptor; -EPROTO: it carried something else. */
     int (*pair)(struct net *n, int out[2]);
     int64_t (*send)(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass);
     int64_t (*receive)(struct net *n, int h, void *out, size_t len, struct disk_file **file,

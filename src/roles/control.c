@@ -20,19 +20,14 @@
 
 enum {
     CALLERS_MAX = 32,
-    STEP_MAX = 50,             /* messages in one round */
-    ACTED_MAX = 50,            /* parcels at a time, each with an open file */
-    OUT_MAX = 4 * 1024 * 1024, /* a message with a thousand recipients fits on top of ... */
-    OUT_FULL = 512 * 1024,     /* ... what is enough for now */
-    PATH_MAX_LEN = 108,
-    SOCKET_MODE = 0600,
+    STEP_MAX = 50,              /* messages in one round */
+    ACTED_MAX = 50,             /* parcels at a time, each with an open file */
+    OUT_MAX = 4 * 1024 * 1024,  /* a message with a thousand recipients fits on top of ... */
+    OUT_FULL = 512 * 1024,      /* ... what is enough for now */
     IDLE_MS = 60 * 1000,        /* for the next request, from its first byte to its last */
     UNREAD_MS = 10 * 60 * 1000, /* for some of an answer to be read: people use pagers */
     RECORD_MS = 30 * 1000,      /* for the disk */
-    LISTEN_AGAIN_MS = 1000,
 };
-
-static const struct slice tag_qmgr = SLICE_INIT("qmgr");
 
 /* ---- answers ---- */
 
@@ -570,28 +565,6 @@ void control_reloaded(struct control *all, bool serves)
 
 /* ---- as a whole ---- */
 
-static int listen_at(struct control *c)
-{
-    struct net *net = loop_net(c->role->loop);
-    char path[PATH_MAX_LEN];
-    int len = snprintf(path, sizeof(path), "%.*s/courier.sock",
-                       SLICE_PRINTF(c->role->settings->queue_path));
-
-    if (len < 0 || (size_t)len >= sizeof(path))
-        return -ENAMETOOLONG;
-    int handle = net->ops->listen_local(net, path, SOCKET_MODE, CALLERS_MAX);
-    return handle < 0 ? handle : listener_open(&c->listener, c->role->loop, handle, on_accept);
-}
-
-/* People are to reach a courier that was short of something when it began. */
-static void listen_again(struct timer *t)
-{
-    struct control *c = LIST_ENTRY(t, struct control, again);
-
-    if (listen_at(c) < 0)
-        timer_set(c->role->loop, &c->again, LISTEN_AGAIN_MS);
-}
-
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
                             struct pauses *pauses, struct outbound *outbound)
 {
@@ -603,16 +576,13 @@ struct control *control_new(struct role *role, struct queue *queue, struct parce
     c->pauses = pauses;
     c->outbound = outbound;
     list_init(&c->callers);
-    timer_init(&c->again, listen_again);
-    int code = listen_at(c);
-    if (code < 0) {
-        char text[200];
-        int len = snprintf(text, sizeof(text), "no control socket: courier.sock in the queue: %s",
-                           strerrordesc_np(-code));
-        role_warn(role, tag_qmgr, (struct slice){text, len < 0 ? 0 : (size_t)len});
-        timer_set(role->loop, &c->again, LISTEN_AGAIN_MS);
-    }
     return c;
+}
+
+int control_listen(struct control *c, int handle)
+{
+    listener_close(&c->listener);
+    return listener_open(&c->listener, c->role->loop, handle, on_accept);
 }
 
 void control_free(struct control *c)
@@ -620,6 +590,5 @@ void control_free(struct control *c)
     LIST_EACH (node, &c->callers)
         caller_free(LIST_ENTRY(node, struct caller, link));
     listener_close(&c->listener);
-    timer_cancel(c->role->loop, &c->again);
     memory_free(c);
 }

@@ -34,10 +34,13 @@
 
 struct control;
 
-/* Without a socket (told) mail goes on, and it is tried again. */
 struct control *control_new(struct role *role, struct queue *queue, struct parcels *parcels,
                             struct pauses *pauses, struct outbound *outbound);
 void control_free(struct control *c);
+
+/* People's tools connect to this socket, which the warden made: without it mail goes on. The handle
+ * is taken over. 0 or a negative errno. */
+int control_listen(struct control *c, int handle);
 
 /* Once per round of the loop, before it sleeps. */
 void control_pump(struct control *all);

@@ -63,7 +63,6 @@ struct control {
     struct pauses *pauses;
     struct outbound *outbound;
     struct listener listener;
-    struct timer again; /* until it can listen */
     struct list callers;
     unsigned caller_count;
 };

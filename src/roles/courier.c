@@ -353,6 +353,16 @@ static void courier_peer(struct role *role, enum role_kind kind, unsigned index,
         role->doors->net->ops->close(role->doors->net, handle);
 }
 
+/* People are to reach a courier that is short of something: then it ends, and is handed all anew.
+ */
+static void courier_listen(struct role *role, unsigned number, int handle)
+{
+    (void)number; /* there is one */
+    int code = control_listen(courier_of(role)->control, handle);
+    if (code < 0)
+        role_end(role, fail_code(code, "listen on", SLICE("the control socket")));
+}
+
 /* ---- the role ---- */
 
 static int open_queue(struct courier *c)
@@ -374,7 +384,7 @@ static int open_queue(struct courier *c)
 static int courier_start(struct role *role)
 {
     struct courier *c = courier_of(role);
-    int code = disk_dir_make_path(role->doors->disk, role->settings->queue_path, 0700, &c->spool);
+    int code = role_folder(role, role->settings->queue_path, &c->spool);
 
     if (code == 0)
         code = queue_make_dirs(c->spool, 0700);
@@ -460,6 +470,7 @@ struct role *courier_new(const struct role_doors *doors, int warden_handle)
                                             .reload = courier_reload,
                                             .reloaded = courier_reloaded,
                                             .peer = courier_peer,
+                                            .listen = courier_listen,
                                             .drain = courier_drain,
                                             .before_sleep = courier_before_sleep,
                                             .done = courier_done};

@@ -253,7 +253,7 @@ static int open_root(struct postman *p, struct slice template)
 
     if (!mailbox_template_split(template, &root.path, &rest) || find_root(p, root.path) != NULL)
         return 0;
-    int code = disk_dir_make_path(p->role.doors->disk, root.path, 0700, &root.dir);
+    int code = role_folder(&p->role, root.path, &root.dir);
     if (code < 0)
         return fail_code(code, "open the mailbox root", root.path);
     root.path = arena_copy(&p->arena, root.path);

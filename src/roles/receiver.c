@@ -136,27 +136,28 @@ static size_t sessions_for(long files)
     return files < SESSIONS_MAX ? (size_t)files : SESSIONS_MAX;
 }
 
+/* The warden has made it, with its "draft". */
+static int open_folder(struct receiver *r)
+{
+    struct arena scratch = {0};
+    struct slice path = arena_printf(&scratch, "%.*s/in/%u",
+                                     SLICE_PRINTF(r->role.settings->queue_path), r->role.index);
+    int code = role_folder(&r->role, path, &r->dir);
+
+    arena_done(&scratch);
+    return code;
+}
+
 static int receiver_start(struct role *role)
 {
     struct receiver *r = receiver_of(role);
-    char number[16];
-    struct disk_dir *spool = NULL, *in = NULL;
+    int code = open_folder(r);
 
-    snprintf(number, sizeof(number), "%u", role->index);
-    int code = disk_dir_make_path(role->doors->disk, role->settings->queue_path, 0700, &spool);
-    if (code == 0)
-        code = queue_in_make_dirs(spool, role->index, 0700);
-    if (code == 0)
-        code = disk_dir_open_at(spool, "in", &in);
-    if (code == 0)
-        code = disk_dir_open_at(in, number, &r->dir);
-    disk_dir_close(in);
-    disk_dir_close(spool);
     if (code < 0)
         return fail_code(code, "open the queue", role->settings->queue_path);
     struct queue_in_options options = {.dir = r->dir,
                                        .receiver = role->index,
-                                       .mode = 0600,
+                                       .mode = 0640, /* the umask says for whom */
                                        .min_free = role->settings->queue_min_free,
                                        .segment_size = role->doors->segment_size,
                                        .worker = role->worker,

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 enum { FAILURE_TEXT_MAX = 512 };
@@ -343,6 +342,60 @@ static void take_outcome(struct role *r, struct slice body)
         r->calls->reloaded(r, serves != 0);
 }
 
+/* ---- folders ---- */
+
+struct folder {
+    struct list link;
+    struct disk_dir *dir;
+    size_t path_len;
+    char path[];
+};
+
+static void take_folder(struct role *r, struct slice path, int handle)
+{
+    struct folder *f = memory_new(sizeof(*f) + path.len);
+
+    f->dir = disk_dir_of_fd(handle);
+    f->path_len = path.len;
+    memcpy(f->path, path.data, path.len);
+    list_append(&r->folders, &f->link);
+}
+
+static void folder_forget(struct folder *f)
+{
+    list_remove(&f->link);
+    memory_free(f);
+}
+
+static void drop_folders(struct role *r)
+{
+    LIST_EACH (node, &r->folders) {
+        struct folder *f = LIST_ENTRY(node, struct folder, link);
+
+        disk_dir_close(f->dir);
+        folder_forget(f);
+    }
+}
+
+bool role_take_folder(struct role *r, struct slice path, struct disk_dir **out)
+{
+    LIST_EACH (node, &r->folders) {
+        struct folder *f = LIST_ENTRY(node, struct folder, link);
+
+        if (!slice_equal((struct slice){f->path, f->path_len}, path))
+            continue;
+        *out = f->dir;
+        folder_forget(f);
+        return true;
+    }
+    return false;
+}
+
+int role_folder(struct role *r, struct slice path, struct disk_dir **out)
+{
+    return role_take_folder(r, path, out) ? 0 : disk_dir_make_path(r->doors->disk, path, 0700, out);
+}
+
 static void hand_over(struct role *r, const struct role_pending *p)
 {
     if (p->kind == MESSAGE_LISTEN)
@@ -386,6 +439,7 @@ static void start(struct role *r)
         return;
     }
     r->started = true;
+    drop_folders(r);
     for (unsigned i = 0; i < r->pending_count; i++)
         hand_over(r, &r->pending[i]);
     r->pending_count = 0;
@@ -454,6 +508,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_SETTINGS: take_settings(r, body, file); return;
     case MESSAGE_PEER: take_peer(r, body, handle); return;
     case MESSAGE_LISTEN: take_listen(r, body, handle); return;
+    case MESSAGE_FOLDER: take_folder(r, body, handle); return;
     case MESSAGE_TICKET_KEYS: take_ticket_keys(r, body); return;
     case MESSAGE_ACCOUNTS: take_accounts(r, file); return;
     case MESSAGE_RELOADED: take_outcome(r, body); return;
@@ -504,6 +559,7 @@ void role_init(struct role *r, enum role_kind kind, unsigned index, const struct
     r->doors = doors;
     r->calls = calls;
     list_init(&r->older);
+    list_init(&r->folders);
     r->loop = loop_new(doors->net, doors->clock);
     buf_init(&r->events, ROLE_EVENTS_MAX);
     loop_before_sleep(r->loop, before_sleep, r);
@@ -529,6 +585,7 @@ void role_done(struct role *r)
     gather_failures(r); /* no thread tells any more */
     send_events(r);
     drop_failures(r);
+    drop_folders(r);
     channel_close(&r->scribe);
     channel_close(&r->warden);
     buf_done(&r->events);
@@ -617,7 +674,6 @@ int role_main(enum role_kind kind, unsigned index, int warden_fd)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0);
     raise_file_limit();
     if (doors.net == NULL)
         return EXIT_FAILURE;

@@ -83,6 +83,7 @@ struct role {
     struct settings *settings; /* the ones that count now */
     struct settings *next;     /* handed over, they count from the next START on; NULL: none */
     struct list older;         /* settings that somebody holds still */
+    struct list folders;       /* that were handed over, and nobody took yet */
     unsigned receivers;        /* how many of them there are */
     struct buf events;         /* of this round, for the scribe */
     uint64_t events_in_buf;    /* without gap marks */
@@ -127,6 +128,14 @@ void role_meet(struct role *r, struct channel *c, int handle, enum role_kind pee
 
 /* First thing in on_closed of such a channel. Ends the role as well when the fault was ours. */
 void role_parted(struct role *r, const struct channel *c);
+
+/* The folder that the warden handed over under this path, the caller's from now on; false: it did
+ * not. At the start and at a reload; what is not taken then is closed. */
+bool role_take_folder(struct role *r, struct slice path, struct disk_dir **out);
+
+/* The same, or the one that is there, made if it is missing: for those who could make it. 0 or a
+ * negative errno. */
+int role_folder(struct role *r, struct slice path, struct disk_dir **out);
 
 /* Ends the loop after this round. code: 0, or the negative errno that is the reason. */
 void role_end(struct role *r, int code);

@@ -480,6 +480,7 @@ struct tokens *tokens_new(const struct tokens_options *options)
     t->options = *options;
     t->options.queue_path = own(options->queue_path);
     t->options.config = own(options->config);
+    t->dir = options->dir;
     t->serials = random_u64(options->random) >> 1;
     list_init(&t->held);
     return t;

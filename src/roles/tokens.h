@@ -32,6 +32,7 @@ struct tokens_options {
     struct clock *clock;
     struct random *random;
     struct disk *disk;
+    struct disk_dir *dir; /* where logins lie, taken over; NULL: in the queue, opened when needed */
     struct slice queue_path; /* copied, and so is */
     struct slice config;     /* the configuration's file, for what a person has to type */
 };

@@ -129,12 +129,19 @@ void vault_courier_start(struct vault_courier *c)
 {
     static const struct tokens_calls calls = {find_relay, send_answer, fetch_token, alarm};
     const struct role_doors *doors = c->role->doors;
+    struct arena scratch = {0};
+    struct slice path =
+        arena_printf(&scratch, "%.*s/vault", SLICE_PRINTF(c->role->settings->queue_path));
+    struct disk_dir *dir = NULL;
 
+    (void)role_take_folder(c->role, path, &dir);
+    arena_done(&scratch);
     c->tokens = tokens_new(&(struct tokens_options){.calls = &calls,
                                                     .ctx = c,
                                                     .clock = doors->clock,
                                                     .random = doors->random,
                                                     .disk = doors->disk,
+                                                    .dir = dir,
                                                     .queue_path = c->role->settings->queue_path,
                                                     .config = c->role->settings->file});
     c->introspector = introspector_new(&(struct introspector_options){

@@ -16,8 +16,6 @@
  */
 #include "roles/warden_internal.h"
 
-#include "queue/queue.h"
-#include "queue/queue_in.h"
 #include "roles/role.h"
 
 #include <errno.h>
@@ -27,6 +25,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum {
     WARDEN_FD = 3, /* where a child finds its channel */
@@ -141,15 +140,18 @@ static void child_closed(struct channel *channel)
 
 static int spawn(struct child *c, int handle)
 {
+    const struct guard *guard = &c->warden->guard;
     char index[16];
-    char program[] = "postroad", role[] = "role", name[32];
-    char *argv[] = {program, role, name, index, NULL};
+    char program[] = "postroad", role[] = "role", name[32], who[GUARD_TEXT_MAX];
+    char *argv[] = {program, role, name, index, guard->separate ? who : NULL, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
 
     snprintf(index, sizeof(index), "%u", c->index);
     snprintf(name, sizeof(name), "%s", role_name(c->kind));
+    if (guard->separate)
+        guard_write(guard, name, who);
     sigemptyset(&none);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -195,6 +197,9 @@ void warden_start_child(struct child *c)
     }
     channel_open(&c->channel, w->loop, ends[0], ROLE_WARDEN, c->kind, child_message, child_closed);
     warden_send_settings(w, c);
+    warden_send_folders(w, c);
+    if (c->kind == ROLE_COURIER)
+        warden_send_control(w, c);
     if (c->kind == ROLE_RECEIVER) {
         warden_send_tally(w, c);
         warden_send_ticket_keys(w, c);
@@ -327,27 +332,23 @@ static void add_children(struct warden *w)
         warden_add_child(w, ROLE_RECEIVER, i);
 }
 
-/* Before any role looks: one that finds half of it would end. */
-static int make_spool(struct warden *w)
-{
-    int code = queue_make_dirs(w->spool, 0700);
-
-    for (unsigned i = 0; code == 0 && i < w->options->receivers; i++)
-        code = queue_in_make_dirs(w->spool, i, 0700);
-    return code;
-}
-
 static int open_everything(struct warden *w)
 {
-    if (sockets_open(&w->sockets, w->net, w->options->settings, NULL, &w->inherited) < 0)
+    if (warden_open_sockets(w, w->options->settings, NULL, &w->sockets) < 0)
         return EX_UNAVAILABLE;
     inherited_done(&w->inherited);
-    if (make_spool(w) < 0 || warden_make_mailbox_roots(w->options->settings) < 0)
+    if (warden_make_spool(w) < 0 || warden_make_mailbox_roots(w, w->options->settings) < 0)
         return EX_CANTCREAT;
+    warden_open_control(w);
     if (warden_seal(w, &w->options->bundles, SLICE("the configuration")) < 0)
         return EX_OSERR;
     warden_make_ticket_key(w);
     warden_make_tally(w);
+    int code = w->guard.separate ? guard_shrink() : 0;
+    if (code < 0) {
+        (void)fail_code(code, "give up", SLICE("capabilities"));
+        return EX_OSERR;
+    }
     add_children(w);
     for (size_t i = 0; i < w->child_count; i++)
         warden_start_child(&w->children[i]);
@@ -403,9 +404,29 @@ static void on_lock_retry(struct timer *t)
     take_lock(LIST_ENTRY(t, struct warden, lock_retry));
 }
 
+/* 0 or an exit status. */
+static int find_users(struct warden *w)
+{
+    const char *missing;
+
+    if (w->options->as_caller || geteuid() != 0 || guard_find(&w->guard, &missing) == 0)
+        return 0;
+    fprintf(
+        stderr,
+        "postroad: each process is to be a user of its own, but there is no %s.\n"
+        "  to make them:   ./run --install, or: systemd-sysusers conf/sysusers.d/postroad.conf\n"
+        "  to go on without, with everything as root:   postroad serve --as-caller ...\n",
+        missing);
+    return EX_NOUSER;
+}
+
 static int begin(struct warden *w)
 {
     struct slice path = w->options->settings->queue_path;
+    int status = find_users(w);
+
+    if (status != 0)
+        return status;
     int code = disk_dir_make_path(disk_real(), path, 0700, &w->spool);
 
     if (code < 0) {
@@ -435,6 +456,9 @@ static void warden_done(struct warden *w)
     bundles_close(&w->bundles);
     disk_close(w->tally);
     disk_close(w->lock);
+    warden_close_folders(w);
+    if (w->control >= 0)
+        warden_close_handle(w, w->control);
     disk_dir_close(w->spool);
     sockets_close(&w->sockets, w->net);
     memory_free(w->children);
@@ -453,6 +477,8 @@ int warden_run(const struct warden_options *options)
         return EX_OSERR;
     w.loop = loop_new(w.net, w.clock);
     w.signals.watch.handle = -1;
+    w.control = -1;
+    list_init(&w.folders);
     service_init(&w.service, w.loop);
     inherited_init(&w.inherited, w.net, w.service.inherited_count);
     timer_init(&w.next_ticket_key, warden_on_ticket_key);

@@ -19,6 +19,7 @@ struct warden_options {
     struct bundles bundles; /* parsed into `settings` without errors */
     const struct settings *settings;
     unsigned receivers;
+    bool as_caller;           /* even if that is root: no users of their own for the roles */
     void *ctx;                /* of these calls */
     void (*ready)(void *ctx); /* once, when every role serves */
     /* The configuration as it is now; borrowed until the next of these calls. False: it is not
@@ -33,7 +34,8 @@ struct warden_options {
 
 /* Until SIGTERM or SIGINT: then every role drains in order. Returns the exit status: 0;
  * EX_UNAVAILABLE (a listening address cannot be had), EX_CANTCREAT (a folder cannot be made),
- * EX_TEMPFAIL (another system has the queue), EX_OSERR; each told on stderr. */
+ * EX_TEMPFAIL (another system has the queue), EX_NOUSER (no users for the roles), EX_OSERR; each
+ * told on stderr. */
 int warden_run(const struct warden_options *options);
 
 #endif

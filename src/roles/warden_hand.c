@@ -12,6 +12,9 @@
 enum {
     TICKET_KEY_MS =
         24 * 60 * 60 * 1000, /* a key makes tickets so long, and is taken twice as long */
+    CONTROL_MODE = 0600,
+    CONTROL_GROUP_MODE = 0660,
+    CONTROL_BACKLOG = 32,
 };
 
 /* Who may talk to whom, each pair once. The warden's own line to the scribe is the last. */
@@ -147,6 +150,35 @@ void warden_send_listeners(struct warden *w, struct child *c)
         warden_give(c, MESSAGE_LISTEN, buf_slice(&body), NULL, w->sockets.handles[i]);
         buf_done(&body);
     }
+}
+
+/* Without it mail goes on. */
+void warden_open_control(struct warden *w)
+{
+    struct slice queue = w->options->settings->queue_path;
+    struct arena scratch = {0};
+    const char *path =
+        arena_string(&scratch, arena_printf(&scratch, "%.*s/courier.sock", SLICE_PRINTF(queue)));
+    unsigned mode = w->guard.separate ? CONTROL_GROUP_MODE : CONTROL_MODE;
+
+    guard_borrow_admins(&w->guard);
+    w->control = w->net->ops->listen_local(w->net, path, mode, CONTROL_BACKLOG);
+    guard_return();
+    if (w->control < 0)
+        (void)fail_code(w->control, "listen on courier.sock, for people's tools, in", queue);
+    arena_done(&scratch);
+}
+
+void warden_send_control(struct warden *w, struct child *c)
+{
+    struct buf body;
+
+    if (w->control < 0)
+        return;
+    buf_init(&body, 16);
+    put_u32(&body, 0);
+    warden_give(c, MESSAGE_LISTEN, buf_slice(&body), NULL, w->control);
+    buf_done(&body);
 }
 
 void warden_send_ticket_keys(struct warden *w, struct child *c)

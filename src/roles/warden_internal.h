@@ -7,6 +7,7 @@
 #include "base/event.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "guard/guard.h"
 #include "ipc/channel.h"
 #include "loop/signals.h"
 #include "loop/tls.h"
@@ -38,7 +39,10 @@ struct warden {
     struct service service;
     struct inherited inherited;
     struct sealed_bundles bundles;
+    struct guard guard;
     struct disk_dir *spool;
+    struct list folders; /* opened, for the roles */
+    int control;         /* where people's tools connect; -1: nowhere */
     struct disk_file *lock;
     struct timer lock_retry;
     uint64_t lock_deadline_ms;
@@ -66,6 +70,14 @@ void warden_tell(struct warden *w, enum event_kind kind, struct slice text);
 void warden_add_child(struct warden *w, enum role_kind kind, unsigned index);
 void warden_start_child(struct child *c);
 
+/* ---- warden_folders.c: whose is what in the file system ---- */
+
+/* Before any role looks: one that finds half of it would end. 0 or a negative errno, told. */
+int warden_make_spool(struct warden *w);
+int warden_make_mailbox_roots(struct warden *w, const struct settings *settings);
+void warden_send_folders(struct warden *w, struct child *c);
+void warden_close_folders(struct warden *w);
+
 /* ---- warden_hand.c: what they are handed ---- */
 
 /* A child that did not get all it needs ends, as its channel does, and is started again. */
@@ -79,6 +91,10 @@ void warden_wire_scribe(struct warden *w, struct child *scribe);
 
 void warden_send_settings(struct warden *w, struct child *c);
 void warden_send_listeners(struct warden *w, struct child *c);
+
+/* People's tools talk to the courier. */
+void warden_open_control(struct warden *w);
+void warden_send_control(struct warden *w, struct child *c);
 
 /* Counts that the receivers share; without them nobody is limited. */
 void warden_make_tally(struct warden *w);
@@ -96,8 +112,11 @@ void warden_on_ticket_key(struct timer *t);
 
 /* For who starts or is told from now on. 0 or a negative errno, told. */
 int warden_seal(struct warden *w, const struct bundles *b, struct slice what);
-int warden_make_mailbox_roots(const struct settings *settings);
 void warden_reread_accounts(struct warden *w);
+
+/* sockets_open(): those in the file system are for the group of the administrators, too. */
+int warden_open_sockets(struct warden *w, const struct settings *settings,
+                        const struct sockets *old, struct sockets *out);
 
 /* All that is wrong changes nothing. */
 void warden_reload(struct warden *w);

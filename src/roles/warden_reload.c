@@ -6,28 +6,6 @@
  */
 #include "roles/warden_internal.h"
 
-#include "mail/mailbox_path.h"
-
-/* A mailbox root that cannot be had would keep every mail waiting: say so before the first. */
-int warden_make_mailbox_roots(const struct settings *settings)
-{
-    const struct rules *rules = &settings->rules;
-
-    for (size_t i = 0; i < rules->count; i++) {
-        struct slice root, rest;
-        struct disk_dir *dir;
-
-        if (rules->rules[i].action != ACTION_MAILDIR ||
-            !mailbox_template_split(rules->rules[i].path, &root, &rest))
-            continue;
-        int code = disk_dir_make_path(disk_real(), root, 0700, &dir);
-        if (code < 0)
-            return fail_code(code, "open the mailbox root", root);
-        disk_dir_close(dir);
-    }
-    return 0;
-}
-
 int warden_seal(struct warden *w, const struct bundles *b, struct slice what)
 {
     int code = bundles_seal(&w->bundles, b);
@@ -70,6 +48,8 @@ static void hand_over_again(struct warden *w, struct child *c)
         return; /* it gets them when it starts */
     c->awaited++;
     warden_send_settings(w, c);
+    if (c->kind == ROLE_POSTMAN)
+        warden_send_folders(w, c);
     if (c->kind == ROLE_RECEIVER)
         warden_send_listeners(w, c);
     warden_give(c, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
@@ -85,13 +65,22 @@ static void add_missing_vault(struct warden *w)
     warden_start_child(&w->children[w->child_count - 1]);
 }
 
+int warden_open_sockets(struct warden *w, const struct settings *settings,
+                        const struct sockets *old, struct sockets *out)
+{
+    guard_borrow_admins(&w->guard);
+    int code = sockets_open(out, w->net, settings, old, &w->inherited);
+    guard_return();
+    return code;
+}
+
 /* What takes no other settings without a restart was refused before. */
 static bool take_settings(struct warden *w, const struct settings *fresh, const struct bundles *b)
 {
     struct sockets sockets = {0};
 
-    if (warden_make_mailbox_roots(fresh) < 0 ||
-        sockets_open(&sockets, w->net, fresh, &w->sockets, &w->inherited) < 0)
+    if (warden_make_mailbox_roots(w, fresh) < 0 ||
+        warden_open_sockets(w, fresh, &w->sockets, &sockets) < 0)
         return false;
     if (warden_seal(w, b, SLICE("the configuration")) < 0) {
         sockets_pass_on(&sockets, w->net, &w->sockets);

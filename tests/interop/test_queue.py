@@ -6,6 +6,7 @@ import resource
 import smtplib
 import time
 
+import users
 from conftest import CONTENT, run
 from fake_mx import FakeMx
 from server import BINARY, free_port, wait_until
@@ -114,7 +115,7 @@ def test_more_large_mails_are_bounced_than_files_may_be_open(serve):
             client.sendmail("bob@out.example", [f"user{i}@b.example"], content)
     assert wait_until(lambda: len(re.findall("status=deferred", server.log())) == 150)
     courier = [pid for pid, role in server.roles() if role == "courier"][0]
-    resource.prlimit(courier, resource.RLIMIT_NOFILE, (120, 120))
+    users.limit(courier, resource.RLIMIT_NOFILE, 120)
     assert queue(server, "bounce", "--domain", "b.example", "--yes") == (
         0, "bounce: 150 messages\n")
     assert not listed(server, "--domain", "b.example")

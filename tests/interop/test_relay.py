@@ -3,13 +3,16 @@ misbehave. What each of them costs is one line of the log, never a mail."""
 import os
 import re
 import resource
+import shutil
 import signal
 import smtplib
 import socket
+import tempfile
 import threading
 import time
 
 import pytest
+import users
 
 from conftest import CONTENT, EIGHT_BIT, SENDER, run
 from fake_mx import FakeMx
@@ -77,9 +80,13 @@ def test_two_hops_change_nothing(serve, tmp_path, content):
 
 
 @pytest.mark.parametrize("where", ["port", "socket"])
-def test_lmtp(serve, tmp_path, where):
+def test_lmtp(serve, tmp_path, where, request):
     port = free_port()
-    at = f"127.0.0.1:{port}" if where == "port" else f"unix:{tmp_path}/second/lmtp"
+    # The courier is a user of its own: who listens lets it in, and the way there is open.
+    open_folder = tempfile.mkdtemp(prefix="postroad-lmtp-")
+    os.chmod(open_folder, 0o711)
+    request.addfinalizer(lambda: shutil.rmtree(open_folder))
+    at = f"127.0.0.1:{port}" if where == "port" else f"unix:{open_folder}/lmtp"
     (tmp_path / "second").mkdir()
     second = Server(tmp_path / "second", """
 hostname in.example
@@ -90,6 +97,8 @@ postmaster ann@b.example
 accept to address ann@b.example deliver maildir {folder}/data/mail/{domain}/{user}
 accept to address zoe@b.example deliver maildir {folder}/data/mail/{domain}/{user}
 """ % at).start()
+    if where == "socket":
+        os.chmod(f"{open_folder}/lmtp", 0o666)
     try:
         first = relay_to(serve, "127.0.0.1:1",
                          extra=f"accept to domain b.example deliver lmtp {at}")
@@ -341,7 +350,7 @@ def test_many_that_no_server_here_can_take(serve, fake):
     courier = [pid for pid, role in first.roles() if role == "courier"][0]
     assert wait_until(lambda: len(mx.lines) == 0 and mx.connections == 5)
     time.sleep(2)
-    resource.prlimit(courier, resource.RLIMIT_STACK, (128 * 1024, 128 * 1024))
+    users.limit(courier, resource.RLIMIT_STACK, 128 * 1024)
     greet.set()
     assert wait_until(lambda: first.log().count("status=bounced") >= count, 60), first.log()[-2000:]
     assert ("courier" in [role for pid, role in first.roles() if pid == courier])

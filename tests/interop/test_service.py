@@ -28,7 +28,7 @@ if fd >= 0:
     os.dup2(fd, 3)
     os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="mx")
 os.environ["WATCHDOG_PID"] = str(os.getpid())
-os.execv(words[0], words)
+os.execvp(words[0], words)
 """
 
 

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import time
 
+import users
+
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BINARY = os.path.abspath(os.environ.get("POSTROAD", os.path.join(TOP, "build", "postroad")))
 
@@ -87,7 +89,7 @@ class Server:
         text = self.config.replace("{port}", str(self.port)).replace("{folder}", self.folder)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
-        return [BINARY, "serve", "-c", path]
+        return users.serve(self.folder, [BINARY, "serve", "-c", path])
 
     def start(self, seconds=15):
         with open(self.out_path, "ab") as out, open(self.log_path, "ab") as log:

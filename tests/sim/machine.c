@@ -34,6 +34,7 @@ enum {
     BACKOFF_MAX_MS = 10000,
     STEADY_MS = 10000,
     DRAIN_TIMEOUT_MS = 20000,
+    CALLERS = 32,
     LISTENERS = 2,
 };
 
@@ -77,6 +78,7 @@ struct machine {
     struct channel scribe;
     struct timer drain_deadline;
     int listeners[LISTENERS]; /* as they stand in the settings */
+    int control;              /* where people's tools connect */
     unsigned drain_stage;
     bool drain_wanted; /* somebody told it to */
     bool draining;
@@ -278,6 +280,11 @@ static void send_settings(struct machine *m, struct process *p)
         buf_clear(&body);
         (void)put_u32(&body, i);
         (void)channel_send(&p->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, m->listeners[i]);
+    }
+    if (p->kind == ROLE_COURIER) {
+        buf_clear(&body);
+        (void)put_u32(&body, 0);
+        (void)channel_send(&p->channel, MESSAGE_LISTEN, buf_slice(&body), NULL, m->control);
     }
     buf_done(&body);
 }
@@ -583,7 +590,8 @@ void machine_boot(struct machine *m, unsigned receivers)
     m->scribe.watch.handle = -1;
     m->listeners[0] = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
     m->listeners[1] = m->net->ops->listen(m->net, &m->o.submission, false, LISTENER_BACKLOG);
-    assert(m->listeners[0] >= 0 && m->listeners[1] >= 0);
+    m->control = m->net->ops->listen_local(m->net, "/spool/courier.sock", 0600, CALLERS);
+    assert(m->listeners[0] >= 0 && m->listeners[1] >= 0 && m->control >= 0);
     seal_settings(m);
     int code = counts_new(receivers, (const uint64_t[2]){m->o.seed, receivers}, &m->counts);
     assert(code == 0);
@@ -616,6 +624,7 @@ void machine_power_off(struct machine *m)
     timer_cancel(m->loop, &m->drain_deadline);
     for (unsigned i = 0; i < LISTENERS; i++)
         m->net->ops->close(m->net, m->listeners[i]);
+    m->net->ops->close(m->net, m->control);
     disk_close(m->settings);
     disk_close(m->counts);
     loop_free(m->loop);

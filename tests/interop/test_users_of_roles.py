@@ -1,0 +1,281 @@
+"""Each role is a user of its own: who it is, what it cannot read, and that mail flows all the same."""
+import glob
+import os
+import re
+import signal
+import smtplib
+import subprocess
+
+import pytest
+import users
+from conftest import CONTENT, SENDER, need, run
+from fake_mx import FakeMx
+from server import BINARY, TOP, Server, as_sent, children, free_port, free_ports, wait_until
+
+CONFIG = """
+hostname mx.example.org
+postmaster ann@example.org
+table people accounts {folder}/people
+listen mx 127.0.0.1:{port}
+listen submission 127.0.0.1:SUBMIT { tls off; auth people; auth-cleartext yes }
+queue {folder}/spool { min-free 10M }
+relay next { host 127.0.0.1:NEXT; retry 1h; tls off }
+accept to domain example.org users people deliver maildir {folder}/data/mail/{domain}/{user}
+accept from authenticated to any relay next
+accept from local to any relay next
+"""
+ACCOUNTS = "ann@example.org:{PLAIN}secret::::::\nbob@example.org:{PLAIN}pencil::::::\n"
+
+# By docs/install.md: user, group, further groups.
+WHO = {
+    "receiver": ("postroad-in", "postroad-queue", []),
+    "courier": ("postroad-out", "postroad-out", ["postroad-queue"]),
+    "postman": ("vmail", "vmail", []),
+    "vault": ("postroad-key", "postroad-key", []),
+    "scribe": ("postroad-log", "postroad-log", []),
+}
+# setuid, setgid, net_bind_service, dac_read_search, kill
+WARDEN_MAY = 1 << 7 | 1 << 6 | 1 << 10 | 1 << 2 | 1 << 5
+
+
+@pytest.fixture
+def hop():
+    made = FakeMx()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(serve, tmp_path, hop):
+    if not users.possible():
+        pytest.skip("not root, or no mounts")
+    submit = free_port()
+    (tmp_path / "people").write_text(ACCOUNTS)
+    (tmp_path / "people").chmod(0o600)
+    running = serve(CONFIG.replace("SUBMIT", str(submit)).replace("NEXT", str(hop.port)))
+    running.submit = submit
+    running.start()
+    assert wait_until(lambda: "started, version" in running.log())
+    return running
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return {name: value.split() for name, value in (line.split(":", 1) for line in f)}
+
+
+def put(server, rcpt, port=None, login=None):
+    with smtplib.SMTP("127.0.0.1", port or server.port) as client:
+        if login:
+            client.login(*login)
+        client.sendmail(login[0] if login else SENDER, [rcpt], CONTENT)
+
+
+def as_user(role, *command):
+    """A command with the rights of that role; its exit status and output."""
+    user, group, also = WHO[role]
+    ids = users.names()
+    groups = ["--groups", ",".join(str(ids[name]) for name in also)] if also else ["--clear-groups"]
+    return run("setpriv", "--reuid", ids[user], "--regid", ids[group], *groups, "--inh-caps=-all",
+               "--bounding-set=-all", "--no-new-privs", *command)
+
+
+def read_by(role, path):
+    """What comes of reading a file whose folder is open to all: only its own rights count."""
+    return as_user(role, "cat", path)
+
+
+def test_who_is_who(server):
+    ids = users.names()
+    roles = server.roles()
+    assert {role for _, role in roles} == set(WHO)
+    for pid, role in roles:
+        status = status_of(pid)
+        user, group, also = WHO[role]
+        assert status["Uid"] == [str(ids[user])] * 4, role
+        assert status["Gid"] == [str(ids[group])] * 4, role
+        assert status["Groups"] == [str(ids[name]) for name in also], role
+        assert status["NoNewPrivs"] == ["1"], role
+        for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[caps][0], 16) == 0, (role, caps)
+        limits = open(f"/proc/{pid}/limits", encoding="utf-8").read()
+        assert re.search(r"Max core file size +0 +0 ", limits), role
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0, f"{role} can be traced"
+        fds = sorted(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
+        assert fds[:3] == [0, 1, 2]
+    warden = status_of(server.process.pid)
+    assert warden["Uid"] == ["0"] * 4
+    for caps in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(warden[caps][0], 16) & ~WARDEN_MAY == 0, caps
+
+
+def test_nobody_but_the_warden_is_root(server):
+    assert all(status_of(pid)["Uid"][1] != "0" for pid in children(server.process.pid))
+
+
+def test_mail_in_and_out_with_a_login(server, hop):
+    put(server, "bob@example.org")
+    assert as_sent(server.wait_mail("bob")[0]) == CONTENT
+    path = server.mails("bob")[0]
+    assert (os.stat(path).st_uid, os.stat(path).st_gid) == (users.names()["vmail"],) * 2
+    put(server, "carl@b.example", server.submit, ("ann@example.org", "secret"))
+    assert wait_until(lambda: hop.mails), server.log()
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        put(server, "carl@b.example", server.submit, ("ann@example.org", "wrong"))
+
+
+def test_large_mails_too(server):
+    """They have files of their own, which the courier removes."""
+    large = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 4000
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(SENDER, ["bob@example.org"], large)
+    assert as_sent(server.wait_mail("bob")[0]) == large
+    drafts = os.path.join(server.folder, "spool", "in", "*", "draft", "*")
+    assert wait_until(lambda: not glob.glob(drafts)), glob.glob(drafts)
+
+
+def test_accounts_a_reload_and_a_role_that_is_killed(server, hop):
+    conf = os.path.join(server.folder, "postroad.conf")
+    assert run(BINARY, "user", "add", "eve@example.org", "-c", conf, "--password-stdin",
+               stdin=b"pencil\n")[0] == 0
+    assert wait_until(lambda: "accounts were read again" in server.log())
+    put(server, "carl@b.example", server.submit, ("eve@example.org", "pencil"))
+    assert run(BINARY, "reload", "-c", conf)[0] == 0, server.log()
+    for role in WHO:
+        pid = [pid for pid, name in server.roles() if name == role][0]
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: any(name == role and new != pid for new, name in server.roles()))
+    assert wait_until(lambda: server.queued() is not None)
+    put(server, "eve@example.org", server.submit, ("ann@example.org", "secret"))
+    server.wait_mail("eve")
+    assert all(status_of(pid)["Uid"][1] != "0" for pid, _ in server.roles())
+
+
+def test_what_each_may_not_read(server):
+    """By the rights of the files alone: on the way to them each folder is open here."""
+    run(BINARY, "queue", "pause", "--domain", "b.example", "-c",
+        os.path.join(server.folder, "postroad.conf"))
+    put(server, "carl@b.example")
+    assert wait_until(lambda: server.queued() == 1)
+    spool = os.path.join(server.folder, "spool")
+    with open(os.path.join(spool, "vault", "next.login"), "wb") as f:
+        f.write(b"a token\n")
+    os.chmod(f.name, 0o600)
+    os.chown(f.name, users.names()["postroad-key"], users.names()["postroad-key"])
+    folder = spool
+    while folder != "/tmp":
+        os.chmod(folder, os.stat(folder).st_mode | 0o011)
+        folder = os.path.dirname(folder)
+    segments = glob.glob(os.path.join(spool, "in", "[0-9]", "s-*"))
+    assert segments
+    os.chmod(os.path.join(spool, "in"), 0o755)
+    for segment in segments:
+        assert os.stat(segment).st_mode & 0o7777 == 0o240
+        assert read_by("courier", segment)[0] == 0
+        for role in ("receiver", "postman", "vault", "scribe"):
+            code, said = read_by(role, segment)
+            assert code != 0 and "Permission denied" in said, role
+    vault = os.path.join(spool, "vault", "next.login")
+    assert read_by("vault", vault) == (0, "a token\n")
+    secrets = [vault, os.path.join(server.folder, "people"), os.path.join(spool, "lock"),
+               *glob.glob(os.path.join(spool, "out", "s-*"))]
+    assert len(secrets) > 3
+    for path in secrets:
+        for role in WHO:
+            if (role, path) == ("vault", vault) or (role == "courier" and "/out/" in path):
+                continue
+            code, said = read_by(role, path)
+            assert code != 0 and "Permission denied" in said, (role, path)
+    for role in WHO:
+        if role != "courier":
+            assert as_user(role, "touch", os.path.join(spool, "mine"))[0] != 0, role
+        assert as_user(role, "rm", "-f", os.path.join(spool, "lock"))[0] != 0, role
+        assert as_user(role, "mv", os.path.join(spool, "vault"), os.path.join(spool, "v"))[0] != 0
+
+
+def test_administrators_talk_to_the_queue(server):
+    path = os.path.join(server.folder, "spool", "courier.sock")
+    info = os.stat(path)
+    assert (oct(info.st_mode & 0o7777), info.st_uid, info.st_gid) == \
+        ("0o660", 0, users.names()["postroad-admin"])
+
+
+def test_a_queue_of_root_is_given_away(server):
+    """As an older postroad left it, with mail in it: large and small, and an outcome."""
+    assert server.stop() == 0
+    conf = os.path.join(server.folder, "postroad.conf")
+    separate, server.command = server.command, lambda: [BINARY, "serve", "-c", conf, "--as-caller"]
+    subprocess.run(["rm", "-rf", os.path.join(server.folder, "spool")], check=True)
+    server.start()
+    assert {status_of(pid)["Uid"][1] for pid, _ in server.roles()} == {"0"}
+    large = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 4000
+    run(BINARY, "queue", "pause", "--domain", "b.example", "-c", conf)
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail(SENDER, ["carl@b.example"], large)
+        client.sendmail(SENDER, ["dora@b.example"], CONTENT)
+    assert wait_until(lambda: server.queued() == 2)
+    assert server.stop() == 0
+    server.command = separate
+    server.start()
+    assert wait_until(lambda: server.queued() == 2), server.log()
+    ids = users.names()
+    for path in glob.glob(os.path.join(server.folder, "spool", "in", "[0-9]", "**"), recursive=True):
+        assert (os.stat(path).st_uid, os.stat(path).st_gid) == (ids["postroad-in"], ids["postroad-queue"])
+    run(BINARY, "queue", "resume", "--domain", "b.example", "-c", conf)
+    assert wait_until(lambda: server.queued() == 0), server.log()[-3000:]
+
+
+def test_nothing_outside_is_given_away(server, tmp_path):
+    """A captured receiver owns its folder, and could leave links in it for the next start."""
+    assert server.stop() == 0
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "file").write_text("mine")
+    own = os.path.join(server.folder, "spool", "in", "0")
+    os.symlink(victim / "file", os.path.join(own, "s-link"))
+    os.link(victim / "file", os.path.join(own, "s-hard"))
+    os.chown(own, 0, 0)  # so that all in it is looked at
+    server.start()
+    assert (victim / "file").stat().st_uid == 0
+    assert server.stop() == 0
+    subprocess.run(["rm", "-rf", os.path.join(own, "draft")], check=True)
+    os.symlink(victim, os.path.join(own, "draft"))
+    done = subprocess.run(server.command(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 73, done.stderr
+    assert victim.stat().st_uid == 0 and (victim / "file").stat().st_uid == 0
+
+
+def test_a_mailbox_root_of_somebody_else_is_told(serve, tmp_path):
+    if not users.possible():
+        pytest.skip("not root, or no mounts")
+    (tmp_path / "data" / "mail").mkdir(parents=True)
+    (tmp_path / "people").write_text(ACCOUNTS)
+    (tmp_path / "people").chmod(0o600)
+    submit, hop = free_ports(2)
+    server = serve(CONFIG.replace("SUBMIT", str(submit)).replace("NEXT", str(hop))).start()
+    assert f"{tmp_path}/data/mail for mailboxes belongs to user 0, not to vmail" in server.log()
+    ids = users.names()
+    assert f"chown -R {ids['vmail']}:{ids['vmail']} '{tmp_path}/data/mail'" in server.log()
+
+
+def test_without_the_users_it_says_what_to_do(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    need("getent")
+    if run("getent", "passwd", "postroad-in")[0] == 0:
+        pytest.skip("the users are there")
+    config = "hostname a.example\nlisten mx 127.0.0.1:%d\nqueue %s\npostmaster x@a.example\n" \
+        "accept to domain a.example deliver maildir %s/{user}\n"
+    path = tmp_path / "conf"
+    path.write_text(config % (free_port(), tmp_path / "queue", tmp_path / "mail"))
+    code, said = run(BINARY, "serve", "-c", path)
+    assert code == 67
+    assert "there is no postroad-in" in said and "--as-caller" in said and "systemd-sysusers" in said
+    assert not (tmp_path / "queue").exists()
+
+
+def test_the_page_has_every_user():
+    with open(os.path.join(TOP, "docs", "install.md"), encoding="utf-8") as f:
+        page = f.read()
+    for user, group, also in WHO.values():
+        assert all(f"`{name}`" in page for name in (user, group, *also))
