@@ -400,15 +400,49 @@ int disk_sealed(struct disk *d, struct slice bytes, struct disk_file **out)
     return d->sealed(d, bytes, out);
 }
 
-/* One more component of an administrator's path, links allowed. prefix ends with the name. */
+/* "//a///b/" -> "/a/b". False: it is too long. */
+static bool path_copy(struct slice path, char out[PATH_MAX], size_t *len)
+{
+    struct cursor c = {path};
+    struct slice name;
+
+    *len = 0;
+    while (path.len < PATH_MAX - 1 && !cursor_at_end(&c)) {
+        if (!take_until(&c, '/', &name))
+            take_bytes(&c, c.rest.len, &name);
+        take_char(&c, '/');
+        if (name.len == 0)
+            continue;
+        out[(*len)++] = '/';
+        memcpy(out + *len, name.data, name.len);
+        *len += name.len;
+    }
+    out[*len] = '\0';
+    return path.len < PATH_MAX - 1;
+}
+
+/* The deepest folder on the way that is there; path[0..*len) is its name then, ended by a zero that
+ * stands for a slash. What is above it need not be readable for us. Links are the administrator's.
+ */
+static int open_deepest(struct disk *d, char *path, size_t *len, struct disk_dir **out)
+{
+    int code = disk_dir_open(d, *len == 0 ? "/" : path, out);
+
+    while (code == -ENOENT && *len > 0) {
+        while (path[--*len] != '/')
+            ;
+        path[*len] = '\0';
+        code = disk_dir_open(d, *len == 0 ? "/" : path, out);
+    }
+    return code;
+}
+
+/* One more component: `name`, with which `prefix` ends. */
 static int make_step(struct disk *d, struct disk_dir *parent, const char *prefix, const char *name,
                      unsigned mode, struct disk_dir **out)
 {
-    int code = disk_dir_open(d, prefix, out);
+    int code = disk_dir_make(parent, name, mode);
 
-    if (code != -ENOENT)
-        return code;
-    code = disk_dir_make(parent, name, mode);
     if (code == 0)
         code = disk_sync_dir(parent);
     return code < 0 ? code : disk_dir_open(d, prefix, out);
@@ -417,26 +451,17 @@ static int make_step(struct disk *d, struct disk_dir *parent, const char *prefix
 int disk_dir_make_path(struct disk *d, struct slice path, unsigned mode, struct disk_dir **out)
 {
     struct disk_dir *dir, *next = NULL;
-    struct cursor c = {path};
-    char prefix[PATH_MAX] = "";
-    size_t len = 0;
+    char prefix[PATH_MAX];
+    size_t whole, len;
 
-    if (path.len >= sizeof(prefix))
+    if (!path_copy(path, prefix, &whole))
         return -ENAMETOOLONG;
-    int code = disk_dir_open(d, "/", &dir);
-    while (code == 0 && !cursor_at_end(&c)) {
-        struct slice name;
-
-        if (!take_until(&c, '/', &name))
-            take_bytes(&c, c.rest.len, &name);
-        take_char(&c, '/');
-        if (name.len == 0)
-            continue;
+    len = whole;
+    int code = open_deepest(d, prefix, &len, &dir);
+    while (code == 0 && len < whole) {
         prefix[len++] = '/';
-        memcpy(prefix + len, name.data, name.len);
-        prefix[len + name.len] = '\0';
         code = make_step(d, dir, prefix, prefix + len, mode, &next);
-        len += name.len;
+        len += slice_of(prefix + len).len;
         disk_dir_close(dir);
         dir = next;
     }

@@ -6,8 +6,10 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct disk_dir *dir;
 static char path[] = "/tmp/postroad-disk-XXXXXX";
@@ -124,6 +126,79 @@ static void one_holds_a_lock(void **state)
     check_int(disk_unlink(dir, "lock"), 0);
 }
 
+/* What is missing is made; what is there stays as it is. */
+static void makes_paths(void **state)
+{
+    static const struct {
+        const char *name; /* below our folder */
+        const char *made; /* the deepest one that is new; "": none */
+    } rows[] = {
+        {"/a",          "/a"    },
+        {"/a",          ""      },
+        {"//b///c//d/", "/b/c/d"},
+        {"/b/c/e",      "/b/c/e"},
+        {"/",           ""      },
+    };
+
+    char whole[128], made[128];
+    struct disk_dir *got;
+    struct stat st;
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        (void)snprintf(whole, sizeof(whole), "%s%s", path, rows[i].name);
+        (void)snprintf(made, sizeof(made), "%s%s", path, rows[i].made);
+        check(rows[i].made[0] == '\0' || stat(made, &st) < 0);
+        check_int(disk_dir_make_path(disk_real(), slice_of(whole), 0710, &got), 0);
+        check_int(stat(made, &st), 0);
+        check(rows[i].made[0] == '\0' || (st.st_mode & 07777) == 0710);
+        disk_dir_close(got);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const away[] = {"/b/c/e", "/b/c/d", "/b/c", "/b"};
+        (void)snprintf(whole, sizeof(whole), "%s%s", path, away[i]);
+        assert_int_equal(rmdir(whole), 0);
+    }
+    (void)snprintf(whole, sizeof(whole), "%s/a", path);
+    assert_int_equal(rmdir(whole), 0);
+    (void)snprintf(whole, sizeof(whole), "%s/file", path);
+    struct disk_file *file;
+    assert_int_equal(disk_open(dir, "file", DISK_CREATE, 0600, &file), 0);
+    disk_close(file);
+    assert_int_equal(disk_dir_make_path(disk_real(), slice_of(whole), 0700, &got), -ENOTDIR);
+}
+
+/* Links, hard links and folders keep their owner and mode, whatever their name. */
+static void gives_files_only(void **state)
+{
+    const struct disk_owner to = {geteuid(), getegid(), 0240};
+    struct disk_file *file;
+    struct stat st;
+    char whole[128];
+
+    (void)state;
+    assert_int_equal(disk_open(dir, "mine", DISK_CREATE, 0600, &file), 0);
+    disk_close(file);
+    assert_int_equal(disk_give(dir, "mine", &to), 0);
+    (void)snprintf(whole, sizeof(whole), "%s/mine", path);
+    assert_int_equal(stat(whole, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0240);
+
+    char other[128];
+    (void)snprintf(other, sizeof(other), "%s/other", path);
+    assert_int_equal(symlink(whole, other), 0);
+    assert_int_equal(disk_give(dir, "other", &(struct disk_owner){to.user, to.group, 0600}),
+                     -ENOENT);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(chmod(whole, 0600), 0);
+    assert_int_equal(link(whole, other), 0);
+    assert_int_equal(disk_give(dir, "other", &to), -ENOENT);
+    assert_int_equal(stat(whole, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(disk_give(dir, ".", &to), -ENOENT);
+    assert_int_equal(disk_give(dir, "none", &to), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +206,8 @@ int main(void)
         cmocka_unit_test(follows_no_links),
         cmocka_unit_test(lists_and_renames),
         cmocka_unit_test(one_holds_a_lock),
+        cmocka_unit_test(makes_paths),
+        cmocka_unit_test(gives_files_only),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -23,6 +23,7 @@ enum {
     SPOOL_MODE = 01771, /* the courier makes files of its own there, and takes nobody else's away */
     SHARED_MODE = 0770, /* who writes it, and the courier */
     OWN_MODE = 0700,
+    WAY_MODE = 0711,
     SEGMENT_MODE = 0240, /* written by one, read by the other */
     FILE_MODE = 0600,
     SPOOL_PATH_MAX = 32,
@@ -291,7 +292,8 @@ static int make_root_for(struct warden *w, struct slice path, struct disk_dir **
                 SLICE_PRINTF(path), postman.user, postman.group, SLICE_PRINTF(path));
         return -ENOENT;
     }
-    code = disk_dir_make_path(disk_real(), path, OWN_MODE, out);
+    /* What is above it stays ours: others must get through, Dovecot for one. */
+    code = disk_dir_make_path(disk_real(), path, WAY_MODE, out);
     if (code < 0)
         return code;
     code = disk_dir_give(*out, &postman);

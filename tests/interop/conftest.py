@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -34,6 +35,18 @@ CONTENT = (b"From: Bob <bob@client.example>\r\n"
 
 EIGHT_BIT = (b"From: Bob <bob@client.example>\r\nSubject: latin\r\n\r\n"
              + bytes(range(0xA0, 0x100)) + b"\r\ngr\xc3\xbc\xc3\x9fe\r\n\x80\xff\r\n")
+
+
+def pytest_configure(config):
+    """A place of our own: pytest's usual one is closed again by whoever runs it beside us."""
+    if config.option.basetemp is None:
+        config.option.basetemp = config.own_temp = tempfile.mkdtemp(prefix="postroad-tests-")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """What failed stays to be looked at."""
+    if exitstatus == 0 and hasattr(session.config, "own_temp"):
+        shutil.rmtree(session.config.own_temp, ignore_errors=True)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from certificate import issue, make_authority
 from conftest import CONTENT, need, run
-from server import wait_until
+from server import BINARY, wait_until
 from test_submission import CONFIG, connect, holds, start
 
 CLIENT, SECRET = "postroad:1", "p&ss w+rd"
@@ -287,7 +287,7 @@ def test_who_knows_the_secret(server):
 def reload(server, config=None):
     server.config = config or server.config
     words = server.command()
-    assert wait_until(lambda: run(words[0], "reload", *words[2:])[0] == 0)
+    assert wait_until(lambda: run(BINARY, "reload", *words[-2:])[0] == 0)
 
 
 def test_a_new_secret_and_another_provider(server, tmp_path):

@@ -15,6 +15,7 @@ import sys
 import time
 
 import pytest
+import users
 
 from certificate import issue, make_authority
 from conftest import CONTENT, need, run
@@ -162,6 +163,7 @@ class Ours(Server):
         self.anchor = anchor
 
     def command(self):
+        users.open_way(f"{self.folder}/../authority.pem")
         return trusting(self.anchor, ["env", f"SSL_CERT_FILE={self.folder}/../authority.pem",
                                       *super().command()])
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import users
 from certificate import make_certificate
 from conftest import CONTENT, SENDER, need, run
 from server import BINARY, free_port, free_ports, wait_until
@@ -54,6 +55,7 @@ def rcpt(port, address):
 
 def test_rules(serve):
     server = begin(serve, CONFIG)
+    users.open_way(os.path.join(server.folder, "data", "mail"))  # vmail makes the new folder
     assert rcpt(server.port, "joe@example.net") == 554
     with smtplib.SMTP("127.0.0.1", server.port) as kept:
         kept.ehlo("client.example")
