@@ -450,6 +450,7 @@ static void warden_done(struct warden *w)
     timer_cancel(w->loop, &w->next_ticket_key);
     timer_cancel(w->loop, &w->drain_deadline);
     timer_cancel(w->loop, &w->lock_retry);
+    timer_cancel(w->loop, &w->control_again);
     service_done(&w->service);
     inherited_done(&w->inherited);
     signals_close(&w->signals);
@@ -483,6 +484,7 @@ int warden_run(const struct warden_options *options)
     inherited_init(&w.inherited, w.net, w.service.inherited_count);
     timer_init(&w.next_ticket_key, warden_on_ticket_key);
     timer_init(&w.drain_deadline, on_drain_deadline);
+    timer_init(&w.control_again, warden_on_control_again);
     timer_init(&w.lock_retry, on_lock_retry);
     w.status = begin(&w);
     if (w.status == EXIT_SUCCESS && loop_run(w.loop) < 0)

@@ -15,6 +15,7 @@ enum {
     CONTROL_MODE = 0600,
     CONTROL_GROUP_MODE = 0660,
     CONTROL_BACKLOG = 32,
+    CONTROL_AGAIN_MS = 1000,
 };
 
 /* Who may talk to whom, each pair once. The warden's own line to the scribe is the last. */
@@ -152,21 +153,42 @@ void warden_send_listeners(struct warden *w, struct child *c)
     }
 }
 
-/* Without it mail goes on. */
-void warden_open_control(struct warden *w)
+static int open_control(struct warden *w)
 {
-    struct slice queue = w->options->settings->queue_path;
     struct arena scratch = {0};
     const char *path =
-        arena_string(&scratch, arena_printf(&scratch, "%.*s/courier.sock", SLICE_PRINTF(queue)));
+        arena_string(&scratch, arena_printf(&scratch, "%.*s/courier.sock",
+                                            SLICE_PRINTF(w->options->settings->queue_path)));
     unsigned mode = w->guard.separate ? CONTROL_GROUP_MODE : CONTROL_MODE;
 
     guard_borrow_admins(&w->guard);
     w->control = w->net->ops->listen_local(w->net, path, mode, CONTROL_BACKLOG);
     guard_return();
-    if (w->control < 0)
-        (void)fail_code(w->control, "listen on courier.sock, for people's tools, in", queue);
     arena_done(&scratch);
+    if (w->control < 0 && w->control != -ENAMETOOLONG)
+        timer_set(w->loop, &w->control_again, CONTROL_AGAIN_MS);
+    return w->control;
+}
+
+void warden_open_control(struct warden *w)
+{
+    int code = open_control(w);
+
+    if (code < 0)
+        (void)fail_code(code, "listen on courier.sock, for people's tools, in",
+                        w->options->settings->queue_path);
+}
+
+/* People are to reach a courier although something was short when we began. */
+void warden_on_control_again(struct timer *t)
+{
+    struct warden *w = LIST_ENTRY(t, struct warden, control_again);
+
+    if (open_control(w) < 0)
+        return;
+    for (size_t i = 0; i < w->child_count; i++)
+        if (w->children[i].kind == ROLE_COURIER)
+            warden_send_control(w, &w->children[i]);
 }
 
 void warden_send_control(struct warden *w, struct child *c)

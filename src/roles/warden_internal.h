@@ -42,7 +42,8 @@ struct warden {
     struct guard guard;
     struct disk_dir *spool;
     struct list folders; /* opened, for the roles */
-    int control;         /* where people's tools connect; -1: nowhere */
+    int control;         /* where people's tools connect; negative: nowhere */
+    struct timer control_again;
     struct disk_file *lock;
     struct timer lock_retry;
     uint64_t lock_deadline_ms;
@@ -92,8 +93,9 @@ void warden_wire_scribe(struct warden *w, struct child *scribe);
 void warden_send_settings(struct warden *w, struct child *c);
 void warden_send_listeners(struct warden *w, struct child *c);
 
-/* People's tools talk to the courier. */
+/* People's tools talk to the courier. Without it (told) mail goes on, and it is tried again. */
 void warden_open_control(struct warden *w);
+void warden_on_control_again(struct timer *t);
 void warden_send_control(struct warden *w, struct child *c);
 
 /* Counts that the receivers share; without them nobody is limited. */

@@ -25,6 +25,8 @@ class FakeMx:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def close(self):
+        if self.listener.fileno() < 0:
+            return
         # A thread that waits in accept() would go on there, with a number that another file may get.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 
+import users
 from foreign import Foreign
 from server import Server, free_port
 
@@ -41,6 +42,11 @@ postmaster user0@example.org
         text = re.sub("|".join(words), lambda m: words[m[0]], self.CONFIG)
         super().__init__(folder, text)
         self.data, self.mail = queue, mail
+
+    def start(self, seconds=15):
+        if os.path.isdir(self.mail):
+            users.give(self.mail, "vmail")
+        return super().start(seconds)
 
     def mail_root(self):
         return self.mail

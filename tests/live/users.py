@@ -69,6 +69,12 @@ def serve(folder, command):
     return [*PRIVATE, "sh", "-c", ENTER, "sh", *paths, *command]
 
 
+def give(path, name):
+    """A folder that a test made for a role, as an administrator gives mailboxes to vmail."""
+    if possible():
+        os.chown(path, names()[name], names()[name])
+
+
 def limit(pid, what, value):
     """setrlimit of another process: only its own user may, where root has few capabilities."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as f:
