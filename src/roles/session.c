@@ -42,7 +42,7 @@ static void session_free(struct session *s)
     server_free(s->server);
     arena_done(&s->arena);
     turnstile_leave(among->counts, &s->turn);
-    session_is_known(s);
+    session_becomes_known(s);
     list_remove(&s->link);
     among->count--;
     s->offer->sessions--;
@@ -334,7 +334,7 @@ void session_put_finished(struct list *ticket)
         };
 
         session_tell_message(s, (struct slice){id, sizeof(id)});
-        session_is_known(s);
+        session_becomes_known(s);
         server_answer(s->server, &reply);
     } else {
         server_answer(s->server, session_reply_of_error(code));

@@ -126,8 +126,8 @@ bool session_is_one_rcpt_too_many(struct session *s);
 
 /* ---- session_room.c: when sessions run short ---- */
 
-void session_is_stranger(struct session *s);
-void session_is_known(struct session *s);
+void session_becomes_stranger(struct session *s);
+void session_becomes_known(struct session *s);
 
 /* Perhaps somebody else has to go. */
 bool session_finds_room(struct sessions *among, const struct turn *newcomer);

@@ -256,5 +256,5 @@ void session_take_allowance(struct session *s, const struct net_address *peer)
     if (a != NULL)
         allow_errors(s, a);
     if (!is_trusted(s->among, peer))
-        session_is_stranger(s);
+        session_becomes_stranger(s);
 }

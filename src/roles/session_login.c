@@ -73,7 +73,7 @@ void session_login_answered(struct session *s, const struct login_answer *a)
     case LOGIN_DONE:
         if (session_may_log_in(s, a->text)) {
             server_authenticated(s->server, a->text);
-            session_is_known(s);
+            session_becomes_known(s);
         }
         break;
     case LOGIN_FAILED:

@@ -13,13 +13,13 @@
 
 enum { KEPT_FOR_KNOWN = 8 /* one part of so many */, LOOKED_AT = 16 };
 
-void session_is_stranger(struct session *s)
+void session_becomes_stranger(struct session *s)
 {
     list_append(&s->among->strangers, &s->stranger);
     s->among->stranger_count++;
 }
 
-void session_is_known(struct session *s)
+void session_becomes_known(struct session *s)
 {
     if (list_empty(&s->stranger))
         return;
