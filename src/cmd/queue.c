@@ -594,7 +594,7 @@ static int queue(int argc, char **argv, const char *verb)
     int status;
     const struct option options[] = {
         {"--config", "-c", OPTION_TEXT,  &o.running.config, "FILE",
-         "the server of this configuration",                                                                   NULL},
+         "the server of this configuration; default your `dev`, else /etc/postroad",                           NULL},
         {"--dir",    NULL, OPTION_TEXT,  &o.running.dir,    "DIR",     "the `postroad dev` of this folder",
          "POSTROAD_DEV_DIR"                                                                                        },
         {"--from",   NULL, OPTION_TEXT,  &o.from,           "ADDRESS",
@@ -634,7 +634,7 @@ static int queue(int argc, char **argv, const char *verb)
         "78 the configuration is wrong. An act concerns a message as a whole, all its recipients "
         "but\n"
         "those that are being tried at this moment.",
-        "  postroad queue list -c /etc/postroad/postroad.conf --domain example.net\n"
+        "  postroad queue list --domain example.net\n"
         "  postroad queue retry --reason 'Connection refused' --yes\n"
         "  postroad queue bounce 0FKd6ycwdPSK\n"
         "  postroad queue pause --domain example.net --for 2h\n",

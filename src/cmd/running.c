@@ -15,6 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#define USUAL_CONFIG "/etc/postroad/postroad.conf"
 
 enum { IN_MAX = 256 * 1024, REQUEST_MAX = CONTROL_LINE_MAX };
 
@@ -43,28 +46,43 @@ static int keep_path(const char *command, struct slice spool, char path[RUNNING_
                          SLICE_PRINTF(spool));
 }
 
-int running_find(const char *command, const struct running_options *options,
-                 char path[RUNNING_PATH_MAX])
+static int find_dev(const char *command, const char *wanted, char path[RUNNING_PATH_MAX])
+{
+    char dir[PATH_MAX], spool[PATH_MAX + 16];
+
+    if (!dev_dir(wanted, dir, sizeof(dir)))
+        return command_wrong(command, EX_USAGE, "the folder's name is too long");
+    (void)snprintf(spool, sizeof(spool), "%s/" DEV_SPOOL, dir);
+    return keep_path(command, slice_of(spool), path);
+}
+
+static int find_configured(const char *command, const char *file, char path[RUNNING_PATH_MAX])
 {
     struct settings *settings;
     struct buf bundle;
-    char dir[PATH_MAX], spool[PATH_MAX + 16];
-    int status;
+    int status = load_settings_file(file, &bundle, &settings);
 
-    if (options->config != NULL && options->dir != NULL)
-        return command_wrong(command, EX_USAGE, "-c and --dir both say which server; give one");
-    if (options->config == NULL) {
-        if (!dev_dir(options->dir, dir, sizeof(dir)))
-            return command_wrong(command, EX_USAGE, "the folder's name is too long");
-        (void)snprintf(spool, sizeof(spool), "%s/" DEV_SPOOL, dir);
-        return keep_path(command, slice_of(spool), path);
-    }
-    status = load_settings_file(options->config, &bundle, &settings);
     if (status == 0) {
         status = keep_path(command, settings->queue_path, path);
         settings_free(settings);
     }
-    buf_done(&bundle);
+    buf_wipe(&bundle);
+    return status;
+}
+
+int running_find(const char *command, const struct running_options *options,
+                 char path[RUNNING_PATH_MAX])
+{
+    int status;
+
+    if (options->config != NULL && options->dir != NULL)
+        return command_wrong(command, EX_USAGE, "-c and --dir both say which server; give one");
+    if (options->config != NULL)
+        return find_configured(command, options->config, path);
+    status = find_dev(command, options->dir, path);
+    if (status == 0 && options->dir == NULL && !running_is_there(path) &&
+        access(USUAL_CONFIG, F_OK) == 0)
+        status = find_configured(command, USUAL_CONFIG, path);
     return status;
 }
 

@@ -6,7 +6,8 @@
 
 #include "ipc/control.h"
 
-/* How a person says which server is meant; at most one of the two. */
+/* How a person says which server is meant; at most one of the two. Neither: the usual `dev` folder,
+ * if a server runs there, else that of /etc/postroad/postroad.conf, if there is one. */
 struct running_options {
     const char *config; /* -c FILE */
     const char *dir;    /* --dir D: a `dev` folder */

@@ -28,16 +28,16 @@ int cmd_status(int argc, char **argv)
     char path[RUNNING_PATH_MAX];
     int status;
     const struct option options[] = {
-        {"--config", "-c", OPTION_TEXT, &which.config, "FILE", "the server of this configuration",
-         NULL              },
+        {"--config", "-c", OPTION_TEXT, &which.config, "FILE",
+         "the server of this configuration; default your `dev`, else /etc/postroad",                NULL},
         {"--dir",    NULL, OPTION_TEXT, &which.dir,    "DIR",  "the `postroad dev` of this folder",
-         "POSTROAD_DEV_DIR"},
+         "POSTROAD_DEV_DIR"                                                                             },
     };
     const struct usage usage = {"status",
                                 "[-c FILE | --dir DIR]",
                                 "Does the server run, and what has it to do?\n\n"
                                 "Exit status: 0 it runs; 69 it does not.",
-                                "  postroad status -c /etc/postroad/postroad.conf\n",
+                                "  postroad status\n  postroad status --dir /tmp/mail\n",
                                 options,
                                 sizeof(options) / sizeof(*options)};
 

@@ -6,6 +6,7 @@ import resource
 import smtplib
 import time
 
+import pytest
 import users
 from conftest import CONTENT, run
 from fake_mx import FakeMx
@@ -318,3 +319,20 @@ def test_a_rule_holds_what_a_person_lets_go(serve):
     assert queue(server, "release", mail["id"])[0] == 0
     server.wait_mail("ann", "out.example")
     assert wait_until(lambda: listed(server) == [])
+
+
+def test_which_server_is_meant_when_nobody_says(serve, tmp_path):
+    """The `dev` of who asks, if it runs; else the server of /etc/postroad/postroad.conf."""
+    server = serve(CONFIG % 9).start()
+    away = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /etc && mkdir /etc/postroad && '
+            'cp "$1" /etc/postroad/postroad.conf && shift && exec "$@"', "sh",
+            os.path.join(server.folder, "postroad.conf")]
+    home = {key: value for key, value in os.environ.items() if not key.startswith("POSTROAD_")}
+    home["HOME"] = home["XDG_STATE_HOME"] = str(tmp_path / "home")
+    if run(*away, "true")[0] != 0:
+        pytest.skip("this machine does not let us mount")
+    status, said = run(*away, BINARY, "status", env=home)
+    assert status == 0, said
+    assert server.stop() == 0
+    status, said = run(*away, BINARY, "status", env=home)
+    assert status == 69 and f"{server.folder}/queue/courier.sock" in said
