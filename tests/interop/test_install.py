@@ -16,6 +16,7 @@ FILES = {
     "usr/share/postroad/fail2ban/postroad.conf": 0o644,
     "usr/share/doc/postroad/examples/domain-with-dovecot.conf": 0o644,
     "usr/share/doc/postroad/configuration.md": 0o644,
+    "usr/share/bash-completion/completions/postroad": 0o644,
     "etc/postroad/postroad.conf": 0o644,
 }
 NAMES = ["usr/sbin/sendmail", "usr/lib/sendmail", "usr/bin/mailq", "usr/bin/newaliases"]
@@ -63,6 +64,12 @@ def test_the_names_of_another_system_are_taken_on_demand_only(tmp_path):
     other.parent.mkdir(parents=True)
     other.write_text("another system's\n")
     install(tmp_path)
+    if subprocess.run(["newaliases"], executable=BINARY, check=False, capture_output=True).returncode:
+        code, said = run(os.path.join(TOP, "tools", "install"), "--replace-mta",
+                         env={**os.environ, "DESTDIR": str(tmp_path), "POSTROAD": BINARY})
+        assert code == 64 and "no sendmail yet" in said
+        assert other.read_text() == "another system's\n"
+        return
     assert other.read_text() == "another system's\n"
     install(tmp_path, "--replace-mta")
     for name in NAMES:
@@ -94,6 +101,8 @@ def test_users_and_folders_are_what_systemd_reads(tmp_path):
     assert (spool.st_uid, spool.st_gid) == (0, groups["postroad-out"])
     assert oct(boxes.st_mode & 0o7777) == "0o750"
     assert (boxes.st_uid, boxes.st_gid) == (users["vmail"], groups["vmail"])
+    drop = (tmp_path / "var/spool/postroad-drop").stat()
+    assert (oct(drop.st_mode & 0o7777), drop.st_uid) == ("0o1733", 0)
 
 
 def test_help_names_it():

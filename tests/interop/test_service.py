@@ -1,15 +1,18 @@
 """postroad under a service manager, without one: what it is told, sockets that it hands over."""
+import glob
 import os
 import re
-import signal
 import shutil
+import signal
+import smtplib
 import socket
 import subprocess
 import sys
 
 import pytest
-from conftest import need, run
-from server import BINARY, TOP, Server
+import users
+from conftest import CONTENT, need, run
+from server import BINARY, TOP, Server, children, role_of, wait_until
 
 UNITS = os.path.join(TOP, "conf", "systemd")
 CONFIG = """\
@@ -196,3 +199,59 @@ def test_the_unit_is_as_tight_as_it_was(tmp_path):
     code, said = run("systemd-analyze", "security", "--offline=true", "--threshold=25",
                      tmp_path / "postroad.service")
     assert code == 0, said
+
+
+# ---- without a service manager: process 1 of a container ----
+
+
+class Contained(Server):
+    """Its warden is process 1 in a space of its own."""
+
+    def command(self):
+        return ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", *super().command()]
+
+    def warden(self):
+        return children(self.process.pid)[0]
+
+    def inside(self, *command):
+        return run("nsenter", "--target", self.warden(), "--pid", "--mount", "--", *command)
+
+    def roles(self):
+        return [(pid, role) for pid in children(self.warden()) if (role := role_of(pid))]
+
+
+def zombies(pid):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as f:
+                state, parent = f.read().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state == "Z" and int(parent) == pid:
+            found.append(path)
+    return found
+
+
+def test_process_1(tmp_path):
+    if not users.possible():
+        pytest.skip("not root, or no mounts")
+    server = Contained(tmp_path, CONFIG).start()
+    warden = server.warden()
+    assert server.inside("sh", "-c", "tr '\\0' ' ' </proc/1/cmdline")[1].split()[1] == "serve"
+    before = len(children(warden))
+    # Its parent ends first, so that it becomes a child of process 1.
+    assert server.inside("sh", "-c", "(sleep 1; exit 3) >/dev/null 2>&1 & exit 0")[0] == 0
+    assert wait_until(lambda: len(children(warden)) > before), "nobody was left behind"
+    assert wait_until(lambda: len(children(warden)) == before)
+    assert zombies(warden) == []
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail("bob@client.example", ["ann@example.org"], CONTENT)
+    server.wait_mail("ann")
+    victim = [pid for pid, role in server.roles() if role == "courier"][0]
+    os.kill(victim, signal.SIGKILL)
+    assert wait_until(lambda: any(role == "courier" and pid != victim for pid, role in server.roles()))
+    # From inside, where process 1 is told nothing that it did not ask for.
+    assert server.inside("kill", "-TERM", "1")[0] == 0
+    assert server.process.wait(30) == 0
+    assert "stopped" in server.log()

@@ -279,3 +279,52 @@ def test_the_page_has_every_user():
         page = f.read()
     for user, group, also in WHO.values():
         assert all(f"`{name}`" in page for name in (user, group, *also))
+
+
+UNIT_CAPS = "-all,+setuid,+setgid,+net_bind_service,+dac_read_search,+kill,+chown"
+
+
+class Confined(Server):
+    """With the rights that the systemd unit leaves it."""
+
+    def command(self):
+        command = Server.command(self)
+        at = command.index(BINARY)
+        return [*command[:at], "setpriv", "--bounding-set", UNIT_CAPS, "--no-new-privs", "--",
+                "sh", "-c", 'umask 077; exec "$@"', "sh", *command[at:]]
+
+
+def test_the_rights_of_the_unit_suffice(tmp_path, hop):
+    """At the first start, in folders as tmpfiles.d makes them, and at the next; also at a reload."""
+    if not users.possible():
+        pytest.skip("not root, or no mounts")
+    with open(os.path.join(TOP, "conf", "systemd", "postroad.service"), encoding="utf-8") as f:
+        words = re.search(r"^CapabilityBoundingSet=(.*)$", f.read(), re.M)[1].lower().split()
+    assert {word.replace("cap_", "+") for word in words} == set(UNIT_CAPS.split(",")[1:])
+    ids = users.names()
+    (tmp_path / "people").write_text(ACCOUNTS)
+    (tmp_path / "people").chmod(0o600)
+    os.chown(tmp_path / "people", ids["vmail"], ids["vmail"])  # of somebody else
+    for name, user, group, mode in (("spool", 0, ids["postroad-out"], 0o1771),
+                                    ("vmail", ids["vmail"], ids["vmail"], 0o750)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, user, group)
+        os.chmod(tmp_path / name, mode)
+    users.open_way(str(tmp_path / "vmail" / "x"))
+    submit = free_port()
+    config = CONFIG.replace("{folder}/data/mail", "{folder}/vmail/local")
+    server = Confined(tmp_path, config.replace("SUBMIT", str(submit)).replace("NEXT", str(hop.port)))
+    server.mail_root = lambda: str(tmp_path / "vmail" / "local")
+    for count in 1, 2:
+        server.start()
+        put(server, "bob@example.org")
+        server.wait_mail("bob", count=count)
+        put(server, "ann@example.org", submit, ("bob@example.org", "pencil"))
+        server.wait_mail("ann")
+        assert run(BINARY, "reload", "-c", os.path.join(server.folder, "postroad.conf"))[0] == 0
+        for pid, role in server.roles():
+            if role in ("receiver", "courier"):
+                os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: server.queued() is not None)
+        assert server.stop() == 0, server.log()[-2000:]
+    assert "cannot" not in server.log(), server.log()
