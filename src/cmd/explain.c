@@ -9,9 +9,11 @@
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
 
+#include "base/clock.h"
 #include "mail/expand.h"
 #include "mail/mailbox_path.h"
 #include "mail/sources.h"
+#include "roles/forwarding.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -31,12 +33,18 @@ struct question {
     const struct settings *settings;
     struct sources sources; /* the files of the configuration */
     struct rules_query query;
+    struct address to;    /* the recipient, as a client would give it */
     struct address given; /* the sender, as it was before it was rewritten */
     struct rewriting sender, rcpt;
     const struct settings_listener *listener; /* where the account logs in, or NULL */
     struct arena arena;
     struct buf out;
 };
+
+static uint64_t now_us(void)
+{
+    return clock_wall_us(clock_real());
+}
 
 /* ---- words ---- */
 
@@ -95,13 +103,28 @@ static struct slice hosts_of(struct question *q, const struct relay *relay)
     return all;
 }
 
+/* ", as SRS0=..." */
+static struct slice sender_of(struct question *q, const struct decision *d)
+{
+    struct address sender = q->query.sender;
+
+    if (forwarding_sender(q->settings, d->relay, &q->to, &d->final, now_us(), &q->arena, &sender) !=
+        FORWARDING_AS)
+        return SLICE("");
+    return arena_printf(&q->arena, ", as %.*s", SLICE_PRINTF(address_text(&q->arena, &sender)));
+}
+
 static struct slice relay_of(struct question *q, const struct decision *d)
 {
+    struct slice as = sender_of(q, d);
+
     if (d->relay->host_count > 0)
-        return arena_printf(&q->arena, "relay %.*s, by way of %.*s", SLICE_PRINTF(d->relay->name),
-                            SLICE_PRINTF(hosts_of(q, d->relay)));
-    return arena_printf(&q->arena, "relay %.*s, the servers that DNS names for %.*s",
-                        SLICE_PRINTF(d->relay->name), SLICE_PRINTF(d->final.domain));
+        return arena_printf(&q->arena, "relay %.*s, by way of %.*s%.*s",
+                            SLICE_PRINTF(d->relay->name), SLICE_PRINTF(hosts_of(q, d->relay)),
+                            SLICE_PRINTF(as));
+    return arena_printf(&q->arena, "relay %.*s, the servers that DNS names for %.*s%.*s",
+                        SLICE_PRINTF(d->relay->name), SLICE_PRINTF(d->final.domain),
+                        SLICE_PRINTF(as));
 }
 
 static struct slice lmtp_of(struct question *q, const struct route_target *to)
@@ -292,8 +315,11 @@ static void explain_rcpt(struct question *q, bool json)
     struct expansion x = {0};
     struct reply r = reply_taken;
     struct line line = {0};
+    enum srs_verdict srs;
 
+    q->to = q->query.rcpt;
     q->rcpt = rewrite(q, REWRITE_RCPT, &q->query.rcpt);
+    srs = forwarding_back(s, &q->query, now_us(), &q->arena);
     const struct access *by =
         access_denied(s->access, s->access_count, &s->rules, &q->query, &q->arena);
     if (!may_send(q)) {
@@ -306,7 +332,7 @@ static void explain_rcpt(struct question *q, bool json)
         x = rules_expand(&q->settings->rules, &q->query, &q->arena);
         line = line_of_rule(x.rule);
         if (x.refusal.code != 0)
-            r = x.refusal;
+            r = forwarding_refusal(srs, &q->query, x.refusal, &q->arena);
     }
     if (json)
         put_object(q, rcpt, &r, &x, line);

@@ -68,9 +68,9 @@ static struct bundles bundles_of(const struct handed *h)
 static bool hand_out(const struct settings *s, struct slice whole, struct handed *h)
 {
     return settings_bundle_for_role(s, whole, SETTINGS_WITHOUT_SECRETS, &h->all) &&
-           (s->certificates == NULL ||
+           ((s->certificates == NULL && s->srs.path.len == 0) ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_KEYS, &h->receivers)) &&
-           (s->logins == NULL ||
+           ((s->logins == NULL && s->srs.path.len == 0) ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_LOGINS, &h->courier)) &&
            (!any_logs_in(s) ||
             settings_bundle_for_role(s, whole, SETTINGS_WITH_PASSWORDS, &h->vault));

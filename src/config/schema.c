@@ -72,6 +72,9 @@ const struct schema_row schema[] = {
      "rewrite sender|rcpt any|local|domain NAME|address ADDRESS to ADDRESS|@DOMAIN",
      "another address in its place, before the rules are asked; a sender's only in mail that "
      "begins here", NULL},
+    {SLICE_INIT("srs"), IN_FILE, parser_set_srs, {SHAPE_SECRET}, 0, 0, false,
+     "srs file:PATH",
+     "the secret of our return paths for forwarded mail (SRS), a line; older ones below it", NULL},
     {SLICE_INIT("accept"), IN_FILE, parser_begin_accept, {SHAPE_NONE}, IN_RULE, 0, true,
      "accept [from ...] [sender ...] [to ...] [users TABLE] [aliases TABLE] deliver ...|relay "
      "NAME",
@@ -219,6 +222,10 @@ const struct schema_row schema[] = {
      "report yes|no",
      "reports of failure to senders",
      "yes"},
+    {SLICE_INIT("srs"), IN_RELAY, parser_set_relay_srs, {SHAPE_ON_OFF}, 0, 0, false,
+     "srs on|off",
+     "what an alias leads out this way leaves with a sender of ours, if there is a secret for it",
+     "on"},
     {SLICE_INIT("helo"), IN_SOURCE, parser_set_source_helo, {SHAPE_HOST}, 0, 0, false,
      "helo NAME",
      "by which name we greet from this address",
@@ -305,7 +312,6 @@ const struct schema_row schema[] = {
     NOT_YET("xclient-from", IN_LISTEN),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),
-    NOT_YET("srs", IN_RELAY),
 };
 
 /* clang-format on */

@@ -546,6 +546,7 @@ static void free_all(struct settings *s)
         buf_wipe(&i->secret);
     for (struct oauth *o = s->oauths; o != NULL; o = o->next)
         buf_wipe(&o->secret);
+    buf_wipe(&s->srs.text);
     arena_done(&s->arena);
     memory_free(s);
 }

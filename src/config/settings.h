@@ -91,6 +91,16 @@ struct settings_file {
     struct slice path, text;
 };
 
+enum { SRS_SECRETS_MAX = 16 };
+
+/* What our return paths of forwarded mail are signed with. They are wiped with the settings. */
+struct settings_srs {
+    struct slice path; /* of their file; "": there is none */
+    struct buf text;
+    struct slice list[SRS_SECRETS_MAX]; /* the first signs */
+    unsigned count;                     /* 0: not for this role */
+};
+
 enum log_form { LOG_TEXT, LOG_JSON };
 
 struct settings {
@@ -114,6 +124,7 @@ struct settings {
     const struct access *access; /* the same, of who is turned away */
     size_t access_count;
     struct settings_table *tables;
+    struct settings_srs srs;
     const struct relay *relays;           /* all of them, the last one first */
     struct relay_login *logins;           /* of all relays */
     struct oauth *oauths;                 /* the same */
@@ -170,6 +181,9 @@ bool settings_is_accounts_file(const struct settings *s, struct slice path);
 bool settings_is_secret_file(const struct settings *s, struct slice path);
 bool settings_is_login_secret(const struct settings *s, struct slice path);
 bool settings_is_client_secret(const struct settings *s, struct slice path);
+
+/* ... or is it what return paths are signed with? */
+bool settings_is_srs_secret(const struct settings *s, struct slice path);
 
 /* ... or for the provider that listeners ask whose a token is. */
 bool settings_is_introspection_secret(const struct settings *s, struct slice path);

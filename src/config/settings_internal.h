@@ -106,6 +106,9 @@ apply_fn parser_set_from, parser_set_sender, parser_set_to;
 apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;
 apply_fn parser_set_action, parser_set_relay, parser_set_refusal;
 
+/* settings_srs.c */
+apply_fn parser_set_srs;
+
 /* settings_rewrite.c */
 apply_fn parser_begin_rewrite, parser_set_rewrite_to;
 void parser_finish_rewrite(struct parser *p, struct place word);
@@ -118,7 +121,8 @@ bool parser_take_target(struct parser *p, const struct value *values, struct rul
 apply_fn parser_begin_source, parser_set_source_helo;
 apply_fn parser_begin_relay, parser_add_host, parser_add_source, parser_set_relay_helo;
 apply_fn parser_set_family, parser_set_relay_tls;
-apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_set_report;
+apply_fn parser_add_retry, parser_set_give_up, parser_set_delay_warning, parser_set_report,
+    parser_set_relay_srs;
 
 /* Its block, if it has one, was read. */
 void parser_finish_relay(struct parser *p);

@@ -150,5 +150,5 @@ bool settings_is_login_secret(const struct settings *s, struct slice path)
 bool settings_is_secret_file(const struct settings *s, struct slice path)
 {
     return settings_is_login_secret(s, path) || settings_is_client_secret(s, path) ||
-           settings_is_introspection_secret(s, path);
+           settings_is_introspection_secret(s, path) || settings_is_srs_secret(s, path);
 }

@@ -51,6 +51,7 @@ bool parser_begin_relay(struct parser *p, struct place word, const struct value 
                             .tls = RELAY_TLS_OPTIONAL,
                             .retry = retry_plan_default,
                             .report = true,
+                            .srs = true,
                             .next = p->settings->relays,
                             .line = word.line};
     named->thing = relay;
@@ -159,6 +160,13 @@ bool parser_set_report(struct parser *p, struct place word, const struct value *
 {
     (void)word;
     p->draft.relay->report = values[0].number != 0;
+    return true;
+}
+
+bool parser_set_relay_srs(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    p->draft.relay->srs = values[0].number != 0;
     return true;
 }
 

@@ -758,6 +758,53 @@ static void test_bundle_for_role(void **state)
     buf_done(&with_logins);
 }
 
+/* Only a receiver and the courier have what return paths are signed with. */
+static void test_srs(void **state)
+{
+    static const struct {
+        const char *secrets;
+        unsigned flags, count; /* 0: an error */
+    } files[] = {
+        {"hush, hush",                      0,              1},
+        {"hush, hush\r\nolder than that\n", 0,              2},
+        {"",                                0,              0},
+        {"too few\n",                       0,              0},
+        {"hush, hush\n\n",                  0,              0},
+        {"hush, hush\n",                    SOURCE_FOR_ALL, 0},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, files) {
+        struct settings_errors errors;
+        struct buf bundle, handed;
+
+        buf_init(&bundle, BUNDLE_MAX);
+        bundle_add(&bundle, SLICE("f"), 0,
+                   SLICE("hostname h.example\nlisten mx *:25\nqueue /q\nsrs file:/srs\n"
+                         "accept to local deliver maildir /m\nrelay out { srs off }\n"));
+        bundle_add(&bundle, SLICE("/srs"), files[i].flags, slice_of(files[i].secrets));
+        struct settings *s = settings_parse(buf_slice(&bundle), NULL, &errors);
+        check_int(s != NULL, files[i].count > 0);
+        for (unsigned with = SETTINGS_WITHOUT_SECRETS; s != NULL && with <= SETTINGS_WITH_LOGINS;
+             with++) {
+            buf_init(&handed, BUNDLE_MAX);
+            check(settings_bundle_for_role(s, buf_slice(&bundle), (enum settings_secrets)with,
+                                           &handed));
+            check_int(holds(&handed, "hush"),
+                      with == SETTINGS_WITH_KEYS || with == SETTINGS_WITH_LOGINS);
+            buf_done(&handed);
+        }
+        if (s != NULL) {
+            check_int(s->srs.count, files[i].count);
+            check(!s->relays->srs);
+            check_slice(s->srs.list[0], SLICE("hush, hush"));
+        }
+        settings_free(s);
+        settings_errors_done(&errors);
+        buf_done(&bundle);
+    }
+}
+
 static void test_defaults(void **state)
 {
     struct settings_errors errors;
@@ -1044,17 +1091,29 @@ static void test_secrets_of_providers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_files),   cmocka_unit_test(test_values),
-        cmocka_unit_test(test_rules),          cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_rewrites),       cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_submission),     cmocka_unit_test(test_large_certificate),
-        cmocka_unit_test(test_ways_out),       cmocka_unit_test(test_relay_defaults),
-        cmocka_unit_test(test_relay),          cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_logins),         cmocka_unit_test(test_providers),
-        cmocka_unit_test(test_introspections), cmocka_unit_test(test_secrets_of_providers),
-        cmocka_unit_test(test_login_defaults), cmocka_unit_test(test_bundle_for_role),
-        cmocka_unit_test(test_include),        cmocka_unit_test(test_resolvers),
-        cmocka_unit_test(test_too_large),      cmocka_unit_test(test_mutations_never_crash),
+        cmocka_unit_test(test_golden_files),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_rewrites),
+        cmocka_unit_test(test_srs),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_submission),
+        cmocka_unit_test(test_large_certificate),
+        cmocka_unit_test(test_ways_out),
+        cmocka_unit_test(test_relay_defaults),
+        cmocka_unit_test(test_relay),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_introspections),
+        cmocka_unit_test(test_secrets_of_providers),
+        cmocka_unit_test(test_login_defaults),
+        cmocka_unit_test(test_bundle_for_role),
+        cmocka_unit_test(test_include),
+        cmocka_unit_test(test_resolvers),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_mutations_never_crash),
         cmocka_unit_test(test_manual),
     };
 

@@ -89,11 +89,14 @@ static bool holds_key(const struct settings *s, struct slice path)
     return false;
 }
 
-/* What relays log in with is the courier's; what the vault asks for tokens with is its own. */
+/* Return paths are signed by the courier and known again by the receivers. What relays log in with
+ * is the courier's; what the vault asks for tokens with is its own. */
 static bool may_have_secret(const struct settings *s, struct slice path,
                             enum settings_secrets secrets)
 {
-    return (secrets == SETTINGS_WITH_LOGINS && settings_is_login_secret(s, path)) ||
+    return (secrets == SETTINGS_WITH_LOGINS &&
+            (settings_is_login_secret(s, path) || settings_is_srs_secret(s, path))) ||
+           (secrets == SETTINGS_WITH_KEYS && settings_is_srs_secret(s, path)) ||
            (secrets == SETTINGS_WITH_PASSWORDS &&
             (settings_is_client_secret(s, path) || settings_is_introspection_secret(s, path)));
 }

@@ -580,6 +580,7 @@ static const struct shape_info shapes[SHAPE_COUNT] = {
     [SHAPE_LIMIT] = {.what = SLICE_INIT("a kind of limit")},
     [SHAPE_LIMITED] = {.what = SLICE_INIT("something that can be limited")},
     [SHAPE_OAUTH] = {.what = SLICE_INIT("a provider of tokens")},
+    [SHAPE_ON_OFF] = {.what = SLICE_INIT("on or off")},
     [SHAPE_WHOSE] = {.what = SLICE_INIT("an address of the envelope")},
     [SHAPE_CLAIM] = {.what = SLICE_INIT("what names the account")},
 };
@@ -655,6 +656,8 @@ static const struct choice choices[] = {
     {SHAPE_OAUTH,        SLICE_INIT("google"),        true,  OAUTH_GOOGLE,          SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("microsoft"),     true,  OAUTH_MICROSOFT,       SHAPE_NONE       },
     {SHAPE_OAUTH,        SLICE_INIT("custom"),        true,  OAUTH_CUSTOM,          SHAPE_NONE       },
+    {SHAPE_ON_OFF,       SLICE_INIT("on"),            true,  true,                  SHAPE_NONE       },
+    {SHAPE_ON_OFF,       SLICE_INIT("off"),           true,  false,                 SHAPE_NONE       },
     {SHAPE_WHOSE,        SLICE_INIT("sender"),        true,  REWRITE_SENDER,        SHAPE_NONE       },
     {SHAPE_WHOSE,        SLICE_INIT("rcpt"),          true,  REWRITE_RCPT,          SHAPE_NONE       },
     {SHAPE_CLAIM,        SLICE_INIT("username"),      true,  CLAIM_USERNAME,        SHAPE_NONE       },

@@ -64,6 +64,7 @@ enum shape {
     SHAPE_OAUTH,
     SHAPE_CLAIM,
     SHAPE_WHOSE,
+    SHAPE_ON_OFF,
     SHAPE_COUNT,
 };
 

@@ -52,6 +52,7 @@ struct relay {
     struct relay_login *login; /* we prove it with a password; NULL: we do not */
     const struct oauth *oauth; /* we prove it with a token of his; NULL: we do not */
     bool report;               /* of failures to the sender; default: yes */
+    bool srs;                  /* a sender of ours for what an alias leads here; default: yes */
     const struct relay *next;  /* of the same configuration */
     bool loopback;             /* see route_options.loopback_allowed; no word sets it yet */
     unsigned line;

@@ -219,23 +219,49 @@ static bool is_at_home(const struct rule *rule)
     return rule->verdict == RULE_ACCEPT && (rule->action != ACTION_RELAY || rule->users != NULL);
 }
 
-/* A domain of ours: local, or named by a rule where it is at home. "to any" names none: behind it
- * may stand the whole Internet. */
+/* "to any" names no domain: behind it may stand the whole Internet. */
+static bool names_domain_of(const struct rule *rule, const struct address *rcpt,
+                            struct arena *arena)
+{
+    const struct rule_target *to = &rule->to;
+
+    if (to->match == MATCH_DOMAIN)
+        return domain_matches(to->domain, rcpt, arena);
+    if (to->match == MATCH_DOMAINS)
+        return name_list_has(to->names, rcpt);
+    return to->match == MATCH_ADDRESS && to->address.kind == rcpt->kind &&
+           slice_equal_nocase(to_ascii(to->address.domain, arena), rcpt->domain);
+}
+
+/* A domain of ours: local, or named by a rule where it is at home. */
 static bool is_our_domain(const struct rules *rules, const struct address *rcpt,
                           struct arena *arena)
 {
     if (domain_is_local(rules, rcpt, arena))
         return true;
+    for (size_t i = 0; i < rules->count; i++)
+        if (is_at_home(&rules->rules[i]) && names_domain_of(&rules->rules[i], rcpt, arena))
+            return true;
+    return false;
+}
+
+bool rules_own(const struct rules *rules, const struct address *a, struct arena *arena)
+{
+    struct address form = comparable(rules, a, arena);
+
+    return is_our_domain(rules, &form, arena);
+}
+
+bool rules_serve(const struct rules *rules, const struct address *a, struct arena *arena)
+{
+    struct address form = comparable(rules, a, arena);
+
+    if (domain_is_local(rules, &form, arena))
+        return true;
     for (size_t i = 0; i < rules->count; i++) {
-        const struct rule_target *to = &rules->rules[i].to;
-        if (!is_at_home(&rules->rules[i]))
-            continue;
-        if (to->match == MATCH_DOMAIN && domain_matches(to->domain, rcpt, arena))
-            return true;
-        if (to->match == MATCH_DOMAINS && name_list_has(to->names, rcpt))
-            return true;
-        if (to->match == MATCH_ADDRESS && to->address.kind == rcpt->kind &&
-            slice_equal_nocase(to_ascii(to->address.domain, arena), rcpt->domain))
+        const struct rule *rule = &rules->rules[i];
+        if (rule->verdict == RULE_ACCEPT && rule_is_for_any(rule) &&
+            names_domain_of(rule, &form, arena))
             return true;
     }
     return false;

@@ -178,6 +178,13 @@ struct rules_step {
 struct rules_step rules_step(const struct rules *rules, const struct rules_query *query,
                              const struct rules_compared *q, const void *from, struct arena *arena);
 
+/* Its domain is local, or a rule for everybody takes mail for it; where the mail then goes is not
+ * asked. */
+bool rules_serve(const struct rules *rules, const struct address *a, struct arena *arena);
+
+/* Its domain is local, or a rule is at home there: no relay without users of its own. */
+bool rules_own(const struct rules *rules, const struct address *a, struct arena *arena);
+
 /* Is it one of those? */
 bool rules_target_matches(const struct rules *rules, const struct rule_target *target,
                           const struct address *a, struct arena *arena);

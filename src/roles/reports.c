@@ -13,6 +13,7 @@
 #include "mail/expand.h"
 #include "mail/rewrite.h"
 #include "queue/format.h"
+#include "roles/forwarding.h"
 #include "roles/role.h"
 
 #include <errno.h>
@@ -122,6 +123,8 @@ static bool address_report(struct reports *all, const struct address *to, struct
     struct rules_query query = {.from_local = true, .rcpt = *to};
 
     (void)rewrite_address(rules, REWRITE_RCPT, &query.rcpt, arena);
+    (void)forwarding_back(all->role->settings, &query, clock_wall_us(all->role->doors->clock),
+                          arena);
     struct expansion x = rules_expand(rules, &query, arena);
     if (x.refusal.code != 0 || x.count == 0)
         return false;

@@ -6,6 +6,7 @@
 
 #include "mail/expand.h"
 #include "mail/rewrite.h"
+#include "roles/forwarding.h"
 
 enum { ETRN_BODY_MAX = 512, SESSION_ETRNS_MAX = 25 };
 
@@ -110,13 +111,16 @@ void session_answer_mail(struct session *s)
         accept_sender(s, sender);
 }
 
-/* The recipient as the rules are asked about it. */
-static struct rules_query rcpt_query(const struct session *s, struct arena *arena)
+/* The recipient as the rules are asked about it: rewritten, or brought home. */
+static struct rules_query rcpt_query(const struct session *s, struct arena *arena,
+                                     enum srs_verdict *verdict)
 {
+    const struct role *r = s->among->role;
     struct rules_query q = {s->local, server_envelope(s->server)->sender, *server_rcpt(s->server),
                             server_user(s->server), s->has_ip ? session_client(s) : SLICE("")};
 
-    (void)rewrite_address(&s->among->role->settings->rules, REWRITE_RCPT, &q.rcpt, arena);
+    (void)rewrite_address(&r->settings->rules, REWRITE_RCPT, &q.rcpt, arena);
+    *verdict = forwarding_back(r->settings, &q, clock_wall_us(r->doors->clock), arena);
     return q;
 }
 
@@ -143,7 +147,8 @@ const struct answer session_delay_over = {.kind = ANSWER_KNOWN};
 void session_refuse_asked(struct session *s, const struct answer *a)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s, &scratch);
+    enum srs_verdict srs;
+    struct rules_query query = rcpt_query(s, &scratch, &srs);
     struct reply r = REPLY(450, "4.1.1", "");
 
     if (a->kind == ANSWER_UNKNOWN)
@@ -194,7 +199,8 @@ static void ask(struct session *s, const struct decision *d)
 static bool is_bad(struct session *s)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s, &scratch);
+    enum srs_verdict srs;
+    struct rules_query query = rcpt_query(s, &scratch, &srs);
     struct bad_manners m = bad_addresses_at_rcpt(s->offer->faults, session_client(s), &query.sender,
                                                  &query.rcpt, &scratch);
 
@@ -212,23 +218,25 @@ static bool is_bad(struct session *s)
 
 /* What `deny` says, or the rules; code 0: nothing is against it. */
 static struct reply refusal_of(const struct session *s, const struct rules_query *query,
-                               const struct expansion *x, struct arena *arena)
+                               const struct expansion *x, enum srs_verdict srs, struct arena *arena)
 {
     const struct settings *settings = s->among->role->settings;
     const struct access *by =
         access_denied(settings->access, settings->access_count, &settings->rules, query, arena);
 
-    return by != NULL ? access_refusal(by, query, arena) : x->refusal;
+    return by != NULL ? access_refusal(by, query, arena)
+                      : forwarding_refusal(srs, query, x->refusal, arena);
 }
 
 void session_answer_rcpt(struct session *s)
 {
     struct arena scratch = {0};
     const struct rules *rules = &s->among->role->settings->rules;
-    struct rules_query query = rcpt_query(s, &scratch);
+    enum srs_verdict srs;
+    struct rules_query query = rcpt_query(s, &scratch, &srs);
     struct expansion x = rules_expand(rules, &query, &scratch);
     const struct decision *asked = to_ask_for(&x, rules, &query);
-    struct reply refusal = refusal_of(s, &query, &x, &scratch);
+    struct reply refusal = refusal_of(s, &query, &x, srs, &scratch);
 
     if (refusal.code != 0)
         server_answer_rcpt(s->server, &refusal, NULL, 0);
@@ -245,7 +253,8 @@ void session_answer_rcpt(struct session *s)
 void session_accept_known(struct session *s)
 {
     struct arena scratch = {0};
-    struct rules_query query = rcpt_query(s, &scratch);
+    enum srs_verdict srs;
+    struct rules_query query = rcpt_query(s, &scratch, &srs);
     struct expansion x = rules_expand(&s->among->role->settings->rules, &query, &scratch);
 
     server_answer_rcpt(s->server, &reply_rcpt, x.finals, x.count);

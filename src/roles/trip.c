@@ -12,6 +12,7 @@
 #include "roles/trip.h"
 
 #include "base/memory.h"
+#include "roles/forwarding.h"
 #include "roles/role.h"
 
 #include <errno.h>
@@ -205,6 +206,51 @@ static enum remote_piece next_piece(struct remote *r, struct slice *piece)
     return cargo_next(&t->cargo, t->piece, piece);
 }
 
+static void tell_sender(const struct trip *t, const struct envelope *e, const struct address *new)
+{
+    struct event_writer w = role_event(t->manner->role, EVENT_REWRITTEN, t->manner->tag);
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(e->id, id);
+    event_text(&w, FIELD_QUEUE_ID, (struct slice){id, sizeof(id)});
+    role_event_address(&w, FIELD_SENDER, &e->sender);
+    role_event_address(&w, FIELD_NAME, new);
+    role_event_end(t->manner->role, &w);
+}
+
+static void tell_long_sender(const struct trip *t, const struct envelope *e)
+{
+    struct event_writer w = role_event(t->manner->role, EVENT_WARNING, t->manner->tag);
+    struct arena *arena = &t->parcel->message->arena;
+    char id[QUEUE_ID_LEN];
+
+    queue_id_write(e->id, id);
+    event_text(&w, FIELD_TEXT,
+               arena_printf(arena, "%.*s: sender=<%.*s> is too long for SRS, and stays",
+                            QUEUE_ID_LEN, id, SLICE_PRINTF(address_text(arena, &e->sender))));
+    role_event_end(t->manner->role, &w);
+}
+
+/* One sender for all who go together: if an alias leads one of them there, ours. */
+static void take_sender(struct trip *t)
+{
+    const struct envelope *e = &t->parcel->message->envelope;
+    struct role *r = t->manner->role;
+    uint64_t now_us = clock_wall_us(r->doors->clock);
+    enum forwarding as = FORWARDING_NOT;
+
+    t->message.sender = e->sender;
+    for (unsigned i = 0;
+         t->manner->relay != NULL && i < t->message.rcpt_count && as == FORWARDING_NOT; i++)
+        as =
+            forwarding_sender(r->settings, t->manner->relay, &e->rcpts[t->places[i]].original,
+                              &t->rcpts[i], now_us, &t->parcel->message->arena, &t->message.sender);
+    if (as == FORWARDING_AS)
+        tell_sender(t, e, &t->message.sender);
+    else if (as == FORWARDING_LONG)
+        tell_long_sender(t, e);
+}
+
 static void take_rcpts(struct trip *t)
 {
     const struct queue_message *m = t->parcel->message;
@@ -215,13 +261,14 @@ static void take_rcpts(struct trip *t)
     t->places = ARENA_ARRAY(arena, unsigned, count);
     t->params = ARENA_ARRAY(arena, struct slice, count);
     t->relayed = ARENA_ARRAY(arena, bool, count);
-    t->message = (struct client_message){.sender = m->envelope.sender, .rcpts = t->rcpts};
+    t->message = (struct client_message){.rcpts = t->rcpts};
     for (unsigned i = 0; i < count; i++) {
         if (!m->rcpts[i].due)
             continue;
         t->rcpts[t->message.rcpt_count] = m->envelope.rcpts[i].final;
         t->places[t->message.rcpt_count++] = i;
     }
+    take_sender(t);
     t->cargo = (struct cargo){.role = t->manner->role,
                               .spool = t->manner->spool,
                               .message = m,

@@ -18,6 +18,7 @@ hostname mx.example.org
 listen mx 127.0.0.1:{port} { max-size %d }
 queue {folder}/queue { min-free 1M }
 postmaster ann@example.org
+srs file:{folder}/srs
 table accounts accounts {folder}/accounts
 table aliases aliases {folder}/aliases
 limit from any { rate unlimited; network-rate unlimited; errors unlimited; messages unlimited }
@@ -50,6 +51,9 @@ def ways():
         (*to("nobody@names.example"), UNKNOWN),
         (*to("nobody@inside.example"), UNKNOWN),
         (*to("nobody@mx.example.org"), DENIED),
+        # return paths that this server never gave
+        (*to("SRS0=AAAA=HN=innocent.example=nobody@example.org"), b"550 5.7.1 "),
+        (*to("SRS1=AAAA=innocent.example==BBBB=HN=far.example=nobody@names.example"), b"550 5.7.1 "),
         (*to("x@closed.example"), DENIED),
         (*to("x@elsewhere.example"), DENIED),
         # refused behind the content
@@ -109,7 +113,9 @@ def world():
 def test_no_report_to_the_innocent(serve, tmp_path, world):
     innocent, inside = world
     (tmp_path / "accounts").write_text(ACCOUNTS)
-    (tmp_path / "accounts").chmod(0o600)
+    (tmp_path / "srs").write_text("hush, hush\n")
+    for name in ("accounts", "srs"):
+        (tmp_path / name).chmod(0o600)
     (tmp_path / "aliases").write_text(ALIASES)
     server = serve(CONFIG % (LARGE, innocent.port, inside.port)).start()
     chance, all_ways, number = random.Random(21), ways(), 0
