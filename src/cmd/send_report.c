@@ -118,7 +118,7 @@ int send_report_no_connection(struct send_request *r, const struct send_call *ca
         return command_wrong("send", 0, "cannot connect to %.*s: %s; trying the next one",
                              SLICE_PRINTF(server), strerrordesc_np(code));
     memcpy(to.ip, call->hop->ip, sizeof(to.ip));
-    if (code == ECONNREFUSED && net_address_is_loopback(&to))
+    if (code == ECONNREFUSED && net_address_is_loopback(&to) && call->hop->port >= 1024)
         advice = "is `postroad dev` running?";
     else if (code == ECONNREFUSED)
         advice = "is a mail server running there?";

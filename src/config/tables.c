@@ -11,13 +11,27 @@ void tables_init(struct tables *t, struct settings *settings, struct desk *desk,
     named_init(&t->names, desk, "table", "table NAME accounts|aliases|list|cidr PATH");
 }
 
+/* The first account is added before there is a file of them. */
+static bool was_read(struct tables *t, const struct settings_table *table, const struct value *path,
+                     const struct source *source)
+{
+    if (table->type != TABLE_ACCOUNTS || (source->flags & SOURCE_UNREADABLE) == 0 ||
+        !slice_equal(source->text, SLICE("No such file or directory")))
+        return desk_was_read(t->desk, path, source);
+    return desk_error(
+        t->desk, path->place,
+        arena_printf(t->desk->scratch, "there is no file %.*s", SLICE_PRINTF(path->text)),
+        arena_printf(t->desk->scratch, "type: postroad user add NAME --file %.*s",
+                     SLICE_PRINTF(path->text)));
+}
+
 static bool read_table(struct tables *t, struct settings_table *table, const struct value *path)
 {
     struct source *source = sources_get(t->sources, path->text);
 
     if (source == NULL)
         return true; /* wanted; then all is read again */
-    if (!desk_was_read(t->desk, path, source))
+    if (!was_read(t, table, path, source))
         return false;
     switch (table->type) {
     case TABLE_ACCOUNTS:
