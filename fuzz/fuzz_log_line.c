@@ -42,6 +42,8 @@ static bool is_number(enum event_field field)
     case FIELD_NAME:
     case FIELD_TLS:
     case FIELD_USER:
+    case FIELD_ORIG_ID:
+    case FIELD_ORIG_CLIENT:
     case FIELD_ROUTE:
     case FIELD_MAX: break;
     }

@@ -29,7 +29,7 @@ enum choice {
 enum {
     ALL_OFFERS = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_MT_PRIORITY | EHLO_DELIVERBY |
                  EHLO_NO_SOLICITING | EHLO_FUTURERELEASE | EHLO_REQUIRETLS | EHLO_AUTH |
-                 EHLO_STARTTLS | EHLO_ETRN,
+                 EHLO_STARTTLS | EHLO_ETRN | EHLO_XCLIENT | EHLO_XFORWARD,
     REQUIRE_TLS = OFFERS | SMALL | SHUT_DOWN,
 };
 
@@ -70,6 +70,8 @@ static void start(struct session *s, unsigned choice)
     s->server = server_new(&s->settings, SLICE("192.0.2.7"));
     server_time_is(s->server, UINT64_C(1893456000000000)); /* 2030-01-01 */
     server_offer_auth(s->server, SLICE("PLAIN LOGIN"));
+    if (!(choice & FEW_ERRORS))
+        server_trust(s->server);
     buf_init(&s->out, SERVER_OUT_MAX);
     buf_init(&s->said, SAID_MAX);
     buf_init(&s->body, SAID_MAX);
@@ -241,6 +243,23 @@ static void answer_etrn(struct session *s)
     server_answer(s->server, &reply);
 }
 
+static void answer_xclient(struct session *s)
+{
+    const struct forwarded *f = server_xclient(s->server);
+    struct reply reply = draw_reply(s);
+
+    must(s->settings.offers & EHLO_XCLIENT && server_envelope(s->server) == NULL);
+    must(!(s->choice & FEW_ERRORS) && f->said != 0);
+    tell(s, SLICE("xclient"), f->name);
+    if (reply.code == 250) {
+        reply.code = 220;
+        server_client_is(s->server, SLICE("198.51.100.9"), f->login);
+        must(slice_equal(server_user(s->server), f->login));
+        must(server_xforward(s->server) == NULL);
+    }
+    server_answer(s->server, &reply);
+}
+
 static void take_refusal(struct session *s)
 {
     const struct server_refusal *r = server_refusal(s->server);
@@ -271,6 +290,7 @@ static void fulfil(struct session *s, enum server_need need)
     case SERVER_BODY: take_body(s); break;
     case SERVER_WANTS_AUTH: answer_auth(s); break;
     case SERVER_WANTS_ETRN: answer_etrn(s); break;
+    case SERVER_WANTS_XCLIENT: answer_xclient(s); break;
     case SERVER_WANTS_COMMIT: commit(s); break;
     case SERVER_RESET:
         s->resets++;

@@ -24,19 +24,20 @@
 enum event_kind {
     EVENT_CONNECT = 1, /* client_name, client_address */
     EVENT_DISCONNECT,  /* the same, and counts as text: "ehlo=1 mail=2 ..." */
-    EVENT_CLIENT,      /* queue_id, client, tls, user, name: by which mechanism: a message begins */
-    EVENT_MESSAGE_ID,  /* queue_id, message_id */
-    EVENT_QUEUED,      /* queue_id, sender, size, nrcpt: durable, 250 is on its way */
-    EVENT_REJECT,      /* stage, code, enhanced, text, sender, rcpt, proto, helo */
-    EVENT_ATTEMPT,     /* queue_id, rcpt, orig_rcpt, relay, delays, dsn, status, text */
-    EVENT_REMOVED,     /* queue_id */
-    EVENT_WARNING,     /* text, with client when there is one */
-    EVENT_FAILURE,     /* operation, name, code: an operating failure, from fail.h */
-    EVENT_ROLE,        /* role, text: started, ended, restarted */
-    EVENT_LOST,        /* count: events that were dropped before this one */
-    EVENT_BROKEN,      /* client, stage, text: "timeout" or "lost connection" after the stage */
-    EVENT_REPORT,      /* queue_id, name: the queue id of our report about it */
-    EVENT_NO_LOGIN,    /* client, name: the mechanism, user: who was tried, text: why not */
+    EVENT_CLIENT, /* queue_id, client, tls, user, name: by which mechanism, orig_id, orig_client: a
+                     message begins */
+    EVENT_MESSAGE_ID, /* queue_id, message_id */
+    EVENT_QUEUED,     /* queue_id, sender, size, nrcpt: durable, 250 is on its way */
+    EVENT_REJECT,     /* stage, code, enhanced, text, sender, rcpt, proto, helo */
+    EVENT_ATTEMPT,    /* queue_id, rcpt, orig_rcpt, relay, delays, dsn, status, text */
+    EVENT_REMOVED,    /* queue_id */
+    EVENT_WARNING,    /* text, with client when there is one */
+    EVENT_FAILURE,    /* operation, name, code: an operating failure, from fail.h */
+    EVENT_ROLE,       /* role, text: started, ended, restarted */
+    EVENT_LOST,       /* count: events that were dropped before this one */
+    EVENT_BROKEN,     /* client, stage, text: "timeout" or "lost connection" after the stage */
+    EVENT_REPORT,     /* queue_id, name: the queue id of our report about it */
+    EVENT_NO_LOGIN,   /* client, name: the mechanism, user: who was tried, text: why not */
     EVENT_ETRN, /* name: the node, with client: it was asked for; or count of messages that go */
     EVENT_HELD, /* queue_id, client, sender, rcpt, proto, helo, rule: it waits for a person */
     EVENT_REWRITTEN, /* queue_id, sender: as it was, name: as it is now, rule */
@@ -69,9 +70,11 @@ enum event_field {
     FIELD_NAME,           /* text */
     FIELD_COUNT,          /* number */
     FIELD_TLS,            /* text: TLSv1.3/TLS_AES_256_GCM_SHA384, absent in the clear */
-    FIELD_ROUTE, /* text: 10:mx1.example/20:mx2.example(no-address); where there is a choice */
-    FIELD_USER,  /* text: the account that logged in, or was tried */
-    FIELD_MAX,   /* one behind the last */
+    FIELD_ROUTE,   /* text: 10:mx1.example/20:mx2.example(no-address); where there is a choice */
+    FIELD_USER,    /* text: the account that logged in, or was tried */
+    FIELD_ORIG_ID, /* text: the queue id that the client had for it, as XFORWARD says */
+    FIELD_ORIG_CLIENT, /* text: from whom the client had it: name[192.0.2.1] */
+    FIELD_MAX,         /* one behind the last */
 };
 
 enum {

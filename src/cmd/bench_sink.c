@@ -138,6 +138,7 @@ static bool run_engine(struct sink_session *s, struct cursor *in, enum server_ne
         case SERVER_WANTS_TLS: /* not offered */
         case SERVER_WANTS_AUTH:
         case SERVER_WANTS_ETRN:
+        case SERVER_WANTS_XCLIENT:
         case SERVER_START_TLS:
         case SERVER_REFUSED:
         case SERVER_WANTS_INPUT:

@@ -109,6 +109,10 @@ const struct schema_row schema[] = {
      "proxy-from CIDR,...",
      "only proxies connect here, from these networks; each begins with a PROXY header, version 1 or "
      "2, that names the client", NULL},
+    {SLICE_INIT("xclient-from"), IN_LISTEN, parser_add_speaker, {SHAPE_NETWORK, SHAPE_LIST}, 0, 0,
+     false,
+     "xclient-from CIDR,...",
+     "clients from these networks may speak for others: XCLIENT, XFORWARD", NULL},
     {SLICE_INIT("dnsbl"), IN_LISTEN, parser_add_zone, {SHAPE_HOST, SHAPE_LIST}, 0, 0, false,
      "dnsbl ZONE,...",
      "strangers that one of these lists names, asked by DNS, are turned away at RCPT: 554 5.7.1",
@@ -309,7 +313,6 @@ const struct schema_row schema[] = {
     NOT_YET("lua", IN_FILE),
     NOT_YET("sign", IN_FILE),
     NOT_YET("verify", IN_FILE),
-    NOT_YET("xclient-from", IN_LISTEN),
     NOT_YET("dane", IN_RELAY),
     NOT_YET("mta-sts", IN_RELAY),
 };

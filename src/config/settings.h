@@ -53,11 +53,12 @@ struct settings_listener {
     const struct settings_table *auth; /* who may log in, and must for submission; NULL: nobody */
     /* Who is asked about tokens; NULL: nobody logs in by one. */
     const struct introspection *introspection;
-    bool auth_cleartext;                /* without TLS as well */
-    bool hide_client;                   /* Received says nothing of who logged in */
-    const struct etrn_list *etrn;       /* whose mail goes when it is asked for; NULL: nobody's */
-    const struct rule_network *proxies; /* who names the client; NULL: it is who connects */
-    struct dnsbl_zone *zones;           /* asked whether a client is bad; NULL: nobody is */
+    bool auth_cleartext;                 /* without TLS as well */
+    bool hide_client;                    /* Received says nothing of who logged in */
+    const struct etrn_list *etrn;        /* whose mail goes when it is asked for; NULL: nobody's */
+    const struct rule_network *proxies;  /* who names the client; NULL: it is who connects */
+    const struct rule_network *speakers; /* who may speak for others by XCLIENT and XFORWARD */
+    struct dnsbl_zone *zones;            /* asked whether a client is bad; NULL: nobody is */
     unsigned greet_delay_s;
     struct slice file; /* where it stands */
     unsigned line;

@@ -94,7 +94,7 @@ size_t parser_include(struct parser *p, struct syntax_statement *first);
 apply_fn parser_add_listener, parser_set_listener_max_size, parser_set_line_ends;
 apply_fn parser_set_faults, parser_add_etrn, parser_set_auth, parser_set_auth_cleartext;
 apply_fn parser_set_hide_client, parser_add_proxy, parser_add_zone;
-apply_fn parser_set_greet_delay;
+apply_fn parser_set_greet_delay, parser_add_speaker;
 void parser_check_max_size(struct parser *p, const struct value *value);
 
 /* The whole file was read, and parser_finish_tls() has run. */

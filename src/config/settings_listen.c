@@ -53,22 +53,33 @@ bool parser_add_etrn(struct parser *p, struct place word, const struct value *va
     return true;
 }
 
-bool parser_add_proxy(struct parser *p, struct place word, const struct value *values)
+/* One more of those who are believed who the client is; false: it was told. */
+static bool add_network(struct parser *p, struct place word, const struct value *value,
+                        const struct rule_network **list)
 {
-    struct settings_listener *l = p->listener;
     struct rule_network *one;
 
-    if (l->path.len > 0)
+    if (p->listener->path.len > 0)
         return desk_error(&p->desk, word, SLICE("who comes by this socket has no address"),
                           SLICE("remove it, or listen on an address and a port"));
-    if (network_is_world(&values[0].network))
-        return desk_error(&p->desk, values[0].place,
+    if (network_is_world(&value->network))
+        return desk_error(&p->desk, value->place,
                           SLICE("so wide a network lets everybody say who he is"),
                           SLICE("write the addresses of your proxies"));
     one = ARENA_NEW(&p->settings->arena, struct rule_network);
-    *one = (struct rule_network){l->proxies, values[0].network};
-    l->proxies = one;
+    *one = (struct rule_network){*list, value->network};
+    *list = one;
     return true;
+}
+
+bool parser_add_proxy(struct parser *p, struct place word, const struct value *values)
+{
+    return add_network(p, word, &values[0], &p->listener->proxies);
+}
+
+bool parser_add_speaker(struct parser *p, struct place word, const struct value *values)
+{
+    return add_network(p, word, &values[0], &p->listener->speakers);
 }
 
 /* False: it was told. */

@@ -49,6 +49,8 @@ static unsigned offers_of(const struct settings_listener *l)
         offers |= EHLO_ETRN;
     if (l->tls != LISTENER_TLS_OFF)
         offers |= EHLO_STARTTLS | EHLO_REQUIRETLS;
+    if (l->speakers != NULL)
+        offers |= EHLO_XCLIENT | EHLO_XFORWARD;
     if (l->auth != NULL)
         offers |= EHLO_AUTH;
     if (l->kind == LISTENER_SUBMISSION)
@@ -103,6 +105,7 @@ static struct session_offer offer_of(struct entrances *e, uint32_t number)
         .people = l->auth,
         .etrn = l->etrn,
         .proxies = l->proxies,
+        .speakers = l->speakers,
         .zones = l->zones,
         .resolver = e->resolver,
         .greet_delay_s = l->greet_delay_s,

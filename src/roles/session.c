@@ -184,6 +184,7 @@ static void session_run(struct session *s)
         case SERVER_WANTS_TLS: session_answer_tls(s); break;
         case SERVER_WANTS_AUTH: session_answer_auth(s); break;
         case SERVER_WANTS_ETRN: session_answer_etrn(s); break;
+        case SERVER_WANTS_XCLIENT: session_answer_xclient(s); break;
         case SERVER_START_TLS:
         case SERVER_WANTS_INPUT:
         case SERVER_DONE: break;
@@ -381,7 +382,10 @@ void session_open(struct sessions *among, struct session_offer *offer,
     memcpy(s->ip, peer->ip, sizeof(s->ip));
     s->client_len = net_address_text(peer, s->client);
     s->local = arrival->local;
+    s->peer = *peer;
     s->server = server_new(&offer->server, session_client(s));
+    if (session_may_speak_for_others(s))
+        server_trust(s->server);
     session_offer_mechanisms(s);
     queue_in_draft_init(among->queue, &s->draft);
     timer_init(&s->timer, on_timeout);

@@ -51,11 +51,12 @@ struct session_offer {
     bool tokens;                         /* somebody can be asked whose they are */
     const struct settings_table *people; /* who may log in; NULL: nobody */
     const struct etrn_list *etrn;
-    struct bad_addresses *faults;       /* NULL: no address behaves badly on purpose */
-    const struct rule_network *proxies; /* who names the client (vestibule.h); NULL: nobody */
-    const struct dnsbl_zone *zones;     /* who else knows bad clients; NULL: nobody is asked */
-    struct resolver *resolver;          /* NULL: there can be none (told) */
-    unsigned greet_delay_s;             /* how long who says something is a bad client */
+    struct bad_addresses *faults;        /* NULL: no address behaves badly on purpose */
+    const struct rule_network *proxies;  /* who names the client (vestibule.h); NULL: nobody */
+    const struct rule_network *speakers; /* who may speak for others by XCLIENT and XFORWARD */
+    const struct dnsbl_zone *zones;      /* who else knows bad clients; NULL: nobody is asked */
+    struct resolver *resolver;           /* NULL: there can be none (told) */
+    unsigned greet_delay_s;              /* how long who says something is a bad client */
 };
 
 /* Who came in. */

@@ -42,10 +42,13 @@ struct session {
     uint64_t login;
     bool login_open; /* the vault has an exchange of that number */
     struct arena arena;
-    struct listing *listing; /* what lists say of the client; NULL: they were not asked */
-    bool awaits_lists;       /* to answer its RCPT */
-    bool greets_later;       /* the client says nothing yet, if it is a good one */
-    uint64_t connected_ms;   /* set with it */
+    struct net_address peer;  /* who connects, or whom the proxy names */
+    struct slice client_name; /* as XCLIENT has it; "": nobody said */
+    unsigned xclients;        /* that were taken */
+    struct listing *listing;  /* what lists say of the client; NULL: they were not asked */
+    bool awaits_lists;        /* to answer its RCPT */
+    bool greets_later;        /* the client says nothing yet, if it is a good one */
+    uint64_t connected_ms;    /* set with it */
     bool has_binding;
     unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
@@ -131,6 +134,16 @@ void session_becomes_known(struct session *s);
 
 /* Perhaps somebody else has to go. */
 bool session_finds_room(struct sessions *among, const struct turn *newcomer);
+
+/* May the session be that of this address? False: it was answered. */
+bool session_may_become(struct session *s, const unsigned char ip[16]);
+
+/* ---- session_forwarded.c: a client that speaks for another one ---- */
+
+enum { SESSION_XCLIENTS_MAX = 1000 };
+
+bool session_may_speak_for_others(const struct session *s);
+void session_answer_xclient(struct session *s);
 
 /* ---- session_lists.c: bad clients, as lists know them or by their manners ---- */
 

@@ -146,6 +146,27 @@ bool session_may_come(struct sessions *among, const struct session_offer *offer,
     return refusal.len == 0;
 }
 
+bool session_may_become(struct session *s, const unsigned char ip[16])
+{
+    struct turn turn = {0};
+    struct arena scratch = {0};
+    struct slice refusal = check_turn(s->among, ip, &turn, &scratch);
+
+    if (refusal.len == 0) {
+        turnstile_leave(s->among->counts, &s->turn);
+        s->turn = turn;
+        allow_errors(s, stranger_allowance(s->among, ip));
+    } else {
+        server_answer(s->server,
+                      &(struct reply){421, SLICE("4.7.0"),
+                                      arena_printf(&scratch, "%.*s %.*s",
+                                                   SLICE_PRINTF(s->offer->server.hostname),
+                                                   SLICE_PRINTF(refusal))});
+    }
+    arena_done(&scratch);
+    return refusal.len == 0;
+}
+
 /* ---- of an account ---- */
 
 bool session_may_log_in(struct session *s, struct slice user)

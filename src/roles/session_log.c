@@ -5,11 +5,13 @@
 
 #include "mail/submission.h"
 
+#include <string.h>
+
 static const struct slice tag_smtpd = SLICE_INIT("smtpd");
 
 static void client_fields(struct session *s, struct event_writer *w)
 {
-    event_text(w, FIELD_CLIENT_NAME, SLICE("unknown"));
+    event_text(w, FIELD_CLIENT_NAME, s->client_name.len > 0 ? s->client_name : SLICE("unknown"));
     event_text(w, FIELD_CLIENT_ADDRESS, session_client(s));
 }
 
@@ -171,6 +173,31 @@ static void tell_repair(struct session *s, struct slice id_text)
     role_event_end(s->among->role, &w);
 }
 
+/* Who wrote it, as XFORWARD has it. */
+static void orig_fields(const struct session *s, struct event_writer *w)
+{
+    const struct forwarded *f = server_xforward(s->server);
+    struct net_address a = {.port = 0};
+    struct arena scratch = {0};
+    char text[64] = "unknown";
+    size_t len = sizeof("unknown") - 1;
+
+    if (f == NULL)
+        return;
+    if ((f->known & FORWARDED_ADDR) != 0) {
+        memcpy(a.ip, f->ip, sizeof(a.ip));
+        len = net_address_text(&a, text);
+    }
+    if (f->ident.len > 0)
+        event_text(w, FIELD_ORIG_ID, f->ident);
+    if ((f->known & (FORWARDED_NAME | FORWARDED_ADDR)) != 0)
+        event_text(w, FIELD_ORIG_CLIENT,
+                   arena_printf(&scratch, "%.*s[%.*s]",
+                                SLICE_PRINTF(f->name.len > 0 ? f->name : SLICE("unknown")),
+                                (int)len, text));
+    arena_done(&scratch);
+}
+
 void session_tell_message(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
@@ -185,6 +212,7 @@ void session_tell_message(struct session *s, struct slice id_text)
         event_text(&w, FIELD_USER, server_user(s->server));
     }
     tls_field(s, &w);
+    orig_fields(s, &w);
     role_event_end(r, &w);
     w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
     event_text(&w, FIELD_QUEUE_ID, id_text);

@@ -1114,6 +1114,7 @@ static void serve(struct server *server, struct buf *from_client, struct buf *to
         case SERVER_WANTS_TLS:
         case SERVER_WANTS_AUTH:
         case SERVER_WANTS_ETRN:
+        case SERVER_WANTS_XCLIENT:
         case SERVER_START_TLS:
         case SERVER_WANTS_ROOM:
         case SERVER_REFUSED: fail(); break;

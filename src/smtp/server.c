@@ -48,6 +48,7 @@ void server_free(struct server *s)
         return;
     arena_done(&s->scratch);
     arena_done(&s->tx);
+    arena_done(&s->forward);
     memory_free(s->helo);
     server_forget_user(s);
     buf_wipe(&s->auth_bytes);
@@ -87,6 +88,7 @@ void server_transaction_reset(struct server *s)
     s->rcpts_accepted = 0;
     s->rcpts_refused = 0;
     arena_reset(&s->tx);
+    server_forget_xforward(s);
 }
 
 static void session_end(struct server *s)
@@ -217,7 +219,7 @@ static const struct reply *answer_or(const struct server *s, const struct reply 
     return s->answer.text.len > 0 ? &s->answer : usual;
 }
 
-static void greet(struct server *s, struct buf *out)
+void server_greet(struct server *s, struct buf *out)
 {
     struct reply greeting = {220, SLICE(""),
                              arena_printf(&s->scratch, "%.*s %s postroad",
@@ -242,7 +244,7 @@ static void connect_answered(struct server *s, const struct cursor *in, struct b
         session_end(s);
         return;
     }
-    greet(s, out);
+    server_greet(s, out);
 }
 
 static void mail_answered(struct server *s, struct buf *out)
@@ -364,6 +366,17 @@ static void etrn_answered(struct server *s, struct buf *out)
         server_say_excused(s, out, answer_or(s, &(struct reply){458, SLICE("4.3.0"), failed}));
 }
 
+void server_forget_greeting(struct server *s)
+{
+    server_transaction_reset(s);
+    memory_free(s->helo);
+    s->helo = NULL;
+    s->helo_len = 0;
+    server_forget_user(s);
+    s->esmtp = false;
+    s->mail_refused = false;
+}
+
 void server_secured(struct server *s, const struct envelope_tls *tls)
 {
     bool asked = s->ask == ASK_WAITING && s->asked == SERVER_START_TLS;
@@ -374,13 +387,7 @@ void server_secured(struct server *s, const struct envelope_tls *tls)
     if (!asked)
         return;
     s->ask = ASK_NOTHING;
-    server_transaction_reset(s);
-    memory_free(s->helo);
-    s->helo = NULL;
-    s->helo_len = 0;
-    server_forget_user(s);
-    s->esmtp = false;
-    s->mail_refused = false;
+    server_forget_greeting(s);
     server_phase_set(s, PHASE_GREETED);
 }
 
@@ -399,6 +406,8 @@ static void need_answered(struct server *s, const struct cursor *in, struct buf 
         server_auth_answered(s, out);
     else if (s->asked == SERVER_WANTS_ETRN)
         etrn_answered(s, out);
+    else if (s->asked == SERVER_WANTS_XCLIENT)
+        server_xclient_answered(s, out);
     else
         commit_answered(s, out);
 }
@@ -664,7 +673,11 @@ unsigned server_offers(const struct server *s)
 {
     unsigned offers = s->settings->offers;
 
-    return server_is_secure(s) ? offers : offers & ~(unsigned)EHLO_REQUIRETLS;
+    if (!server_is_secure(s))
+        offers &= ~(unsigned)EHLO_REQUIRETLS;
+    if (!s->trusted)
+        offers &= ~(unsigned)(EHLO_XCLIENT | EHLO_XFORWARD);
+    return offers;
 }
 
 const struct envelope_tls *server_tls(const struct server *s)

@@ -21,6 +21,7 @@
 #include "mail/etrn.h"
 #include "wire/dots.h"
 #include "wire/ehlo.h"
+#include "wire/forwarded.h"
 #include "wire/header.h"
 #include "wire/smtp_reply.h"
 
@@ -42,6 +43,8 @@ enum server_need {
                              server_answer(535 or another refusal) */
     SERVER_WANTS_ETRN,    /* the mail of server_etrn() shall go now -> server_answer(); 459: not for
                              this name, 458: not now, both with our usual words if without text */
+    SERVER_WANTS_XCLIENT, /* the client is another one: server_xclient() -> server_client_is(), and
+                             then server_answer(220 or a refusal) */
     SERVER_WANTS_COMMIT,  /* the message is whole: make it durable -> server_answer() */
     SERVER_RESET,         /* the transaction ended without a commit: drop what was kept for it;
                              once per transaction whose MAIL was accepted */
@@ -57,8 +60,8 @@ struct server_settings {
     enum server_protocol protocol;
     unsigned offers; /* a sum of enum ehlo_keyword, of those that not every server of ours offers:
                         CHUNKING, BINARYMIME, DSN, MT_PRIORITY, DELIVERBY, NO_SOLICITING,
-                        FUTURERELEASE, REQUIRETLS (under TLS only), STARTTLS, ETRN, AUTH. What is
-                        not offered is not accepted. */
+                        FUTURERELEASE, REQUIRETLS (under TLS only), STARTTLS, ETRN, AUTH, XCLIENT
+                        and XFORWARD (to who is trusted). What is not offered is not accepted. */
     bool auth_cleartext; /* AUTH without TLS as well */
     bool requires_auth;  /* no mail without: 530 5.7.0 */
     bool requires_tls;   /* no mail without: 530 5.7.0 */
@@ -106,6 +109,9 @@ struct server *server_new(const struct server_settings *settings, struct slice c
 /* A connection may break anywhere: then nothing is yielded any more, the role drops by itself
  * what it kept for an open transaction. NULL is fine. */
 void server_free(struct server *s);
+
+/* The client may speak for others, where that is offered. Before the first step. */
+void server_trust(struct server *s);
 
 /* Eats from `in`, appends replies to `out`. Stops at the first need. With SERVER_WANTS_INPUT
  * everything that can be eaten was; what remains in `in` (part of a line) must be presented
@@ -199,6 +205,16 @@ const struct envelope_tls *server_tls(const struct server *s);
 
 /* How long the role lets the client be silent now, seconds (RFC 5321 4.5.3.2). */
 unsigned server_timeout_s(const struct server *s);
+
+/* What XCLIENT says; until it is answered. */
+const struct forwarded *server_xclient(const struct server *s);
+
+/* Fulfil XCLIENT, besides the answer: where the client is, as text without brackets, and who it is;
+ * "": nobody knows. Copied. */
+void server_client_is(struct server *s, struct slice client_address, struct slice user);
+
+/* What XFORWARD has said of the coming or the present message, for the log alone; NULL: nothing. */
+const struct forwarded *server_xforward(const struct server *s);
 
 /* Other than its settings say. */
 void server_allow_errors(struct server *s, unsigned error_max);

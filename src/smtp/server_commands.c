@@ -129,6 +129,10 @@ static void say_offers(struct server *s, struct buf *out)
     for (size_t i = 0; i < sizeof(offered) / sizeof(*offered); i++)
         if ((server_offers(s) & offered[i].keyword) != 0)
             buf_append(&text, slice_of(offered[i].line));
+    if ((server_offers(s) & EHLO_XCLIENT) != 0)
+        buf_printf(&text, "\nXCLIENT%.*s", SLICE_PRINTF(forwarded_words_xclient));
+    if ((server_offers(s) & EHLO_XFORWARD) != 0)
+        buf_printf(&text, "\nXFORWARD%.*s", SLICE_PRINTF(forwarded_words_xforward));
     if ((s->settings->offers & EHLO_FUTURERELEASE) != 0) {
         buf_printf(&text, "\nFUTURERELEASE %d ", HOLD_MAX_S);
         date_write_rfc3339(&text, server_hold_until_max_us(s));
@@ -338,6 +342,30 @@ static void cmd_etrn(struct server *s, const struct smtp_command *cmd, struct bu
     }
 }
 
+static void speak_for(struct server *s, const struct smtp_command *cmd, struct buf *out,
+                      enum ehlo_keyword keyword,
+                      void (*run)(struct server *, struct slice, struct buf *))
+{
+    if ((s->settings->offers & keyword) == 0)
+        cmd_not_here(s, cmd, out);
+    else if (!s->trusted)
+        server_say_wrong(s, out, &REPLY(550, "5.7.0", "Error: insufficient authorization"));
+    else if (s->envelope != NULL)
+        server_say_wrong(s, out, &under_way);
+    else
+        run(s, cmd->argument, out);
+}
+
+static void cmd_xclient(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    speak_for(s, cmd, out, EHLO_XCLIENT, server_xclient_begin);
+}
+
+static void cmd_xforward(struct server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    speak_for(s, cmd, out, EHLO_XFORWARD, server_xforward_take);
+}
+
 static void cmd_rset(struct server *s, const struct smtp_command *cmd, struct buf *out)
 {
     (void)cmd;
@@ -434,6 +462,8 @@ static const struct command commands[VERB_COUNT] = {
     [VERB_STARTTLS] = {ANY, cmd_starttls, COMMAND, COUNTED(starttls), NO_SYNTAX},
     [VERB_AUTH] = {ANY, cmd_auth, SLICE_INIT("AUTH"), COUNTED(auth), NO_SYNTAX},
     [VERB_ETRN] = {ANY, cmd_etrn, SLICE_INIT("ETRN"), COUNTED(other), NO_SYNTAX},
+    [VERB_XCLIENT] = {ANY, cmd_xclient, SLICE_INIT("XCLIENT"), COUNTED(other), NO_SYNTAX},
+    [VERB_XFORWARD] = {ANY, cmd_xforward, SLICE_INIT("XFORWARD"), COUNTED(other), NO_SYNTAX},
     [VERB_UNKNOWN] = {ANY, cmd_unknown, COMMAND, COUNTED(unknown), NO_SYNTAX},
 };
 
@@ -537,7 +567,7 @@ static bool lacks_auth(const struct server *s)
 static bool needs_no_auth(enum smtp_verb verb)
 {
     static const unsigned verbs =
-        1u << VERB_HELO | 1u << VERB_AUTH | 1u << VERB_RSET | 1u << VERB_HELP;
+        1u << VERB_HELO | 1u << VERB_AUTH | 1u << VERB_RSET | 1u << VERB_HELP | 1u << VERB_XCLIENT;
 
     return needs_no_tls(verb) || (verbs & 1u << verb) != 0;
 }

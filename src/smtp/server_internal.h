@@ -98,7 +98,11 @@ struct server {
     size_t final_count;
     unsigned notify; /* of the RCPT, and its ORCPT */
     struct slice orcpt;
-    struct etrn_node node; /* of the ETRN */
+    struct etrn_node node;      /* of the ETRN */
+    bool trusted;               /* it may speak for others */
+    struct forwarded xclient;   /* of the XCLIENT */
+    struct arena forward;       /* of xforward; as long as a transaction, but begun before it */
+    struct forwarded *xforward; /* NULL: nothing was said */
 
     char *user; /* who the client is; owned, NULL: nobody knows */
     size_t user_len;
@@ -157,6 +161,12 @@ unsigned server_manner(const struct server *s);
 
 extern const struct reply server_too_many_rcpts;
 
+/* 220 and our name. */
+void server_greet(struct server *s, struct buf *out);
+
+/* What was learnt of the client: its name, who it is, the transaction. */
+void server_forget_greeting(struct server *s);
+
 /* The one function that changes the phase. */
 void server_phase_set(struct server *s, enum server_phase next);
 
@@ -188,6 +198,13 @@ void server_auth_begin(struct server *s, struct slice argument, struct buf *out)
 bool server_auth_step(struct server *s, struct cursor *in, struct buf *out);
 void server_auth_answered(struct server *s, struct buf *out);
 void server_forget_user(struct server *s);
+
+/* server_forwarded.c */
+
+void server_xclient_begin(struct server *s, struct slice argument, struct buf *out);
+void server_xclient_answered(struct server *s, struct buf *out);
+void server_xforward_take(struct server *s, struct slice argument, struct buf *out);
+void server_forget_xforward(struct server *s);
 
 /* server_data.c */
 

@@ -71,6 +71,7 @@ static void role_fulfil(struct role *r, enum server_need need)
     case SERVER_WANTS_MAIL:
     case SERVER_WANTS_AUTH:
     case SERVER_WANTS_ETRN:
+    case SERVER_WANTS_XCLIENT:
     case SERVER_WANTS_TLS: server_answer(r->server, &REPLY(250, "", "")); break;
     case SERVER_WANTS_COMMIT:
         r->commits++;

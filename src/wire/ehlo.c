@@ -80,6 +80,8 @@ static const struct {
     {SLICE_INIT("LIMITS"),              EHLO_LIMITS,         read_limits},
     {SLICE_INIT("ETRN"),                EHLO_ETRN,           NULL       },
     {SLICE_INIT("AUTH"),                EHLO_AUTH,           NULL       },
+    {SLICE_INIT("XCLIENT"),             EHLO_XCLIENT,        NULL       },
+    {SLICE_INIT("XFORWARD"),            EHLO_XFORWARD,       NULL       },
 };
 
 /* The keyword of a line, and what follows it. */

@@ -30,6 +30,8 @@ enum ehlo_keyword {
     EHLO_LIMITS = 1 << 14,        /* RFC 9422 */
     EHLO_ETRN = 1 << 15,          /* RFC 1985 */
     EHLO_AUTH = 1 << 16,          /* RFC 4954 */
+    EHLO_XCLIENT = 1 << 17,       /* wire/forwarded.h */
+    EHLO_XFORWARD = 1 << 18,
 };
 
 /* A limit of 0 was not told. */

@@ -74,6 +74,8 @@ static const struct {
     {FIELD_HELO,           "helo",           false},
     {FIELD_NAME,           NULL,             false},
     {FIELD_USER,           "sasl_username",  false},
+    {FIELD_ORIG_ID,        "orig_queue_id",  false},
+    {FIELD_ORIG_CLIENT,    "orig_client",    false},
     {FIELD_SENDER,         "from",           false},
     {FIELD_RCPT,           "to",             false},
     {FIELD_ORIG_RCPT,      "orig_to",        false},

@@ -46,6 +46,8 @@ static const struct {
      HEAD("queued") ", \"id\": \"0BCD12345xyz\", \"from\": \"\", \"size\": 7}\n"},
     {EVENT_CLIENT, {{FIELD_NAME, "PLAIN", 0}, {FIELD_USER, "ann", 0}},
      HEAD("client") ", \"sasl_method\": \"PLAIN\", \"sasl_username\": \"ann\"}\n"},
+    {EVENT_CLIENT, {{FIELD_ORIG_ID, "4Q1", 0}, {FIELD_ORIG_CLIENT, "a[192.0.2.1]", 0}},
+     HEAD("client") ", \"orig_queue_id\": \"4Q1\", \"orig_client\": \"a[192.0.2.1]\"}\n"},
     {EVENT_REPORT, {{FIELD_NAME, "0BCD12345xyz", 0}}, HEAD("report") ", \"report\": \"0BCD12345xyz\"}\n"},
     {EVENT_ETRN, {{FIELD_NAME, "example.net", 0}, {FIELD_COUNT, NULL, 3}},
      HEAD("etrn") ", \"node\": \"example.net\", \"count\": 3}\n"},

@@ -364,6 +364,8 @@ static void put_body(struct line *l)
         put_client(l);
         put_labelled_word(l, SLICE(", sasl_method="), FIELD_NAME);
         put_labelled_word(l, SLICE(", sasl_username="), FIELD_USER);
+        put_labelled_word(l, SLICE(", orig_queue_id="), FIELD_ORIG_ID);
+        put_labelled_word(l, SLICE(", orig_client="), FIELD_ORIG_CLIENT);
         put_labelled_word(l, SLICE(", tls="), FIELD_TLS);
         return;
     case EVENT_NO_LOGIN: put_no_login(l); return;

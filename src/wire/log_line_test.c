@@ -67,6 +67,9 @@ static const struct {
                   "sasl_username=a\\x20b\n"},
     {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT, {FIELD_TLS, "TLSv1.3/X, y", 0}},
      TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1], tls=TLSv1.3/X\\x2c\\x20y\n"},
+    {EVENT_CLIENT, {ROLE("smtpd"), ID, CLIENT, {FIELD_ORIG_ID, "4Q1, x", 0}, {FIELD_ORIG_CLIENT, "a.example[2001:db8::1]", 0}},
+     TAG("smtpd") "0BCD12345xyz: client=unknown[127.0.0.1], orig_queue_id=4Q1\\x2c\\x20x, "
+                  "orig_client=a.example[2001:db8::1]\n"},
     {EVENT_MESSAGE_ID, {ROLE("cleanup"), ID, {FIELD_MESSAGE_ID, "<1@a.example>", 0}},
      TAG("cleanup") "0BCD12345xyz: message-id=<1@a.example>\n"},
     {EVENT_QUEUED, {ROLE("qmgr"), ID, {FIELD_SENDER, "a@b.example", 0}, {FIELD_SIZE, NULL, 123},
@@ -298,6 +301,8 @@ static const struct part parts[] = {
     {EVENT_CLIENT,  "[",                FIELD_CLIENT_ADDRESS, " []"  },
     {EVENT_CLIENT,  "], sasl_method=",  FIELD_NAME,           " ,;\n"},
     {EVENT_CLIENT,  ", sasl_username=", FIELD_USER,           " ,;\n"},
+    {EVENT_CLIENT,  ", orig_queue_id=", FIELD_ORIG_ID,        " ,;\n"},
+    {EVENT_CLIENT,  ", orig_client=",   FIELD_ORIG_CLIENT,    " ,;\n"},
     {EVENT_CLIENT,  ", tls=",           FIELD_TLS,            " ,;\n"},
     {EVENT_QUEUED,  "from=<",           FIELD_SENDER,         "<>"   },
     {EVENT_ATTEMPT, "to=<",             FIELD_RCPT,           "<>"   },

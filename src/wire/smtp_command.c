@@ -42,6 +42,8 @@ static const struct verb_row verbs[] = {
     {SLICE_INIT("STARTTLS"), VERB_STARTTLS, FORM_ALONE    },
     {SLICE_INIT("AUTH"),     VERB_AUTH,     FORM_TEXT     },
     {SLICE_INIT("ETRN"),     VERB_ETRN,     FORM_TEXT     },
+    {SLICE_INIT("XCLIENT"),  VERB_XCLIENT,  FORM_TEXT     },
+    {SLICE_INIT("XFORWARD"), VERB_XFORWARD, FORM_TEXT     },
     {SLICE_INIT("GET"),      VERB_HTTP,     FORM_ANY      },
     {SLICE_INIT("POST"),     VERB_HTTP,     FORM_ANY      },
     {SLICE_INIT("PUT"),      VERB_HTTP,     FORM_ANY      },

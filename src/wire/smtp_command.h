@@ -28,6 +28,8 @@ enum smtp_verb {
     VERB_STARTTLS,
     VERB_AUTH,
     VERB_ETRN,
+    VERB_XCLIENT,
+    VERB_XFORWARD,
     VERB_HTTP, /* GET, POST, CONNECT ... : another protocol is talking to us */
     VERB_COUNT,
 };

@@ -76,10 +76,10 @@ struct play {
 
     struct rule rules[RULES_MAX];
     size_t rule_count;
-    struct reply connect, tls, auth, etrn, commit, body_fails;
+    struct reply connect, tls, auth, etrn, xclient, commit, body_fails;
     struct slice challenge, user; /* auth.code 334 and 235 */
     size_t body_fails_after;
-    bool early, shut_down_at_commit, implicit_tls, starting_tls;
+    bool early, shut_down_at_commit, implicit_tls, starting_tls, trusted;
 
     size_t said_checked;
     bool mail_accepted;
@@ -426,6 +426,10 @@ static bool obey(struct play *p, struct slice directive)
         return p->settings.requires_auth = true;
     if (slice_equal(name, SLICE("refuse-etrn")))
         return take_reply(&c, &p->etrn);
+    if (slice_equal(name, SLICE("trusted")))
+        return p->trusted = true;
+    if (slice_equal(name, SLICE("refuse-xclient")))
+        return take_reply(&c, &p->xclient);
     if (slice_equal(name, SLICE("refuse-connect")))
         return take_reply(&c, &p->connect);
     if (slice_equal(name, SLICE("commit")))
@@ -535,6 +539,8 @@ static void commit(struct play *p)
     note_wishes(p, &e->wishes);
     for (unsigned i = 0; i < e->rcpt_count; i++)
         note_rcpt(p, &e->rcpts[i]);
+    if (server_xforward(p->server) != NULL)
+        note_text(p, "orig-id", server_xforward(p->server)->ident);
     buf_printf(&p->events, " proto=%.*s helo=%.*s client=%.*s body=%s size=%llu id=%.*s\n",
                SLICE_PRINTF(e->proto), SLICE_PRINTF(e->helo), SLICE_PRINTF(e->client_address),
                bodies[e->body], (unsigned long long)server_body_size(p->server),
@@ -571,6 +577,23 @@ static void answer_etrn(struct play *p)
 
     buf_printf(&p->events, "etrn %s%.*s\n", node->below ? "@" : "", SLICE_PRINTF(node->domain));
     server_answer(p->server, &p->etrn);
+}
+
+static void answer_xclient(struct play *p)
+{
+    const struct forwarded *f = server_xclient(p->server);
+    struct slice address =
+        (f->known & FORWARDED_ADDR) != 0 && f->ip[10] == 0xff
+            ? arena_printf(&p->arena, "%u.%u.%u.%u", f->ip[12], f->ip[13], f->ip[14], f->ip[15])
+            : SLICE("unknown");
+
+    buf_printf(&p->events, "xclient %.*s", SLICE_PRINTF(address));
+    note_text(p, "name", f->name);
+    note_text(p, "login", f->login);
+    buf_append(&p->events, SLICE("\n"));
+    if (p->xclient.code == 220)
+        server_client_is(p->server, address, f->login);
+    server_answer(p->server, &p->xclient);
 }
 
 static void note_refusal(struct play *p)
@@ -635,6 +658,7 @@ static void fulfil(struct play *p, enum server_need need)
     case SERVER_START_TLS: p->starting_tls = true; break;
     case SERVER_WANTS_AUTH: answer_auth(p); break;
     case SERVER_WANTS_ETRN: answer_etrn(p); break;
+    case SERVER_WANTS_XCLIENT: answer_xclient(p); break;
     case SERVER_WANTS_COMMIT: commit(p); break;
     case SERVER_RESET: reset(p); break;
     case SERVER_REFUSED: note_refusal(p); break;
@@ -673,7 +697,7 @@ static void play_init(struct play *p, const struct dialog *d, enum chunking chun
         .error_max = 20,
         .received_max = 100,
     };
-    p->connect = p->tls = REPLY(220, "", "");
+    p->connect = p->tls = p->xclient = REPLY(220, "", "");
     p->etrn = REPLY(250, "", "");
     p->auth = REPLY(535, "5.7.8", "Error: authentication failed");
     p->commit = REPLY(250, "2.0.0", "Ok: queued as ID");
@@ -705,6 +729,8 @@ static void start(struct play *p)
     p->server = server_new(&p->settings, SLICE("192.0.2.7"));
     server_offer_auth(p->server, p->mechanisms);
     server_time_is(p->server, TIME_US);
+    if (p->trusted)
+        server_trust(p->server);
     if (p->implicit_tls)
         secure(p);
     if (!p->early)
