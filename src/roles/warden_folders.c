@@ -10,6 +10,7 @@
  */
 #include "roles/warden_internal.h"
 
+#include "base/cursor.h"
 #include "mail/mailbox_path.h"
 #include "queue/format.h"
 #include "queue/queue.h"
@@ -21,6 +22,7 @@
 
 enum {
     SPOOL_MODE = 01771, /* the courier makes files of its own there, and takes nobody else's away */
+    IN_MODE = 0750,
     SHARED_MODE = 0770, /* who writes it, and the courier */
     OWN_MODE = 0700,
     WAY_MODE = 0711,
@@ -58,11 +60,9 @@ static bool give_file(void *ctx, struct slice name)
     struct gift *g = ctx;
     struct arena scratch = {0};
 
-    if (!slice_equal(name, SLICE("lock"))) {
-        int code = disk_give(g->dir, arena_string(&scratch, name), &g->file);
-        if (code < 0 && code != -ENOENT) /* folders and sockets, and what has gone meanwhile */
-            g->code = fail_code(code, "give away", name);
-    }
+    int code = disk_give(g->dir, arena_string(&scratch, name), &g->file);
+    if (code < 0 && code != -ENOENT) /* folders, what is no file, and what has gone meanwhile */
+        g->code = fail_code(code, "give away", name);
     arena_done(&scratch);
     return g->code == 0;
 }
@@ -163,8 +163,6 @@ static int give_part(struct warden *w, const char *name, enum role_kind kind, un
 {
     struct disk_dir *dir;
 
-    if (!w->guard.separate)
-        return 0;
     struct disk_owner folder = owned_by(w, kind, mode), file = owned_by(w, kind, file_mode);
     int code = open_part(w, name, &dir);
     if (code < 0)
@@ -188,78 +186,177 @@ static int take_part(struct warden *w, const char *name, enum role_kind kind, un
 
 /* The drafts first: as long as the folder above is not given away, both are looked through again.
  */
-static int take_receiver(struct warden *w, unsigned index)
+static int give_receiver(struct warden *w, struct slice number)
 {
-    char own[SPOOL_PATH_MAX], draft[SPOOL_PATH_MAX];
+    struct arena scratch = {0};
+    struct slice own = arena_printf(&scratch, "in/%.*s", SLICE_PRINTF(number));
+    struct slice draft = arena_printf(&scratch, "%.*s/draft", SLICE_PRINTF(own));
+    int code =
+        give_part(w, arena_string(&scratch, draft), ROLE_RECEIVER, SHARED_MODE, SEGMENT_MODE);
 
-    (void)snprintf(own, sizeof(own), "in/%u", index);
-    (void)snprintf(draft, sizeof(draft), "in/%u/draft", index);
-    int code = queue_in_make_dirs(w->spool, index, OWN_MODE);
     if (code == 0)
-        code = give_part(w, draft, ROLE_RECEIVER, SHARED_MODE, SEGMENT_MODE);
-    if (code == 0)
-        code = give_part(w, own, ROLE_RECEIVER, SHARED_MODE, SEGMENT_MODE);
-    return code < 0 ? code : take_part(w, own, ROLE_RECEIVER, index);
+        code = give_part(w, arena_string(&scratch, own), ROLE_RECEIVER, SHARED_MODE, SEGMENT_MODE);
+    arena_done(&scratch);
+    return code;
 }
 
+struct received {
+    struct warden *w;
+    int code;
+};
+
+static bool give_received(void *ctx, struct slice name)
+{
+    struct received *r = ctx;
+    struct cursor c = {name};
+    uint64_t number;
+
+    if (take_number(&c, &number) && cursor_at_end(&c) && number < RECEIVER_MAX)
+        r->code = give_receiver(r->w, name);
+    return r->code == 0;
+}
+
+/* Of all receivers that there ever were: a machine may have had more cores. */
+static int give_receivers(struct warden *w)
+{
+    struct received r = {.w = w};
+    struct disk_dir *in;
+    int code = disk_dir_open_at(w->spool, "in", &in);
+
+    if (code < 0)
+        return code;
+    code = disk_dir_list(in, give_received, &r);
+    disk_dir_close(in);
+    return code < 0 ? code : r.code;
+}
+
+static int take_receivers(struct warden *w)
+{
+    char own[SPOOL_PATH_MAX];
+    int code = 0;
+
+    for (unsigned i = 0; code == 0 && i < w->options->receivers; i++)
+        code = queue_in_make_dirs(w->spool, i, OWN_MODE);
+    if (code == 0 && w->guard.separate)
+        code = give_receivers(w);
+    for (unsigned i = 0; code == 0 && i < w->options->receivers; i++) {
+        (void)snprintf(own, sizeof(own), "in/%u", i);
+        code = take_part(w, own, ROLE_RECEIVER, i);
+    }
+    return code;
+}
+
+/* What may lie in the queue's folder; the files are the courier's. */
+static const struct slice courier_files[] = {SLICE_INIT("paused"), SLICE_INIT("paused.new"),
+                                             SLICE_INIT("converted")};
+static const struct slice other_parts[] = {
+    SLICE_INIT("in"),   SLICE_INIT("out"),          SLICE_INIT("once"),      SLICE_INIT("vault"),
+    SLICE_INIT("lock"), SLICE_INIT("courier.sock"), SLICE_INIT("lost+found")};
+
+static bool is_one_of(struct slice name, const struct slice *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool is_part(void *ctx, struct slice name)
+{
+    bool known = is_one_of(name, courier_files, sizeof(courier_files) / sizeof(*courier_files)) ||
+                 is_one_of(name, other_parts, sizeof(other_parts) / sizeof(*other_parts));
+
+    if (!known) {
+        *(bool *)ctx = true;
+        fprintf(stderr,
+                "postroad: the queue needs a folder of its own, but this one holds '%.*s'\n",
+                SLICE_PRINTF(name));
+    }
+    return known;
+}
+
+/* A folder with other things in it, such as /tmp, must not change its owner for a slip of the pen.
+ */
+static int check_is_queue(struct warden *w, const struct disk_owner *owner)
+{
+    unsigned user, group;
+    bool foreign = false;
+    int code = disk_dir_owner(w->spool, &user, &group);
+
+    if (code == 0 && (user != owner->user || group != owner->group))
+        code = disk_dir_list(w->spool, is_part, &foreign);
+    return code == 0 && foreign ? -ENOTEMPTY : code;
+}
+
+/* Ours, so that we may make folders there, without the right to do so everywhere. */
+static int give_above(struct warden *w)
+{
+    const struct disk_owner out = owned_by(w, ROLE_COURIER, OWN_MODE);
+    const struct disk_owner in = {0, out.group, IN_MODE}, spool = {0, out.group, SPOOL_MODE};
+    struct disk_dir *dir;
+    int code = check_is_queue(w, &spool);
+
+    if (code == 0)
+        code = disk_dir_give(w->spool, &spool);
+    if (code == 0)
+        code = queue_make_dirs(w->spool, OWN_MODE);
+    if (code == 0)
+        code = disk_dir_open_at(w->spool, "in", &dir);
+    if (code == 0) {
+        code = disk_dir_give(dir, &in);
+        disk_dir_close(dir);
+    }
+    return code;
+}
+
+/* And the few files that it has in the queue itself. */
 static int give_courier_parts(struct warden *w)
 {
     static const char *const parts[] = {"out", "once", "in/255/draft", "in/255"};
-    int code = queue_make_dirs(w->spool, OWN_MODE);
+    struct gift files = {.dir = w->spool, .file = owned_by(w, ROLE_COURIER, FILE_MODE)};
 
-    if (code == 0)
-        code = queue_in_make_dirs(w->spool, RECEIVER_MAX, OWN_MODE);
+    for (size_t i = 0; i < sizeof(courier_files) / sizeof(*courier_files); i++)
+        (void)give_file(&files, courier_files[i]);
+    int code = files.code;
     for (size_t i = 0; code == 0 && i < sizeof(parts) / sizeof(*parts); i++)
         code = give_part(w, parts[i], ROLE_COURIER, OWN_MODE, FILE_MODE);
     return code;
 }
 
-/* In "in" nobody but us makes folders; in the queue itself the courier has a few files. */
-static int give_above(struct warden *w)
+static int take_courier(struct warden *w)
 {
-    const struct disk_owner file = owned_by(w, ROLE_COURIER, FILE_MODE);
-    const struct disk_owner in = {0, file.group, 0750}, spool = {0, file.group, SPOOL_MODE};
-    struct gift g = {.dir = w->spool, .file = file};
-    struct disk_dir *dir;
-    int code = disk_dir_open_at(w->spool, "in", &dir);
+    struct disk_dir *spool = NULL;
+    int code = w->guard.separate ? give_above(w) : queue_make_dirs(w->spool, OWN_MODE);
 
-    if (code == 0) {
-        code = disk_dir_give(dir, &in);
-        disk_dir_close(dir);
-    }
     if (code == 0)
-        code = disk_dir_list(w->spool, give_file, &g);
+        code = queue_in_make_dirs(w->spool, RECEIVER_MAX, OWN_MODE);
+    if (code == 0 && w->guard.separate)
+        code = give_courier_parts(w);
     if (code == 0)
-        code = g.code;
-    return code < 0 ? code : disk_dir_give(w->spool, &spool);
+        code = disk_dir_open_at(w->spool, ".", &spool);
+    if (code == 0)
+        keep(w, ROLE_COURIER, 0, w->options->settings->queue_path, spool);
+    return code;
 }
 
 static int take_vault(struct warden *w)
 {
     int code = disk_dir_make(w->spool, "vault", OWN_MODE);
 
-    if (code == 0)
+    if (code == 0 && w->guard.separate)
         code = give_part(w, "vault", ROLE_VAULT, OWN_MODE, FILE_MODE);
     return code < 0 ? code : take_part(w, "vault", ROLE_VAULT, 0);
 }
 
 int warden_make_spool(struct warden *w)
 {
-    struct disk_dir *spool = NULL;
-    int code = give_courier_parts(w);
+    int code = take_courier(w);
 
-    for (unsigned i = 0; code == 0 && i < w->options->receivers; i++)
-        code = take_receiver(w, i);
+    if (code == 0)
+        code = take_receivers(w);
     if (code == 0)
         code = take_vault(w);
-    if (code == 0 && w->guard.separate)
-        code = give_above(w);
-    if (code == 0)
-        code = disk_dir_open_at(w->spool, ".", &spool);
-    if (code < 0)
-        return fail_code(code, "make the folders of", w->options->settings->queue_path);
-    keep(w, ROLE_COURIER, 0, w->options->settings->queue_path, spool);
-    return 0;
+    return code < 0 ? fail_code(code, "make the folders of", w->options->settings->queue_path) : 0;
 }
 
 /* ---- mailboxes ---- */

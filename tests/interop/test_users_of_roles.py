@@ -215,6 +215,8 @@ def test_a_queue_of_root_is_given_away(server):
         client.sendmail(SENDER, ["dora@b.example"], CONTENT)
     assert wait_until(lambda: server.queued() == 2)
     assert server.stop() == 0
+    received = os.path.join(server.folder, "spool", "in")
+    os.rename(os.path.join(received, "1"), os.path.join(received, "9"))  # it had more cores then
     server.command = separate
     server.start()
     assert wait_until(lambda: server.queued() == 2), server.log()
@@ -243,6 +245,21 @@ def test_nothing_outside_is_given_away(server, tmp_path):
     done = subprocess.run(server.command(), capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 73, done.stderr
     assert victim.stat().st_uid == 0 and (victim / "file").stat().st_uid == 0
+
+
+def test_a_folder_with_other_things_is_no_queue(serve, tmp_path):
+    """`queue /tmp` would give /tmp away."""
+    if not users.possible():
+        pytest.skip("not root, or no mounts")
+    (tmp_path / "people").write_text(ACCOUNTS)
+    (tmp_path / "people").chmod(0o600)
+    (tmp_path / "spool").mkdir(mode=0o755)
+    (tmp_path / "spool" / "letter").write_text("mine")
+    server = serve(CONFIG.replace("SUBMIT", str(free_port())).replace("NEXT", str(free_port())))
+    done = subprocess.run(server.command(), capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 73 and "this one holds 'letter'" in done.stderr, done.stderr
+    info = (tmp_path / "spool").stat()
+    assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (0, 0, 0o755)
 
 
 def test_a_mailbox_root_of_somebody_else_is_told(serve, tmp_path):
