@@ -175,13 +175,53 @@ static struct line line_of_rewrite(const struct rewriting *w)
     return (struct line){w->by->file, w->by->line};
 }
 
-/* ---- for people ---- */
-
 static void put_line(struct question *q, const char *indent, struct line line)
 {
     (void)buf_printf(&q->out, "%s%.*s:%u: %.*s\n", indent, SLICE_PRINTF(line.file), line.number,
                      SLICE_PRINTF(text_of(q, line)));
 }
+
+/* ---- lists of bad clients ---- */
+
+/* Would they be asked before this is taken? They are not asked here. */
+static bool depends_on_lists(struct question *q, const struct reply *r)
+{
+    const struct settings *s = q->settings;
+    unsigned char ip[16];
+
+    if (r->code != 250 || q->query.user.len > 0 || q->query.from_local)
+        return false;
+    if (ip_parse(q->query.client, ip) && access_allows_client(s->access, s->access_count, ip))
+        return false;
+    return !access_is_open(s->access, s->access_count, &s->rules, &q->query, &q->arena);
+}
+
+static void put_lists(struct question *q, const struct reply *r)
+{
+    if (!depends_on_lists(q, r))
+        return;
+    for (size_t i = 0; i < q->settings->listener_count; i++) {
+        const struct settings_listener *l = &q->settings->listeners[i];
+
+        if (l->zones == NULL)
+            continue;
+        (void)buf_printf(&q->out, "  unless a list names the client, which is not asked here\n");
+        put_line(q, "    ", (struct line){l->file, l->line});
+    }
+}
+
+static void put_json_lists(struct question *q, struct json *j, const struct reply *r)
+{
+    if (!depends_on_lists(q, r))
+        return;
+    json_open(j, "unless_listed_by", '[');
+    for (size_t i = 0; i < q->settings->listener_count; i++)
+        for (const struct dnsbl_zone *z = q->settings->listeners[i].zones; z != NULL; z = z->next)
+            json_text(j, NULL, z->name);
+    json_close(j, ']');
+}
+
+/* ---- for people ---- */
 
 static void put_reply(struct question *q, struct slice rcpt, const struct reply *r)
 {
@@ -221,6 +261,7 @@ static void put_text(struct question *q, struct slice rcpt, const struct reply *
         put_line(q, "  ", line);
     else
         (void)buf_append(&q->out, SLICE("  no line is about it\n"));
+    put_lists(q, r);
     put_homes(q, x);
 }
 
@@ -267,6 +308,7 @@ static void put_object(struct question *q, struct slice rcpt, const struct reply
     put_json_line(&j, line);
     put_json_rewriting(&j, &q->sender);
     put_json_rewriting(&j, &q->rcpt);
+    put_json_lists(q, &j, r);
     json_open(&j, "to", '[');
     for (unsigned i = 0; i < x->count; i++) {
         const struct decision *d = &x->homes[i];

@@ -1,14 +1,15 @@
 """Clients that a list in DNS names: `dnsbl`, against NSD; and those that speak before the greeting:
 `greet-delay`. Any address can be a client's, since it comes by a proxy."""
+import json
 import socket
 import threading
 
 import pytest
 
-from conftest import need
+from conftest import need, run
 from name_server import PROGRAMS, NameServer
 from network import trusting
-from server import Server, free_ports, wait_until
+from server import BINARY, Server, free_ports, wait_until
 from test_proxy import Client, binary
 
 ZONES = {
@@ -222,3 +223,18 @@ def test_stop_before_the_greeting(server):
     assert wait_until(lambda: "connect from unknown[192.0.2.1]" in server.log())
     assert server.stop() == 0
     assert by.answer().startswith(b"421 4.3.2 ")
+
+
+@pytest.mark.parametrize("words, listed", [
+    ([], True), (["--client", "192.0.2.7"], True), (["--client", "192.0.2.9"], False),
+    (["--client", "127.0.0.1"], False)])
+def test_explain_says_what_it_does_not_ask(server, words, listed):
+    ask = [BINARY, "explain", "-c", server.folder + "/postroad.conf", "--from", "a@b.example", *words]
+    code, said = run(*ask, "--to", "ann@example.org")
+    assert code == 0 and said.startswith("ann@example.org: 250 2.1.5 Ok\n"), said
+    assert ("  unless a list names the client, which is not asked here\n" in said) == listed
+    assert ("{ dnsbl list.test }" in said) == listed
+    assert "unless" not in run(*ask, "--to", "postmaster@example.org")[1]
+    assert "unless" not in run(*ask, "--to", "ann@far.example")[1]  # refused anyway
+    lists = json.loads(run(*ask, "--to", "ann@example.org", "--json")[1]).get("unless_listed_by", [])
+    assert ("other.test" in lists) == listed
