@@ -60,6 +60,12 @@ static int real_dir_open(struct disk *d, const char *path, struct disk_dir **out
     return dir_at(AT_FDCWD, path, 0, out);
 }
 
+static int real_dir_enter(struct disk *d, const char *path, struct disk_dir **out)
+{
+    (void)d;
+    return dir_at(AT_FDCWD, path, O_PATH, out);
+}
+
 static int real_dir_open_at(struct disk_dir *at, const char *name, struct disk_dir **out)
 {
     return dir_at(fd_of_dir(at), name, O_NOFOLLOW, out);
@@ -295,6 +301,24 @@ static int real_mode(struct disk_file *file, unsigned *out)
     return 0;
 }
 
+static int real_facts(struct disk_file *file, struct disk_facts *out)
+{
+    struct stat st;
+
+    if (fstat(fd_of(file), &st) < 0)
+        return -errno;
+    *out = (struct disk_facts){.size = (uint64_t)st.st_size,
+                               .user = st.st_uid,
+                               .links = (unsigned)st.st_nlink,
+                               .regular = S_ISREG(st.st_mode)};
+    return 0;
+}
+
+static int real_syncfs(struct disk_file *file)
+{
+    return syncfs(fd_of(file)) < 0 ? -errno : 0;
+}
+
 static int real_owned_like(struct disk_file *file, struct disk_file *other)
 {
     struct stat now, like;
@@ -359,6 +383,8 @@ static const struct disk_ops real_ops = {
     .flush_wait = real_flush_wait,
     .size = real_size,
     .mode = real_mode,
+    .facts = real_facts,
+    .syncfs = real_syncfs,
     .owned_like = real_owned_like,
     .truncate = real_truncate,
     .lock = real_lock,
@@ -385,7 +411,7 @@ static int real_sealed(struct disk *d, struct slice bytes, struct disk_file **ou
 
 struct disk *disk_real(void)
 {
-    static struct disk real = {real_dir_open, real_sealed};
+    static struct disk real = {real_dir_enter, real_dir_open, real_sealed};
 
     return &real;
 }
@@ -393,6 +419,11 @@ struct disk *disk_real(void)
 int disk_dir_open(struct disk *d, const char *path, struct disk_dir **out)
 {
     return d->dir_open(d, path, out);
+}
+
+int disk_dir_enter(struct disk *d, const char *path, struct disk_dir **out)
+{
+    return d->dir_enter(d, path, out);
 }
 
 int disk_sealed(struct disk *d, struct slice bytes, struct disk_file **out)
@@ -578,6 +609,16 @@ int disk_mode(struct disk_file *file, unsigned *out)
 int disk_owned_like(struct disk_file *file, struct disk_file *other)
 {
     return file->ops->owned_like(file, other);
+}
+
+int disk_file_syncfs(struct disk_file *file)
+{
+    return file->ops->syncfs(file);
+}
+
+int disk_file_facts(struct disk_file *file, struct disk_facts *out)
+{
+    return file->ops->facts(file, out);
 }
 
 int disk_size(struct disk_file *file, uint64_t *out)

@@ -35,7 +35,16 @@ struct disk_stat {
     uint64_t mtime_us; /* wall clock */
 };
 
+/* Of a file that somebody else made. */
+struct disk_facts {
+    uint64_t size;
+    uint32_t user;  /* whose it is */
+    unsigned links; /* names that it has */
+    bool regular;   /* no fifo, no device */
+};
+
 struct disk {
+    int (*dir_enter)(struct disk *d, const char *path, struct disk_dir **out);
     int (*dir_open)(struct disk *d, const char *path, struct disk_dir **out);
     int (*sealed)(struct disk *d, struct slice bytes, struct disk_file **out);
 };
@@ -73,6 +82,8 @@ struct disk_ops {
     int (*flush_wait)(struct disk_file *file);
     int (*size)(struct disk_file *file, uint64_t *out);
     int (*mode)(struct disk_file *file, unsigned *out);
+    int (*facts)(struct disk_file *file, struct disk_facts *out);
+    int (*syncfs)(struct disk_file *file);
     int (*owned_like)(struct disk_file *file, struct disk_file *other);
     int (*truncate)(struct disk_file *file, uint64_t size);
     int (*lock)(struct disk_dir *at, const char *name, unsigned mode, struct disk_file **out);
@@ -84,7 +95,11 @@ struct disk *disk_real(void);
 /* The only path that may have several components: where a role's world begins. */
 int disk_dir_open(struct disk *d, const char *path, struct disk_dir **out);
 
-/* The same for an absolute path, making what is missing; each new name is durable on return. */
+/* The same where a person may leave files and may not look around: not to be listed or synced. */
+int disk_dir_enter(struct disk *d, const char *path, struct disk_dir **out);
+
+/* disk_dir_open() for an absolute path, making what is missing; each new name is durable on return.
+ */
 int disk_dir_make_path(struct disk *d, struct slice path, unsigned mode, struct disk_dir **out);
 
 /* A file in memory that nobody can change any more, to hand to other roles. */
@@ -129,7 +144,11 @@ int disk_datasync(struct disk_file *file);
 int disk_flush_start(struct disk_file *file);
 int disk_flush_wait(struct disk_file *file);
 
+/* Everything on the file system of the file, its name too. */
+int disk_file_syncfs(struct disk_file *file);
+
 int disk_size(struct disk_file *file, uint64_t *out);
+int disk_file_facts(struct disk_file *file, struct disk_facts *out);
 int disk_mode(struct disk_file *file, unsigned *out); /* permission bits */
 
 /* Owner, group and permission bits become those of the other. */

@@ -41,6 +41,7 @@ enum event_kind {
     EVENT_ETRN, /* name: the node, with client: it was asked for; or count of messages that go */
     EVENT_HELD, /* queue_id, client, sender, rcpt, proto, helo, rule: it waits for a person */
     EVENT_REWRITTEN, /* queue_id, sender: as it was, name: as it is now, rule */
+    EVENT_PICKUP,    /* queue_id, user: the number of whose program it was, sender */
 };
 
 enum event_field {
@@ -80,7 +81,7 @@ enum event_field {
 enum {
     EVENT_TEXT_MAX = 4096,     /* a longer text is cut */
     EVENT_LEN_MAX = 64 * 1024, /* of an encoded event */
-    EVENT_KIND_MAX = EVENT_REWRITTEN,
+    EVENT_KIND_MAX = EVENT_PICKUP,
 };
 
 struct event_writer {

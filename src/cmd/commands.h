@@ -13,6 +13,8 @@ int cmd_probe(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_mailq(int argc, char **argv);
+int cmd_sendmail(int argc, char **argv);
+int cmd_newaliases(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_oauth(int argc, char **argv);

@@ -22,7 +22,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { DEV_TEXT_MAX = 8 * PATH_MAX + 1024 };
+enum { SOCKET_PATH_MAX = 107 + 5, DEV_TEXT_MAX = 8 * PATH_MAX + 1024 };
 
 struct dev {
     const char *dir;
@@ -98,6 +98,16 @@ static bool write_limits(struct buf *out)
                            "recipients unlimited }\n");
 }
 
+/* For programs that call sendmail. A path that is too long for a socket is nobody's fault. */
+static bool write_local(const struct dev *d, struct buf *out)
+{
+    char path[PATH_MAX + 32];
+    int len = snprintf(path, sizeof(path), "unix:%s/" DEV_SENDMAIL, d->dir_path);
+
+    return len > SOCKET_PATH_MAX ||
+           (buf_printf(out, "listen local ") && quote(out, path) && buf_append_char(out, '\n'));
+}
+
 static bool write_settings(const struct dev *d, struct buf *out)
 {
     char spool[PATH_MAX + 16], mail[PATH_MAX + 32], chain[PATH_MAX + 16], key[PATH_MAX + 16];
@@ -113,8 +123,8 @@ static bool write_settings(const struct dev *d, struct buf *out)
     return buf_printf(out, "hostname   localhost\n") && buf_printf(out, "listen mx  ") &&
            quote(out, d->smtp_address) &&
            buf_printf(out, " { faults yes; tls %s }\n", d->tls ? "optional" : "off") &&
-           write_submission(d, out) && buf_printf(out, "queue      ") && quote(out, spool) &&
-           buf_printf(out, " { min-free 64M }\n") &&
+           write_submission(d, out) && write_local(d, out) && buf_printf(out, "queue      ") &&
+           quote(out, spool) && buf_printf(out, " { min-free 64M }\n") &&
            buf_printf(out, "accept to any deliver maildir ") && quote(out, mail) &&
            buf_printf(out, "\npostmaster postmaster@localhost\n") && write_limits(out);
 }

@@ -9,6 +9,7 @@
 
 #define DEV_ACCOUNTS_FILE "accounts"
 #define DEV_SPOOL         "spool"
+#define DEV_SENDMAIL      "sendmail"
 
 /* The wanted one, or the usual one for NULL; absolute, perhaps with links and "..". False: too
  * long.

@@ -15,21 +15,22 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help; /* NULL: not for people */
 } commands[] = {
-    {"dev",     cmd_dev,     "the mail system on this machine, with an inbox for everybody"},
-    {"serve",   cmd_serve,   "the mail system: serve -c FILE"                              },
-    {"config",  cmd_config,
-     "check, show or diff: is it right, what does it say, what would a reload change?"     },
-    {"explain", cmd_explain, "what would happen to a mail, and which line says so"         },
-    {"send",    cmd_send,    "compose and send a mail, or send a file"                     },
-    {"probe",   cmd_probe,   "look at any mail server: probe NAME, HOST:PORT or address"   },
-    {"queue",   cmd_queue,   "what waits in the queue, and what to do with it"             },
-    {"mailq",   cmd_mailq,   "the same as queue list"                                      },
-    {"reload",  cmd_reload,  "a running server takes its configuration as it is now"       },
-    {"status",  cmd_status,  "does the server run, and how much is there to do?"           },
-    {"user",    cmd_user,    "accounts: user add, passwd, disable, enable, delete, list"   },
-    {"oauth",   cmd_oauth,   "oauth login RELAY: the first token for a relay"              },
-    {"bench",   cmd_bench,   "load for any mail server, and a ledger of what became of it" },
-    {"role",    cmd_role,    NULL                                                          },
+    {"dev",      cmd_dev,      "the mail system on this machine, with an inbox for everybody"    },
+    {"serve",    cmd_serve,    "the mail system: serve -c FILE"                                  },
+    {"config",   cmd_config,
+     "check, show or diff: is it right, what does it say, what would a reload change?"           },
+    {"explain",  cmd_explain,  "what would happen to a mail, and which line says so"             },
+    {"send",     cmd_send,     "compose and send a mail, or send a file"                         },
+    {"probe",    cmd_probe,    "look at any mail server: probe NAME, HOST:PORT or address"       },
+    {"queue",    cmd_queue,    "what waits in the queue, and what to do with it"                 },
+    {"mailq",    cmd_mailq,    "the same as queue list"                                          },
+    {"sendmail", cmd_sendmail, "a mail on standard input, as programs call it; also by that name"},
+    {"reload",   cmd_reload,   "a running server takes its configuration as it is now"           },
+    {"status",   cmd_status,   "does the server run, and how much is there to do?"               },
+    {"user",     cmd_user,     "accounts: user add, passwd, disable, enable, delete, list"       },
+    {"oauth",    cmd_oauth,    "oauth login RELAY: the first token for a relay"                  },
+    {"bench",    cmd_bench,    "load for any mail server, and a ledger of what became of it"     },
+    {"role",     cmd_role,     NULL                                                              },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
@@ -54,14 +55,32 @@ static void keep_standard_files_open(void)
             abort();
 }
 
+/* By a link with such a name the program is another one. */
+static const struct command *old_name(const char *called)
+{
+    static const struct command names[] = {
+        {"sendmail",   cmd_sendmail,   NULL},
+        {"mailq",      cmd_mailq,      NULL},
+        {"newaliases", cmd_newaliases, NULL},
+    };
+    struct slice path = slice_of(called);
+    size_t slash = slice_rfind(path, '/');
+    struct slice name = slash < path.len ? slice_skip(path, slash + 1) : path;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (slice_equal(name, slice_of(names[i].name)))
+            return &names[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
-    struct slice called = argc < 1 ? SLICE("") : slice_of(argv[0]);
+    const struct command *old = argc < 1 ? NULL : old_name(argv[0]);
 
     keep_standard_files_open();
-    if (slice_equal(called, SLICE("mailq")) || slice_ends(called, SLICE("/mailq")))
-        return cmd_mailq(argc, argv);
+    if (old != NULL)
+        return old->run(argc, argv);
     if (slice_equal(name, SLICE("--help")) || slice_equal(name, SLICE("-h")) ||
         slice_equal(name, SLICE("help"))) {
         usage(stdout);

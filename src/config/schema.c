@@ -28,9 +28,9 @@ const struct schema_row schema[] = {
      "50M"},
     {SLICE_INIT("listen"), IN_FILE, parser_add_listener,
      {SHAPE_LISTENER, SHAPE_SOCKET}, 0, IN_LISTEN, true,
-     "listen mx|submission|lmtp ADDRESS:PORT",
-     "take mail here: from other servers, from people's programs, or by LMTP; lmtp also at "
-     "unix:/PATH", NULL},
+     "listen mx|submission|lmtp ADDRESS:PORT, or listen lmtp|local unix:/PATH",
+     "take mail here: from other servers, from people's programs, by LMTP, or from programs of this "
+     "machine (sendmail)", NULL},
     {SLICE_INIT("queue"), IN_FILE, parser_set_queue, {SHAPE_PATH}, 0, IN_QUEUE, false,
      "queue PATH",
      "the folder where accepted mail waits", NULL},
@@ -120,6 +120,10 @@ const struct schema_row schema[] = {
     {SLICE_INIT("greet-delay"), IN_LISTEN, parser_set_greet_delay, {SHAPE_DURATION}, 0, 0, false,
      "greet-delay 5s",
      "greet strangers after this time; who speaks before is turned away", NULL},
+    {SLICE_INIT("drop"), IN_LISTEN, parser_set_drop, {SHAPE_PATH}, 0, 0, false,
+     "drop PATH",
+     "where sendmail leaves mail while nobody listens on this socket; it goes when somebody does",
+     NULL},
     {SLICE_INIT("auth"), IN_LISTEN, parser_set_auth, {SHAPE_NAME}, 0, 0, false,
      "auth TABLE",
      "whose accounts log in here; for submission a must", NULL},

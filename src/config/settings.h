@@ -26,7 +26,12 @@
 
 #include <stdint.h>
 
-enum listener_kind { LISTENER_MX, LISTENER_SUBMISSION, LISTENER_LMTP };
+enum listener_kind {
+    LISTENER_MX,
+    LISTENER_SUBMISSION,
+    LISTENER_LMTP,
+    LISTENER_LOCAL, /* for programs of this machine, by a socket in the file system */
+};
 
 /* STARTTLS offered, without it no mail, TLS from the first byte (RFC 8314). */
 enum listener_tls {
@@ -60,9 +65,16 @@ struct settings_listener {
     const struct rule_network *speakers; /* who may speak for others by XCLIENT and XFORWARD */
     struct dnsbl_zone *zones;            /* asked whether a client is bad; NULL: nobody is */
     unsigned greet_delay_s;
+    struct slice drop; /* where local programs leave mail while nobody listens; or "" */
     struct slice file; /* where it stands */
     unsigned line;
 };
+
+/* Where a mail begins: it may be completed. */
+static inline bool listener_is_beginning(const struct settings_listener *l)
+{
+    return l->kind == LISTENER_SUBMISSION || l->kind == LISTENER_LOCAL;
+}
 
 /* A chain and the key that belongs to its first certificate, both in PEM. */
 struct settings_certificate {

@@ -101,6 +101,7 @@ void parser_check_max_size(struct parser *p, const struct value *value);
 void parser_finish_listeners(struct parser *p);
 
 /* settings_rules.c */
+apply_fn parser_set_drop;
 apply_fn parser_begin_accept, parser_begin_hold, parser_begin_reject, parser_begin_discard;
 apply_fn parser_set_from, parser_set_sender, parser_set_to;
 apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;

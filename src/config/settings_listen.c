@@ -120,6 +120,15 @@ bool parser_set_greet_delay(struct parser *p, struct place word, const struct va
     return true;
 }
 
+bool parser_set_drop(struct parser *p, struct place word, const struct value *values)
+{
+    if (p->listener->kind != LISTENER_LOCAL)
+        return desk_error(&p->desk, word, SLICE("only programs of this machine can reach a folder"),
+                          SLICE("it stands in the block of: listen local unix:/PATH"));
+    p->listener->drop = values[0].text;
+    return true;
+}
+
 static bool sockets_clash(const struct settings_listener *a, const struct settings_listener *b)
 {
     struct slice ip_a = {(const char *)a->ip, sizeof(a->ip)};
@@ -143,9 +152,13 @@ bool parser_add_listener(struct parser *p, struct place word, const struct value
         return desk_error(&p->desk, socket->place,
                           SLICE("port 25 is for other servers, which cannot log in"),
                           SLICE("take 465 with tls implicit, or 587 with tls required (RFC 8314)"));
+    if (kind == LISTENER_LOCAL && socket->socket.path.len == 0)
+        return desk_error(&p->desk, socket->place,
+                          SLICE("who comes over a network is not known by his user"),
+                          SLICE("write a path: listen local unix:/run/postroad/sendmail"));
     if (kind == LISTENER_MX && socket->socket.path.len > 0)
         return desk_error(&p->desk, socket->place, SLICE("other servers cannot reach this socket"),
-                          SLICE("write an address and a port, or: listen lmtp unix:/PATH"));
+                          SLICE("write an address and a port, or: listen local unix:/PATH"));
     for (size_t i = 0; i < s->listener_count; i++) {
         if (sockets_clash(&p->listeners[i], &socket->socket))
             return desk_error(&p->desk, socket->place,
@@ -159,7 +172,8 @@ bool parser_add_listener(struct parser *p, struct place word, const struct value
     p->listener = &p->listeners[s->listener_count++];
     *p->listener = socket->socket;
     p->listener->kind = kind;
-    p->listener->line_ends = kind == LISTENER_SUBMISSION ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT;
+    p->listener->line_ends =
+        listener_is_beginning(p->listener) ? LINE_ENDS_REPAIR : LINE_ENDS_STRICT;
     p->listener->file = parser_file(p, word);
     p->listener->line = word.line;
     return true;
@@ -169,8 +183,11 @@ bool parser_add_listener(struct parser *p, struct place word, const struct value
 
 bool parser_set_auth(struct parser *p, struct place word, const struct value *values)
 {
-    if (p->listener->kind == LISTENER_LMTP)
-        return desk_error(&p->desk, word, SLICE("nobody logs in by LMTP"),
+    if (p->listener->kind == LISTENER_LMTP || p->listener->kind == LISTENER_LOCAL)
+        return desk_error(&p->desk, word,
+                          p->listener->kind == LISTENER_LMTP
+                              ? SLICE("nobody logs in by LMTP")
+                              : SLICE("the kernel says who connects here"),
                           SLICE("it stands in the block of: listen submission ADDRESS:PORT"));
     static const struct settings_table broken; /* it is not missing, too */
     const struct settings_table *table = tables_take(&p->tables, &values[0], TABLE_ACCOUNTS);

@@ -192,7 +192,8 @@ static enum listener_tls usual_tls(const struct settings_listener *l)
     case LISTENER_MX: return LISTENER_TLS_OPTIONAL;
     case LISTENER_SUBMISSION:
         return l->port == SUBMISSIONS_PORT ? LISTENER_TLS_IMPLICIT : LISTENER_TLS_REQUIRED;
-    case LISTENER_LMTP: break;
+    case LISTENER_LMTP:
+    case LISTENER_LOCAL: break;
     }
     return LISTENER_TLS_OFF;
 }

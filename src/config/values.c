@@ -599,6 +599,7 @@ static const struct choice choices[] = {
     {SHAPE_LISTENER,     SLICE_INIT("mx"),            true,  LISTENER_MX,           SHAPE_NONE       },
     {SHAPE_LISTENER,     SLICE_INIT("submission"),    true,  LISTENER_SUBMISSION,   SHAPE_NONE       },
     {SHAPE_LISTENER,     SLICE_INIT("lmtp"),          true,  LISTENER_LMTP,         SHAPE_NONE       },
+    {SHAPE_LISTENER,     SLICE_INIT("local"),         true,  LISTENER_LOCAL,        SHAPE_NONE       },
     {SHAPE_LINE_ENDS,    SLICE_INIT("strict"),        true,  LINE_ENDS_STRICT,      SHAPE_NONE       },
     {SHAPE_LINE_ENDS,    SLICE_INIT("repair"),        true,  LINE_ENDS_REPAIR,      SHAPE_NONE       },
     {SHAPE_LOG,          SLICE_INIT("text"),          true,  LOG_TEXT,              SHAPE_NONE       },

@@ -239,6 +239,8 @@ static int real_accept(struct net *n, int h, struct net_address *peer, struct ne
         return -errno;
     address_of_socket(&from, peer);
     int code = real_own_address(n, got, own);
+    if (code == 0 && peer->local)
+        code = net_local_user(got, &peer->user);
     if (code < 0) {
         (void)close(got);
         return code;

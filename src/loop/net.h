@@ -23,7 +23,8 @@ enum net_events {
 struct net_address {
     unsigned char ip[16]; /* IPv6, or v4-mapped ::ffff:a.b.c.d */
     uint16_t port;
-    bool local; /* of a socket in the file system, which has neither */
+    bool local;    /* of a socket in the file system, which has neither */
+    uint32_t user; /* of a local peer: who it was when it connected */
 };
 
 struct net_event {

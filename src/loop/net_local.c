@@ -71,6 +71,17 @@ int net_local_listen(const char *path, unsigned mode, int backlog)
     return code;
 }
 
+int net_local_user(int handle, uint32_t *out)
+{
+    struct ucred who;
+    socklen_t len = sizeof(who);
+
+    if (getsockopt(handle, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+        return -errno;
+    *out = who.uid;
+    return 0;
+}
+
 int net_local_connect(const char *path)
 {
     struct sockaddr_un address;

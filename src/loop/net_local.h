@@ -6,6 +6,8 @@
 
 #include "base/slice.h"
 
+#include <stdint.h>
+
 enum { NET_LOCAL_PATH_MAX = 109 };
 
 /* A descriptor or a negative errno; as net_ops.listen_local. */
@@ -22,5 +24,7 @@ int net_local_tell(const char *path, struct slice text);
  * where it lies in the file system, "" for one that has an address. 0 or a negative errno; -EINVAL:
  * it is something else, and untouched. */
 int net_local_inherit(int handle, char path[NET_LOCAL_PATH_MAX]);
+/* Who connected, as the kernel says. 0 or a negative errno. */
+int net_local_user(int handle, uint32_t *out);
 
 #endif

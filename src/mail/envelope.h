@@ -75,8 +75,9 @@ struct envelope {
     struct slice client_address; /* "192.0.2.1", "2001:db8::1", "local" */
     struct slice user;           /* the client's account; "": it has none, or did not say */
     struct slice fingerprint;    /* by which it is known again; "": by nothing */
-    struct slice proto;          /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
-    struct envelope_tls tls;     /* not stored */
+    struct slice local_user; /* not stored: who a program of this machine runs for, "1000"; "" */
+    struct slice proto;      /* "SMTP", "ESMTPS", "UTF8SMTP", ... RFC 3848, RFC 6531 */
+    struct envelope_tls tls; /* not stored */
     struct address sender_given; /* not stored: before it was rewritten */
     bool hides_client;           /* not stored: its Received field says nothing of the client */
     struct envelope_rcpt *rcpts;

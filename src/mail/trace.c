@@ -44,6 +44,8 @@ static bool put_from(struct buf *out, const struct envelope *e, struct slice hos
 {
     bool name_usable = e->helo.len > 0 && (e->smtputf8 || is_ascii(e->helo));
 
+    if (e->local_user.len > 0)
+        return true;
     if (!buf_append(out, SLICE("from ")))
         return false;
     if (e->hides_client)
@@ -83,10 +85,14 @@ static bool put_by(struct buf *out, const struct envelope *e, struct slice hostn
     char id[QUEUE_ID_LEN];
 
     queue_id_write(e->id, id);
-    if (!buf_append(out, SLICE(" by ")) || !buf_append(out, hostname) ||
-        !buf_append(out, SLICE(" (postroad)")))
+    if (!buf_append(out, e->local_user.len > 0 ? SLICE("by ") : SLICE(" by ")) ||
+        !buf_append(out, hostname) || !buf_append(out, SLICE(" (postroad")) ||
+        (e->local_user.len > 0 &&
+         !buf_printf(out, ", from userid %.*s", SLICE_PRINTF(e->local_user))) ||
+        !buf_append_char(out, ')'))
         return false;
-    if (e->proto.len > 0 && (!buf_append(out, SLICE(" with ")) || !buf_append(out, e->proto)))
+    if (e->local_user.len == 0 && e->proto.len > 0 &&
+        (!buf_append(out, SLICE(" with ")) || !buf_append(out, e->proto)))
         return false;
     return buf_append(out, SLICE(" id ")) && buf_append(out, (struct slice){id, sizeof(id)});
 }

@@ -15,7 +15,8 @@ enum { RECEIVED_MAX = 100 }; /* RFC 5321 6.3: so many Received fields are a loop
  *           for <rcpt>; date
  * "using" only when TLS protected it, "for" only when there is exactly one recipient.
  * A client that is hidden is "from HOSTNAME (authenticated)", ours: RFC 5321 7.6 lets its own
- * name and address be left out. */
+ * name and address be left out. What begins on this machine has no "from": it is
+ *   Received: by HOSTNAME (postroad, from userid 1000) id ID */
 bool trace_received_write(struct buf *out, const struct envelope *e, struct slice hostname,
                           int utc_offset_min);
 

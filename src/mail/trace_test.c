@@ -89,6 +89,33 @@ static void test_received(void **state)
     arena_done(&arena);
 }
 
+/* Nobody connected: there is no "from". */
+static void test_received_of_a_local_program(void **state)
+{
+    struct arena arena = {0};
+    struct envelope_rcpt rcpts[1] = {{.original = path_of("<root@a.example>", &arena)}};
+    struct envelope e = {.id = 51,
+                         .helo = SLICE("whatever"),
+                         .client_address = SLICE("local"),
+                         .local_user = SLICE("1000"),
+                         .proto = SLICE("ESMTP"),
+                         .rcpts = rcpts,
+                         .rcpt_count = 1};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    check(trace_received_write(&out, &e, SLICE("mx1.example.org"), 0));
+    struct cursor c = {buf_slice(&out)};
+    struct header_field field;
+    check(header_take_field(&c, &field));
+    check_slice(header_unfold(&arena, field.value),
+                SLICE("by mx1.example.org (postroad, from userid 1000) id 00000000000z "
+                      "for <root@a.example>; Thu, 1 Jan 1970 00:00:00 +0000"));
+    buf_done(&out);
+    arena_done(&arena);
+}
+
 static void test_received_under_tls(void **state)
 {
     struct arena arena = {0};
@@ -295,9 +322,13 @@ static void test_return_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_received),           cmocka_unit_test(test_received_under_tls),
-        cmocka_unit_test(test_hidden_client),      cmocka_unit_test(test_received_is_read_back),
-        cmocka_unit_test(test_received_when_full), cmocka_unit_test(test_received_at_the_limits),
+        cmocka_unit_test(test_received),
+        cmocka_unit_test(test_received_of_a_local_program),
+        cmocka_unit_test(test_received_under_tls),
+        cmocka_unit_test(test_hidden_client),
+        cmocka_unit_test(test_received_is_read_back),
+        cmocka_unit_test(test_received_when_full),
+        cmocka_unit_test(test_received_at_the_limits),
         cmocka_unit_test(test_return_path),
     };
 

@@ -23,6 +23,11 @@ struct slice session_client(const struct session *s)
     return (struct slice){s->client, s->client_len};
 }
 
+struct slice session_local_user(const struct session *s)
+{
+    return (struct slice){s->user, s->user_len};
+}
+
 static void session_run(struct session *s);
 
 /* ---- the session ---- */
@@ -383,6 +388,8 @@ void session_open(struct sessions *among, struct session_offer *offer,
     s->client_len = net_address_text(peer, s->client);
     s->local = arrival->local;
     s->peer = *peer;
+    if (offer->by_user)
+        s->user_len = (size_t)snprintf(s->user, sizeof(s->user), "%u", peer->user);
     s->server = server_new(&offer->server, session_client(s));
     if (session_may_speak_for_others(s))
         server_trust(s->server);

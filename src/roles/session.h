@@ -46,6 +46,7 @@ struct session_offer {
     bool implicit_tls;                   /* before the greeting */
     struct slice listener;               /* its address */
     bool submission;                     /* mail begins here: it is completed, and Bcc goes */
+    bool by_user;                        /* the kernel says whose mail it is */
     bool hide_client;                    /* who has logged in leaves no trace in Received */
     bool scram;                          /* all accounts have its keys */
     bool tokens;                         /* somebody can be asked whose they are */

@@ -53,6 +53,8 @@ struct session {
     unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
+    char user[16]; /* offer->by_user: "1000" */
+    size_t user_len;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;
     unsigned etrns;   /* that were taken */
@@ -63,6 +65,8 @@ struct slice session_client(const struct session *s);
 
 /* Local, or logged in: it is ours to complete and to rewrite. */
 bool session_begins_here(const struct session *s);
+/* Of a program on this machine: whose it is. "": the client came another way. */
+struct slice session_local_user(const struct session *s);
 
 /* Of those who may log in, as they are now: the settings may be newer than what was offered. NULL:
  * nobody may. */

@@ -15,8 +15,11 @@ static void client_fields(struct session *s, struct event_writer *w)
     event_text(w, FIELD_CLIENT_ADDRESS, session_client(s));
 }
 
+/* A program on this machine comes and goes unseen: only its mail is worth a line. */
 void session_tell_connect(struct session *s)
 {
+    if (s->offer->by_user)
+        return;
     struct event_writer w = role_event(s->among->role, EVENT_CONNECT, tag_smtpd);
 
     client_fields(s, &w);
@@ -36,6 +39,9 @@ static void count_text(struct buf *out, const char *name, unsigned accepted, uns
 void session_tell_disconnect(struct session *s)
 {
     const struct server_counts *c = server_counts(s->server);
+
+    if (s->offer->by_user)
+        return;
     struct event_writer w = role_event(s->among->role, EVENT_DISCONNECT, tag_smtpd);
     struct buf text;
 
@@ -63,6 +69,8 @@ void session_tell_disconnect(struct session *s)
 
 void session_tell_broken(struct session *s, struct slice how)
 {
+    if (s->offer->by_user)
+        return;
     struct event_writer w = role_event(s->among->role, EVENT_BROKEN, tag_smtpd);
 
     client_fields(s, &w);
@@ -198,12 +206,10 @@ static void orig_fields(const struct session *s, struct event_writer *w)
     arena_done(&scratch);
 }
 
-void session_tell_message(struct session *s, struct slice id_text)
+static void tell_client(struct session *s, struct slice id_text)
 {
     struct role *r = s->among->role;
-    const struct envelope *e = server_envelope(s->server);
     struct event_writer w = role_event(r, EVENT_CLIENT, tag_smtpd);
-    struct arena scratch = {0};
 
     event_text(&w, FIELD_QUEUE_ID, id_text);
     client_fields(s, &w);
@@ -214,7 +220,29 @@ void session_tell_message(struct session *s, struct slice id_text)
     tls_field(s, &w);
     orig_fields(s, &w);
     role_event_end(r, &w);
-    w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
+}
+
+static void tell_pickup(struct session *s, struct slice id_text)
+{
+    struct event_writer w = role_event(s->among->role, EVENT_PICKUP, SLICE("pickup"));
+
+    event_text(&w, FIELD_QUEUE_ID, id_text);
+    event_text(&w, FIELD_USER, session_local_user(s));
+    role_event_address(&w, FIELD_SENDER, &server_envelope(s->server)->sender);
+    role_event_end(s->among->role, &w);
+}
+
+void session_tell_message(struct session *s, struct slice id_text)
+{
+    struct role *r = s->among->role;
+    const struct envelope *e = server_envelope(s->server);
+    struct arena scratch = {0};
+
+    if (s->offer->by_user)
+        tell_pickup(s, id_text);
+    else
+        tell_client(s, id_text);
+    struct event_writer w = role_event(r, EVENT_MESSAGE_ID, SLICE("cleanup"));
     event_text(&w, FIELD_QUEUE_ID, id_text);
     event_text(&w, FIELD_MESSAGE_ID, message_id_of(s, &scratch));
     role_event_end(r, &w);

@@ -38,10 +38,24 @@ void session_drop_draft(struct session *s)
     s->id = 0;
 }
 
-/* Without an account anybody could be the one who comes again. */
+/* Who may be the one who comes again: "ann@example.org", "userid 1000". "": anybody could be. No
+ * account's name holds a blank. */
+static struct slice whose(const struct session *s, struct arena *arena)
+{
+    struct slice local = session_local_user(s);
+
+    if (local.len > 0)
+        return arena_printf(arena, "userid %.*s", SLICE_PRINTF(local));
+    return s->offer->submission ? server_user(s->server) : SLICE("");
+}
+
 static bool may_come_again(const struct session *s)
 {
-    return s->offer->submission && server_user(s->server).len > 0;
+    struct arena scratch = {0};
+    bool may = whose(s, &scratch).len > 0;
+
+    arena_done(&scratch);
+    return may;
 }
 
 static const struct rules *rules_of(const struct session *s)
@@ -152,14 +166,14 @@ static struct slice wishes_text(const struct envelope *e, struct arena *arena)
 /* A mail that names itself can be known again. */
 static void take_fingerprint(struct session *s, struct envelope *e)
 {
-    struct fingerprint_of of = {.account = server_user(s->server),
-                                .message_id = server_message_id(s->server),
+    struct fingerprint_of of = {.message_id = server_message_id(s->server),
                                 .sender = &e->sender,
                                 .rcpt_count = e->rcpt_count};
     struct arena scratch = {0};
 
     if (s->print == NULL || of.message_id.len == 0)
         return;
+    of.account = whose(s, &scratch);
     of.wishes = wishes_text(e, &scratch);
     of.rcpts = ARENA_ARRAY(&scratch, const struct address *, e->rcpt_count);
     for (unsigned i = 0; i < e->rcpt_count; i++)
@@ -178,6 +192,7 @@ static int start_put(struct session *s)
         code = finish_draft(s);
     e->id = s->id;
     e->arrival_us = clock_wall_us(s->among->role->doors->clock);
+    e->local_user = session_local_user(s);
     e->hides_client = s->offer->hide_client && server_user(s->server).len > 0;
     if (code == 0) {
         take_fingerprint(s, e);

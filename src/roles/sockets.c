@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-enum { SOCKET_MODE = 0660 /* of sockets in the file system: for the group */ };
+/* Of sockets in the file system. */
+enum { GROUP_MODE = 0660, EVERYBODY_MODE = 0666 };
 
 static int open_one(struct net *net, const struct settings_listener *l)
 {
@@ -20,8 +21,9 @@ static int open_one(struct net *net, const struct settings_listener *l)
         memcpy(at.ip, l->ip, sizeof(at.ip));
         return net->ops->listen(net, &at, l->any, LISTENER_BACKLOG);
     }
-    int handle =
-        net->ops->listen_local(net, arena_string(&scratch, l->path), SOCKET_MODE, LISTENER_BACKLOG);
+    int handle = net->ops->listen_local(net, arena_string(&scratch, l->path),
+                                        l->kind == LISTENER_LOCAL ? EVERYBODY_MODE : GROUP_MODE,
+                                        LISTENER_BACKLOG);
     arena_done(&scratch);
     return handle;
 }

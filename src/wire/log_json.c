@@ -21,6 +21,7 @@ static const char *event_name(enum event_kind kind)
     case EVENT_QUEUED: return "queued";
     case EVENT_REJECT: return "reject";
     case EVENT_HELD: return "hold";
+    case EVENT_PICKUP: return "pickup";
     case EVENT_ATTEMPT: return "attempt";
     case EVENT_REMOVED: return "removed";
     case EVENT_WARNING: return "warning";
@@ -56,6 +57,7 @@ static const char *name_key(enum event_kind kind)
     case EVENT_ROLE:
     case EVENT_LOST:
     case EVENT_HELD:
+    case EVENT_PICKUP:
     case EVENT_BROKEN: break;
     }
     return "name";

@@ -380,6 +380,11 @@ static void put_body(struct line *l)
     case EVENT_REJECT: put_reject(l); return;
     case EVENT_HELD: put_held(l); return;
     case EVENT_REWRITTEN: put_rewritten(l); return;
+    case EVENT_PICKUP:
+        put_queue_id(l);
+        put_labelled_word(l, SLICE("uid="), FIELD_USER);
+        put_angle(l, SLICE(" from="), FIELD_SENDER);
+        return;
     case EVENT_ATTEMPT: put_attempt(l); return;
     case EVENT_REMOVED:
         put_queue_id(l);

@@ -88,6 +88,8 @@ static const struct {
                     {FIELD_TEXT, "busy", 0}, {FIELD_PROTO, "SMTP", 0}, {FIELD_RULE, "m.conf:3", 0}},
      TAG("smtpd") "NOQUEUE: reject: CONNECT from unknown[127.0.0.1]: 421 busy; proto=SMTP "
      "rule=m.conf:3\n"},
+    {EVENT_PICKUP, {ROLE("pickup"), ID, {FIELD_USER, "1000", 0}, {FIELD_SENDER, "a@b.example", 0}},
+     TAG("pickup") "0BCD12345xyz: uid=1000 from=<a@b.example>\n"},
     {EVENT_HELD, {ROLE("smtpd"), ID, CLIENT, {FIELD_SENDER, "a@b.example", 0},
                   {FIELD_RCPT, "x@y.example", 0}, {FIELD_PROTO, "ESMTP", 0}, {FIELD_HELO, "h", 0},
                   {FIELD_RULE, "m.conf:3", 0}},

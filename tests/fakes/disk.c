@@ -478,14 +478,8 @@ static int fake_dir_sync(struct disk_dir *dir)
     return rc;
 }
 
-static int fake_dir_syncfs(struct disk_dir *dir)
+static void sync_all(struct fake_disk *d)
 {
-    struct fake_dir *h = dir_of(dir);
-    struct fake_disk *d = h->door->of;
-    int rc = enter_sync(h->door, h->life);
-
-    if (rc < 0)
-        return rc;
     hold_all(d);
     LIST_EACH (at, &d->nodes) {
         struct node *n = LIST_ENTRY(at, struct node, all);
@@ -494,7 +488,26 @@ static int fake_dir_syncfs(struct disk_dir *dir)
         sync_entries(n);
     }
     drop_all(d);
-    return 0;
+}
+
+static int fake_dir_syncfs(struct disk_dir *dir)
+{
+    struct fake_dir *h = dir_of(dir);
+    int rc = enter_sync(h->door, h->life);
+
+    if (rc == 0)
+        sync_all(h->door->of);
+    return rc;
+}
+
+static int fake_syncfs(struct disk_file *file)
+{
+    struct fake_file *h = file_of(file);
+    int rc = enter_sync(h->door, h->life);
+
+    if (rc == 0)
+        sync_all(h->door->of);
+    return rc;
 }
 
 static int fake_dir_owner(struct disk_dir *dir, unsigned *user, unsigned *group)
@@ -704,6 +717,12 @@ static int fake_mode(struct disk_file *file, unsigned *out)
     return 0;
 }
 
+static int fake_facts(struct disk_file *file, struct disk_facts *out)
+{
+    *out = (struct disk_facts){.size = file_of(file)->node->seen_len, .links = 1, .regular = true};
+    return enter(file_of(file)->door, file_of(file)->life);
+}
+
 static int fake_owned_like(struct disk_file *file, struct disk_file *other)
 {
     (void)other;
@@ -783,6 +802,8 @@ static const struct disk_ops ops = {
     .flush_wait = fake_flush,
     .size = fake_size,
     .mode = fake_mode,
+    .facts = fake_facts,
+    .syncfs = fake_syncfs,
     .owned_like = fake_owned_like,
     .truncate = fake_truncate,
 };
@@ -874,7 +895,7 @@ void fake_disk_crash(struct fake_disk *d, uint64_t seed)
 static void door_init(struct door *door, struct fake_disk *d, bool *dead)
 {
     *door = (struct door){
-        .disk = {fake_dir_open, fake_sealed},
+        .disk = {fake_dir_open, fake_dir_open, fake_sealed},
           .of = d, .dead = dead
     };
     list_init(&door->link);

@@ -1,0 +1,530 @@
+/*
+ * sendmail.c - the name by which programs have handed in mail for forty years: cron, mail, mutt,
+ * PHP.
+ *
+ * No part of it needs any right: it says the mail to a socket, where the kernel tells who it is. If
+ * nobody listens there, or there is no room now, the mail is left in a folder and goes when the
+ * server is back: whoever calls sendmail does not come again. Only what the server refuses for good
+ * comes back at once, as an exit status and a line on stderr.
+ */
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/sendmail_dialog.h"
+#include "cmd/sendmail_message.h"
+#include "cmd/sendmail_options.h"
+#include "cmd/sendmail_place.h"
+#include "cmd/sendmail_smtp.h"
+
+#include "base/codec.h"
+#include "base/random.h"
+#include "store/drop.h"
+#include "wire/utf8.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { READ_PIECE = 64 * 1024, DIALOG_TEXT_MAX = 1024 * 1024, WORDS_MAX = 8 };
+
+struct sendmail {
+    struct sendmail_options options;
+    struct sendmail_place place;
+    struct arena arena;
+    struct buf raw;     /* as it came */
+    struct buf content; /* as it goes */
+    struct sendmail_people people;
+    struct address sender, own;
+    struct slice full_name;
+};
+
+static int wrong(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int wrong(int status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("sendmail: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return status;
+}
+
+/* ---- who ---- */
+
+/* "Ann Example,Room 3,..." with "&" for the name: what finger(1) makes of it. */
+static struct slice name_of_person(struct sendmail *s, const struct passwd *who)
+{
+    struct slice gecos = slice_of(who->pw_gecos), name = slice_head(gecos, slice_find(gecos, ','));
+    size_t and = slice_find(name, '&');
+
+    if (and >= name.len)
+        return arena_copy(&s->arena, name);
+    return arena_printf(&s->arena, "%.*s%s%.*s", (int)and, name.data, who->pw_name,
+                        (int)(name.len - and-1), name.data + and+1);
+}
+
+static int find_own_address(struct sendmail *s)
+{
+    const struct passwd *who = getpwuid(getuid());
+    struct sendmail_people own = {0};
+    const char *problem;
+
+    if (who == NULL)
+        return wrong(EX_OSERR, "nobody has the user number %u here", (unsigned)getuid());
+    s->full_name = name_of_person(s, who);
+    problem = sendmail_add_people(&own, &s->arena, arena_copy(&s->arena, slice_of(who->pw_name)),
+                                  s->place.origin);
+    if (problem != NULL || own.count != 1)
+        return wrong(EX_OSERR, "the user name %s makes no address in %.*s", who->pw_name,
+                     SLICE_PRINTF(s->place.origin));
+    s->own = s->sender = own.list[0];
+    return EXIT_SUCCESS;
+}
+
+/* -f <> is a report's null reverse-path. */
+static int find_sender(struct sendmail *s)
+{
+    struct slice wanted = slice_of(s->options.sender != NULL ? s->options.sender : "");
+    struct sendmail_people one = {0};
+    int status = find_own_address(s);
+
+    if (s->options.full_name != NULL)
+        s->full_name = slice_of(s->options.full_name);
+    if (status != EXIT_SUCCESS || s->options.sender == NULL)
+        return status;
+    if (wanted.len == 0 || slice_equal(wanted, SLICE("<>"))) {
+        s->sender = (struct address){.kind = ADDRESS_NULL};
+        return EXIT_SUCCESS;
+    }
+    if (sendmail_add_people(&one, &s->arena, wanted, s->place.origin) != NULL || one.count != 1)
+        return wrong(EX_USAGE, "-f %s is no address", s->options.sender);
+    s->sender = one.list[0];
+    return EXIT_SUCCESS;
+}
+
+/* ---- the mail ---- */
+
+/* What earlier pieces had of the last dot. */
+static void drop_dot(struct buf *raw)
+{
+    struct slice text = buf_slice(raw);
+
+    if (slice_ends(text, SLICE(".\r")))
+        buf_truncate(raw, text.len - 2);
+    else if (slice_ends(text, SLICE(".")))
+        buf_truncate(raw, text.len - 1);
+}
+
+static int read_mail(struct sendmail *s)
+{
+    struct dot_watch dots = {0};
+    bool ended = false;
+    char piece[READ_PIECE];
+    ssize_t got;
+
+    while (!ended && (got = read(STDIN_FILENO, piece, sizeof(piece))) != 0) {
+        struct slice bytes = {piece, got > 0 ? (size_t)got : 0};
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return wrong(EX_IOERR, "cannot read the mail: %s", strerrordesc_np(errno));
+        if (!s->options.dot_is_text)
+            bytes.len = dot_watch_feed(&dots, bytes, &ended);
+        if (!buf_append(&s->raw, bytes))
+            return wrong(EX_DATAERR, "the mail is larger than %d MiB",
+                         SENDMAIL_MESSAGE_MAX / 1024 / 1024);
+        if (ended)
+            drop_dot(&s->raw);
+    }
+    return EXIT_SUCCESS;
+}
+
+static struct slice random_name(struct sendmail *s)
+{
+    unsigned char bytes[12];
+    struct slice name;
+    struct buf hex;
+
+    random_bytes(random_real(), bytes, sizeof(bytes));
+    buf_init(&hex, 2 * sizeof(bytes));
+    hex_encode(&hex, (struct slice){(const char *)bytes, sizeof(bytes)});
+    name = arena_copy(&s->arena, buf_slice(&hex));
+    buf_done(&hex);
+    return name;
+}
+
+static int make_content(struct sendmail *s)
+{
+    struct sendmail_writer writer = {.sender = s->sender.kind == ADDRESS_NULL ? s->own : s->sender,
+                                     .full_name = s->full_name,
+                                     .unique = random_name(s),
+                                     .hostname = s->place.hostname};
+    struct buf repaired;
+    const char *problem = NULL;
+    bool fits;
+
+    buf_init(&repaired, 2 * (size_t)SENDMAIL_MESSAGE_MAX);
+    fits = sendmail_repair(&repaired, buf_slice(&s->raw)) &&
+           sendmail_complete(&s->content, buf_slice(&repaired), &writer, &s->arena) &&
+           buf_append(&s->content, buf_slice(&repaired));
+    if (fits && s->options.from_header)
+        problem =
+            sendmail_add_from_header(&s->people, &s->arena, buf_slice(&repaired), s->place.origin);
+    buf_done(&repaired);
+    if (!fits)
+        return wrong(EX_DATAERR, "the mail is larger than %d MiB",
+                     SENDMAIL_MESSAGE_MAX / 1024 / 1024);
+    return problem == NULL ? EXIT_SUCCESS : wrong(EX_DATAERR, "in the mail's header: %s", problem);
+}
+
+static int find_people(struct sendmail *s)
+{
+    for (int i = 0; i < s->options.word_count; i++) {
+        const char *problem = sendmail_add_people(&s->people, &s->arena,
+                                                  slice_of(s->options.words[i]), s->place.origin);
+
+        if (problem != NULL)
+            return wrong(EX_USAGE, "%s", problem);
+    }
+    if (s->people.count == 0 && !s->options.from_header)
+        return wrong(EX_USAGE, "to whom? Write addresses behind the flags, or -t: they stand in "
+                               "the mail's header");
+    return EXIT_SUCCESS;
+}
+
+/* ---- what RFC 3461 asks for ---- */
+
+static bool write_notify(struct buf *out, struct slice wanted)
+{
+    return buf_printf(out, " NOTIFY=%.*s", SLICE_PRINTF(wanted));
+}
+
+static bool is_notify(struct slice wanted)
+{
+    struct slice word;
+
+    if (slice_equal_nocase(wanted, SLICE("never")))
+        return true;
+    while (wanted.len > 0) {
+        size_t comma = slice_find(wanted, ',');
+
+        word = slice_head(wanted, comma);
+        wanted = slice_skip(wanted, comma + 1);
+        if (!slice_equal_nocase(word, SLICE("success")) &&
+            !slice_equal_nocase(word, SLICE("failure")) &&
+            !slice_equal_nocase(word, SLICE("delay")))
+            return false;
+    }
+    return true;
+}
+
+static int write_wishes(struct sendmail *s, struct client_message *m)
+{
+    const struct sendmail_options *o = &s->options;
+    struct slice *params = ARENA_ARRAY(&s->arena, struct slice, s->people.count);
+    struct slice returned = slice_of(o->returned != NULL ? o->returned : ""), notify = SLICE("");
+    struct buf text;
+
+    if (o->notify != NULL && !is_notify(slice_of(o->notify)))
+        return wrong(EX_USAGE, "-N %s: write never, or some of success,failure,delay", o->notify);
+    if (returned.len > 0 && !slice_equal_nocase(returned, SLICE("full")) &&
+        !slice_equal_nocase(returned, SLICE("hdrs")))
+        return wrong(EX_USAGE, "-R %s: write full or hdrs", o->returned);
+    if (o->envid != NULL && slice_of(o->envid).len > ENVID_MAX)
+        return wrong(EX_USAGE, "-V: at most %d characters", ENVID_MAX);
+    buf_init(&text, CLIENT_PARAMS_MAX);
+    if (returned.len > 0)
+        buf_printf(&text, " RET=%.*s", SLICE_PRINTF(returned));
+    if (o->envid != NULL && buf_append(&text, SLICE(" ENVID=")))
+        xtext_encode(&text, slice_of(o->envid));
+    m->mail_params = arena_copy(&s->arena, buf_slice(&text));
+    buf_clear(&text);
+    if (o->notify != NULL && write_notify(&text, slice_of(o->notify)))
+        notify = arena_copy(&s->arena, buf_slice(&text));
+    buf_done(&text);
+    for (unsigned i = 0; i < s->people.count; i++)
+        params[i] = notify;
+    m->rcpt_params = params;
+    m->params_need = EHLO_DSN;
+    return EXIT_SUCCESS;
+}
+
+/* ---- the end of it ---- */
+
+static int leave_file(struct sendmail *s, const struct sendmail_mail *mail)
+{
+    unsigned char unique[16];
+    struct disk_dir *folder;
+    struct buf text;
+    int code = disk_dir_enter(disk_real(), arena_string(&s->arena, s->place.drop), &folder);
+
+    if (code < 0)
+        return code;
+    buf_init(&text, DROP_FILE_MAX);
+    random_bytes(random_real(), unique, sizeof(unique));
+    code = sendmail_write_down(mail, &text) ? drop_put(folder, buf_slice(&text), unique) : -EFBIG;
+    buf_done(&text);
+    disk_dir_close(folder);
+    return code;
+}
+
+/* Nobody took it now. */
+static int leave(struct sendmail *s, const struct sendmail_mail *mail, const char *why)
+{
+    int code = s->place.drop.len > 0 ? leave_file(s, mail) : -ENOENT;
+
+    if (code == 0)
+        return EXIT_SUCCESS;
+    if (s->place.drop.len == 0)
+        return wrong(EX_TEMPFAIL, "the mail was not taken: %s", why);
+    return wrong(EX_TEMPFAIL, "the mail was not taken: %s; and it cannot be left in %.*s: %s", why,
+                 SLICE_PRINTF(s->place.drop), strerrordesc_np(-code));
+}
+
+static int status_of(const struct client_outcome *o)
+{
+    if (o->step == STEP_RCPT && slice_starts(o->enhanced, SLICE("5.1.")))
+        return EX_NOUSER;
+    return o->step == STEP_DOT ? EX_DATAERR : EX_UNAVAILABLE;
+}
+
+static struct slice printable(struct sendmail *s, struct slice text)
+{
+    char *out = arena_alloc(&s->arena, text.len + 1);
+
+    for (size_t i = 0; i < text.len; i++)
+        out[i] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i]
+                 : text.data[i] == '\n'                     ? ' '
+                                                            : '?';
+    return (struct slice){out, text.len};
+}
+
+static int tell_refused(struct sendmail *s, const struct address *rcpt,
+                        const struct client_outcome *o)
+{
+    struct slice who = address_text(&s->arena, rcpt), why = printable(s, o->text);
+
+    if (o->code == 0)
+        return wrong(status_of(o), "%.*s: %.*s", SLICE_PRINTF(who), SLICE_PRINTF(why));
+    return wrong(status_of(o), "%.*s: %u %.*s", SLICE_PRINTF(who), o->code, SLICE_PRINTF(why));
+}
+
+/* Who was not decided about is left for later, everybody else hears it now. */
+static int settle(struct sendmail *s, struct sendmail_mail *mail,
+                  const struct sendmail_outcome *outcome)
+{
+    struct address *later = ARENA_ARRAY(&s->arena, struct address, s->people.count);
+    struct slice why = SLICE("");
+    unsigned count = 0;
+    int status = EXIT_SUCCESS;
+
+    for (unsigned i = 0; i < s->people.count; i++) {
+        const struct client_outcome *o = &outcome->rcpts[i];
+
+        if (o->verdict == CLIENT_REFUSED)
+            status = tell_refused(s, &s->people.list[i], o);
+        else if (o->verdict != CLIENT_ACCEPTED) {
+            later[count++] = s->people.list[i];
+            why = o->text;
+        }
+    }
+    if (count == 0)
+        return status;
+    mail->message.rcpts = later;
+    mail->message.rcpt_count = count;
+    int left = leave(s, mail, arena_string(&s->arena, printable(s, why)));
+    return left != EXIT_SUCCESS ? left : status;
+}
+
+static int hand_in(struct sendmail *s)
+{
+    struct sendmail_mail mail = {
+        .message = {.sender = s->sender,
+                    .rcpts = s->people.list,
+                    .rcpt_count = s->people.count,
+                    .size = buf_len(&s->content),
+                    .body = utf8_is_ascii(buf_slice(&s->content)) ? BODY_7BIT : BODY_8BITMIME},
+        .content = buf_slice(&s->content),
+        .ehlo = s->place.hostname
+    };
+    struct sendmail_outcome outcome;
+    struct buf dialog;
+    int status = write_wishes(s, &mail.message);
+
+    if (status != EXIT_SUCCESS)
+        return status;
+    buf_init(&dialog, DIALOG_TEXT_MAX);
+    if (!sendmail_say(&mail, s->place.socket, s->options.verbose ? &dialog : NULL, &s->arena,
+                      &outcome))
+        status = EX_OSERR;
+    else if (outcome.connect_error != 0)
+        status = leave(s, &mail, "the mail system does not run");
+    else
+        status = settle(s, &mail, &outcome);
+    fwrite(buf_slice(&dialog).data, 1, buf_len(&dialog), stderr);
+    buf_done(&dialog);
+    return status;
+}
+
+static int find_place(struct sendmail *s)
+{
+    if (!sendmail_place_find(s->options.config, &s->arena, &s->place))
+        return wrong(EX_NOINPUT, "cannot read %s", s->options.config);
+    return s->place.socket.len > 0
+               ? EXIT_SUCCESS
+               : wrong(EX_CONFIG, "programs of this machine cannot hand in mail: the configuration "
+                                  "has no 'listen local unix:/PATH'");
+}
+
+static int mail(struct sendmail *s)
+{
+    int status = find_place(s);
+
+    if (status == EXIT_SUCCESS)
+        status = find_sender(s);
+    if (status == EXIT_SUCCESS)
+        status = find_people(s);
+    if (status == EXIT_SUCCESS)
+        status = read_mail(s);
+    if (status == EXIT_SUCCESS)
+        status = make_content(s);
+    if (status == EXIT_SUCCESS && s->people.count == 0)
+        status = wrong(EX_USAGE, "no recipients: the header has no To, Cc or Bcc");
+    return status == EXIT_SUCCESS ? hand_in(s) : status;
+}
+
+static int speak(struct sendmail *s)
+{
+    int status = find_place(s);
+
+    return status == EXIT_SUCCESS ? sendmail_smtp(s->place.socket, s->place.hostname, &s->arena)
+                                  : status;
+}
+
+/* ---- what other commands do ---- */
+
+/* A word that may be changed, as main()'s are. */
+static char *word_of(struct sendmail *s, const char *text)
+{
+    size_t size = slice_of(text).len + 1;
+
+    return memcpy(arena_alloc(&s->arena, size), text, size);
+}
+
+static int run_other(struct sendmail *s, int (*command)(int argc, char **argv), const char *name,
+                     const char *const *words)
+{
+    char *argv[WORDS_MAX + 4];
+    int argc = 0;
+
+    argv[argc++] = word_of(s, name);
+    for (; *words != NULL && argc <= WORDS_MAX; words++)
+        argv[argc++] = word_of(s, *words);
+    if (s->options.config != NULL) {
+        argv[argc++] = word_of(s, "-c");
+        argv[argc++] = word_of(s, s->options.config);
+    }
+    argv[argc] = NULL;
+    return command(argc, argv);
+}
+
+static int retry(struct sendmail *s)
+{
+    const char *all[] = {"retry", "--yes", "--status", "deferred", NULL};
+    const char *domain[] = {"retry", "--yes", "--domain", s->options.retry_domain, NULL};
+    const char *id[] = {"retry", s->options.retry_id, NULL};
+
+    if (s->options.retry_id != NULL)
+        return run_other(s, cmd_queue, "queue", id);
+    return run_other(s, cmd_queue, "queue", s->options.retry_domain != NULL ? domain : all);
+}
+
+static int verify(struct sendmail *s)
+{
+    int status = EXIT_SUCCESS;
+
+    for (int i = 0; i < s->options.word_count && status == EXIT_SUCCESS; i++) {
+        const char *words[] = {"--to", s->options.words[i], NULL};
+
+        status = run_other(s, cmd_explain, "explain", words);
+    }
+    return status;
+}
+
+static int run(struct sendmail *s)
+{
+    static const char *const nothing[] = {NULL};
+
+    switch (s->options.mode) {
+    case SENDMAIL_MAIL: return mail(s);
+    case SENDMAIL_SMTP: return speak(s);
+    case SENDMAIL_QUEUE: return run_other(s, cmd_mailq, "mailq", nothing);
+    case SENDMAIL_ALIASES: return run_other(s, cmd_reload, "reload", nothing);
+    case SENDMAIL_RETRY: return retry(s);
+    case SENDMAIL_VERIFY: return verify(s);
+    case SENDMAIL_DAEMON: break;
+    }
+    return wrong(EX_USAGE, "-bd: the server is started by: postroad serve -c FILE");
+}
+
+static void usage(void)
+{
+    puts("usage: sendmail [FLAG...] ADDRESS...      a mail on standard input\n"
+         "       sendmail -t [FLAG...] [ADDRESS...]  its recipients stand in its header, too\n\n"
+         "  -i, -oi      a line with only a dot does not end the mail\n"
+         "  -f ADDRESS   the sender; default: who runs this. <>: nobody, as for reports\n"
+         "  -F NAME      the sender's full name, for a mail without From\n"
+         "  -N WHEN      reports: never, or some of success,failure,delay\n"
+         "  -R full|hdrs, -V ID   what a report brings back, and a name for the mail\n"
+         "  -v           show the dialog\n"
+         "  -C FILE      the configuration of the server that is meant\n"
+         "  -bs          speak SMTP on standard input and output\n"
+         "  -bv ADDRESS  what would happen to mail for it?\n"
+         "  -bp (mailq)  what waits;  -q: try it now;  -qR DOMAIN, -qI ID: some of it\n"
+         "  -bi (newaliases)  tables are read again\n\n"
+         "A mail that cannot be taken now is left in a folder, and goes when the server runs.\n"
+         "Exit status: 0 taken, or left there; 64 wrong usage; 65 no such mail may be sent;\n"
+         "67 there is no such recipient; 69 refused; 75 try again; 78 wrong configuration.\n\n"
+         "  printf 'Subject: hello\\n\\nhi\\n' | sendmail ann@example.org\n"
+         "  sendmail -t -i < letter.txt");
+}
+
+int cmd_sendmail(int argc, char **argv)
+{
+    struct sendmail s = {0};
+    const char *problem, *why;
+    int status;
+
+    if (argc == 2 && slice_equal(slice_of(argv[1]), SLICE("--help"))) {
+        usage();
+        return EXIT_SUCCESS;
+    }
+    if (!sendmail_options_parse(&s.options, argc, (const char *const *)argv, &problem, &why))
+        return wrong(EX_USAGE, "%s: %s; see: postroad sendmail --help", problem, why);
+    buf_init(&s.raw, SENDMAIL_MESSAGE_MAX);
+    buf_init(&s.content, 2 * (size_t)SENDMAIL_MESSAGE_MAX + 64 * 1024);
+    status = run(&s);
+    buf_done(&s.raw);
+    buf_done(&s.content);
+    arena_done(&s.arena);
+    return status;
+}
+
+int cmd_newaliases(int argc, char **argv)
+{
+    struct sendmail s = {.options = {.mode = SENDMAIL_ALIASES}};
+    int status;
+
+    (void)argc, (void)argv; /* flags of other systems' newaliases mean nothing here */
+    status = run(&s);
+    arena_done(&s.arena);
+    return status;
+}

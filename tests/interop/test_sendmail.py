@@ -1,0 +1,280 @@
+"""sendmail as programs call it: by flags of forty years, from any user, with or without a server."""
+import email
+import os
+import pwd
+import re
+import resource
+import shutil
+import smtplib
+import subprocess
+import tempfile
+
+import pytest
+from conftest import need
+from server import BINARY, Server, wait_until
+
+CONFIG = """\
+hostname mx.example.org
+origin   example.org
+queue {folder}/queue { min-free 1M }
+listen mx 127.0.0.1:{port}
+listen local unix:{folder}/sock { max-size 1M; drop {folder}/drop }
+postmaster ann@example.org
+reject to address gone@example.org "5.1.1 moved away"
+reject to address later@example.org "4.2.1 not today"
+accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
+accept from local to domain elsewhere.example deliver maildir {folder}/data/mail/{domain}/{user}
+"""
+NOBODY = pwd.getpwnam("nobody")
+
+
+@pytest.fixture
+def place():
+    """A folder that every user may enter, with a short name: sockets have 107 bytes."""
+    folder = tempfile.mkdtemp(prefix="sm", dir="/tmp")
+    os.chmod(folder, 0o755)
+    os.mkdir(folder + "/drop")
+    os.chmod(folder + "/drop", 0o1733)
+    for name, command in (("sendmail", "sendmail"), ("mailq", "mailq"), ("newaliases", "newaliases")):
+        os.symlink(BINARY, os.path.join(folder, name))
+    running = Server(folder, CONFIG)
+    running.command()  # writes the configuration
+    yield running
+    if running.process and running.process.poll() is None:
+        assert running.stop() == 0, running.log()[-2000:]
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server(place):
+    return place.start()
+
+
+def sendmail(place, *words, content=b"Subject: hello\n\nhi\n", user=None, **more):
+    """Exit status, what it wrote to its terminal."""
+    done = subprocess.run([os.path.join(place.folder, "sendmail"), "-C",
+                           os.path.join(place.folder, "postroad.conf"), *words],
+                          input=content, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False, user=user, **more)
+    return done.returncode, done.stdout.decode()
+
+
+def mail_of(server, user, domain="example.org"):
+    assert wait_until(lambda: server.mails(user, domain)), server.log()
+    with open(server.mails(user, domain)[-1], "rb") as f:
+        return email.message_from_bytes(f.read())
+
+
+def test_a_mail_of_any_user(server):
+    status, said = sendmail(server, "-i", "-F", "Nobody \"at\" all", "ann, bob@elsewhere.example",
+                            content=b"Subject: x\n\n.\n..dots\n", user=NOBODY.pw_uid)
+    assert (status, said) == (0, "")
+    mail = mail_of(server, "ann")
+    assert mail["From"] == '"Nobody \\"at\\" all" <nobody@example.org>'
+    assert mail["Return-Path"] == "<nobody@example.org>"
+    assert mail.get_payload() == ".\n..dots\n"
+    assert mail["Received"].startswith(f"by mx.example.org (postroad, from userid {NOBODY.pw_uid})")
+    assert mail["Date"] and mail["Message-ID"].endswith("@mx.example.org>")
+    assert mail_of(server, "bob", "elsewhere.example")["Message-ID"] == mail["Message-ID"]
+    assert re.search(rf"postroad/pickup\[\d+\]: \w+: uid={NOBODY.pw_uid} from=<nobody@example.org>",
+                     server.log())
+
+
+def test_recipients_of_the_header(server):
+    content = (b"To: ann, Bob <bob@example.org>\nCc: eve@elsewhere.example\nBcc: joe,\n kim\n"
+               b"From: Boss <boss@example.org>\nMessage-ID: <own@id>\nSubject: t\n\nbody\n.\nnot this\n")
+    assert sendmail(server, "-t", "-f", "cron", "lee", content=content) == (0, "")
+    for user, domain in (("ann", "example.org"), ("bob", "example.org"), ("joe", "example.org"),
+                         ("kim", "example.org"), ("lee", "example.org"), ("eve", "elsewhere.example")):
+        mail = mail_of(server, user, domain)
+        assert (mail["Return-Path"], mail["From"]) == ("<cron@example.org>", "Boss <boss@example.org>")
+        assert mail["Bcc"] is None and mail["Message-ID"] == "<own@id>"
+        assert mail.get_payload() == "body\n"
+
+
+@pytest.mark.parametrize("rcpts,status,words", [
+    (["gone"], 67, ["gone@example.org: 554 5.1.1 ", "moved away"]),
+    (["joe@other.example"], 69, ["joe@other.example: 554 5.7.1 ", "Relay access denied"]),
+    (["ann@"], 64, ["'ann@' is no address"]),
+    ([], 64, ["to whom?"]),
+    (["-t"], 64, ["no recipients"]),
+    (["-z", "ann"], 64, ["-z: there is no such flag"]),
+    (["-f", "a b c", "ann"], 64, ["-f a b c is no address"]),
+])
+def test_what_is_refused(server, rcpts, status, words):
+    got, said = sendmail(server, *rcpts)
+    assert got == status, said
+    assert all(word in said for word in words), said
+    assert os.listdir(server.folder + "/drop") == []
+
+
+def test_one_of_two_is_refused(server):
+    status, said = sendmail(server, "gone", "ann")
+    assert status == 67 and "gone@example.org" in said and "ann@" not in said
+    assert mail_of(server, "ann")["Subject"] == "hello"
+
+
+def test_too_large(server):
+    status, said = sendmail(server, "ann", content=b"x" * 2000000)
+    assert status == 69 and "ann@example.org: the message has 20000" in said, said
+
+
+def test_lines_of_any_kind(server):
+    content = b"From ann Sat Nov 28 08:00:00 2026\nSubject: x\n\n10%\r20%\rdone\r\nnul\0here\nlast"
+    assert sendmail(server, "ann", content=content) == (0, "")
+    mail = mail_of(server, "ann")
+    assert mail["Subject"] == "x" and mail.get_payload() == "10%\n20%\ndone\nnul?here\nlast\n"
+
+
+def test_eight_bit_and_reports(server):
+    assert sendmail(server, "-N", "success,failure", "-R", "hdrs", "-V", "a b", "ann",
+                    content="Subject: x\n\ngrüße\n".encode()) == (0, "")
+    assert mail_of(server, "ann").get_payload(decode=True) == "grüße\n".encode()
+    report = mail_of(server, "root")  # who asked for a report of success
+    assert report.get_content_type() == "multipart/report"
+    assert "Original-Envelope-Id: a b" in str(report)
+
+
+def test_the_dialog_is_shown(server):
+    status, said = sendmail(server, "-v", "ann")
+    assert status == 0
+    assert "-> MAIL FROM:<root@example.org>" in said and "<- 250 2.0.0 Ok: queued as" in said
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_smtp_on_standard_input(server, by_file, tmp_path):
+    dialog = ("EHLO x\r\nMAIL FROM:<ann>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+              "Subject: typed\r\n\r\nhi\r\n.\r\nQUIT\r\n").encode()
+    command = [os.path.join(server.folder, "sendmail"), "-C",
+               os.path.join(server.folder, "postroad.conf"), "-bs"]
+    if by_file:
+        (tmp_path / "dialog").write_bytes(dialog)
+        with open(tmp_path / "dialog", "rb") as f:
+            done = subprocess.run(command, stdin=f, stdout=subprocess.PIPE, check=False)
+    else:
+        done = subprocess.run(command, input=dialog, stdout=subprocess.PIPE, check=False)
+    assert done.returncode == 0
+    assert re.findall(rb"^(\d{3}) ", done.stdout, re.M) == [b"220", b"250", b"250", b"250", b"354", b"250", b"221"]
+    assert mail_of(server, "bob")["Subject"] == "typed"
+
+
+def test_smtp_by_a_program_that_waits(server):
+    """As mail programs do it: a line, its answer, the next line."""
+    class Pipe(smtplib.SMTP):
+        def connect(self, *where):
+            self.process = subprocess.Popen(
+                [os.path.join(server.folder, "sendmail"), "-C",
+                 os.path.join(server.folder, "postroad.conf"), "-bs"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.file, self.sock = self.process.stdout, self
+            return self.getreply()
+
+        def sendall(self, data):
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+
+        def close(self):
+            if getattr(self, "process", None):
+                self.process.stdin.close()
+                assert self.process.wait(10) == 0
+                self.process.stdout.close()
+            self.file = self.sock = None
+    client = Pipe()
+    assert client.connect()[0] == 220
+    for n in range(3):
+        client.sendmail("ann@example.org", ["bob@example.org"], f"Subject: {n}\r\n\r\nhi\r\n")
+    assert client.quit()[0] == 221
+    assert wait_until(lambda: len(server.mails("bob")) == 3)
+
+
+def test_what_other_names_do(server):
+    conf = ["-C", os.path.join(server.folder, "postroad.conf")]
+    assert wait_until(lambda: sendmail(server, "-bp")[0] == 0), sendmail(server, "-bp")
+    with open(server.folder + "/postroad.conf", encoding="utf-8") as f:
+        text = f.read()
+    with open(server.folder + "/postroad.conf", "w", encoding="utf-8") as f:
+        f.write(text.replace("moved away", "moved to the sea"))
+    assert sendmail(server, "-bi")[0] == 0
+    assert "moved to the sea" in sendmail(server, "gone")[1]
+    status, said = sendmail(server, "-bv", "gone@example.org")
+    assert status == 0 and "moved to the sea" in said
+    assert sendmail(server, "-q")[0] == 0
+    assert sendmail(server, "-bd")[0] == 64
+    assert subprocess.run([BINARY, "sendmail", *conf, "ann"], input=b"Subject: long name\n\n",
+                          check=False).returncode == 0
+
+
+# ---- what a local user may try ----
+
+def test_standard_files_are_closed(server):
+    script = 'exec 0<&- 1>&- 2>&-; "$0" -C "$1" ann'
+    done = subprocess.run(["sh", "-c", script, os.path.join(server.folder, "sendmail"),
+                           os.path.join(server.folder, "postroad.conf")], check=False)
+    assert done.returncode == 0  # an empty mail
+    assert mail_of(server, "ann").get_payload() == ""
+
+
+def test_no_file_may_grow(server):
+    def no_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    assert sendmail(server, "ann", preexec_fn=no_files) == (0, "")
+    server.kill_all()
+    status, said = sendmail(server, "ann", preexec_fn=no_files)
+    assert status in (75, -25), (status, said)  # told, or ended by SIGXFSZ: but never "taken"
+    assert [name for name in os.listdir(server.folder + "/drop") if name.startswith("new-")] == []
+
+
+def test_a_mail_without_end(server):
+    with open("/dev/zero", "rb") as zeros:
+        done = subprocess.run([os.path.join(server.folder, "sendmail"), "-C",
+                               os.path.join(server.folder, "postroad.conf"), "ann"], stdin=zeros,
+                              stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 65 and b"larger than 256 MiB" in done.stderr
+
+
+def test_addresses_are_data(server):
+    for hostile in ("|/bin/sh", "/etc/passwd", "-oQ/tmp", ":include:/etc/passwd", "`id`"):
+        assert sendmail(server, "-f", hostile, "--", hostile + "@example.org")[0] in (0, 64)
+    status, said = sendmail(server, "-F", "a\r\nBcc: eve@example.org", "ann")
+    assert (status, said) == (0, "")
+    assert server.mails("eve") == [] and "Bcc" not in mail_of(server, "ann")
+
+
+# ---- real programs ----
+
+@pytest.mark.parametrize("program", ["s-nail", "mutt", "git"])
+def test_programs(server, program, tmp_path):
+    need(program)
+    path = os.path.join(server.folder, "sendmail")
+    conf = os.path.join(server.folder, "postroad.conf")
+    (tmp_path / "wrapper").write_text(f'#!/bin/sh\nexec {path} -C {conf} "$@"\n')
+    (tmp_path / "wrapper").chmod(0o755)
+    mta = str(tmp_path / "wrapper")
+    environment = {**os.environ, "HOME": str(tmp_path), "MAILRC": "/dev/null"}
+    if program == "s-nail":
+        command = ["s-nail", "-n", "-S", f"mta={mta}", "-S", "sendwait", "-s", "by a program", "ann@example.org"]
+    elif program == "mutt":
+        (tmp_path / "muttrc").write_text(f'set sendmail="{mta} -oem -oi"\nset sendmail_wait=0\nset record=""\n')
+        command = ["mutt", "-n", "-F", str(tmp_path / "muttrc"), "-s", "by a program", "ann@example.org"]
+    else:
+        (tmp_path / "0001.patch").write_text(
+            "From 0000 Mon Sep 17 00:00:00 2001\nFrom: Bob <bob@example.org>\nDate: Sat, 28 Nov 2026 08:00:00 +0000\n"
+            "Subject: by a program\n\nhello from a program\n---\n")
+        command = ["git", "send-email", f"--sendmail-cmd={mta}", "--from=bob@example.org", "--to=ann@example.org",
+                   "--confirm=never", "--suppress-cc=all", str(tmp_path / "0001.patch")]
+        if subprocess.run(["git", "send-email", "--help-nonsense"], stderr=subprocess.PIPE, check=False).stderr.find(
+                b"not a git command") >= 0:
+            pytest.skip("there is no git send-email")
+    done = subprocess.run(command, input=b"hello from a program\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=environment, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout
+    mail = mail_of(server, "ann")
+    assert mail["Subject"] == "by a program" and "hello from a program" in mail.get_payload()
+
+
+def test_as_cron_does(server):
+    content = (b"From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@here> false\nMIME-Version: 1.0\n"
+               b"Content-Type: text/plain; charset=UTF-8\nX-Cron-Env: <SHELL=/bin/sh>\n\nit failed\n.\nreally\n")
+    assert sendmail(server, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root", content=content) == (0, "")
+    mail = mail_of(server, "root")
+    assert mail.get_payload() == "it failed\n.\nreally\n" and mail["X-Cron-Env"] == "<SHELL=/bin/sh>"
