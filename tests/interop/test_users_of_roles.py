@@ -194,10 +194,15 @@ def test_what_each_may_not_read(server):
 
 
 def test_administrators_talk_to_the_queue(server):
-    path = os.path.join(server.folder, "spool", "courier.sock")
-    info = os.stat(path)
-    assert (oct(info.st_mode & 0o7777), info.st_uid, info.st_gid) == \
-        ("0o660", 0, users.names()["postroad-admin"])
+    """And so they may to sockets of `listen`, those that a reload brings as well."""
+    conf = os.path.join(server.folder, "postroad.conf")
+    with open(conf, "a", encoding="utf-8") as f:
+        f.write(f"listen lmtp unix:{server.folder}/lmtp\n")
+    assert run(BINARY, "reload", "-c", conf)[0] == 0, server.log()
+    for path in os.path.join(server.folder, "spool", "courier.sock"), f"{server.folder}/lmtp":
+        info = os.stat(path)
+        assert (oct(info.st_mode & 0o7777), info.st_uid, info.st_gid) == \
+            ("0o660", 0, users.names()["postroad-admin"])
 
 
 def test_a_queue_of_root_is_given_away(server):
@@ -215,8 +220,7 @@ def test_a_queue_of_root_is_given_away(server):
         client.sendmail(SENDER, ["dora@b.example"], CONTENT)
     assert wait_until(lambda: server.queued() == 2)
     assert server.stop() == 0
-    received = os.path.join(server.folder, "spool", "in")
-    os.rename(os.path.join(received, "1"), os.path.join(received, "9"))  # it had more cores then
+    os.makedirs(os.path.join(server.folder, "spool", "in", "9", "draft"))  # it had more cores then
     server.command = separate
     server.start()
     assert wait_until(lambda: server.queued() == 2), server.log()
