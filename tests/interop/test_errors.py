@@ -13,7 +13,7 @@ REPLIES = replies(TOP)
 
 def has(line, code, enhanced, text):
     first, *_ = line.split(" | ")
-    wanted = f"`{code} {enhanced}`" if enhanced else f"`{code}`"
+    wanted = f"`{code} {enhanced}`" if code and enhanced else f"{code}{enhanced}`"
     parts = [part.strip() for part in text.split("%s")]
     return wanted in first and all(part in line for part in parts)
 
