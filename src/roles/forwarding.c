@@ -39,17 +39,27 @@ enum forwarding forwarding_sender(const struct settings *s, const struct relay *
                : FORWARDING_LONG;
 }
 
+static enum srs_verdict bring_home(const struct settings *s, struct address *a, uint64_t now_us,
+                                   struct arena *arena)
+{
+    struct srs_secrets secrets = secrets_of(s);
+
+    if (secrets.count == 0 || !rules_serve(&s->rules, a, arena))
+        return SRS_NONE;
+    return srs_reverse(&secrets, a, now_us / US_PER_S, arena, a);
+}
+
+/* Twice: where servers forward to each other the SRS0 in our SRS1 may be ours as well. */
 enum srs_verdict forwarding_back(const struct settings *s, struct rules_query *q, uint64_t now_us,
                                  struct arena *arena)
 {
-    struct srs_secrets secrets = secrets_of(s);
-    enum srs_verdict verdict;
+    enum srs_verdict verdict = bring_home(s, &q->rcpt, now_us, arena), second;
 
-    if (secrets.count == 0 || !rules_serve(&s->rules, &q->rcpt, arena))
-        return SRS_NONE;
-    verdict = srs_reverse(&secrets, &q->rcpt, now_us / US_PER_S, arena, &q->rcpt);
-    q->from_local = q->from_local || verdict == SRS_GOOD;
-    return verdict;
+    if (verdict != SRS_GOOD)
+        return verdict;
+    q->from_local = true;
+    second = bring_home(s, &q->rcpt, now_us, arena);
+    return second == SRS_NONE ? SRS_GOOD : second;
 }
 
 /* Another server behind us may have return paths of its own: the rules have the word. */
