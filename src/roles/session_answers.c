@@ -84,7 +84,7 @@ static void refuse_sender(struct session *s, const struct address *sender)
 
 bool session_begins_here(const struct session *s)
 {
-    return s->local || server_user(s->server).len > 0;
+    return s->offer->server.protocol == SERVER_SMTP && (s->local || server_user(s->server).len > 0);
 }
 
 static void accept_sender(struct session *s, const struct address *sender)

@@ -63,7 +63,7 @@ struct session {
 
 struct slice session_client(const struct session *s);
 
-/* Local, or logged in: it is ours to complete and to rewrite. */
+/* Local, or logged in: its sender is ours to rewrite. What comes by LMTP began elsewhere. */
 bool session_begins_here(const struct session *s);
 /* Of a program on this machine: whose it is. "": the client came another way. */
 struct slice session_local_user(const struct session *s);
