@@ -95,8 +95,7 @@ def test_owner_of_the_folder(world):
         os.mkdir(queue)
         os.chown(queue, 12345, 23456)
         world.config = world.config.replace("{folder}/queue", queue)
-        # The leak checker of the sanitizers cannot look into who has changed its user.
-        log_in(world, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        log_in(world)
         for name in ("vault", "vault/smart.login"):
             made = os.stat(os.path.join(queue, name))
             assert (made.st_uid, made.st_gid) == (12345, 23456), name

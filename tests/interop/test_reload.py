@@ -94,7 +94,7 @@ def test_listeners_come_and_go(serve):
 
 @pytest.mark.parametrize("more,status,told", [
     ("accpt to any\n", 78, "did you mean 'accept'"),
-    ("table people accounts {folder}/gone\n", 78, "cannot read"),
+    ("table people accounts {folder}/gone\n", 78, "there is no file"),
     ("listen mx 127.0.0.1:TAKEN\n", 65, "nothing has changed"),
     ("MOVED", 65, "nothing has changed"),
 ])
