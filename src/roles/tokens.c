@@ -8,6 +8,10 @@
  * Whether somebody logged in since is seen on the disk at each refresh, so `oauth login` has nobody
  * to tell. What a provider refused once it is not asked again: for the same login it would say the
  * same. That is told as one alarm, and to each mail that waits as its reason.
+ *
+ * A reload may give a relay another server and another provider. What is being asked at that moment
+ * is for those who waited then, and for nobody else. Who comes later waits until it is over: two
+ * refreshes at a time would show one refresh token twice.
  */
 #include "roles/tokens.h"
 
@@ -39,10 +43,12 @@ struct held {
     uint64_t serial, born_ms, good_until_ms;
     uint64_t fetch; /* the number of the one under way; 0: none is */
     uint64_t fetch_until_ms;
-    struct arena arena; /* of the grant, */
-    struct grant grant; /* with which it was got; empty: nobody logged in */
-    bool unsaved;       /* the grant is not on the disk yet */
-    struct list waiters;
+    bool stale;               /* it was begun before a reload */
+    struct arena arena;       /* of the grant, */
+    struct grant grant;       /* with which it was got; empty: nobody logged in */
+    bool unsaved;             /* the grant is not on the disk yet */
+    struct list waiters;      /* for what is under way, */
+    struct list later;        /* for what is asked when a stale one is over */
     enum token_result failed; /* TOKEN_GIVEN: it did not */
     uint64_t failed_until_ms;
     char why[TOKEN_TEXT_MAX];
@@ -94,13 +100,14 @@ static struct held *held_of(struct tokens *t, struct slice name)
     h = MEMORY_NEW(struct held);
     h->name = own(name);
     list_init(&h->waiters);
+    list_init(&h->later);
     list_append(&t->held, &h->link);
     return h;
 }
 
-static void forget_waiters(struct held *h)
+static void forget_waiters(struct list *waiters)
 {
-    LIST_EACH (node, &h->waiters) {
+    LIST_EACH (node, waiters) {
         list_remove(node);
         memory_free(LIST_ENTRY(node, struct waiter, link));
     }
@@ -108,7 +115,8 @@ static void forget_waiters(struct held *h)
 
 static void held_free(struct held *h)
 {
-    forget_waiters(h);
+    forget_waiters(&h->waiters);
+    forget_waiters(&h->later);
     list_remove(&h->link);
     secret_wipe(&h->access);
     arena_done(&h->arena);
@@ -116,12 +124,12 @@ static void held_free(struct held *h)
     memory_free(h);
 }
 
-static void add_waiter(struct held *h, uint64_t number)
+static void add_waiter(struct list *waiters, uint64_t number)
 {
     struct waiter *w = MEMORY_NEW(struct waiter);
 
     w->number = number;
-    list_append(&h->waiters, &w->link);
+    list_append(waiters, &w->link);
 }
 
 /* ---- answers ---- */
@@ -134,15 +142,18 @@ static void answer(struct tokens *t, uint64_t number, enum token_result result, 
     t->options.calls->answer(t->options.ctx, &a);
 }
 
+static void answer_list(struct tokens *t, struct list *waiters, enum token_result result,
+                        uint64_t serial, struct slice text)
+{
+    LIST_EACH (node, waiters)
+        answer(t, LIST_ENTRY(node, struct waiter, link)->number, result, serial, text);
+    forget_waiters(waiters);
+}
+
 static void answer_all(struct tokens *t, struct held *h, enum token_result result,
                        struct slice text)
 {
-    LIST_EACH (node, &h->waiters) {
-        struct waiter *w = LIST_ENTRY(node, struct waiter, link);
-
-        answer(t, w->number, result, result == TOKEN_GIVEN ? h->serial : 0, text);
-    }
-    forget_waiters(h);
+    answer_list(t, &h->waiters, result, result == TOKEN_GIVEN ? h->serial : 0, text);
 }
 
 static struct slice why(const struct held *h)
@@ -155,7 +166,8 @@ static uint64_t failed_for_ms(enum token_result result)
     return result == TOKEN_LATER ? LATER_MS : WRONG_MS;
 }
 
-/* Nobody can do anything about a provider that is away; all else a person must hear, once. */
+/* Nobody can do anything about a provider that is away; all else a person must hear, once. What was
+ * asked by older settings is asked again by those that count. */
 static void fail(struct tokens *t, struct held *h, enum token_result result, struct slice text)
 {
     struct slice kept = slice_head(text, sizeof(h->why));
@@ -164,7 +176,7 @@ static void fail(struct tokens *t, struct held *h, enum token_result result, str
     h->why_len = kept.len;
     h->failed = result;
     h->failed_until_ms = now_ms(t) + failed_for_ms(result);
-    if (result != TOKEN_LATER && !h->alarmed) {
+    if (result != TOKEN_LATER && !h->alarmed && !h->stale) {
         h->alarmed = true;
         t->options.calls->alarm(t->options.ctx, why(h));
     }
@@ -386,6 +398,21 @@ static void replace_refused(struct tokens *t, struct held *h, const struct relay
     refresh(t, h, relay);
 }
 
+static bool is_fetching(const struct tokens *t, const struct held *h)
+{
+    return h->fetch != 0 && now_ms(t) < h->fetch_until_ms;
+}
+
+/* Its answer is lost. */
+static void give_up_stale(struct tokens *t, struct held *h)
+{
+    if (!h->stale)
+        return;
+    h->stale = false;
+    answer_all(t, h, TOKEN_LATER, SLICE("its provider did not answer before the reload"));
+    list_splice(&h->waiters, &h->later);
+}
+
 void tokens_wish(struct tokens *t, const struct token_wish *w)
 {
     const struct relay *relay = t->options.calls->relay(t->options.ctx, w->relay);
@@ -396,9 +423,12 @@ void tokens_wish(struct tokens *t, const struct token_wish *w)
         return;
     }
     h = held_of(t, relay->name);
-    add_waiter(h, w->number);
-    if (h->fetch != 0 && now_ms(t) < h->fetch_until_ms)
+    if (is_fetching(t, h)) {
+        add_waiter(h->stale ? &h->later : &h->waiters, w->number);
         return;
+    }
+    give_up_stale(t, h);
+    add_waiter(&h->waiters, w->number);
     if (!is_good(t, h))
         refresh(t, h, relay);
     else if (w->refused == h->serial)
@@ -433,13 +463,8 @@ static struct held *find_fetch(const struct tokens *t, uint64_t number)
     return NULL;
 }
 
-void tokens_fetched(struct tokens *t, uint64_t number, const struct oauth_answer *a)
+static void take_answer(struct tokens *t, struct held *h, const struct oauth_answer *a)
 {
-    struct held *h = number == 0 ? NULL : find_fetch(t, number);
-
-    if (h == NULL)
-        return;
-    h->fetch = 0;
     switch (oauth_judge(a)) {
     case OAUTH_GRANTED:
         keep(t, h, a);
@@ -451,13 +476,49 @@ void tokens_fetched(struct tokens *t, uint64_t number, const struct oauth_answer
     }
 }
 
+/* Nothing that was said counts any more. */
+static void forget_answer(struct held *h)
+{
+    secret_wipe(&h->access);
+    h->failed = TOKEN_GIVEN;
+    h->alarmed = false;
+}
+
+/* Whoever waited before the reload was answered. */
+static void begin_anew(struct tokens *t, struct held *h)
+{
+    const struct relay *relay = t->options.calls->relay(t->options.ctx, h->name);
+
+    forget_answer(h);
+    h->stale = false;
+    list_splice(&h->waiters, &h->later);
+    if (relay == NULL)
+        answer_all(t, h, TOKEN_WRONG, SLICE("this relay has no tokens"));
+    else if (!list_empty(&h->waiters))
+        refresh(t, h, relay);
+}
+
+void tokens_fetched(struct tokens *t, uint64_t number, const struct oauth_answer *a)
+{
+    struct held *h = number == 0 ? NULL : find_fetch(t, number);
+
+    if (h == NULL)
+        return;
+    h->fetch = 0;
+    take_answer(t, h, a);
+    if (h->stale)
+        begin_anew(t, h);
+}
+
 void tokens_courier_gone(struct tokens *t)
 {
     LIST_EACH (node, &t->held) {
         struct held *h = LIST_ENTRY(node, struct held, link);
 
         h->fetch = 0;
-        forget_waiters(h);
+        h->stale = false;
+        forget_waiters(&h->waiters);
+        forget_waiters(&h->later);
     }
 }
 
@@ -466,9 +527,9 @@ void tokens_reload(struct tokens *t)
     LIST_EACH (node, &t->held) {
         struct held *h = LIST_ENTRY(node, struct held, link);
 
-        secret_wipe(&h->access);
-        h->failed = TOKEN_GIVEN;
-        h->alarmed = false;
+        forget_answer(h);
+        h->stale = h->fetch != 0;
+        answer_list(t, &h->later, TOKEN_LATER, 0, SLICE("the settings have just been read again"));
     }
 }
 

@@ -32,14 +32,14 @@ struct world {
     struct tokens *tokens;
     struct buf story;
     char alarm[TOKEN_TEXT_MAX];
-    uint64_t serial; /* of the token last given */
+    uint64_t serial;           /* of the token last given */
+    const struct relay *relay; /* of the name `smart`; NULL: none */
     bool fetch_fails;
 };
 
 static const struct relay *find_relay(void *ctx, struct slice name)
 {
-    (void)ctx;
-    return slice_equal(name, smart.name) ? &smart : NULL;
+    return slice_equal(name, smart.name) ? ((struct world *)ctx)->relay : NULL;
 }
 
 static void on_answer(void *ctx, const struct token_answer *a)
@@ -60,7 +60,7 @@ static bool on_fetch(void *ctx, uint64_t number, const struct relay *relay, stru
     struct arena arena = {0};
     struct slice token = SLICE("");
 
-    assert_true(relay == &smart && form_find(form, SLICE("refresh_token"), &arena, &token));
+    assert_true(relay == w->relay && form_find(form, SLICE("refresh_token"), &arena, &token));
     assert_true(buf_printf(&w->story, "fetch %u %.*s\n", (unsigned)number, SLICE_PRINTF(token)));
     arena_done(&arena);
     return !w->fetch_fails;
@@ -96,7 +96,7 @@ static void ignore(void *ctx, int code, const char *operation, struct slice name
 
 static void begin(struct world *w)
 {
-    *w = (struct world){0};
+    *w = (struct world){.relay = &smart};
     fail_set_sink(ignore, NULL);
     fake_clock_init(&w->clock);
     fake_random_init(&w->chance, 1);
@@ -412,6 +412,155 @@ static void an_answer_that_is_lost(void **state)
     end(&w);
 }
 
+/* Another server and another provider, under the same name. */
+static const struct oauth other_oauth = {.token = SLICE_INIT("https://other.example/token"),
+                                         .client = SLICE_INIT("app2")};
+static const struct relay other = {
+    .name = SLICE_INIT("smart"), .user = SLICE_INIT("me@other.example"), .oauth = &other_oauth};
+
+static void set_relay(struct world *w, const struct relay *relay)
+{
+    w->relay = relay;
+    tokens_reload(w->tokens);
+}
+
+static void log_in_at_other(struct world *w)
+{
+    struct grant g = {.login = SLICE("2"),
+                      .token = other_oauth.token,
+                      .client = other_oauth.client,
+                      .user = other.user,
+                      .refresh_token = SLICE("s1"),
+                      .made = SLICE("2026-11-28T07:00:00Z")};
+
+    check_int(grants_login(w->dir, smart.name, &g), 0);
+}
+
+static void who_waited_before_a_reload_gets_what_was_asked(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    log_in_at_other(&w);
+    set_relay(&w, &other);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\n");
+    provider_gives(&w, 1, "a1", "r2");
+    check_story(&w, "given 7 a1\nfetch 2 s1\n");
+    wish(&w, 9, 0);
+    provider_gives(&w, 2, "b1", "");
+    check_story(&w, "given 8 b1\ngiven 9 b1\n");
+    end(&w);
+}
+
+/* The provider is the same: what it gave is used and kept, never the one before once more. */
+static void a_reload_shows_no_refresh_token_twice(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    tokens_reload(w.tokens);
+    wish(&w, 8, 0);
+    provider_gives(&w, 1, "a1", "r2");
+    check_story(&w, "fetch 1 r1\ngiven 7 a1\nfetch 2 r2\n");
+    check_on_disk(&w, "r2");
+    end(&w);
+}
+
+static void what_was_refused_before_a_reload(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    tokens_reload(w.tokens);
+    wish(&w, 8, 0);
+    provider_says(&w, 1, 401, "invalid_client");
+    check_story(&w, "fetch 1 r1\nwrong 7\nfetch 2 r1\n");
+    provider_says(&w, 2, 401, "invalid_client");
+    check_story(&w, "alarm\nwrong 8\n");
+    end(&w);
+}
+
+static void reloads_while_one_answer_is_awaited(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    tokens_reload(w.tokens);
+    wish(&w, 8, 0);
+    tokens_reload(w.tokens);
+    check_story(&w, "fetch 1 r1\nlater 8\n");
+    wish(&w, 9, 0);
+    set_relay(&w, NULL);
+    check_story(&w, "later 9\n");
+    provider_gives(&w, 1, "a1", "");
+    check_story(&w, "given 7 a1\n");
+    wish(&w, 10, 0);
+    check_story(&w, "wrong 10\n");
+    end(&w);
+}
+
+static void an_answer_that_is_lost_over_a_reload(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    tokens_reload(w.tokens);
+    wish(&w, 8, 0);
+    pass_s(&w, 120);
+    wish(&w, 9, 0);
+    check_story(&w, "fetch 1 r1\nlater 7\nfetch 2 r1\n");
+    provider_gives(&w, 1, "late", "");
+    provider_gives(&w, 2, "a1", "");
+    check_story(&w, "given 8 a1\ngiven 9 a1\n");
+    wish(&w, 10, 0);
+    check_story(&w, "given 10 a1\n");
+    end(&w);
+}
+
+/* Each call to the disk fails in turn: no refresh token is shown but the one that counts. */
+static void a_disk_that_fails_while_it_is_read(void **state)
+{
+    unsigned asked = 0, later = 0;
+
+    (void)state;
+    for (unsigned call = 1; call <= 8; call++) {
+        struct world w;
+
+        begin(&w);
+        log_in(&w, "1", "r1", "me@example.org");
+        wish(&w, 7, 0);
+        provider_gives(&w, 1, "a1", "r2");
+        check_story(&w, "fetch 1 r1\ngiven 7 a1\n");
+        pass_s(&w, 3600);
+        fake_disk_fail_at(w.disk, fake_disk_calls(w.disk) + call, -EIO);
+        wish(&w, 8, 0);
+        if (slice_equal(buf_slice(&w.story), SLICE("fetch 2 r2\n")))
+            asked++;
+        else if (slice_equal(buf_slice(&w.story), SLICE("later 8\n")))
+            later++;
+        else
+            check_story(&w, "fetch 2 r2, or later 8");
+        end(&w);
+    }
+    check(asked > 0 && later > 0);
+}
+
 static void a_reload_begins_anew(void **state)
 {
     struct world w;
@@ -470,6 +619,12 @@ int main(void)
         cmocka_unit_test(a_token_that_the_server_refuses),
         cmocka_unit_test(an_answer_that_is_lost),
         cmocka_unit_test(a_reload_begins_anew),
+        cmocka_unit_test(who_waited_before_a_reload_gets_what_was_asked),
+        cmocka_unit_test(a_reload_shows_no_refresh_token_twice),
+        cmocka_unit_test(what_was_refused_before_a_reload),
+        cmocka_unit_test(reloads_while_one_answer_is_awaited),
+        cmocka_unit_test(an_answer_that_is_lost_over_a_reload),
+        cmocka_unit_test(a_disk_that_fails_while_it_is_read),
         cmocka_unit_test(a_courier_that_comes_back),
     };
 
