@@ -49,17 +49,20 @@ static int read_one(struct disk_dir *dir, struct slice relay, const char *suffix
     return code;
 }
 
-/* One that was renewed and cannot be read any more leaves the first one, which may still be good.
- */
+/* One that was renewed and is spoilt leaves the first one, which may still be good. One that cannot
+ * be read now may be good the next time: the first one, shown instead, looks stolen to a provider
+ * that renewed it. */
 int grants_read(struct disk_dir *dir, struct slice relay, struct arena *arena, struct grant *out)
 {
     struct grant renewed = {0};
     int code = read_one(dir, relay, "login", arena, out);
 
-    if (code == 0 && read_one(dir, relay, "renewed", arena, &renewed) == 0 &&
-        slice_equal(renewed.login, out->login))
+    if (code < 0)
+        return code;
+    code = read_one(dir, relay, "renewed", arena, &renewed);
+    if (code == 0 && slice_equal(renewed.login, out->login))
         *out = renewed;
-    return code;
+    return code == -ENOENT || code == -EBADMSG ? 0 : code;
 }
 
 static int write_one(struct disk_dir *dir, struct slice relay, const char *suffix,

@@ -88,10 +88,46 @@ static void test_none_of_ours(void **state)
     fake_disk_free(disk);
 }
 
+/* Never the token before, which its provider may take for a stolen one. */
+static void test_one_that_cannot_be_read_now(void **state)
+{
+    struct fake_disk *disk = fake_disk_new(NULL);
+    struct disk_dir *dir = open_vault(disk);
+    struct grant first = make("1", "a"), renewed = make("1", "b");
+    struct grant got;
+    uint64_t calls;
+    unsigned failed = 0;
+
+    (void)state;
+    fail_set_sink(ignore, NULL);
+    check_int(grants_login(dir, SLICE("smart"), &first), 0);
+    check_int(grants_renew(dir, SLICE("smart"), &renewed), 0);
+    calls = fake_disk_calls(disk);
+    check_counts(dir, "smart", "b");
+    calls = fake_disk_calls(disk) - calls;
+    for (uint64_t call = 1; call <= calls; call++) {
+        struct arena arena = {0};
+
+        fake_disk_fail_at(disk, fake_disk_calls(disk) + call, -EIO);
+        int code = grants_read(dir, SLICE("smart"), &arena, &got);
+        if (code == 0)
+            check_slice(got.refresh_token, SLICE("b"));
+        else
+            check_int(code, -EIO);
+        failed += code < 0;
+        arena_done(&arena);
+    }
+    check(failed >= 4); /* an open and a read of both */
+    fail_set_sink(NULL, NULL);
+    disk_dir_close(dir);
+    fake_disk_free(disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_which_counts),
-                                       cmocka_unit_test(test_none_of_ours)};
+                                       cmocka_unit_test(test_none_of_ours),
+                                       cmocka_unit_test(test_one_that_cannot_be_read_now)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
