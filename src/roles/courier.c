@@ -414,7 +414,9 @@ static int courier_reload(struct role *role, const struct settings *old)
 
     (void)old; /* who holds them still is a connection that is under way */
     inquiries_forget(c->inquiries);
+    fetches_halt(c->fetches);
     outbound_reload(c->outbound);
+    fetches_go_on(c->fetches);
     return 0;
 }
 

@@ -94,6 +94,21 @@ void errand_start(struct errand *e)
     look_up_or_fetch(e);
 }
 
+void errand_halt(struct errand *e)
+{
+    e->halted = e->lookup.running > 0;
+    lookup_cancel(&e->lookup);
+}
+
+void errand_go_on(struct errand *e, struct resolver *resolver)
+{
+    if (!e->halted)
+        return;
+    e->halted = false;
+    e->resolver = resolver;
+    errand_start(e);
+}
+
 void errand_cancel(struct errand *e)
 {
     if (e->loop == NULL)

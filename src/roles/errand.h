@@ -29,12 +29,18 @@ struct errand {
     struct facts facts;
     struct lookup lookup;
     struct timer at_once;
+    bool halted;
     struct slice fault;
     struct net_address addresses[FETCH_ADDRESSES_MAX];
     struct fetch_request request;
 };
 
 void errand_start(struct errand *e);
+
+/* The resolver goes away: a look-up that is under way stops, until the next resolver is there. What
+ * was sent goes on. */
+void errand_halt(struct errand *e);
+void errand_go_on(struct errand *e, struct resolver *resolver);
 
 /* No done() follows. At any time after a start, and before the owner goes. */
 void errand_cancel(struct errand *e);

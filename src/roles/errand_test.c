@@ -37,6 +37,14 @@ static void on_done(struct errand *e)
     (void)snprintf(w->text, sizeof(w->text), "%.*s", SLICE_PRINTF(text));
 }
 
+static void give_names(struct world *w)
+{
+    w->dns =
+        fake_dns_new(w->loop, &w->random.random, &(struct fake_dns_options){.delay_max_ms = 500});
+    w->resolver = fake_dns_resolver(w->dns);
+    fake_dns_address(w->dns, SLICE("id.example"), address);
+}
+
 static void begin(struct world *w)
 {
     static const struct net_address host = {
@@ -49,12 +57,9 @@ static void begin(struct world *w)
     w->network = fake_network_new(&w->clock, &(struct fake_network_options){.seed = 1});
     w->net = fake_net_new(w->network, &host);
     w->loop = loop_new(w->net, &w->clock.clock);
-    w->dns =
-        fake_dns_new(w->loop, &w->random.random, &(struct fake_dns_options){.delay_max_ms = 500});
-    w->resolver = fake_dns_resolver(w->dns);
+    give_names(w);
     w->web =
         fake_web_new(w->loop, &w->random.random, &(struct fake_web_options){.delay_max_ms = 500});
-    fake_dns_address(w->dns, SLICE("id.example"), address);
     w->errand = (struct errand){.done = on_done,
                                 .loop = w->loop,
                                 .resolver = w->resolver,
@@ -122,6 +127,32 @@ static void cannot_be_asked(void **state)
     end(&w);
 }
 
+/* Whatever it was at when the resolver went. */
+static void another_resolver(void **state)
+{
+    (void)state;
+    for (unsigned rounds = 0; rounds < 6; rounds++) {
+        struct world w;
+
+        begin(&w);
+        fake_web_page(w.web, SLICE("id.example"), SLICE("/token"), SLICE(""), 200, SLICE("yes"));
+        w.errand.url = SLICE("https://id.example/token");
+        errand_start(&w.errand);
+        for (unsigned i = 0; i < rounds && w.done == 0; i++)
+            check_int(loop_round(w.loop, true), 0);
+        errand_halt(&w.errand);
+        resolver_free(w.resolver);
+        give_names(&w);
+        errand_go_on(&w.errand, w.resolver);
+        while (w.done == 0)
+            check_int(loop_round(w.loop, true), 0);
+        assert_string_equal(w.text, "yes");
+        check_int(w.done, 1);
+        check_int(fake_web_asked(w.web), 1);
+        end(&w);
+    }
+}
+
 static void a_call_that_is_taken_back(void **state)
 {
     struct world w;
@@ -146,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_and_is_answered),
         cmocka_unit_test(cannot_be_asked),
+        cmocka_unit_test(another_resolver),
         cmocka_unit_test(a_call_that_is_taken_back),
     };
 

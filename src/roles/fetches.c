@@ -177,6 +177,19 @@ void fetches_take(struct fetches *all, struct slice body)
         begin(all, &asked, &to);
 }
 
+void fetches_halt(struct fetches *all)
+{
+    LIST_EACH (node, &all->running)
+        errand_halt(&LIST_ENTRY(node, struct fetch, link)->errand);
+}
+
+void fetches_go_on(struct fetches *all)
+{
+    LIST_EACH (node, &all->running)
+        errand_go_on(&LIST_ENTRY(node, struct fetch, link)->errand,
+                     outbound_resolver(all->outbound));
+}
+
 void fetches_forget(struct fetches *all)
 {
     LIST_EACH (node, &all->running)

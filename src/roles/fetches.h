@@ -18,6 +18,10 @@ void fetches_free(struct fetches *all); /* before the outbound; NULL is fine */
  * sense has none. */
 void fetches_take(struct fetches *all, struct slice body);
 
+/* Around a change of the settings: the resolver may be another one then. */
+void fetches_halt(struct fetches *all);
+void fetches_go_on(struct fetches *all);
+
 /* The vault is gone: nobody waits. */
 void fetches_forget(struct fetches *all);
 

@@ -260,7 +260,7 @@ static bool have_same_resolver(const struct settings *a, const struct settings *
     return a->dns_source == b->dns_source && slice_equal(a->dns_forwarder, b->dns_forwarder);
 }
 
-/* Nobody's look-up is under way. */
+/* Nobody's look-up is under way: one whose resolver goes would never end. */
 static void change_settings(struct outbound *all)
 {
     const struct settings *old = all->settings;
