@@ -227,20 +227,33 @@ def try_to_send(server, source):
     return answer
 
 
+# Which receiver a connection comes to is the kernel's choice: one may be full while another, which
+# came up later or is busy less often, has hardly anybody.
+BUSY = b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n"
+
+
 def test_a_crowd_makes_room(small):
     """Who comes from a network that holds nearly all sessions is refused; a single one is not."""
     known = [connect(small, "CLEAR") for _ in range(3)]
     for client in known[:2]:
         client.login("ann@example.org", "secret")  # the third is of this machine, which has no limits
     crowd = [Client(small, f"127.5.0.{1 + i % 200}") for i in range(40 * small.receivers + 40)]
-    assert crowd[-1].greeting == b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n"
-    for i in range(40):
-        assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
     inside = [client for client in crowd if client.is_in()]
+    assert len(inside) <= 35 * small.receivers
+    assert {client.greeting for client in crowd if not client.is_in()} == {BUSY}
+    count = 0
+
+    def one_is_gone():
+        nonlocal count
+        count += 1
+        assert try_to_send(small, f"127.6.{count % 250}.1")[:3] == b"250"
+        return any(is_gone(client) for client in inside)
+    assert wait_until(one_is_gone)
+    for _ in range(40):
+        one_is_gone()
     gone = [client for client in inside if is_gone(client)]
-    assert 0 < len(gone) <= 40 and len(gone) < len(inside)
-    assert {client.file.readline() for client in gone} == {b"421 4.3.2 mx.example.org All server ports are busy: "
-                                                           b"try again later\r\n"}
+    assert len(gone) <= count and len(gone) < len(inside)
+    assert {client.file.readline() for client in gone} == {BUSY}
     assert all(client.noop()[0] == 250 for client in known)
     logs(small, "made way for others after CONNECT from unknown[127.5.0.")
 
@@ -248,10 +261,11 @@ def test_a_crowd_makes_room(small):
 def test_a_crowd_of_single_ones_is_turned_over(small):
     crowd = [Client(small, f"127.{10 + i // 200}.{i % 200}.1") for i in range(40 * small.receivers + 40)]
     assert all(client.is_in() for client in crowd)
+    room = 35 * small.receivers
+    assert wait_until(lambda: sum(not is_gone(client) for client in crowd) <= room)
     for i in range(40):
         assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
-    first = crowd[0].file.readline()
-    assert first in (b"", b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n")
+    assert {client.file.readline() for client in crowd if is_gone(client)} <= {b"", BUSY}
 
 
 def test_a_reload_changes_the_limit(serve):
