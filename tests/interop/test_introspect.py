@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import threading
 import time
@@ -15,7 +16,9 @@ import pytest
 
 from certificate import issue, make_authority
 from conftest import CONTENT, need, run
-from server import BINARY, wait_until
+from name_server import PROGRAMS, NameServer
+from network import trusting
+from server import BINARY, Server, wait_until
 from test_submission import CONFIG, connect, holds, start
 
 CLIENT, SECRET = "postroad:1", "p&ss w+rd"
@@ -79,7 +82,7 @@ class Idp:
 
 
 def begin(serve, tmp_path, names="DNS:localhost", url="https://localhost:PORT/introspect?realm=mail",
-          more="", stranger=False):
+          more="", stranger=False, config=CONFIG):
     need("openssl")
     authority = make_authority(tmp_path)
     idp = Idp(*issue(authority, tmp_path, names, "idp"))
@@ -91,7 +94,7 @@ def begin(serve, tmp_path, names="DNS:localhost", url="https://localhost:PORT/in
     secret.chmod(0o600)
     block = (f"introspect {url.replace('PORT', str(idp.port))} {{ client {CLIENT} "
              f"file:{secret}; ca {authority} {more} }}")
-    config = CONFIG.replace("{ tls implicit; auth people }", f"{{ tls implicit; auth people; {block} }}")
+    config = config.replace("{ tls implicit; auth people }", f"{{ tls implicit; auth people; {block} }}")
     config = config.replace("auth-cleartext yes }", f"auth-cleartext yes; {block} }}")
     server = start(serve, tmp_path, config)
     server.idp = idp
@@ -183,6 +186,45 @@ def test_a_long_token(server):
     with connect(server, "IMPLICIT") as client:
         assert client.docmd("AUTH OAUTHBEARER " + bearer(token))[0] == 235
     assert server.idp.asked[0][1] == token
+
+
+class Trusting(Server):
+    anchor = None
+
+    def command(self):
+        return trusting(self.anchor, super().command())
+
+
+def test_another_resolver_while_the_provider_is_looked_up(tmp_path):
+    """The one before never answered; who waits is asked about at the next one."""
+    for program in PROGRAMS:
+        need(program)
+    names = NameServer(tmp_path / "zones", {"id.test": "@ A 127.0.0.1\n"}).start()
+    made = []
+
+    def serve(config):
+        made.append(Trusting(tmp_path, config))
+        made[0].anchor = names.anchor
+        return made[0]
+    try:
+        with socket.socket(type=socket.SOCK_DGRAM) as mute:
+            mute.bind(("127.0.0.1", 0))
+            mute.settimeout(20)
+            server = begin(serve, tmp_path, "DNS:id.test", "https://id.test:PORT/introspect",
+                           config=f"resolver 127.0.0.1@{mute.getsockname()[1]}\n" + CONFIG)
+            with connect(server, "IMPLICIT") as client:
+                client.putcmd("AUTH", "XOAUTH2 " + xoauth2("ann-token"))
+                mute.recv(512)
+                path = tmp_path / "postroad.conf"
+                path.write_text(re.sub("resolver .*", f"resolver 127.0.0.1@{names.port}",
+                                       path.read_text()))
+                assert run(BINARY, "reload", "-c", path)[0] == 0, server.log()[-2000:]
+                assert client.getreply()[0] == 235, server.log()[-2000:]
+    finally:
+        for server in made:
+            server.idp.close()
+            server.stop()
+        names.stop()
 
 
 JSON = {"Content-Type": "application/json"}
