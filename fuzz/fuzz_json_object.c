@@ -15,12 +15,21 @@ static void check_member(const struct json_member *m)
     must(m->number <= 1ull << 53);
 }
 
+static void check_texts(const struct json_member *m)
+{
+    must(m->kind == JSON_IS_TEXTS || m->text_count == 0);
+    for (size_t i = 0; i < m->text_count; i++)
+        must(utf8_valid(m->texts[i]) && slice_find(m->texts[i], '\0') == m->texts[i].len);
+}
+
 static void check_found(const struct json_object *o, const struct json_member *m)
 {
     uint64_t number = 0;
     bool yes = false;
 
     must(slice_equal(json_object_text(o, m->name), m->text));
+    must(m->kind != JSON_IS_TEXT || json_object_names(o, m->name, m->text));
+    must(m->text_count == 0 || json_object_names(o, m->name, m->texts[m->text_count - 1]));
     must(json_object_bool(o, m->name, &yes) ==
          (m->kind == JSON_IS_TRUE || m->kind == JSON_IS_FALSE));
     must(yes == (m->kind == JSON_IS_TRUE));
@@ -37,6 +46,7 @@ void fuzz_input(struct slice input)
         must(input.len <= JSON_OBJECT_TEXT_MAX && o.count <= JSON_OBJECT_MEMBERS_MAX);
         for (size_t i = 0; i < o.count; i++) {
             check_member(&o.members[i]);
+            check_texts(&o.members[i]);
             check_found(&o, &o.members[i]);
         }
     } else {

@@ -210,6 +210,12 @@ const struct schema_row schema[] = {
      "user username|email",
      "which member of the answer names the account",
      "username"},
+    {SLICE_INIT("audience"), IN_INTROSPECT, parser_set_introspect_audience,
+     {SHAPE_AUDIENCE}, 0, 0, false,
+     "audience NAME",
+     "take only tokens that were given for this server or program: its name in `aud` or "
+     "`client_id` of the answer",
+     "any token of the provider's"},
     {SLICE_INIT("family"), IN_RELAY, parser_set_family, {SHAPE_FAMILY}, 0, 0, false,
      "family any|ipv4-first|ipv6-first|ipv4|ipv6",
      "which kind of addresses to try, or to try first",

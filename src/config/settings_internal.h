@@ -147,7 +147,7 @@ void parser_finish_oauth(struct parser *p); /* for parser_finish_login() */
 
 /* settings_introspect.c */
 apply_fn parser_begin_introspect, parser_set_introspect_client, parser_set_introspect_ca;
-apply_fn parser_set_introspect_user;
+apply_fn parser_set_introspect_user, parser_set_introspect_audience;
 void parser_check_introspect(struct parser *p, const struct settings_listener *l,
                              struct place where); /* for parser_finish_listeners() */
 

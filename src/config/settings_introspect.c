@@ -46,7 +46,14 @@ bool parser_set_introspect_ca(struct parser *p, struct place word, const struct 
 bool parser_set_introspect_user(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
-    introspection_of(p)->claim = (enum introspection_claim)values[0].number;
+    introspection_of(p)->terms.claim = (enum introspection_claim)values[0].number;
+    return true;
+}
+
+bool parser_set_introspect_audience(struct parser *p, struct place word, const struct value *values)
+{
+    (void)word;
+    introspection_of(p)->terms.audience = values[0].text;
     return true;
 }
 

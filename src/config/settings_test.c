@@ -628,9 +628,11 @@ static void test_introspections(void **state)
     check_slice(one->url, SLICE("https://id.example:8443/introspect?realm=mail"));
     check_slice(one->client, SLICE("postroad"));
     check_slice(buf_slice(&one->secret), SLICE("pencil"));
-    check(one->claim == CLAIM_EMAIL && one->ca.len > 0);
+    check(one->terms.claim == CLAIM_EMAIL && one->ca.len > 0);
+    check_slice(one->terms.audience, SLICE("https://mail.example/"));
     check_slice(other->url, SLICE("https://id.example"));
-    check(other->claim == CLAIM_USERNAME && other->ca.len == 0);
+    check(other->terms.claim == CLAIM_USERNAME && other->ca.len == 0);
+    check_slice(other->terms.audience, SLICE(""));
     check(!slice_equal(buf_slice(&other->secret), buf_slice(&one->secret)));
     settings_free(s);
     settings_errors_done(&errors);

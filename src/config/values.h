@@ -29,6 +29,7 @@ enum shape {
     SHAPE_URL,
     SHAPE_SCOPE,
     SHAPE_CLIENT,
+    SHAPE_AUDIENCE,
     SHAPE_CERTIFICATE, /* its path; or the name it is for, and then its path */
     SHAPE_TEMPLATE,
     SHAPE_SIZE,

@@ -38,8 +38,24 @@ bool introspection_write_header(struct buf *out, const struct introspection *i)
     return fits;
 }
 
-void introspection_read(struct slice body, enum introspection_claim claim, struct arena *arena,
-                        struct introspection_answer *out)
+/* RFC 7662 2.2: `aud` is for whom it was given, `client_id` to whom. Many providers say one of them
+ * only. */
+static bool is_for(const struct json_object *o, struct slice audience)
+{
+    return audience.len == 0 || json_object_names(o, SLICE("aud"), audience) ||
+           slice_equal(json_object_text(o, SLICE("client_id")), audience);
+}
+
+static enum introspection_verdict judge(const struct json_object *o, bool active, struct slice user,
+                                        struct slice audience)
+{
+    if (!active || user.len == 0 || user.len > INTROSPECTION_USER_MAX)
+        return INTROSPECTION_INACTIVE;
+    return is_for(o, audience) ? INTROSPECTION_ACTIVE : INTROSPECTION_ELSEWHERE;
+}
+
+void introspection_read(struct slice body, const struct introspection_terms *terms,
+                        struct arena *arena, struct introspection_answer *out)
 {
     static const struct slice names[] = {
         [CLAIM_USERNAME] = SLICE_INIT("username"),
@@ -51,9 +67,7 @@ void introspection_read(struct slice body, enum introspection_claim claim, struc
     *out = (struct introspection_answer){.verdict = INTROSPECTION_GARBAGE};
     if (!json_object_read(body, arena, &o) || !json_object_bool(&o, SLICE("active"), &active))
         return;
-    out->user = json_object_text(&o, names[claim]);
+    out->user = json_object_text(&o, names[terms->claim]);
     (void)json_object_number(&o, SLICE("exp"), &out->expires_s);
-    out->verdict = active && out->user.len > 0 && out->user.len <= INTROSPECTION_USER_MAX
-                       ? INTROSPECTION_ACTIVE
-                       : INTROSPECTION_INACTIVE;
+    out->verdict = judge(&o, active, out->user, terms->audience);
 }

@@ -15,13 +15,19 @@ enum { INTROSPECTION_USER_MAX = 512, INTROSPECTION_FORM_MAX = 40 * 1024 };
 /* Which member of the answer names the account. */
 enum introspection_claim { CLAIM_USERNAME, CLAIM_EMAIL };
 
+/* What its answer must say. */
+struct introspection_terms {
+    enum introspection_claim claim;
+    struct slice audience; /* whom the token is for; "": whomever */
+};
+
 struct introspection {
     struct slice url;    /* https */
     struct slice client; /* by which name the provider knows us */
     struct slice secret_path;
     struct buf secret; /* "" where it is withheld: only the vault has it */
     struct slice ca;   /* who vouches for the provider's server, in PEM; "": the system's */
-    enum introspection_claim claim;
+    struct introspection_terms terms;
     struct introspection *next; /* of another listener */
 };
 
@@ -30,9 +36,10 @@ bool introspection_write_form(struct buf *out, struct slice token);
 bool introspection_write_header(struct buf *out, const struct introspection *i);
 
 enum introspection_verdict {
-    INTROSPECTION_ACTIVE,   /* it is `user`'s */
-    INTROSPECTION_INACTIVE, /* expired, revoked, never given, or nobody's who could have mail */
-    INTROSPECTION_GARBAGE,  /* that is no answer */
+    INTROSPECTION_ACTIVE,    /* it is `user`'s */
+    INTROSPECTION_INACTIVE,  /* expired, revoked, never given, or nobody's who could have mail */
+    INTROSPECTION_ELSEWHERE, /* it is good, and was not given for us */
+    INTROSPECTION_GARBAGE,   /* that is no answer */
 };
 
 struct introspection_answer {
@@ -42,7 +49,7 @@ struct introspection_answer {
 };
 
 /* The body that came with status 200. Slices lie in the arena. */
-void introspection_read(struct slice body, enum introspection_claim claim, struct arena *arena,
-                        struct introspection_answer *out);
+void introspection_read(struct slice body, const struct introspection_terms *terms,
+                        struct arena *arena, struct introspection_answer *out);
 
 #endif

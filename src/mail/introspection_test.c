@@ -63,7 +63,8 @@ static void test_answers(void **state)
         struct introspection_answer a;
         struct arena arena = {0};
 
-        introspection_read(rows[i].body, rows[i].claim, &arena, &a);
+        introspection_read(rows[i].body, &(struct introspection_terms){.claim = rows[i].claim},
+                           &arena, &a);
         check_int(a.verdict, rows[i].verdict);
         check_slice(a.user, rows[i].user);
         check_int(a.expires_s, rows[i].expires_s);
@@ -71,11 +72,67 @@ static void test_answers(void **state)
     }
 }
 
+/* A provider gives tokens for many servers: one for another is none here. */
+static void test_for_whom(void **state)
+{
+    static const struct {
+        const char *said; /* behind "active" and "username" */
+        enum introspection_verdict verdict;
+    } rows[] = {
+        {"\"aud\":\"mail\"",                           INTROSPECTION_ACTIVE   },
+        {"\"aud\":[\"account\",\"mail\"]",             INTROSPECTION_ACTIVE   },
+        {"\"client_id\":\"mail\"",                     INTROSPECTION_ACTIVE   },
+        {"\"aud\":\"account\",\"client_id\":\"mail\"", INTROSPECTION_ACTIVE   },
+        {"\"aud\":\"mail\",\"client_id\":\"program\"", INTROSPECTION_ACTIVE   },
+        {"\"aud\":\"account\"",                        INTROSPECTION_ELSEWHERE},
+        {"\"aud\":\"Mail\"",                           INTROSPECTION_ELSEWHERE},
+        {"\"aud\":\"mail other\"",                     INTROSPECTION_ELSEWHERE},
+        {"\"aud\":[\"account\"]",                      INTROSPECTION_ELSEWHERE},
+        {"\"aud\":[]",                                 INTROSPECTION_ELSEWHERE},
+        {"\"aud\":{\"mail\":\"mail\"}",                INTROSPECTION_ELSEWHERE},
+        {"\"client_id\":[\"mail\"]",                   INTROSPECTION_ELSEWHERE},
+        {"\"client_id\":\"mail2\"",                    INTROSPECTION_ELSEWHERE},
+        {"\"scope\":\"mail\"",                         INTROSPECTION_ELSEWHERE},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct introspection_terms terms = {.audience = SLICE("mail")};
+        struct introspection_answer a;
+        struct arena arena = {0};
+        struct slice body =
+            arena_printf(&arena, "{\"active\":true,\"username\":\"ann\",%s}", rows[i].said);
+
+        introspection_read(body, &terms, &arena, &a);
+        check_int(a.verdict, rows[i].verdict);
+        check_slice(a.user, SLICE("ann"));
+        terms.audience = SLICE("");
+        introspection_read(body, &terms, &arena, &a);
+        check_int(a.verdict, INTROSPECTION_ACTIVE);
+        arena_done(&arena);
+    }
+}
+
+static void test_inactive_for_us(void **state)
+{
+    struct introspection_terms terms = {.audience = SLICE("mail")};
+    struct introspection_answer a;
+    struct arena arena = {0};
+
+    (void)state;
+    introspection_read(SLICE("{\"active\":false,\"username\":\"ann\",\"aud\":\"mail\"}"), &terms,
+                       &arena, &a);
+    check_int(a.verdict, INTROSPECTION_INACTIVE);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_for_whom),
+        cmocka_unit_test(test_inactive_for_us),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

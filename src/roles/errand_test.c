@@ -10,6 +10,8 @@
 #include "fakes/net.h"
 #include "fakes/random.h"
 
+#include <limits.h>
+
 struct world {
     struct fake_clock clock;
     struct fake_network *network;
@@ -78,14 +80,20 @@ static void end(struct world *w)
     fake_network_free(w->network);
 }
 
+/* Until it is done, at most. */
+static void go_rounds(struct world *w, unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds && w->done == 0; i++)
+        check_int(loop_round(w->loop, true), 0);
+}
+
 static void run(struct world *w, struct slice url)
 {
     w->done = 0;
     w->errand.url = url;
     errand_start(&w->errand);
     check_int(w->done, 0); /* not from inside */
-    while (w->done == 0)
-        check_int(loop_round(w->loop, true), 0);
+    go_rounds(w, UINT_MAX);
 }
 
 static void asks_and_is_answered(void **state)
@@ -138,14 +146,12 @@ static void another_resolver(void **state)
         fake_web_page(w.web, SLICE("id.example"), SLICE("/token"), SLICE(""), 200, SLICE("yes"));
         w.errand.url = SLICE("https://id.example/token");
         errand_start(&w.errand);
-        for (unsigned i = 0; i < rounds && w.done == 0; i++)
-            check_int(loop_round(w.loop, true), 0);
+        go_rounds(&w, rounds);
         errand_halt(&w.errand);
         resolver_free(w.resolver);
         give_names(&w);
         errand_go_on(&w.errand, w.resolver);
-        while (w.done == 0)
-            check_int(loop_round(w.loop, true), 0);
+        go_rounds(&w, UINT_MAX);
         assert_string_equal(w.text, "yes");
         check_int(w.done, 1);
         check_int(fake_web_asked(w.web), 1);
@@ -164,8 +170,7 @@ static void a_call_that_is_taken_back(void **state)
     w.errand.url = SLICE("https://id.example/token");
     for (unsigned rounds = 0; rounds < 6; rounds++) {
         errand_start(&w.errand);
-        for (unsigned i = 0; i < rounds && w.done == 0; i++)
-            check_int(loop_round(w.loop, true), 0);
+        go_rounds(&w, rounds);
         errand_cancel(&w.errand);
         w.done = 0;
     }

@@ -27,13 +27,13 @@ struct fetch {
     struct errand errand;
     struct arena arena;
     struct fetching asked;
-    enum introspection_claim claim;
+    struct introspection_terms terms;
 };
 
 /* What the settings know of who is to be asked. */
 struct endpoint {
     struct slice url, ca;
-    enum introspection_claim claim;
+    struct introspection_terms terms;
 };
 
 static struct role *role_of(const struct fetches *all)
@@ -65,7 +65,7 @@ static bool find_endpoint(const struct settings *s, const struct fetching *f, st
     case FETCHING_INTROSPECTION:
         i = introspection_of(s, f->listener);
         if (i != NULL)
-            *out = (struct endpoint){i->url, i->ca, i->claim};
+            *out = (struct endpoint){i->url, i->ca, i->terms};
         return i != NULL;
     case FETCHING_REFRESH:
         o = oauth_of(s, f->relay);
@@ -115,7 +115,7 @@ static void on_done(struct errand *e)
         if (f->asked.kind == FETCHING_REFRESH)
             oauth_answer_read(answer.status, e->answer->body, &f->arena, &answer.token);
         else
-            introspection_read(e->answer->body, f->claim, &f->arena, &answer.whose);
+            introspection_read(e->answer->body, &f->terms, &f->arena, &answer.whose);
         break;
     }
     send_answer(f->all, &answer);
@@ -143,7 +143,8 @@ static void begin(struct fetches *all, const struct fetching *asked, const struc
     texts[1] = arena_copy(&f->arena, asked->form);
     f->all = all;
     f->asked = (struct fetching){.number = asked->number, .kind = asked->kind};
-    f->claim = to->claim;
+    f->terms =
+        (struct introspection_terms){to->terms.claim, arena_copy(&f->arena, to->terms.audience)};
     f->errand = (struct errand){.done = on_done,
                                 .resolver = outbound_resolver(all->outbound),
                                 .fetcher = all->fetcher,

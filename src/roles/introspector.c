@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "sasl/token_cache.h"
 
-enum { TOKEN_MAX = 12288 };
+enum { TOKEN_MAX = 12288, ISSUER_MAX = 64 * 1024 };
 
 struct introspector {
     struct introspector_options options;
@@ -28,6 +28,16 @@ static uint64_t now_ms(const struct introspector *all)
 static uint64_t wall_s(const struct introspector *all)
 {
     return clock_wall_us(all->options.clock) / 1000000;
+}
+
+/* Whose word counts, and what it was asked: what one listener's block takes, that of another with
+ * the same URL may not. */
+static struct slice issuer_of(const struct introspection *i, struct buf *out)
+{
+    buf_init(out, ISSUER_MAX);
+    (void)(put_bytes(out, i->url) && put_bytes(out, i->client) &&
+           put_bytes(out, i->terms.audience) && put_u8(out, (uint8_t)i->terms.claim));
+    return buf_slice(out);
 }
 
 /* ---- who waits ---- */
@@ -82,7 +92,12 @@ static bool send(struct introspector *all, const struct token_question *q, struc
 bool introspector_knows(struct introspector *all, const struct introspection *provider,
                         struct slice token, struct slice *user)
 {
-    return token_cache_get(all->cache, provider->url, token, now_ms(all), user);
+    struct buf issuer;
+    bool knows =
+        token_cache_get(all->cache, issuer_of(provider, &issuer), token, now_ms(all), user);
+
+    buf_done(&issuer);
+    return knows;
 }
 
 void introspector_ask(struct introspector *all, struct token_question *q, struct slice listener,
@@ -112,11 +127,13 @@ static void keep(struct introspector *all, const struct token_question *q,
                  const struct introspection_answer *a)
 {
     uint64_t for_ms = INTROSPECTOR_KEEP_MS;
+    struct buf issuer;
 
     if (a->expires_s > 0 && a->expires_s - wall_s(all) < for_ms / 1000)
         for_ms = (a->expires_s - wall_s(all)) * 1000;
-    token_cache_put(all->cache, q->provider->url, buf_slice(&q->token), a->user,
+    token_cache_put(all->cache, issuer_of(q->provider, &issuer), buf_slice(&q->token), a->user,
                     now_ms(all) + for_ms);
+    buf_done(&issuer);
 }
 
 static void judge(struct introspector *all, struct token_question *q,
@@ -132,6 +149,9 @@ static void judge(struct introspector *all, struct token_question *q,
         conclude(q, TOKEN_IS_GOOD, a->user);
         return;
     case INTROSPECTION_INACTIVE: conclude(q, TOKEN_IS_BAD, SLICE("")); return;
+    case INTROSPECTION_ELSEWHERE:
+        conclude(q, TOKEN_IS_BAD, SLICE("the token was not given for this server"));
+        return;
     case INTROSPECTION_GARBAGE:
         conclude(q, TOKEN_UNJUDGED, SLICE("its provider's answer is not that of RFC 7662"));
         return;

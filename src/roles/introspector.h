@@ -18,7 +18,7 @@ enum {
 
 enum token_verdict {
     TOKEN_IS_GOOD,  /* it is `text`'s */
-    TOKEN_IS_BAD,   /* for the provider it is none */
+    TOKEN_IS_BAD,   /* for the provider it is none, or `text` says why it is none for us */
     TOKEN_UNJUDGED, /* `text` says why, for the log */
 };
 

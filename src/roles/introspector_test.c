@@ -137,18 +137,19 @@ static void an_answer_means_something(void **state)
         const char *told;
         bool known;
     } rows[] = {
-        {200, INTROSPECTION_ACTIVE,   0,          "good ann\n",                                               true },
-        {200, INTROSPECTION_ACTIVE,   WALL_S + 1, "good ann\n",                                               true },
-        {200, INTROSPECTION_ACTIVE,   WALL_S,     "bad \n",                                                   false},
-        {200, INTROSPECTION_ACTIVE,   1,          "bad \n",                                                   false},
-        {200, INTROSPECTION_INACTIVE, 0,          "bad \n",                                                   false},
-        {200, INTROSPECTION_GARBAGE,  0,          "unjudged its provider's answer is not that of RFC 7662\n",
-         false                                                                                                     },
-        {201, INTROSPECTION_ACTIVE,   0,          "unjudged its provider answered with status 201\n",         false},
-        {401, INTROSPECTION_GARBAGE,  0,
-         "unjudged its provider does not take our client name and secret: status 401\n",                      false},
-        {500, INTROSPECTION_ACTIVE,   0,          "unjudged its provider answered with status 500\n",         false},
-        {0,   INTROSPECTION_ACTIVE,   0,          "unjudged its provider cannot be asked: it is away\n",      false},
+        {200, INTROSPECTION_ACTIVE,    0,          "good ann\n",                                               true },
+        {200, INTROSPECTION_ACTIVE,    WALL_S + 1, "good ann\n",                                               true },
+        {200, INTROSPECTION_ACTIVE,    WALL_S,     "bad \n",                                                   false},
+        {200, INTROSPECTION_ACTIVE,    1,          "bad \n",                                                   false},
+        {200, INTROSPECTION_INACTIVE,  0,          "bad \n",                                                   false},
+        {200, INTROSPECTION_ELSEWHERE, 0,          "bad the token was not given for this server\n",            false},
+        {200, INTROSPECTION_GARBAGE,   0,          "unjudged its provider's answer is not that of RFC 7662\n",
+         false                                                                                                      },
+        {201, INTROSPECTION_ACTIVE,    0,          "unjudged its provider answered with status 201\n",         false},
+        {401, INTROSPECTION_GARBAGE,   0,
+         "unjudged its provider does not take our client name and secret: status 401\n",                       false},
+        {500, INTROSPECTION_ACTIVE,    0,          "unjudged its provider answered with status 500\n",         false},
+        {0,   INTROSPECTION_ACTIVE,    0,          "unjudged its provider cannot be asked: it is away\n",      false},
     };
     struct world w;
 
@@ -181,6 +182,31 @@ static void what_is_good_is_known_for_a_while(void **state)
     assert_true(knows(&w, &w.provider, "long") && !knows(&w, &w.provider, "short"));
     wait_ms(&w, INTROSPECTOR_KEEP_MS - 10 * 1000);
     assert_false(knows(&w, &w.provider, "long"));
+    end(&w);
+}
+
+/* Several listeners may ask at one URL, each in its own words. */
+static void what_one_asked_another_did_not(void **state)
+{
+    static const struct introspection rows[] = {
+        {.url = SLICE_INIT("https://id.example/i"), .client = SLICE_INIT("id2")},
+        {.url = SLICE_INIT("https://id.example/i"),
+         .client = SLICE_INIT("id"),
+         .terms = {.claim = CLAIM_EMAIL}},
+        {.url = SLICE_INIT("https://id.example/i"),
+         .client = SLICE_INIT("id"),
+         .terms = {.audience = SLICE_INIT("mail")}},
+        {.url = SLICE_INIT("https://id.example/ii"), .client = SLICE_INIT("d")                           },
+    };
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    ask(&w, &w.ann, "t");
+    answer(&w, 200, INTROSPECTION_ACTIVE, "ann", 0);
+    assert_true(knows(&w, &w.provider, "t"));
+    CHECK_ROWS (i, rows)
+        check(!knows(&w, &rows[i], "t"));
     end(&w);
 }
 
@@ -236,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_means_something),
         cmocka_unit_test(what_is_good_is_known_for_a_while),
+        cmocka_unit_test(what_one_asked_another_did_not),
         cmocka_unit_test(everybody_is_answered),
         cmocka_unit_test(there_is_an_end_to_waiting_questions),
     };

@@ -67,6 +67,7 @@ struct exchange {
     bool counted; /* a guess was taken, */
     struct guess_by guess;
     struct token_question question; /* at a provider */
+    struct slice why;               /* it took the token, and we do not */
     /* One hash. */
     struct hash_turn turn;
     bool hashing; /* or waiting for it */
@@ -291,7 +292,10 @@ static void on_judged(struct token_question *q, const struct token_judgement *j)
 
     switch (j->verdict) {
     case TOKEN_IS_GOOD: sasl_server_token(x->sasl, &j->text); break;
-    case TOKEN_IS_BAD: sasl_server_token(x->sasl, NULL); break;
+    case TOKEN_IS_BAD:
+        x->why = arena_copy(&x->arena, j->text);
+        sasl_server_token(x->sasl, NULL);
+        break;
     case TOKEN_UNJUDGED: end_unjudged(x, j->text); return;
     }
     step(x, SLICE(""));
@@ -349,7 +353,8 @@ static void go_on(struct exchange *x, enum sasl_need need, struct slice challeng
     case SASL_WANTS_KEYS: refuse_guess(x); return; /* else they had been given */
     case SASL_DONE: finish(x); return;
     case SASL_FAILED:
-        answer(x, LOGIN_FAILED, sasl_failure_text(sasl_server_failure(x->sasl)));
+        answer(x, LOGIN_FAILED,
+               x->why.len > 0 ? x->why : sasl_failure_text(sasl_server_failure(x->sasl)));
         exchange_free(x);
         return;
     }

@@ -25,6 +25,23 @@ static void take_number(const json_t *value, struct json_member *out)
     out->number = (uint64_t)number;
 }
 
+static void take_texts(const json_t *value, struct arena *arena, struct json_member *out)
+{
+    size_t count = json_array_size(value);
+    struct slice *texts = ARENA_ARRAY(arena, struct slice, count + 1);
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *one = json_array_get(value, i);
+
+        if (!json_is_string(one))
+            return;
+        texts[i] = copy_text(arena, json_string_value(one), json_string_length(one));
+    }
+    out->kind = JSON_IS_TEXTS;
+    out->texts = texts;
+    out->text_count = count;
+}
+
 static void take_value(const json_t *value, struct arena *arena, struct json_member *out)
 {
     out->kind = JSON_IS_OTHER;
@@ -37,8 +54,8 @@ static void take_value(const json_t *value, struct arena *arena, struct json_mem
     case JSON_REAL: take_number(value, out); break;
     case JSON_TRUE: out->kind = JSON_IS_TRUE; break;
     case JSON_FALSE: out->kind = JSON_IS_FALSE; break;
+    case JSON_ARRAY: take_texts(value, arena, out); break;
     case JSON_OBJECT:
-    case JSON_ARRAY:
     case JSON_NULL: break;
     }
 }
@@ -87,6 +104,17 @@ struct slice json_object_text(const struct json_object *o, struct slice name)
     const struct json_member *m = find(o, name, JSON_IS_TEXT);
 
     return m != NULL ? m->text : SLICE("");
+}
+
+bool json_object_names(const struct json_object *o, struct slice name, struct slice text)
+{
+    const struct json_member *one = find(o, name, JSON_IS_TEXT);
+    const struct json_member *many = find(o, name, JSON_IS_TEXTS);
+
+    for (size_t i = 0; many != NULL && i < many->text_count; i++)
+        if (slice_equal(many->texts[i], text))
+            return true;
+    return one != NULL && slice_equal(one->text, text);
 }
 
 bool json_object_number(const struct json_object *o, struct slice name, uint64_t *out)

@@ -93,6 +93,41 @@ static void test_members(void **state)
     arena_done(&arena);
 }
 
+static void test_names(void **state)
+{
+    static const struct slice text =
+        SLICE_INIT("{\"one\":\"a\",\"many\":[\"b\",\"a\"],\"none\":[],\"mixed\":[\"a\",1],"
+                   "\"deep\":[[\"a\"]],\"keys\":{\"a\":\"a\"},\"empty\":[\"\"]}");
+
+    static const struct {
+        struct slice name, text;
+        bool is;
+    } rows[] = {
+        {SLICE_INIT("one"),    SLICE_INIT("a"),  true },
+        {SLICE_INIT("one"),    SLICE_INIT("A"),  false},
+        {SLICE_INIT("one"),    SLICE_INIT("aa"), false},
+        {SLICE_INIT("many"),   SLICE_INIT("a"),  true },
+        {SLICE_INIT("many"),   SLICE_INIT("b"),  true },
+        {SLICE_INIT("many"),   SLICE_INIT("c"),  false},
+        {SLICE_INIT("none"),   SLICE_INIT("a"),  false},
+        {SLICE_INIT("none"),   SLICE_INIT(""),   false},
+        {SLICE_INIT("mixed"),  SLICE_INIT("a"),  false},
+        {SLICE_INIT("deep"),   SLICE_INIT("a"),  false},
+        {SLICE_INIT("keys"),   SLICE_INIT("a"),  false},
+        {SLICE_INIT("empty"),  SLICE_INIT(""),   true },
+        {SLICE_INIT("absent"), SLICE_INIT(""),   false},
+    };
+    struct arena arena = {0};
+    struct json_object o;
+
+    (void)state;
+    if (!json_object_read(text, &arena, &o))
+        fail();
+    CHECK_ROWS (i, rows)
+        check_int(json_object_names(&o, rows[i].name, rows[i].text), rows[i].is);
+    arena_done(&arena);
+}
+
 /* Too long, too many, too deep. */
 static void test_limits(void **state)
 {
@@ -125,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_limits),
     };
 

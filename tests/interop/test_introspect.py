@@ -188,6 +188,17 @@ def test_a_long_token(server):
     assert server.idp.asked[0][1] == token
 
 
+def test_a_token_for_another_server(serve, tmp_path):
+    server = begin(serve, tmp_path, more="; audience postroad")
+    for name, said in {"ours": {"aud": ["account", "postroad"]}, "theirs": {"aud": "wiki"}}.items():
+        server.idp.tokens[name] = {"active": True, "username": "ann@example.org", **said}
+    assert logs_in(server, "XOAUTH2 " + xoauth2("ours"))[0] == 235
+    assert logs_in(server, "XOAUTH2 " + xoauth2("theirs"))[0] == 535
+    assert logs_in(server, "OAUTHBEARER " + bearer("ann-token"))[0] == 535  # for whom, nobody says
+    assert wait_until(lambda: server.log().count("failed: the token was not given for this server") == 2)
+    server.idp.close()
+
+
 class Trusting(Server):
     anchor = None
 
