@@ -2,7 +2,7 @@
  * fetching.h - what the vault wants to be told by a provider of tokens, and what the courier found
  * out: the bodies of MESSAGE_FETCH and MESSAGE_FETCHED.
  *
- * The vault has the secrets and no network. The courier has no secrets but the one that it sends,
+ * The vault has the secrets and no network. The courier has no secrets but those that it sends,
  * and fetches nothing but what the settings name: the vault says whose URL, never which. It reads
  * what strangers answer, and hands over fields.
  */

@@ -1,8 +1,11 @@
 /*
  * vault_courier.c - wishes in, forms out.
  *
- * A captured courier learns the tokens that it wishes for, which it needs anyway to send mail, and
- * never what they are got with.
+ * A captured courier learns all that passes through it: for each relay that it wishes a token for,
+ * the token, and in the form that it posts the refresh token and the secret of the client; the
+ * tokens that people log in with, while their provider is asked. And since it is who reads the
+ * answers, it may call any token good, and whoever shows it is in by the name that it says. Passwords
+ * of accounts and their hashes never come its way.
  */
 #include "roles/vault_courier.h"
 
