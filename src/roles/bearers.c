@@ -42,12 +42,18 @@ static void on_patience(struct timer *t)
     conclude(LIST_ENTRY(t, struct bearer, patience), &late);
 }
 
-void bearers_wish(struct bearers *all, struct bearer *b, struct slice relay, uint64_t refused,
+void bearers_wish(struct bearers *all, struct bearer *b, const struct relay *relay,
+                  uint64_t refused,
                   void (*done)(struct bearer *b, const struct token_answer *answer))
 {
     *b = (struct bearer){
         .all = all,
-        .wish = {.number = ++all->numbers, .relay = relay, .refused = refused},
+        .wish = {.number = ++all->numbers,
+                 .relay = relay->name,
+                 .provider = relay->oauth->token,
+                 .client = relay->oauth->client,
+                 .user = relay->user,
+                 .refused = refused},
         .done = done
     };
     timer_init(&b->patience, on_patience);

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "loop/loop.h"
+#include "mail/relay.h"
 #include "roles/token.h"
 
 /* Embedded in who needs a token. */
@@ -35,8 +36,9 @@ void bearers_init(struct bearers *all, struct loop *loop,
                   bool (*send)(void *ctx, const struct token_wish *wish), void *ctx);
 void bearers_done(struct bearers *all); /* whoever waits hears nothing more */
 
-/* `b` does not wait; relay and done are set, the name is borrowed until it is answered. */
-void bearers_wish(struct bearers *all, struct bearer *b, struct slice relay, uint64_t refused,
+/* `b` does not wait; the relay has tokens, and is borrowed until it is answered. */
+void bearers_wish(struct bearers *all, struct bearer *b, const struct relay *relay,
+                  uint64_t refused,
                   void (*done)(struct bearer *b, const struct token_answer *answer));
 void bearer_cancel(struct bearer *b); /* harmless when it does not wait, or was never used */
 

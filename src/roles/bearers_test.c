@@ -6,6 +6,11 @@
 #include "check.h"
 #include "fakes/net.h"
 
+static const struct oauth oauth = {.token = SLICE_INIT("https://id.example/t"),
+                                   .client = SLICE_INIT("app")};
+static const struct relay smart = {
+    .name = SLICE_INIT("smart"), .user = SLICE_INIT("me@example.org"), .oauth = &oauth};
+
 struct world {
     struct fake_clock clock;
     struct fake_network *network;
@@ -26,7 +31,10 @@ static bool send_wish(void *ctx, const struct token_wish *wish)
 
     if (w->away)
         return false;
-    check_slice(wish->relay, SLICE("smart"));
+    check_slice(wish->relay, smart.name);
+    check_slice(wish->provider, oauth.token);
+    check_slice(wish->client, oauth.client);
+    check_slice(wish->user, smart.user);
     w->sent[w->sent_count++] = wish->number;
     return true;
 }
@@ -72,8 +80,8 @@ static void each_gets_its_own(void **state)
 
     (void)state;
     begin(&w);
-    bearers_wish(&w.all, &w.ann, SLICE("smart"), 0, on_done);
-    bearers_wish(&w.all, &w.bob, SLICE("smart"), 5, on_done);
+    bearers_wish(&w.all, &w.ann, &smart, 0, on_done);
+    bearers_wish(&w.all, &w.bob, &smart, 5, on_done);
     check_int(w.sent_count, 2);
     bearers_answered(&w.all, &(struct token_answer){w.sent[1], TOKEN_GIVEN, 6, SLICE("b")});
     check_int(w.answers, 1);
@@ -94,7 +102,7 @@ static void a_new_vault_is_asked_again(void **state)
     (void)state;
     begin(&w);
     w.away = true;
-    bearers_wish(&w.all, &w.ann, SLICE("smart"), 0, on_done);
+    bearers_wish(&w.all, &w.ann, &smart, 0, on_done);
     check_int(w.sent_count, 0);
     w.away = false;
     bearers_vault_is_back(&w.all);
@@ -112,7 +120,7 @@ static void nobody_waits_for_ever(void **state)
 
     (void)state;
     begin(&w);
-    bearers_wish(&w.all, &w.ann, SLICE("smart"), 0, on_done);
+    bearers_wish(&w.all, &w.ann, &smart, 0, on_done);
     while (w.answers == 0)
         check_int(loop_round(w.loop, true), 0);
     check_int(w.result, TOKEN_LATER);

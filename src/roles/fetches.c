@@ -1,9 +1,9 @@
 /*
  * fetches.c - one errand for each question of the vault.
  *
- * The vault names a listener or a relay; the URL is what our settings have there. So a captured
- * vault cannot send us anywhere else, and an answer comes from who was meant. What came is read
- * here, where hostile bytes are nothing new.
+ * The vault names a listener or a relay; the URL must be what our settings have there. So a
+ * captured vault cannot send us anywhere else, and an answer comes from who was meant. What came is
+ * read here, where hostile bytes are nothing new.
  */
 #include "roles/fetches.h"
 
@@ -170,6 +170,8 @@ void fetches_take(struct fetches *all, struct slice body)
         return;
     if (!find_endpoint(role_of(all)->settings, &asked, &to))
         refuse(all, &asked, SLICE("the configuration names no provider for that"));
+    else if (!slice_equal(asked.url, to.url))
+        refuse(all, &asked, SLICE("the settings are being read again"));
     else if (all->count >= FETCHES_MAX)
         refuse(all, &asked, SLICE("too many providers are being asked"));
     else if (!has_fetcher(all))

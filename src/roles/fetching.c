@@ -12,7 +12,8 @@ bool fetching_write(struct buf *out, const struct fetching *f)
     size_t before = buf_len(out);
 
     if (put_u64(out, f->number) && put_u8(out, (uint8_t)f->kind) && put_bytes(out, f->listener) &&
-        put_bytes(out, f->relay) && put_bytes(out, f->header) && put_bytes(out, f->form))
+        put_bytes(out, f->relay) && put_bytes(out, f->url) && put_bytes(out, f->header) &&
+        put_bytes(out, f->form))
         return true;
     buf_truncate(out, before);
     return false;
@@ -35,7 +36,7 @@ bool fetching_read(struct cursor *c, struct fetching *out)
 
     if (!get_u64(&at, &f.number) || !get_kind(&at, &f.kind) ||
         !get_bytes(&at, FETCHING_NAME_MAX, &f.listener) ||
-        !get_bytes(&at, FETCHING_NAME_MAX, &f.relay) ||
+        !get_bytes(&at, FETCHING_NAME_MAX, &f.relay) || !get_bytes(&at, OAUTH_URL_MAX, &f.url) ||
         !get_bytes(&at, FETCHING_HEADER_MAX, &f.header) || !get_bytes(&at, OAUTH_FORM_MAX, &f.form))
         return false;
     *c = at;

@@ -2,9 +2,11 @@
  * fetching.h - what the vault wants to be told by a provider of tokens, and what the courier found
  * out: the bodies of MESSAGE_FETCH and MESSAGE_FETCHED.
  *
- * The vault has the secrets and no network. The courier has no secrets but those that it sends,
- * and fetches nothing but what the settings name: the vault says whose URL, never which. It reads
- * what strangers answer, and hands over fields.
+ * The vault has the secrets and no network. The courier has no secrets but those that it sends, and
+ * fetches nothing but what the settings name: the vault says whose URL, and which one it takes it
+ * to be. Where that differs, one of them has the settings of before a reload, and what is meant for
+ * one provider must not come to another. The courier reads what strangers answer, and hands over
+ * fields.
  */
 #ifndef ROLES_FETCHING_H
 #define ROLES_FETCHING_H
@@ -16,7 +18,7 @@
 enum {
     FETCHING_HEADER_MAX = 4096,
     FETCHING_NAME_MAX = 512,
-    FETCHING_BODY_MAX = OAUTH_FORM_MAX + FETCHING_HEADER_MAX + 1024,
+    FETCHING_BODY_MAX = OAUTH_FORM_MAX + FETCHING_HEADER_MAX + OAUTH_URL_MAX + 2048,
     FETCHED_TEXT_MAX = 512,
     FETCHED_BODY_MAX = 2 * OAUTH_TOKEN_MAX + 4096,
 };
@@ -31,6 +33,7 @@ struct fetching {
     enum fetching_kind kind;
     struct slice listener; /* FETCHING_INTROSPECTION: its address in the settings */
     struct slice relay;    /* FETCHING_REFRESH: its name */
+    struct slice url;      /* that it has in the settings */
     struct slice header;   /* one of the request's: "Authorization: ..."; "": none */
     struct slice form;     /* the request's body */
 };

@@ -9,12 +9,14 @@ static const struct fetching questions[] = {
     {.number = 7,
      .kind = FETCHING_INTROSPECTION,
      .listener = SLICE_INIT("*:465"),
+     .url = SLICE_INIT("https://id.example/i"),
      .header = SLICE_INIT("Authorization: Basic YTpi"),
      .form = SLICE_INIT("token=x")},
     {.number = UINT64_MAX,
      .kind = FETCHING_REFRESH,
      .relay = SLICE_INIT("gmail"),
-     .form = SLICE_INIT("grant_type=refresh_token&refresh_token=y")                     },
+     .url = SLICE_INIT("https://id.example/t"),
+     .form = SLICE_INIT("grant_type=refresh_token&refresh_token=y")        },
 };
 
 static const struct fetched answers[] = {
@@ -70,6 +72,7 @@ static void check_question(struct slice whole, const struct fetching *want)
     check(got.kind == want->kind);
     check_slice(got.listener, want->listener);
     check_slice(got.relay, want->relay);
+    check_slice(got.url, want->url);
     check_slice(got.header, want->header);
     check_slice(got.form, want->form);
     for (size_t len = 0; len < text.len; len++) {

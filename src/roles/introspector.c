@@ -71,7 +71,10 @@ static void on_patience(struct timer *t)
 
 static bool send(struct introspector *all, const struct token_question *q, struct slice listener)
 {
-    struct fetching f = {.number = q->number, .kind = FETCHING_INTROSPECTION, .listener = listener};
+    struct fetching f = {.number = q->number,
+                         .kind = FETCHING_INTROSPECTION,
+                         .listener = listener,
+                         .url = q->provider->url};
     struct buf header, form;
     bool sent;
 

@@ -32,6 +32,7 @@ static bool on_send(void *ctx, const struct fetching *f)
 
     check(f->kind == FETCHING_INTROSPECTION);
     check_slice(f->listener, SLICE("*:465"));
+    check_slice(f->url, w->provider.url);
     check_slice(f->header, SLICE("Authorization: Basic aWQ6c2VjcmV0")); /* id:secret */
     check(buf_printf(&w->story, "ask %.*s\n", SLICE_PRINTF(f->form)));
     w->number = f->number;

@@ -41,7 +41,7 @@ void pass_show(struct pass *p, struct bearers *bearers, const struct relay *rela
         remote_login(r, &(struct credentials){.user = relay->user,
                                               .secret = buf_slice(&relay->login->secret)});
     else
-        bearers_wish(bearers, &p->bearer, relay->name, p->refused, on_token);
+        bearers_wish(bearers, &p->bearer, relay, p->refused, on_token);
 }
 
 bool pass_again(struct pass *p, const struct client_outcome *o)

@@ -3,13 +3,14 @@
  */
 #include "roles/token.h"
 
-enum { RELAY_NAME_MAX = 1024 };
+enum { TOKEN_NAME_MAX = 1024 };
 
 bool token_wish_write(struct buf *out, const struct token_wish *w)
 {
     size_t before = buf_len(out);
 
-    if (put_u64(out, w->number) && put_bytes(out, w->relay) && put_u64(out, w->refused))
+    if (put_u64(out, w->number) && put_bytes(out, w->relay) && put_bytes(out, w->provider) &&
+        put_bytes(out, w->client) && put_bytes(out, w->user) && put_u64(out, w->refused))
         return true;
     buf_truncate(out, before);
     return false;
@@ -20,8 +21,9 @@ bool token_wish_read(struct cursor *c, struct token_wish *out)
     struct cursor at = *c;
     struct token_wish w = {0};
 
-    if (!get_u64(&at, &w.number) || !get_bytes(&at, RELAY_NAME_MAX, &w.relay) ||
-        !get_u64(&at, &w.refused))
+    if (!get_u64(&at, &w.number) || !get_bytes(&at, TOKEN_NAME_MAX, &w.relay) ||
+        !get_bytes(&at, OAUTH_URL_MAX, &w.provider) || !get_bytes(&at, TOKEN_NAME_MAX, &w.client) ||
+        !get_bytes(&at, TOKEN_NAME_MAX, &w.user) || !get_u64(&at, &w.refused))
         return false;
     *c = at;
     *out = w;

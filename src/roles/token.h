@@ -1,6 +1,9 @@
 /*
  * token.h - access tokens for relays, between the courier, which needs them, and the vault, which
  * gets them: the bodies of MESSAGE_TOKEN and MESSAGE_TOKEN_ANSWER.
+ *
+ * Both have the same settings, but for the moment of a reload. So a wish says whose tokens the
+ * relay takes: one for another provider must not come to its server.
  */
 #ifndef ROLES_TOKEN_H
 #define ROLES_TOKEN_H
@@ -9,11 +12,13 @@
 #include "base/cursor.h"
 #include "mail/oauth.h"
 
-enum { TOKEN_BODY_MAX = OAUTH_TOKEN_MAX + 1024, TOKEN_TEXT_MAX = 512 };
+enum { TOKEN_BODY_MAX = OAUTH_TOKEN_MAX + 4096, TOKEN_TEXT_MAX = 512 };
 
 struct token_wish {
     uint64_t number; /* the courier's, of the wish */
     struct slice relay;
+    struct slice provider, client,
+        user;         /* of the relay: `token` and `client` of its struct oauth */
     uint64_t refused; /* the serial of one that the server did not take; 0: none */
 };
 

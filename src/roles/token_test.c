@@ -33,7 +33,9 @@ static bool reads_answer(struct cursor *c)
 
 static void wishes(void **state)
 {
-    struct token_wish w = {1ull << 40, SLICE("smart"), 1ull << 50}, got;
+    struct token_wish w = {1ull << 40,   SLICE("smart"),          SLICE("https://id.example/t"),
+                           SLICE("app"), SLICE("me@example.org"), 1ull << 50},
+                      got;
     struct buf out;
 
     (void)state;
@@ -45,6 +47,9 @@ static void wishes(void **state)
     check_int(got.number, w.number);
     check_int(got.refused, w.refused);
     check_slice(got.relay, w.relay);
+    check_slice(got.provider, w.provider);
+    check_slice(got.client, w.client);
+    check_slice(got.user, w.user);
     buf_done(&out);
 }
 

@@ -398,6 +398,13 @@ static void replace_refused(struct tokens *t, struct held *h, const struct relay
     refresh(t, h, relay);
 }
 
+/* One of us has the settings of before. */
+static bool means_another(const struct token_wish *w, const struct relay *relay)
+{
+    return !slice_equal(w->provider, relay->oauth->token) ||
+           !slice_equal(w->client, relay->oauth->client) || !slice_equal(w->user, relay->user);
+}
+
 static bool is_fetching(const struct tokens *t, const struct held *h)
 {
     return h->fetch != 0 && now_ms(t) < h->fetch_until_ms;
@@ -420,6 +427,10 @@ void tokens_wish(struct tokens *t, const struct token_wish *w)
 
     if (relay == NULL) {
         answer(t, w->number, TOKEN_WRONG, 0, SLICE("this relay has no tokens"));
+        return;
+    }
+    if (means_another(w, relay)) {
+        answer(t, w->number, TOKEN_LATER, 0, SLICE("the settings are being read again"));
         return;
     }
     h = held_of(t, relay->name);

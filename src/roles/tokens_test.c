@@ -129,7 +129,11 @@ static void log_in(struct world *w, const char *login, const char *token, const 
 
 static void wish(struct world *w, uint64_t number, uint64_t refused)
 {
-    tokens_wish(w->tokens, &(struct token_wish){number, smart.name, refused});
+    const struct relay *r = w->relay != NULL ? w->relay : &smart;
+    struct token_wish wish = {number,           smart.name, r->oauth->token,
+                              r->oauth->client, r->user,    refused};
+
+    tokens_wish(w->tokens, &wish);
 }
 
 static void provider_gives(struct world *w, uint64_t fetch, const char *access, const char *refresh)
@@ -456,6 +460,33 @@ static void who_waited_before_a_reload_gets_what_was_asked(void **state)
     end(&w);
 }
 
+/* The courier has read the settings before us, or after us. */
+static void a_wish_by_other_settings(void **state)
+{
+    static const struct token_wish rows[] = {
+        {1, SLICE_INIT("smart"), SLICE_INIT("https://other.example/token"), SLICE_INIT("app"),
+         SLICE_INIT("me@example.org"),   0},
+        {1, SLICE_INIT("smart"), SLICE_INIT("https://id.example/token"),    SLICE_INIT("app2"),
+         SLICE_INIT("me@example.org"),   0},
+        {1, SLICE_INIT("smart"), SLICE_INIT("https://id.example/token"),    SLICE_INIT("app"),
+         SLICE_INIT("me@other.example"), 0},
+    };
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    CHECK_ROWS (i, rows) {
+        tokens_wish(w.tokens, &rows[i]);
+        check_story(&w, "later 1\n");
+    }
+    wish(&w, 2, 0);
+    check_story(&w, "fetch 1 r1\n");
+    tokens_wish(w.tokens, &rows[0]);
+    check_story(&w, "later 1\n");
+    end(&w);
+}
+
 /* The provider is the same: what it gave is used and kept, never the one before once more. */
 static void a_reload_shows_no_refresh_token_twice(void **state)
 {
@@ -599,7 +630,7 @@ static void a_courier_that_comes_back(void **state)
     wish(&w, 7, 0);
     provider_gives(&w, 2, "a2", "");
     check_story(&w, "fetch 2 r1\ngiven 7 a2\n");
-    tokens_wish(w.tokens, &(struct token_wish){8, SLICE("nobody"), 0});
+    tokens_wish(w.tokens, &(struct token_wish){.number = 8, .relay = SLICE("nobody")});
     check_story(&w, "wrong 8\n");
     end(&w);
 }
@@ -620,6 +651,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_lost),
         cmocka_unit_test(a_reload_begins_anew),
         cmocka_unit_test(who_waited_before_a_reload_gets_what_was_asked),
+        cmocka_unit_test(a_wish_by_other_settings),
         cmocka_unit_test(a_reload_shows_no_refresh_token_twice),
         cmocka_unit_test(what_was_refused_before_a_reload),
         cmocka_unit_test(reloads_while_one_answer_is_awaited),

@@ -4,8 +4,8 @@
  * A captured courier learns all that passes through it: for each relay that it wishes a token for,
  * the token, and in the form that it posts the refresh token and the secret of the client; the
  * tokens that people log in with, while their provider is asked. And since it is who reads the
- * answers, it may call any token good, and whoever shows it is in by the name that it says. Passwords
- * of accounts and their hashes never come its way.
+ * answers, it may call any token good, and whoever shows it is in by the name that it says.
+ * Passwords of accounts and their hashes never come its way.
  */
 #include "roles/vault_courier.h"
 
@@ -32,8 +32,11 @@ static void send_answer(void *ctx, const struct token_answer *a)
 
 static bool fetch_token(void *ctx, uint64_t number, const struct relay *relay, struct slice form)
 {
-    struct fetching f = {
-        .number = number, .kind = FETCHING_REFRESH, .relay = relay->name, .form = form};
+    struct fetching f = {.number = number,
+                         .kind = FETCHING_REFRESH,
+                         .relay = relay->name,
+                         .url = relay->oauth->token,
+                         .form = form};
 
     return vault_courier_fetch(ctx, &f);
 }
