@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
 from certificate import make_certificate  # noqa: E402
-from server import Server, as_sent, free_port, read, wait_until  # noqa: E402,F401
+from server import Server, as_sent, free_port, free_ports, read, wait_until  # noqa: E402,F401
 
 CONFIG = """hostname mx.example.org
 postmaster ann@example.org
