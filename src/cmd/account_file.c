@@ -74,7 +74,7 @@ static int find_by_config(const struct account_file_options *o, char path[PATH_M
     struct settings *settings;
     struct buf bundle;
     struct slice chosen = SLICE("");
-    int status = load_settings_file(config, &bundle, &settings);
+    int status = load_settings_to_use(config, &bundle, &settings);
 
     if (status == 0) {
         status = choose_table(settings, o, config, &chosen);

@@ -470,7 +470,7 @@ static int explain(const struct explain_options *o)
     if (!is_loopback(o->client, &q.query.from_local))
         return command_wrong("explain", EX_USAGE, "--client %s is no address", o->client);
     q.query.client = slice_of(o->client == NULL ? "" : o->client);
-    status = load_settings_file(o->config, &bundle, &settings);
+    status = load_settings_to_use(o->config, &bundle, &settings);
     if (status == EXIT_SUCCESS && sources_open(&q.sources, buf_slice(&bundle), &q.arena)) {
         q.settings = settings;
         buf_init(&q.out, EXPLAIN_TEXT_MAX);

@@ -115,26 +115,34 @@ static void say(const struct settings_errors *errors)
 static const struct settings_judge judge = {tls_chain_fault, tls_key_fault, tls_authorities_fault,
                                             tls_is_same_kind};
 
-struct settings *load_settings(struct buf *bundle)
+/* What was said last is the caller's to release. */
+static struct settings *parse_whole(struct buf *bundle, struct settings_errors *errors)
 {
     for (;;) {
-        struct settings_errors errors;
-        struct settings *settings = settings_parse(buf_slice(bundle), &judge, &errors);
-        struct cursor wanted = {buf_slice(&errors.wanted)};
+        struct settings *settings = settings_parse(buf_slice(bundle), &judge, errors);
+        struct cursor wanted = {buf_slice(&errors->wanted)};
         bool again = !cursor_at_end(&wanted), fits = true;
         struct slice path;
 
         while (fits && get_bytes(&wanted, PATH_WANTED_MAX, &path))
             fits = add_file(bundle, path);
         if (!again || !fits)
-            say(&errors);
-        settings_errors_done(&errors);
-        if (!again || !fits)
             return settings;
+        settings_errors_done(errors);
     }
 }
 
-int load_settings_file(const char *file, struct buf *bundle, struct settings **out)
+struct settings *load_settings(struct buf *bundle)
+{
+    struct settings_errors errors;
+    struct settings *settings = parse_whole(bundle, &errors);
+
+    say(&errors);
+    settings_errors_done(&errors);
+    return settings;
+}
+
+static int begin_bundle(const char *file, struct buf *bundle)
 {
     struct buf text = {0};
     unsigned flags;
@@ -146,9 +154,30 @@ int load_settings_file(const char *file, struct buf *bundle, struct settings **o
     else
         bundle_add(bundle, slice_of(file), flags, buf_slice(&text));
     buf_done(&text);
-    if (code < 0)
-        return EX_NOINPUT;
+    return code < 0 ? EX_NOINPUT : EXIT_SUCCESS;
+}
+
+int load_settings_file(const char *file, struct buf *bundle, struct settings **out)
+{
+    int status = begin_bundle(file, bundle);
+
+    if (status != EXIT_SUCCESS)
+        return status;
     *out = load_settings(bundle);
+    return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
+}
+
+int load_settings_to_use(const char *file, struct buf *bundle, struct settings **out)
+{
+    struct settings_errors errors;
+    int status = begin_bundle(file, bundle);
+
+    if (status != EXIT_SUCCESS)
+        return status;
+    *out = parse_whole(bundle, &errors);
+    if (*out == NULL)
+        say(&errors);
+    settings_errors_done(&errors);
     return *out == NULL ? EX_CONFIG : EXIT_SUCCESS;
 }
 

@@ -18,6 +18,10 @@ struct settings *load_settings(struct buf *bundle);
  * the settings in *out. The bundle is initialised here and must be released either way. */
 int load_settings_file(const char *file, struct buf *bundle, struct settings **out);
 
+/* The same for commands that ask something of it and do not judge it: warnings, which are told at
+ * each check, start and reload, are left out. */
+int load_settings_to_use(const char *file, struct buf *bundle, struct settings **out);
+
 /* The bundle of all but the keys and passwords of the running settings `s`, with its tables of
  * accounts and what relays log in with as they are now, passwords and all, appended to out. NULL:
  * there are errors; they are told on stderr. The settings are for a look at them. */

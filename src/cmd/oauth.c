@@ -31,7 +31,7 @@ static int log_in(const struct oauth_options *o, const char *name)
     const struct relay *relay;
     struct settings *settings;
     struct buf bundle;
-    int status = load_settings_file(config, &bundle, &settings);
+    int status = load_settings_to_use(config, &bundle, &settings);
 
     if (status == 0) {
         relay = settings_relay(settings, slice_of(name));

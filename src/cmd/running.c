@@ -60,7 +60,7 @@ static int find_configured(const char *command, const char *file, char path[RUNN
 {
     struct settings *settings;
     struct buf bundle;
-    int status = load_settings_file(file, &bundle, &settings);
+    int status = load_settings_to_use(file, &bundle, &settings);
 
     if (status == 0) {
         status = keep_path(command, settings->queue_path, path);

@@ -9,6 +9,7 @@
  */
 #include "mail/alias_check.h"
 
+#include "base/map.h"
 #include "base/memory.h"
 #include "mail/expand.h"
 
@@ -42,6 +43,7 @@ struct check {
     struct frame frames[ALIAS_DEPTH_MAX];
     unsigned depth;
     struct arena scratch; /* of one target */
+    struct map unknown;   /* addresses of whom it was told that nobody has them */
 };
 
 /* ---- telling ---- */
@@ -97,10 +99,11 @@ static void tell_dead_end(struct check *c, const struct address *a, const struct
              arena_printf(&c->scratch, "the rule in line %u of %.*s rejects %.*s", rule->line,
                           SLICE_PRINTF(rule->file), SLICE_PRINTF(who)),
              SLICE("mail to this alias will be refused"));
-    else
+    else if (map_put(&c->unknown, who, c) == NULL)
         tell(c, SEVERITY_WARNING,
              arena_printf(&c->scratch, "nobody is known as %.*s", SLICE_PRINTF(who)),
-             SLICE("mail to this alias passes it by, or is refused when nobody is left"));
+             SLICE("mail to whatever leads there passes it by, or is refused when nobody is left; "
+                   "add an alias for that name"));
 }
 
 /* ---- walking ---- */
@@ -226,8 +229,10 @@ static void add_table(struct check *c, const struct aliases *aliases)
 
 void alias_check(const struct rules *rules)
 {
+    static const uint64_t no_seed[2] = {0}; /* who writes the tables attacks nobody */
     struct check c = {.rules = rules};
 
+    map_init(&c.unknown, no_seed);
     c.tables = memory_new(rules->count * sizeof(*c.tables));
     for (size_t i = 0; i < rules->count; i++)
         add_table(&c, rules->rules[i].aliases);
@@ -238,5 +243,6 @@ void alias_check(const struct rules *rules)
     for (size_t t = 0; t < c.table_count; t++)
         memory_free(c.tables[t].nodes);
     memory_free(c.tables);
+    map_done(&c.unknown);
     arena_done(&c.scratch);
 }

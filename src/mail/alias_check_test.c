@@ -37,6 +37,9 @@ static const struct {
     {"a: x@elsewhere.example",                                        "t:1:4: error: no rule takes mail for x@elsewhere.example\n"         },
     {"a: ann",                                                        "t:1:4: warning: nobody is known as ann@mx.example.org\n"            },
     {"a: gone@example.org",                                           "t:1:4: warning: nobody is known as gone@example.org\n"              },
+    {"a: root\nb: root\nc: gone@example.org, root",
+     "t:1:4: warning: nobody is known as root@mx.example.org\n"
+     "t:3:4: warning: nobody is known as gone@example.org\n"                                                                               },
     {"a: x@closed.example",
      "t:1:4: warning: the rule in line 2 of conf rejects x@closed.example\n"                                                               },
     {"a: ann@[192.0.2.1]",                                            "t:1:4: error: no rule takes mail for ann@[192.0.2.1]\n"             },
