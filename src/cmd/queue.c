@@ -440,6 +440,12 @@ static int limit_of(const struct queue_options *o, uint64_t *limit)
     return command_wrong("queue", EX_USAGE, "--limit '%s' is no number", o->limit);
 }
 
+static bool is_filtered(const struct queue_options *o)
+{
+    return o->from != NULL || o->user != NULL || o->to != NULL || o->domain != NULL ||
+           o->status != NULL || o->reason != NULL || o->older != NULL;
+}
+
 static int list(const struct queue_options *o)
 {
     struct listing l = {.json = o->json};
@@ -452,10 +458,9 @@ static int list(const struct queue_options *o)
     l.j.out = &l.text;
     status = ask("list", o, limit, &l, NULL);
     close_message(&l);
-    if (status == 0 && !o->json)
-        put_heading(&l);
     if (status == 0 && !o->json && l.messages == 0)
-        (void)buf_printf(&l.text, "Mail queue is empty\n");
+        (void)buf_printf(&l.text, is_filtered(o) ? "No mail in the queue is such\n"
+                                                 : "Mail queue is empty\n");
     else if (status == 0 && !o->json)
         (void)buf_printf(&l.text, "\n-- %llu Kbytes in %llu Request%s.%s\n",
                          (unsigned long long)(l.bytes + 1023) / 1024,
@@ -467,12 +472,6 @@ static int list(const struct queue_options *o)
 }
 
 /* ---- acts ---- */
-
-static bool is_filtered(const struct queue_options *o)
-{
-    return o->from != NULL || o->user != NULL || o->to != NULL || o->domain != NULL ||
-           o->status != NULL || o->reason != NULL || o->older != NULL;
-}
 
 static bool says_yes(void)
 {
