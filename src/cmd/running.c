@@ -9,6 +9,7 @@
 #include "cmd/options.h"
 
 #include "base/memory.h"
+#include "config/syntax.h"
 #include "loop/stream.h"
 
 #include <limits.h>
@@ -56,12 +57,49 @@ static int find_dev(const char *command, const char *wanted, char path[RUNNING_P
     return keep_path(command, slice_of(spool), path);
 }
 
+/* Where the text says that the queue is, be the rest of it right or wrong: who is half through a
+ * change wants to see the queue, and need not read keys and passwords for it. Empty: it does not.
+ */
+static struct slice queue_in(struct slice text, struct arena *arena)
+{
+    struct source source = {.text = text, .complaints = {.arena = arena}};
+
+    for (const struct syntax_statement *s = syntax_parse(&source, arena).first; s != NULL;
+         s = s->next)
+        if (slice_equal(s->word.text, SLICE("queue")) && s->values != NULL)
+            return s->values->text;
+    return SLICE("");
+}
+
+/* -1: the text does not say it. */
+static int find_in_text(const char *command, const char *file, char path[RUNNING_PATH_MAX])
+{
+    struct arena arena = {0};
+    struct buf text = {0};
+    unsigned flags;
+    int status = -1;
+
+    if (load_file(file, SETTINGS_TEXT_MAX, &text, &flags) == 0) {
+        struct slice queue = queue_in(buf_slice(&text), &arena);
+
+        if (queue.len > 0)
+            status = keep_path(command, queue, path);
+    }
+    arena_done(&arena);
+    buf_done(&text);
+    return status;
+}
+
+/* By all of the configuration: a file that it includes may say it. */
 static int find_configured(const char *command, const char *file, char path[RUNNING_PATH_MAX])
 {
     struct settings *settings;
     struct buf bundle;
-    int status = load_settings_to_use(file, &bundle, &settings);
+    int status = find_in_text(command, file, path);
 
+    if (status >= 0)
+        return status;
+    status = load_settings_to_use(file, &bundle, &settings);
     if (status == 0) {
         status = keep_path(command, settings->queue_path, path);
         settings_free(settings);

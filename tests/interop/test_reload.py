@@ -53,6 +53,22 @@ def rcpt(port, address):
         return client.rcpt(address)[0]
 
 
+def test_a_broken_file_hides_no_queue(serve):
+    """Who is half through a change can look at the server that runs."""
+    server = begin(serve, CONFIG)
+    status, said = reload(server, CONFIG + "relya x {\n")
+    assert status == 78 and "unknown word 'relya'" in said, said
+    assert run(BINARY, "queue", "list", "-c", path_of(server)) == (0, "Mail queue is empty\n")
+    assert run(BINARY, "status", "-c", path_of(server))[1].startswith("running: 0 messages")
+    # In a file that this one includes there is no such way.
+    other = os.path.join(server.folder, "queue.conf")
+    place = [line for line in CONFIG.splitlines() if line.startswith("queue ")][0]
+    write(server, CONFIG.replace(place, f"include {other}"))
+    with open(other, "w", encoding="utf-8") as f:
+        f.write(place.replace("{folder}", server.folder) + "\n")
+    assert run(BINARY, "queue", "list", "-c", path_of(server)) == (0, "Mail queue is empty\n")
+
+
 def test_rules(serve):
     server = begin(serve, CONFIG)
     users.open_way(os.path.join(server.folder, "data", "mail"))  # vmail makes the new folder
