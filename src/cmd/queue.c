@@ -630,9 +630,8 @@ static int queue(int argc, char **argv, const char *verb)
         "  pause    send nothing to --domain, new mail neither, until resume or --for a time\n"
         "  resume   send to --domain again\n\n"
         "Exit status: 0 done; 64 wrong usage; 65 there is no such message; 69 no server answers;\n"
-        "78 the configuration is wrong. An act concerns a message as a whole, all its recipients "
-        "but\n"
-        "those that are being tried at this moment.",
+        "77 not permitted; 78 the configuration is wrong. An act concerns a message as a whole,\n"
+        "all its recipients but those that are being tried at this moment.",
         "  postroad queue list --domain example.net\n"
         "  postroad queue retry --reason 'Connection refused' --yes\n"
         "  postroad queue bounce 0FKd6ycwdPSK\n"

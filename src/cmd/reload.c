@@ -57,7 +57,8 @@ int cmd_reload(int argc, char **argv)
         "meanwhile, sessions go on, mail in the queue takes the new ways. Errors are told here,\n"
         "and change nothing. The path of the queue takes a restart.\n\n"
         "Exit status: 0 the new settings serve; 65 the server cannot take them, its log says why;\n"
-        "66 the file cannot be read; 69 no server runs; 78 the configuration is wrong.",
+        "66 the file cannot be read; 69 no server runs; 77 not permitted; 78 the configuration is "
+        "wrong.",
         "  postroad reload\n"
         "  postroad config check -c /etc/postroad/postroad.conf && postroad reload\n",
         options,

@@ -12,6 +12,7 @@
 #include "config/syntax.h"
 #include "loop/stream.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,6 +186,12 @@ static int nobody_there(const struct running *r)
                          r->path);
 }
 
+static int may_not_connect(const struct running *r)
+{
+    return command_wrong(r->command, EX_NOPERM,
+                         "%s is not for you: be root, or in the group postroad-admin", r->path);
+}
+
 static int cut_short(const struct running *r)
 {
     return command_wrong(r->command, EX_UNAVAILABLE,
@@ -228,7 +235,7 @@ static int ask(struct running *r)
     handle = net->ops->connect_local(net, r->path);
     if (handle < 0) {
         net->ops->free(net);
-        return nobody_there(r);
+        return handle == -EACCES ? may_not_connect(r) : nobody_there(r);
     }
     r->loop = loop_new(net, clock_real());
     if (stream_open_connecting(&r->stream, r->loop, handle, &nowhere, IN_MAX, REQUEST_MAX,

@@ -36,7 +36,7 @@ int cmd_status(int argc, char **argv)
     const struct usage usage = {"status",
                                 "[-c FILE | --dir DIR]",
                                 "Does the server run, and what has it to do?\n\n"
-                                "Exit status: 0 it runs; 69 it does not.",
+                                "Exit status: 0 it runs; 69 it does not; 77 not permitted.",
                                 "  postroad status\n  postroad status --dir /tmp/mail\n",
                                 options,
                                 sizeof(options) / sizeof(*options)};

@@ -203,6 +203,14 @@ def test_administrators_talk_to_the_queue(server):
         info = os.stat(path)
         assert (oct(info.st_mode & 0o7777), info.st_uid, info.st_gid) == \
             ("0o660", 0, users.names()["postroad-admin"])
+    users.open_way(conf)
+    os.chmod(server.folder, 0o755)
+    os.chmod(conf, 0o644)  # unlike the passwords that it names
+    listing = [BINARY, "queue", "list", "-c", conf]
+    member = ["setpriv", "--reuid", 65534, "--regid", users.names()["postroad-admin"], "--clear-groups"]
+    assert run(*member, *listing) == (0, "Mail queue is empty\n")
+    status, said = as_user("scribe", *listing)
+    assert status == 77 and "be root, or in the group postroad-admin" in said, said
 
 
 def test_a_queue_of_root_is_given_away(server):
