@@ -77,7 +77,6 @@ void server_auth_begin(struct server *s, struct slice argument, struct buf *out)
     struct slice name = argument, initial = SLICE("");
     bool has_initial = slice_cut(argument, ' ', &name, &initial);
 
-    s->line = arena_printf(&s->scratch, "AUTH %.*s", SLICE_PRINTF(slice_head(name, 32)));
     if (name.len == 0) {
         server_say_wrong(s, out, &REPLY(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]"));
         return;

@@ -634,11 +634,30 @@ static void command_run(struct server *s, const struct smtp_command *cmd,
     row->run(s, cmd, out);
 }
 
+static size_t word_end(struct slice line, size_t at)
+{
+    while (at < line.len && line.data[at] <= ' ')
+        at++;
+    while (at < line.len && line.data[at] > ' ')
+        at++;
+    return at;
+}
+
+/* What may stand in a log. Behind AUTH and its mechanism comes a password, wherever it is said. */
+static struct slice shown_of(struct slice line)
+{
+    struct slice verb = SLICE("AUTH");
+
+    if (slice_starts_nocase(line, verb))
+        line = slice_head(line, word_end(line, verb.len));
+    return slice_head(line, SERVER_LINE_SHOWN_MAX);
+}
+
 /* Forgets the command before; whatever it left in scratch was told. */
 static void command_begin(struct server *s, struct slice line)
 {
     arena_reset(&s->scratch);
-    s->line = arena_copy(&s->scratch, slice_head(line, SERVER_LINE_SHOWN_MAX));
+    s->line = arena_copy(&s->scratch, shown_of(line));
     s->verb = VERB_UNKNOWN;
     s->has_path = false;
 }

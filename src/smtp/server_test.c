@@ -680,6 +680,35 @@ static void test_refusal_keeps_the_line(void **state)
     buf_done(&line);
 }
 
+/* The log may show the command that was refused, in the wrong place or spoilt, and no password. */
+static void test_refusal_keeps_no_password(void **state)
+{
+    static const struct {
+        const char *line, *shown;
+    } rows[] = {
+        {"AUTH PLAIN AGFubgBzZWNyZXQ=\r\n",  "AUTH PLAIN"       },
+        {"auth  plain AGFubgBzZWNyZXQ=\r\n", "auth  plain"      },
+        {"AUTH\tPLAIN AGFubgBzZWNyZXQ=\r\n", "AUTH\tPLAIN"      },
+        {"AUTH PLAIN\tAGFubgBzZWNyZXQ=\r\n", "AUTH PLAIN"       },
+        {"AUTH=PLAIN AGFubgBzZWNyZXQ=\r\n",  "AUTH=PLAIN"       },
+        {"AUTH PLAIN AGFubgBzZWNyZXQ=\n",    "AUTH PLAIN"       },
+        {"AUTH\r\n",                         "AUTH"             },
+        {"RSET AUTH PLAIN x\r\n",            "RSET AUTH PLAIN x"},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct role r;
+
+        role_init(&r);
+        role_greet(&r);
+        r.stop_at = SERVER_REFUSED;
+        check_int(role_feed(&r, rows[i].line), SERVER_REFUSED);
+        check_slice(server_refusal(r.server)->command, slice_of(rows[i].shown));
+        role_done(&r);
+    }
+}
+
 /* --- STARTTLS ------------------------------------------------------------------------------ */
 
 static const struct envelope_tls tls = {
@@ -805,6 +834,7 @@ int main(void)
         cmocka_unit_test(test_idle_and_timeout),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_refusal_keeps_the_line),
+        cmocka_unit_test(test_refusal_keeps_no_password),
         cmocka_unit_test(test_nothing_may_follow_starttls),
         cmocka_unit_test(test_handshake_is_silent),
         cmocka_unit_test(test_all_is_forgotten),
