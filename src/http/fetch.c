@@ -38,14 +38,15 @@ static const struct network not_global[] = {
     {V4(203,    0,  113, 0), 96 + 24},
     {V4(224, 0,     0, 0), 96 + 3},
     {{0},    80 }, /* unspecified, loopback, IPv4 in forms nobody uses */
-    {{0x01}, 64 }, /* discard */
-    {{0x20, 0x01},    23 }, /* Teredo, benchmarks, ORCHID */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32  },
-    {{0x20, 0x02},    16 }, /* 6to4: leads to an IPv4 address */
-    {{0xfc}, 7},
-    {{0xfe, 0x80},    10 },
-    {{0xfe, 0xc0}, 10   },
-    {{0xff},    8 },
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48 }, /* NAT64 of one's own network: RFC 8215 */
+    {{0x01},    64 }, /* discard */
+    {{0x20, 0x01}, 23  }, /* Teredo, benchmarks, ORCHID */
+    {{0x20, 0x01, 0x0d, 0xb8},    32 },
+    {{0x20, 0x02}, 16}, /* 6to4: leads to an IPv4 address */
+    {{0xfc},    7 },
+    {{0xfe, 0x80}, 10   },
+    {{0xfe, 0xc0},    10 },
+    {{0xff}, 8 },
 };
 
 static const struct network v4_mapped = {V4(0, 0, 0, 0), 96};
