@@ -16,7 +16,8 @@ enum { FETCHES_MAX = 200 };
 struct fetches {
     struct outbound *outbound;
     struct channel *vault;
-    struct fetcher *fetcher; /* NULL: not asked for yet, or cannot be had */
+    struct fetcher *fetcher; /* NULL: not asked for yet, or cannot be had, */
+    bool sought;             /* which is told once, until a reload */
     struct list running;
     unsigned count;
 };
@@ -128,8 +129,9 @@ static bool has_fetcher(struct fetches *all)
 {
     const struct role_doors *doors = role_of(all)->doors;
 
-    if (all->fetcher == NULL && doors->fetcher_new != NULL)
+    if (all->fetcher == NULL && !all->sought && doors->fetcher_new != NULL)
         all->fetcher = doors->fetcher_new(doors, role_of(all)->loop);
+    all->sought = true;
     return all->fetcher != NULL;
 }
 
@@ -175,7 +177,8 @@ void fetches_take(struct fetches *all, struct slice body)
     else if (all->count >= FETCHES_MAX)
         refuse(all, &asked, SLICE("too many providers are being asked"));
     else if (!has_fetcher(all))
-        refuse(all, &asked, SLICE("HTTPS cannot be had"));
+        refuse(all, &asked,
+               SLICE("HTTPS cannot be had; the log says why. When it can be: postroad reload"));
     else
         begin(all, &asked, &to);
 }
@@ -188,6 +191,7 @@ void fetches_halt(struct fetches *all)
 
 void fetches_go_on(struct fetches *all)
 {
+    all->sought = false;
     LIST_EACH (node, &all->running)
         errand_go_on(&LIST_ENTRY(node, struct fetch, link)->errand,
                      outbound_resolver(all->outbound));
