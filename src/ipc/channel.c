@@ -3,7 +3,8 @@
  *
  * The kernel keeps datagrams whole, so there is no framing to get wrong: one datagram, one
  * message, checked against the matrix before anybody looks at its body. A message that has to wait
- * keeps its own copy of the bytes and its own descriptor, because the sender's are borrowed.
+ * keeps its own copy of the bytes and its own descriptor, because the sender's are borrowed. Some
+ * carry passwords and tokens: our copies of all are wiped.
  *
  * A peer's end is noticed by reading, never by a failed send: what it sent before it went
  * (MESSAGE_LAST_GOOD) is read first.
@@ -49,6 +50,7 @@ static void waiting_free(struct channel *c, struct waiting *w)
     disk_close(w->file);
     if (w->handle >= 0)
         net->ops->close(net, w->handle);
+    explicit_bzero(w->bytes, w->len);
     memory_free(w);
 }
 
@@ -206,7 +208,7 @@ int channel_send(struct channel *c, enum message_kind kind, struct slice body,
     buf_init(&message, CHANNEL_MESSAGE_MAX);
     if (put_u16(&message, (uint16_t)kind) && buf_append(&message, body))
         code = send_or_queue(c, buf_slice(&message), file, handle);
-    buf_done(&message);
+    buf_wipe(&message);
     return code;
 }
 
@@ -273,7 +275,9 @@ static bool read_one(struct channel *c, char *bytes)
         refuse(c, -EPROTO, file, handle);
         return false;
     }
-    return hand_on(c, (enum message_kind)number, body.rest, file, handle);
+    bool open = hand_on(c, (enum message_kind)number, body.rest, file, handle);
+    explicit_bzero(bytes, (size_t)got);
+    return open;
 }
 
 static void channel_ready(struct watch *w, unsigned events)

@@ -29,13 +29,22 @@ static const struct net_ops *stream_net(const struct stream *s, struct net **net
     return (*net)->ops;
 }
 
+static void give_back(const struct stream *s, struct buf *b)
+{
+    if (s->secret && buf_len(b) == 0)
+        buf_wipe(b);
+    else
+        buf_release(b);
+}
+
 /* Not while the owner works in on_event: it may still look at what it consumed. */
 static void release_unused(struct stream *s)
 {
     if (s->gone != NULL)
         return;
-    buf_release(&s->in);
-    buf_release(&s->out);
+    give_back(s, &s->in);
+    give_back(s, &s->out);
+    s->secret = s->secret && (buf_len(&s->in) > 0 || buf_len(&s->out) > 0);
 }
 
 static void report(struct stream *s, enum stream_event event)
@@ -431,8 +440,15 @@ void stream_close(struct stream *s)
     tls_free(s->tls);
     s->tls = NULL;
     watch_close(s->loop, &s->watch);
-    buf_done(&s->in);
-    buf_done(&s->out);
+    buf_clear(&s->in);
+    buf_clear(&s->out);
+    give_back(s, &s->in);
+    give_back(s, &s->out);
+}
+
+void stream_has_secret(struct stream *s)
+{
+    s->secret = true;
 }
 
 bool stream_is_open(const struct stream *s)

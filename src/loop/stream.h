@@ -42,6 +42,7 @@ struct stream {
     bool eof;
     bool closing;    /* stream_finish() was called */
     bool finished;   /* the sending side is closed */
+    bool secret;     /* stream_has_secret() was called */
     bool securing;   /* the handshake is under way: nothing is read or written but that */
     struct tls *tls; /* NULL: in the clear */
     bool *gone;      /* set when the stream is closed during an event */
@@ -82,6 +83,10 @@ void stream_finish(struct stream *s);
 /* Now, whatever is unwritten is lost. Safe inside on_event, where the owner may also free the
  * struct; no event follows. Harmless when closed. */
 void stream_close(struct stream *s);
+
+/* What lies in `in` and `out`, and comes before they are empty, is wiped when their memory is given
+ * back. What a buffer that grew left behind is not. */
+void stream_has_secret(struct stream *s);
 
 bool stream_is_open(const struct stream *s);
 

@@ -30,14 +30,6 @@ static bool tell(struct remote *r, enum remote_event event)
     return true;
 }
 
-/* What was said, or what nobody waits for any more. */
-static void wipe_secret(struct remote *r)
-{
-    if (r->secret)
-        buf_wipe(&r->stream.out);
-    r->secret = false;
-}
-
 static void end(struct remote *r)
 {
     if (r->over)
@@ -46,7 +38,6 @@ static void end(struct remote *r)
     timer_cancel(r->loop, &r->timer);
     proof_done(&r->proof);
     r->proving = false;
-    wipe_secret(r);
     if (stream_is_open(&r->stream))
         stream_close(&r->stream);
     (void)tell(r, REMOTE_OVER);
@@ -65,9 +56,6 @@ static void feed_body(struct remote *r)
 
 static enum client_need step(struct remote *r)
 {
-    if (buf_len(&r->stream.out) == 0)
-        wipe_secret(r);
-
     struct cursor in = {buf_slice(&r->stream.in)};
     enum client_need need = client_step(r->client, &in, &r->stream.out);
 
@@ -123,7 +111,7 @@ static void talk(struct remote *r);
 static void go_on(struct remote *r)
 {
     r->proving = false;
-    r->secret = true;
+    stream_has_secret(&r->stream);
     if (r->gone == NULL)
         talk(r);
 }
@@ -183,7 +171,7 @@ static bool prove(struct remote *r)
     if (r->proving)
         stream_pause(&r->stream);
     else
-        r->secret = true;
+        stream_has_secret(&r->stream);
     return !r->proving;
 }
 
@@ -367,7 +355,6 @@ void remote_close(struct remote *r)
         *r->gone = true;
     timer_cancel(r->loop, &r->timer);
     proof_done(&r->proof);
-    wipe_secret(r);
     stream_close(&r->stream);
     client_free(r->client);
     r->client = NULL;

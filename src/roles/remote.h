@@ -64,7 +64,6 @@ struct remote {
     bool idle;  /* the server waits for us */
     struct proof proof;
     bool proving; /* the owner, or the worker, is to say how it goes on */
-    bool secret;  /* what proves us may lie in the stream's buffer */
     bool over;
     bool *gone;
     char tls_problem[REMOTE_PROBLEM_MAX];

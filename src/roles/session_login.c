@@ -46,6 +46,7 @@ void session_answer_auth(struct session *s)
                       .client = session_client(s),
                       .certificate = server_tls(s->server)->client};
 
+    stream_has_secret(&s->stream);
     if (s->has_binding)
         l.channel_binding = (struct slice){(const char *)s->binding, sizeof(s->binding)};
 

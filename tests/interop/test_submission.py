@@ -39,11 +39,11 @@ accept from authenticated to any relay nowhere
 """
 
 
-def start(serve, tmp_path, config=CONFIG):
+def start(serve, tmp_path, config=CONFIG, accounts=ACCOUNTS):
     need("openssl")
     make_certificate(tmp_path)
     path = tmp_path / "people"
-    path.write_text(ACCOUNTS)
+    path.write_text(accounts)
     path.chmod(0o600)
     ports = dict(zip(("IMPLICIT", "STARTTLS", "CLEAR"), free_ports(3)))
     for name, port in ports.items():
@@ -535,3 +535,32 @@ def can_connect(port):
         return True
     except OSError:
         return False
+
+
+def memory_holds(pid, text):
+    """Does this process have it somewhere it can write?"""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
+            start, end = int(start, 16), int(end, 16)
+            if rights.startswith("rw") and end - start < 1 << 30:
+                memory.seek(start)
+                if text in memory.read(end - start):
+                    return True
+    return False
+
+
+@pytest.mark.parametrize("how", ["IMPLICIT", "CLEAR"])
+def test_no_password_stays_where_strangers_talk(serve, tmp_path, how):
+    """Once it is with the vault; the session goes on."""
+    password = "Yy7-" * 15
+    blob = base64.b64encode(f"\0ann@example.org\0{password}".encode())
+    server = start(serve, tmp_path, accounts=ACCOUNTS.replace("secret", password))
+    with connect(server, how) as client:
+        assert client.docmd("AUTH PLAIN", blob.decode())[0] == 235
+        assert client.noop()[0] == 250
+        receivers = [pid for pid, role in server.roles() if role == "receiver"]
+        assert any(memory_holds(pid, b"ann@example.org") for pid in receivers)  # it is read at all
+        for pid in receivers:
+            assert not memory_holds(pid, password.encode())
+            assert not memory_holds(pid, blob[24:64])
