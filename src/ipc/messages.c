@@ -54,6 +54,8 @@ static const struct row matrix[MESSAGE_KIND_COUNT] = {
     [MESSAGE_RELOAD] = {COURIER,  WARDEN,                               CARGO_NONE  },
     [MESSAGE_RELOADED] = {WARDEN,   COURIER,                              CARGO_NONE  },
     [MESSAGE_ACCOUNTS] = {WARDEN,   CHILDREN,                             CARGO_FILE  },
+    [MESSAGE_DROP] = {WARDEN,   RECEIVER,                             CARGO_FILE  },
+    [MESSAGE_DROPPED] = {RECEIVER, WARDEN,                               CARGO_NONE  },
 };
 
 static bool has_role(enum role_set set, enum role_kind role)

@@ -26,6 +26,8 @@ static void test_matrix(void **state)
         {MESSAGE_RELOAD,       ONE(ROLE_COURIER),       ONE(ROLE_WARDEN),                       CARGO_NONE  },
         {MESSAGE_RELOADED,     ONE(ROLE_WARDEN),        ONE(ROLE_COURIER),                      CARGO_NONE  },
         {MESSAGE_ACCOUNTS,     ONE(ROLE_WARDEN),        CHILDREN,                               CARGO_FILE  },
+        {MESSAGE_DROP,         ONE(ROLE_WARDEN),        ONE(ROLE_RECEIVER),                     CARGO_FILE  },
+        {MESSAGE_DROPPED,      ONE(ROLE_RECEIVER),      ONE(ROLE_WARDEN),                       CARGO_NONE  },
         {MESSAGE_START,        ONE(ROLE_WARDEN),        CHILDREN,                               CARGO_NONE  },
         {MESSAGE_READY,        CHILDREN,                ONE(ROLE_WARDEN),                       CARGO_NONE  },
         {MESSAGE_DRAIN,        ONE(ROLE_WARDEN),        CHILDREN,                               CARGO_NONE  },

@@ -368,6 +368,12 @@ static int real_pair(struct net *n, int out[2])
     return 0;
 }
 
+static int real_stream_pair(struct net *n, int out[2])
+{
+    (void)n;
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, out) < 0 ? -errno : 0;
+}
+
 static int64_t real_send(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass)
 {
     union {
@@ -523,6 +529,7 @@ static const struct net_ops real_ops = {
     .close = real_close,
     .own_address = real_own_address,
     .pair = real_pair,
+    .stream_pair = real_stream_pair,
     .send = real_send,
     .receive = real_receive,
     .file_dup = real_file_dup,

@@ -66,6 +66,7 @@ struct net_ops {
      * or memfd comes as *file, a socket or folder as *passed, whichever way it was sent. -EMSGSIZE:
      * it was longer than len or lost its descriptor; -EPROTO: it carried something else. */
     int (*pair)(struct net *n, int out[2]);
+    int (*stream_pair)(struct net *n, int out[2]); /* a connection, both of whose ends are ours */
     int64_t (*send)(struct net *n, int h, struct slice bytes, struct disk_file *file, int pass);
     int64_t (*receive)(struct net *n, int h, void *out, size_t len, struct disk_file **file,
                        int *passed);

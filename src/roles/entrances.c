@@ -153,6 +153,14 @@ int entrances_listen(struct entrances *e, uint32_t number, int handle)
     return code < 0 ? fail_code(code, "listen on", e->settings->listeners[number].address) : 0;
 }
 
+struct session_offer *entrances_local(struct entrances *e, uint32_t number)
+{
+    struct session_offer *offer =
+        number < e->settings->listener_count ? &e->of[number].offer : NULL;
+
+    return offer != NULL && offer->by_user ? offer : NULL;
+}
+
 void entrances_close(struct entrances *e)
 {
     for (size_t i = 0; i < e->settings->listener_count; i++)

@@ -35,6 +35,9 @@ struct entrances *entrances_new(struct role *role, struct entrances_common *comm
  */
 int entrances_listen(struct entrances *e, uint32_t number, int handle);
 
+/* What a listener that takes mail of this machine's programs offers; NULL: that number is none. */
+struct session_offer *entrances_local(struct entrances *e, uint32_t number);
+
 /* No new sessions. */
 void entrances_close(struct entrances *e);
 

@@ -10,6 +10,7 @@
  * connection, what it had is safe below the last good mark. The warden starts a new one.
  */
 #include "roles/entrances.h"
+#include "roles/pickup.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -40,6 +41,7 @@ struct receiver {
     uint64_t told_offset;
     struct timer drain_deadline;
     struct counts counts;
+    struct pickups pickups;
 };
 
 static struct receiver *receiver_of(struct role *r)
@@ -264,6 +266,11 @@ static void receiver_tally(struct role *role, struct disk_file *file)
         fail_code(code, "share the counts of", SLICE("clients: nobody is limited"));
 }
 
+static void receiver_dropped(struct role *role, struct slice what, struct disk_file *file)
+{
+    pickups_take(&receiver_of(role)->pickups, what, file);
+}
+
 static void receiver_ticket_keys(struct role *role, struct slice keys)
 {
     if (!tls_ticket_keys_read(&receiver_of(role)->entrances.ticket_keys, keys))
@@ -319,6 +326,7 @@ static void receiver_done(struct role *role)
         queue_in_stop(r->queue); /* a job may be at a session's draft */
     if (r->now != NULL)
         entrances_close(r->now);
+    pickups_done(&r->pickups);
     sessions_drop_drafts(&r->sessions);
     if (r->queue != NULL)
         queue_in_close(r->queue);
@@ -343,6 +351,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
                                             .ticket_keys = receiver_ticket_keys,
                                             .tally = receiver_tally,
                                             .accounts = receiver_accounts,
+                                            .dropped = receiver_dropped,
                                             .drain = receiver_drain,
                                             .before_sleep = receiver_before_sleep,
                                             .done = receiver_done};
@@ -354,6 +363,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     r->sessions.counts = &r->counts;
     r->entrances.sessions = &r->sessions;
     vestibule_init(&r->entrances.vestibule, &r->sessions);
+    pickups_init(&r->pickups, &r->sessions, &r->now);
     list_init(&r->older);
     r->courier.watch.handle = r->vault.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);

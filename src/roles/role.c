@@ -333,6 +333,14 @@ static void take_tally(struct role *r, struct disk_file *file)
     disk_close(file);
 }
 
+static void take_dropped(struct role *r, struct slice body, struct disk_file *file)
+{
+    if (r->calls->dropped != NULL && r->started && file != NULL)
+        r->calls->dropped(r, body, file);
+    else
+        disk_close(file);
+}
+
 static void take_outcome(struct role *r, struct slice body)
 {
     struct cursor c = {body};
@@ -513,6 +521,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_ACCOUNTS: take_accounts(r, file); return;
     case MESSAGE_RELOADED: take_outcome(r, body); return;
     case MESSAGE_TALLY: take_tally(r, file); return;
+    case MESSAGE_DROP: take_dropped(r, body, file); return;
     case MESSAGE_START: start(r); return;
     case MESSAGE_DRAIN:
         r->draining = true;
@@ -538,6 +547,7 @@ static void warden_message(struct channel *c, enum message_kind kind, struct sli
     case MESSAGE_DELIVER:
     case MESSAGE_DELIVERED:
     case MESSAGE_EVENTS:
+    case MESSAGE_DROPPED:
     case MESSAGE_KIND_COUNT: break;
     }
     role_end(r, -EBADMSG);

@@ -55,6 +55,8 @@ struct role_calls {
     /* NULL: this role does not ask for a reload. What became of it: it serves, or nothing has
      * changed. */
     void (*reloaded)(struct role *r, bool serves);
+    /* NULL: nobody hands it mail that was left; roles/pickup.h. The file is its own. */
+    void (*dropped)(struct role *r, struct slice what, struct disk_file *file);
     void (*drain)(struct role *r); /* finish what runs, then role_end() */
     void (*before_sleep)(struct role *r);
     void (*done)(struct role *r); /* release what the role owns, not the role itself */

@@ -610,10 +610,10 @@ static int fake_own_address(struct net *n, int h, struct net_address *out)
 
 /* Channels */
 
-static int fake_pair(struct net *n, int out[2])
+static int pair_of(struct net *n, enum socket_kind kind, int out[2])
 {
     struct fake_network *w = fake(n)->world;
-    struct socket *a = socket_new(SOCKET_PAIR), *b = socket_new(SOCKET_PAIR);
+    struct socket *a = socket_new(kind), *b = socket_new(kind);
 
     a->peer = b;
     b->peer = a;
@@ -621,6 +621,16 @@ static int fake_pair(struct net *n, int out[2])
     out[1] = handle_new(w, b);
     assert(out[0] >= 0 && out[1] >= 0);
     return 0;
+}
+
+static int fake_pair(struct net *n, int out[2])
+{
+    return pair_of(n, SOCKET_PAIR, out);
+}
+
+static int fake_stream_pair(struct net *n, int out[2])
+{
+    return is_short(n) ? -EMFILE : pair_of(n, SOCKET_STREAM, out);
 }
 
 static int file_dup_real(struct disk_file *file, struct disk_file **out)
@@ -734,6 +744,7 @@ static const struct net_ops fake_ops = {
     .close = fake_close,
     .own_address = fake_own_address,
     .pair = fake_pair,
+    .stream_pair = fake_stream_pair,
     .send = fake_send,
     .receive = fake_receive,
     .file_dup = fake_file_dup,

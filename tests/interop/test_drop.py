@@ -1,0 +1,199 @@
+"""Mail that was left while nobody listened: who may leave what, and that all of it arrives once."""
+import os
+import random
+import re
+import shutil
+import signal
+import time
+
+import pytest
+from conftest import run
+from sendmail_world import NOBODY, mail_of, place, sendmail, server  # noqa: F401
+from server import BINARY, wait_until
+
+DIALOG = ("EHLO x\r\nMAIL FROM:<{sender}>\r\nRCPT TO:<{rcpt}>\r\nDATA\r\n"
+          "Subject: {subject}\r\nMessage-ID: <{subject}@x>\r\n\r\nhi\r\n.\r\nQUIT\r\n")
+
+
+def names(place, prefix="new-"):
+    return sorted(name for name in os.listdir(place.folder + "/drop") if name.startswith(prefix))
+
+
+def leave(place, content, number, user=0):
+    """As a program would that writes such a file itself."""
+    path = f"{place.folder}/drop/new-{number:032x}"
+    with open(path + ".part", "wb") as f:
+        f.write(content if isinstance(content, bytes) else content.encode())
+    os.chmod(path + ".part", 0o600)
+    os.chown(path + ".part", user, user)
+    os.rename(path + ".part", path)
+    return path
+
+
+def dialog(sender="ann@example.org", rcpt="bob@example.org", subject="left"):
+    return DIALOG.format(sender=sender, rcpt=rcpt, subject=subject)
+
+
+def is_empty(place):
+    return os.listdir(place.folder + "/drop") == []
+
+
+def test_it_goes_when_the_server_is_back(place):
+    assert sendmail(place, "-F", "Nobody", "ann, bob", "eve@elsewhere.example", user=NOBODY.pw_uid,
+                    content=b"Subject: early\n\n.\n..dots\n" + b"x" * 70 + b"\n") == (0, "")
+    assert sendmail(place, "-f", "<>", "ann", content=b"Subject: second\n\n" + b"line\n" * 100000) == (0, "")
+    assert len(names(place)) == 2
+    place.start()
+    mail = mail_of(place, "bob")
+    assert mail["Received"].startswith(f"by mx.example.org (postroad, from userid {NOBODY.pw_uid})")
+    assert mail["From"] == "Nobody <nobody@example.org>" and mail["Return-Path"] == "<nobody@example.org>"
+    assert mail_of(place, "eve", "elsewhere.example")["Subject"] == "early"
+    assert wait_until(lambda: len(place.mails("ann")) == 2) and wait_until(lambda: is_empty(place))
+    assert not re.search(r"lost connection after .* from unknown\[local\]", place.log())
+
+
+def test_it_goes_while_the_server_runs(server):
+    leave(server, dialog(), 1)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: is_empty(server))
+
+
+def test_the_same_file_again(server):
+    """Whoever was killed between 250 and the end of the file does it again: one mail."""
+    for number in range(3):
+        leave(server, dialog(), number, user=NOBODY.pw_uid)
+        assert wait_until(lambda: is_empty(server))
+    assert wait_until(lambda: server.log().count("duplicate of") == 2), server.log()
+    assert len(server.mails("bob")) == 1
+
+
+def test_who_is_refused_is_reported(server):
+    leave(server, dialog(rcpt="gone@example.org> NOTIFY=FAILURE\r\nRCPT TO:<bob@example.org"), 1)
+    report = mail_of(server, "ann")
+    assert report.get_content_type() == "multipart/report" and "moved away" in str(report)
+    assert "gone@example.org" in str(report) and "bob@example.org" not in str(report)
+    assert "Message-ID: <left@x>" in str(report)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    leave(server, dialog(rcpt="gone@example.org", subject="second"), 2)
+    assert wait_until(lambda: len(server.mails("ann")) == 2) and wait_until(lambda: is_empty(server))
+    assert len(server.mails("bob")) == 1
+
+
+@pytest.mark.parametrize("sender,rcpt", [
+    ("", "gone@example.org"), ("ann@example.org", "gone@example.org> NOTIFY=NEVER"),
+    ("ann@nowhere.invalid", "gone@example.org")])
+def test_nobody_can_be_told(server, sender, rcpt):
+    leave(server, dialog(sender, rcpt.rstrip(">")).replace("NEVER>", "NEVER"), 1)
+    assert wait_until(lambda: names(server, "bad-")), server.log()
+    assert "left by userid 0, cannot be sent and is set aside" in server.log()
+    assert names(server) == []
+
+
+def test_not_now(place):
+    leave(place, dialog(rcpt="later@example.org> NOTIFY=NEVER\r\nRCPT TO:<bob@example.org"), 1)
+    leave(place, dialog(subject="other", rcpt="joe@example.org"), 2)
+    place.start()
+    assert mail_of(place, "joe")["Subject"] == "other"  # it does not wait for the first
+    assert wait_until(lambda: "left by userid 0, waits: 450 4.2.1" in place.log()), place.log()
+    assert place.mails("bob") == [] and len(names(place)) == 1
+    conf = place.folder + "/postroad.conf"
+    with open(conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(text.replace("reject to address later@example.org", "reject to address never@example.org"))
+    assert run(BINARY, "reload", "-c", conf)[0] == 0
+    assert mail_of(place, "bob")["Subject"] == "left" and mail_of(place, "later")["Subject"] == "left"
+
+
+def test_larger_than_a_mail_may_be(server):
+    leave(server, dialog().replace("hi\r\n", "hi\r\n" * 400000), 1)
+    report = mail_of(server, "ann")
+    assert "bob@example.org" in str(report) and "5.3.4" in str(report)
+    assert wait_until(lambda: is_empty(server)) and server.mails("bob") == []
+
+
+HOSTILE = {
+    "nothing": "",
+    "no dialog": "hello\n" * 100,
+    "no mail": "EHLO x\r\nQUIT\r\n",
+    "no sender": "EHLO x\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n\r\n.\r\n",
+    "no rcpt": "EHLO x\r\nMAIL FROM:<ann@example.org>\r\nDATA\r\n\r\n.\r\n",
+    "no end": dialog().replace("\r\n.\r\nQUIT\r\n", ""),
+    "bare lines": dialog().replace("\r\n", "\n"),
+    "two senders": dialog().replace("RCPT", "MAIL FROM:<eve@example.org>\r\nRCPT"),
+    "TLS": dialog().replace("MAIL", "STARTTLS\r\nMAIL"),
+    "another client": dialog().replace("MAIL", "XCLIENT ADDR=192.0.2.1\r\nMAIL"),
+    "chunks": dialog().replace("DATA\r\n", "BDAT 2 LAST\r\n"),
+    "a line without end": "EHLO " + "x" * 3000000,
+    "zeros": "\0" * 100000,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files(server, content):
+    leave(server, content, 1, user=NOBODY.pw_uid)
+    assert wait_until(lambda: names(server, "bad-")), server.log()
+    assert f"left by userid {NOBODY.pw_uid}, cannot be sent and is set aside" in server.log()
+    leave(server, dialog(), 2)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: len(os.listdir(server.folder + "/drop")) == 1)
+    assert len(server.mails("bob")) == 1
+
+
+def test_what_follows_a_mail_is_not_said(server):
+    leave(server, dialog().replace("QUIT\r\n", "") + dialog(rcpt="eve@example.org", subject="second"), 1)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: is_empty(server)) and server.mails("eve") == []
+
+
+def test_files_that_are_none(server, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(dialog(subject="secret"))
+    folder = server.folder + "/drop/"
+    os.symlink(secret, folder + f"new-{1:032x}")
+    os.mkfifo(folder + f"new-{2:032x}")
+    os.mkdir(folder + f"new-{3:032x}")
+    os.link(leave(server, dialog(subject="linked"), 4), folder + f"new-{5:032x}")
+    for name in ("new-xyz", "tmp-" + "0" * 32, "new-" + "A" * 32, "new-" + "0" * 31):
+        with open(folder + name, "w", encoding="utf-8") as f:
+            f.write(dialog(subject="not yet"))
+    assert wait_until(lambda: len(names(server, "bad-")) == 5), (server.log(), os.listdir(folder))
+    assert server.log().count("is no plain file of one name") == 5
+    leave(server, dialog(), 9)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: len(server.mails("bob")) == 1) and "secret" not in server.log()
+    assert len(os.listdir(folder)) == 9
+
+
+def test_there_is_no_folder(place):
+    shutil.rmtree(place.folder + "/drop")
+    place.start()
+    assert wait_until(lambda: "there is no such folder" in place.log()), place.log()
+    assert sendmail(place, "ann") == (0, "")
+    place.kill_all()
+    status, said = sendmail(place, "ann")
+    assert status == 75 and "the mail system does not run" in said and "No such file" in said, said
+
+
+def test_whoever_is_killed(place):
+    """Processes end at any moment, again and again: each mail arrives once."""
+    chance = random.Random(7)
+    count = 60
+    for number in range(count):
+        leave(place, dialog(rcpt=f"u{number}@example.org", subject=f"s{number}"), number, user=number % 3)
+    for turn in range(12):
+        place.start()
+        time.sleep(chance.random() * 0.08)
+        if turn % 2:
+            place.kill_all()
+            continue
+        for pid, role in place.roles():
+            if role in ("receiver", "courier") and chance.random() < 0.7:
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(chance.random() * 0.05)
+        place.kill_all()
+    place.start()
+    assert wait_until(lambda: is_empty(place), 60), (os.listdir(place.folder + "/drop"), place.log()[-3000:])
+    assert wait_until(lambda: all(place.mails(f"u{n}") for n in range(count)))
+    assert wait_until(lambda: place.queued() == 0)
+    assert [len(place.mails(f"u{n}")) for n in range(count)] == [1] * count
