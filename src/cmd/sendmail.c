@@ -14,6 +14,7 @@
 #include "cmd/sendmail_options.h"
 #include "cmd/sendmail_place.h"
 #include "cmd/sendmail_smtp.h"
+#include "cmd/sendmail_usage.h"
 
 #include "base/codec.h"
 #include "base/random.h"
@@ -475,38 +476,14 @@ static int run(struct sendmail *s)
     return wrong(EX_USAGE, "-bd: the server is started by: postroad serve -c FILE");
 }
 
-static void usage(void)
-{
-    puts("usage: sendmail [FLAG...] ADDRESS...      a mail on standard input\n"
-         "       sendmail -t [FLAG...] [ADDRESS...]  its recipients stand in its header, too\n\n"
-         "  -i, -oi      a line with only a dot does not end the mail\n"
-         "  -f ADDRESS   the sender; default: who runs this. <>: nobody, as for reports\n"
-         "  -F NAME      the sender's full name, for a mail without From\n"
-         "  -N WHEN      reports: never, or some of success,failure,delay\n"
-         "  -R full|hdrs, -V ID   what a report brings back, and a name for the mail\n"
-         "  -v           show the dialog\n"
-         "  -C FILE      the configuration of the server that is meant\n"
-         "  -bs          speak SMTP on standard input and output\n"
-         "  -bv ADDRESS  what would happen to mail for it?\n"
-         "  -bp (mailq)  what waits;  -q: try it now;  -qR DOMAIN, -qI ID: some of it\n"
-         "  -bi (newaliases)  tables are read again\n\n"
-         "A mail that cannot be taken now is left in a folder, and goes when the server runs.\n"
-         "Exit status: 0 taken, or left there; 64 wrong usage; 65 no such mail may be sent;\n"
-         "67 there is no such recipient; 69 refused; 75 try again; 78 wrong configuration.\n\n"
-         "  printf 'Subject: hello\\n\\nhi\\n' | sendmail ann@example.org\n"
-         "  sendmail -t -i < letter.txt");
-}
-
 int cmd_sendmail(int argc, char **argv)
 {
     struct sendmail s = {0};
     const char *problem, *why;
     int status;
 
-    if (argc == 2 && slice_equal(slice_of(argv[1]), SLICE("--help"))) {
-        usage();
+    if (sendmail_usage(argc, argv))
         return EXIT_SUCCESS;
-    }
     if (!sendmail_options_parse(&s.options, argc, (const char *const *)argv, &problem, &why))
         return wrong(EX_USAGE, "%s: %s; see: postroad sendmail --help", problem, why);
     buf_init(&s.raw, SENDMAIL_MESSAGE_MAX);

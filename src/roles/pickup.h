@@ -25,8 +25,8 @@ struct pickups {
 /* `now`: the entrances that count, whichever they are by then. Both are borrowed. */
 void pickups_init(struct pickups *all, struct sessions *sessions, struct entrances *const *now);
 
-/* The file is its own from here on. */
-void pickups_take(struct pickups *all, struct slice order, struct disk_file *file);
+/* The body of MESSAGE_DROP; the file is its own from here on. */
+void pickups_take(struct pickups *all, struct slice body, struct disk_file *file);
 
 /* They are forgotten, and come again. */
 void pickups_done(struct pickups *all);
