@@ -49,8 +49,8 @@ enum message_kind {
     MESSAGE_RELOADED,     /* warden -> courier: u8: does it serve? */
     MESSAGE_ACCOUNTS,     /* warden -> any: + its bundle, of which it takes accounts only */
     MESSAGE_FOLDER,       /* warden -> any but scribe: a path, + the folder there, opened */
-    MESSAGE_DROP,         /* warden -> receiver: mail that was left (roles/pickup_order.h), + its file */
-    MESSAGE_DROPPED,      /* receiver -> warden: what became of it */
+    MESSAGE_DROP,    /* warden -> receiver: mail that was left (roles/pickup_order.h), + file */
+    MESSAGE_DROPPED, /* receiver -> warden: what became of it */
     MESSAGE_KIND_COUNT,
 };
 
