@@ -195,7 +195,9 @@ def test_programs(server, program, tmp_path):
     (tmp_path / "wrapper").write_text(f'#!/bin/sh\nexec {path} -C {conf} "$@"\n')
     (tmp_path / "wrapper").chmod(0o755)
     mta = str(tmp_path / "wrapper")
-    environment = {**os.environ, "HOME": str(tmp_path), "MAILRC": "/dev/null"}
+    environment = {**os.environ, "HOME": str(tmp_path), "MAILRC": "/dev/null",
+                   "GIT_COMMITTER_NAME": "Bob", "GIT_COMMITTER_EMAIL": "bob@example.org",
+                   "GIT_AUTHOR_NAME": "Bob", "GIT_AUTHOR_EMAIL": "bob@example.org"}
     if program == "s-nail":
         command = ["s-nail", "-n", "-S", f"mta={mta}", "-S", "sendwait", "-s", "by a program", "ann@example.org"]
     elif program == "mutt":
