@@ -684,6 +684,7 @@ static int find_receivers(struct arrivals *a)
 void arrivals_init(struct arrivals *a)
 {
     list_init(&a->receivers);
+    list_init(&a->walks);
     list_init(&a->gone);
     list_init(&a->syncing);
     list_init(&a->own.segments);

@@ -74,6 +74,7 @@ struct arrivals {
     struct segment_reader reader;
     size_t count;        /* messages put into the index, ever */
     bool changed;        /* something may have become removable */
+    struct list walks;   /* struct queue_walk, under way */
     struct list gone;    /* unlinked; their directory is not yet synced */
     struct list syncing; /* the job's while it is busy */
     struct worker_job sync_job;

@@ -17,6 +17,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "queue/clearing.h"
+#include "queue/walk.h"
 
 #include <errno.h>
 
@@ -213,7 +214,7 @@ void carry_step(struct carrier *c, uint64_t now_ms)
 {
     struct mail_segment *s;
 
-    if (c->stopped || now_ms < c->look_at_ms || c->in_flight >= CARRY_IN_FLIGHT_MAX)
+    if (c->stopped || c->still > 0 || now_ms < c->look_at_ms || c->in_flight >= CARRY_IN_FLIGHT_MAX)
         return;
     s = choose(c);
     if (s != NULL && has_room(c))
@@ -239,6 +240,7 @@ void carry_collect(struct carrier *c, uint64_t now_ms)
         e->segment->moving--;
         entry_unlock(e);
         if (t->result == 0) {
+            walks_carried(c->arrivals, e);
             arrivals_move(c->arrivals, e, t, k->size);
             c->carried++;
         } else if (t->result != -ENOSPC && t->result != -EDQUOT) {

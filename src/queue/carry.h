@@ -24,6 +24,7 @@ struct carrier {
     uint64_t in_flight;    /* bytes */
     uint64_t look_at_ms;
     size_t carried; /* messages, ever */
+    unsigned still; /* how many want it to keep still */
     bool stopped;
 };
 

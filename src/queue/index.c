@@ -149,12 +149,14 @@ void entry_lock(struct queue_entry *e)
 {
     assert(entry_rests(e));
     e->claims++;
+    e->carried = true;
     change_state(e, RCPT_OPEN, RCPT_TAKEN);
 }
 
 void entry_unlock(struct queue_entry *e)
 {
     e->claims--;
+    e->carried = false;
     change_state(e, RCPT_TAKEN, RCPT_OPEN);
 }
 

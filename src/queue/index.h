@@ -58,6 +58,7 @@ struct queue_entry {
     uint32_t size;     /* of its record, on disk */
     bool body_file;
     bool repeat;
+    bool carried; /* by queue/carry, just now: what is open is locked */
 };
 
 _Static_assert(sizeof(struct queue_entry) <= 128, "a million deferred messages is a normal day");

@@ -297,12 +297,18 @@ static bool is_chosen(const struct rcpt_entry *r, const struct choice *choice)
     return false;
 }
 
-static enum queue_rcpt_state state_of(const struct rcpt_entry *r)
+static enum queue_rcpt_state waiting_state(const struct rcpt_entry *r)
+{
+    return r->held ? QUEUE_HELD : r->later ? QUEUE_LATER : QUEUE_WAITING;
+}
+
+/* To be carried is nothing that people need to know of. */
+static enum queue_rcpt_state state_of(const struct queue_entry *e, const struct rcpt_entry *r)
 {
     switch ((enum rcpt_state)r->state) {
-    case RCPT_OPEN: return r->held ? QUEUE_HELD : r->later ? QUEUE_LATER : QUEUE_WAITING;
-    case RCPT_PARKED:
-    case RCPT_TAKEN: return QUEUE_ACTIVE;
+    case RCPT_OPEN: return waiting_state(r);
+    case RCPT_PARKED: return QUEUE_ACTIVE;
+    case RCPT_TAKEN: return e->carried ? waiting_state(r) : QUEUE_ACTIVE;
     case RCPT_WRITTEN: break;
     }
     return QUEUE_DONE;
@@ -318,7 +324,7 @@ static void take_rcpts(struct queue_message *m, const struct choice *choice)
         m->rcpts[i].attempts = rcpts[i].attempts;
         m->rcpts[i].warned = rcpts[i].warned;
         m->rcpts[i].passed = rcpts[i].passed;
-        m->rcpts[i].state = state_of(&rcpts[i]);
+        m->rcpts[i].state = state_of(m->entry, &rcpts[i]);
         m->rcpts[i].due_ms = rcpts[i].due_ms;
         m->rcpts[i].reason = arena_copy(&m->arena, reason_text(rcpts[i].reason));
         m->rcpts[i].due = is_chosen(&rcpts[i], choice);

@@ -188,18 +188,22 @@ int queue_broken(const struct queue *q);
 
 /* ---- for people ---- */
 
-/* Where a walk through the queue stands; begins all zero. Messages that come and go meanwhile are
- * seen or not, the others once, unless they are carried. */
-struct queue_cursor {
-    size_t dir;
-    uint64_t segment;
-    uint64_t offset;
-};
+/* A walk through the queue. Messages that come and go meanwhile are met or not, the others once. */
+struct queue_walk;
+
+struct queue_walk *queue_walk_new(struct queue *q);
+void queue_walk_free(struct queue_walk *w); /* before queue_close(); NULL is fine */
 
 /* Visits up to `max` messages with a recipient left, fewer when a visit says that it is enough for
  * now. False: that was the last. */
-bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
-                bool (*visit)(void *ctx, struct queue_entry *e), void *ctx);
+bool queue_walk_on(struct queue_walk *w, unsigned max,
+                   bool (*visit)(void *ctx, struct queue_entry *e), void *ctx);
+
+/* Who changes what messages wait for must find them in their places: one that is being carried is
+ * locked. From here on nothing more is carried until queue_may_carry(), and soon all is still. */
+void queue_keep_still(struct queue *q);
+void queue_may_carry(struct queue *q);
+bool queue_is_still(const struct queue *q);
 
 /* NULL: there is none. Good until the queue is touched. */
 struct queue_entry *queue_find(struct queue *q, uint64_t id);
@@ -211,7 +215,7 @@ struct queue_message *queue_look(struct queue *q, struct queue_entry *e);
 bool queue_defers(const struct queue *q, struct queue_entry *e);
 
 /* Of a message that was looked at: this recipient waits no longer for its time. False: it waits for
- * something else, or is being tried. A restart forgets it. */
+ * something else, is being tried, or the queue is not still. A restart forgets it. */
 bool queue_hasten(struct queue *q, struct queue_message *m, unsigned rcpt);
 
 /* Claims every recipient that nobody has claimed, whatever it waits for. */

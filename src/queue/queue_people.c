@@ -7,82 +7,23 @@
 
 #include <assert.h>
 
-/* ---- walking: receivers in the order in which they were found, then the own journal ---- */
+/* ---- where they are ---- */
 
-static struct receiver_dir *dir_at(struct queue *q, size_t number)
+void queue_keep_still(struct queue *q)
 {
-    size_t n = 0;
-
-    LIST_EACH (node, &q->arrivals.receivers)
-        if (n++ == number)
-            return LIST_ENTRY(node, struct receiver_dir, link);
-    return n == number ? &q->arrivals.own : NULL;
+    q->carrier.still++;
 }
 
-struct walk {
-    struct queue_cursor *at;
-    unsigned left;
-    bool (*visit)(void *ctx, struct queue_entry *e);
-    void *ctx;
-};
-
-/* What is up to here this walk has seen. A walk comes back for every step of it, so the place is
- * remembered; the other one of two at once, which finds it taken, looks for its own from the
- * beginning. */
-static struct list *seen_up_to(struct mail_segment *s, const struct queue_cursor *at)
+void queue_may_carry(struct queue *q)
 {
-    if (s->number == at->segment && s->walked != NULL &&
-        LIST_ENTRY(s->walked, struct queue_entry, link)->offset <= at->offset)
-        return s->walked;
-    return &s->entries;
+    assert(q->carrier.still > 0);
+    q->carrier.still--;
 }
 
-static void walk_segment(struct mail_segment *s, struct walk *w)
+bool queue_is_still(const struct queue *q)
 {
-    struct list *next;
-
-    for (struct list *node = seen_up_to(s, w->at)->next; node != &s->entries; node = next) {
-        struct queue_entry *e = LIST_ENTRY(node, struct queue_entry, link);
-
-        next = node->next; /* a visit may be its end */
-        if (w->left == 0)
-            return;
-        if (s->number == w->at->segment && e->offset <= w->at->offset)
-            continue;
-        w->at->segment = s->number;
-        w->at->offset = e->offset;
-        s->walked = node;
-        w->left--;
-        if (e->open > 0 && !w->visit(w->ctx, e))
-            w->left = 0;
-    }
+    return list_empty(&q->carrier.under_way);
 }
-
-static void walk_dir(struct receiver_dir *r, struct walk *w)
-{
-    LIST_EACH (node, &r->segments) {
-        struct mail_segment *s = LIST_ENTRY(node, struct mail_segment, link);
-
-        if (w->left > 0 && s->number >= w->at->segment)
-            walk_segment(s, w);
-    }
-}
-
-bool queue_walk(struct queue *q, struct queue_cursor *at, unsigned max,
-                bool (*visit)(void *ctx, struct queue_entry *e), void *ctx)
-{
-    struct walk w = {at, max, visit, ctx};
-    struct receiver_dir *r;
-
-    while (w.left > 0 && (r = dir_at(q, at->dir)) != NULL) {
-        walk_dir(r, &w);
-        if (w.left > 0)
-            *at = (struct queue_cursor){.dir = at->dir + 1};
-    }
-    return w.left == 0;
-}
-
-/* ---- single messages ---- */
 
 static struct queue_entry *entry_in(struct receiver_dir *r, uint64_t id)
 {

@@ -31,12 +31,22 @@ enum {
 
 /* ---- answers ---- */
 
+static void leave_queue(struct caller *c)
+{
+    queue_walk_free(c->walk);
+    c->walk = NULL;
+    if (c->still)
+        queue_may_carry(c->control->queue);
+    c->still = false;
+}
+
 static void caller_free(struct caller *c)
 {
     parcels_forget_watch(c->control->parcels, &c->acted);
     timer_cancel(c->control->role->loop, &c->deadline);
     if (c->content != NULL)
         queue_release(c->control->queue, c->content);
+    leave_queue(c);
     stream_close(&c->stream);
     arena_done(&c->arena);
     arena_done(&c->scratch);
@@ -124,10 +134,11 @@ static void act_on(struct caller *c, struct queue_entry *e)
         queue_release(q, m);
 }
 
-/* The reader, or the reports of what was returned, must come along first. */
+/* The reader, the reports of what was returned, or what is being carried must come along first. */
 static bool must_wait(const struct caller *c)
 {
-    return buf_len(&c->stream.out) > OUT_FULL || c->acted.open >= ACTED_MAX;
+    return (c->still && !queue_is_still(c->control->queue)) || buf_len(&c->stream.out) > OUT_FULL ||
+           c->acted.open >= ACTED_MAX;
 }
 
 static bool on_visit(void *ctx, struct queue_entry *e)
@@ -168,6 +179,7 @@ static void end_walk(struct caller *c)
     c->recording = c->act->takes;
     c->marked = false;
     c->act = NULL;
+    leave_queue(c);
     if (!c->recording)
         answer_ok(c);
     touch(c);
@@ -181,8 +193,7 @@ static bool walk_on(struct caller *c)
     if (must_wait(c))
         return false;
     touch(c);
-    more = c->filter.named ? act_on_next_id(c)
-                           : queue_walk(c->control->queue, &c->at, STEP_MAX, on_visit, c);
+    more = c->filter.named ? act_on_next_id(c) : queue_walk_on(c->walk, STEP_MAX, on_visit, c);
     if (!more || c->count >= c->filter.limit)
         end_walk(c);
     stream_flush(&c->stream);
@@ -256,7 +267,11 @@ static void start_act(struct caller *c, const struct control_line *line,
     c->act = act;
     c->count = 0;
     c->acted.undone = 0;
-    c->at = (struct queue_cursor){0};
+    if (!c->filter.named)
+        c->walk = queue_walk_new(c->control->queue);
+    c->still = act->chooses;
+    if (c->still)
+        queue_keep_still(c->control->queue);
     c->since_ms = loop_now_ms(c->control->role->loop);
     if (act->run == act_list)
         control_tell_pauses(c);

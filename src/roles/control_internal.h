@@ -41,7 +41,8 @@ struct caller {
     struct arena scratch;          /* of one message */
     const struct control_act *act; /* NULL: no walk is under way */
     struct filter filter;
-    struct queue_cursor at;
+    struct queue_walk *walk; /* NULL: it named messages */
+    bool still;              /* the queue keeps still for it */
     uint64_t count;
     uint64_t since_ms;             /* when the act was asked for */
     struct queue_message *content; /* that is shown whole; NULL: none */

@@ -203,6 +203,16 @@ static void answer_receivers(struct courier *c)
     }
 }
 
+/* Who waited for it to be still goes on in the next round. */
+static void collect_queue(struct courier *c)
+{
+    bool still = queue_is_still(c->queue);
+
+    queue_collect(c->queue);
+    if (!still && queue_is_still(c->queue))
+        loop_wake(c->role.loop);
+}
+
 static void courier_before_sleep(struct role *role)
 {
     struct courier *c = courier_of(role);
@@ -217,7 +227,7 @@ static void courier_before_sleep(struct role *role)
     local_flush(c->local);
     reports_flush(&c->reports);
     queue_flush(c->queue);
-    queue_collect(c->queue);
+    collect_queue(c);
     control_answer(c->control);
     arm_due(c); /* what was being carried may have become due meanwhile */
     if (queue_wants_sync(c->queue) && !timer_is_set(&c->sync))

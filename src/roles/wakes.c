@@ -52,7 +52,7 @@ struct wakes {
     uint64_t told_full_ms; /* 0: never */
     /* The walk. */
     bool walking;
-    struct queue_cursor at;
+    struct queue_walk *walk;
     uint64_t steps;
     unsigned looks; /* of this step */
     uint64_t looks_until_ms;
@@ -258,10 +258,13 @@ static bool begin_walk(struct wakes *all)
         w->asked = w->left = false;
         w->walked = all->walking = true;
     }
-    all->at = (struct queue_cursor){0};
+    if (!all->walking)
+        return false;
+    all->walk = queue_walk_new(all->queue);
+    queue_keep_still(all->queue);
     all->steps = 0;
     all->next_step_ms = now;
-    return all->walking;
+    return true;
 }
 
 static void tell(struct wakes *all, const struct wake *w)
@@ -288,9 +291,17 @@ static void walked(struct wakes *all, struct wake *w)
     tell(all, w);
 }
 
+static void leave_queue(struct wakes *all)
+{
+    queue_walk_free(all->walk);
+    all->walk = NULL;
+    queue_may_carry(all->queue);
+}
+
 static void end_walk(struct wakes *all)
 {
     all->walking = false;
+    leave_queue(all);
     for (size_t i = 0; i < all->count; i++)
         if (all->of[i]->walked)
             walked(all, all->of[i]);
@@ -305,10 +316,11 @@ static void on_timer(struct timer *t)
 
 void wakes_pump(struct wakes *all)
 {
-    if ((!all->walking && !begin_walk(all)) || now_ms(all) < all->next_step_ms)
+    if ((!all->walking && !begin_walk(all)) || now_ms(all) < all->next_step_ms ||
+        !queue_is_still(all->queue))
         return;
     all->looks = 0;
-    if (!queue_walk(all->queue, &all->at, VISITS_MAX, on_visit, all)) {
+    if (!queue_walk_on(all->walk, VISITS_MAX, on_visit, all)) {
         end_walk(all);
     } else if (++all->steps < FAST_STEPS) {
         loop_wake(all->role->loop);
@@ -336,6 +348,8 @@ void wakes_free(struct wakes *all)
     if (all == NULL)
         return;
     timer_cancel(all->role->loop, &all->timer);
+    if (all->walking)
+        leave_queue(all);
     arena_done(&all->scratch);
     for (size_t i = 0; i < all->count; i++)
         memory_free(all->of[i]);

@@ -768,15 +768,16 @@ static unsigned walk(struct place *p, struct queue *q,
     enum { STEP = 7 };
 
     struct tour t = {.place = p, .queue = q};
-    struct queue_cursor at = {0};
+    struct queue_walk *walk = queue_walk_new(q);
     unsigned before;
     bool more;
 
     do {
         before = t.count;
-        more = queue_walk(q, &at, STEP, visit, &t);
+        more = queue_walk_on(walk, STEP, visit, &t);
         check(t.count - before <= STEP);
     } while (more);
+    queue_walk_free(walk);
     return t.count;
 }
 
@@ -810,12 +811,12 @@ static void test_two_walks(void **state)
     put_all(&p);
     struct queue *q = open_queue(&p);
     struct tour one = {.place = &p, .queue = q}, other = one;
-    struct queue_cursor at = {0}, other_at = {0};
+    struct queue_walk *walk = queue_walk_new(q), *other_walk = queue_walk_new(q);
     bool more, others = true;
 
     do {
-        more = queue_walk(q, &at, 5, on_tour, &one);
-        others = others && queue_walk(q, &other_at, 2, on_tour, &other);
+        more = queue_walk_on(walk, 5, on_tour, &one);
+        others = others && queue_walk_on(other_walk, 2, on_tour, &other);
         for (unsigned i = MESSAGES; i-- > 0;)
             if (one.seen[i] && queue_find(q, p.ids[i]) != NULL) {
                 delete_on_tour(&(struct tour){.queue = q}, queue_find(q, p.ids[i]));
@@ -824,7 +825,9 @@ static void test_two_walks(void **state)
             }
     } while (more);
     while (others)
-        others = queue_walk(q, &other_at, 2, on_tour, &other);
+        others = queue_walk_on(other_walk, 2, on_tour, &other);
+    queue_walk_free(walk);
+    queue_walk_free(other_walk);
     check_int(one.count, MESSAGES);
     check(queue_count(q) < MESSAGES);
     check(other.count >= queue_count(q));
@@ -860,6 +863,102 @@ static void test_a_walk_meets_every_message_once(void **state)
     run(&p, q);
     queue_close(q);
     check_int(deliver_all(&p), 0);
+    end(&p);
+}
+
+/* Two walks, the second one behind; carrying begins when the first has made so many steps. False:
+ * it was over by then. */
+static bool walk_while_they_move(unsigned steps)
+{
+    struct place p;
+
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    unsigned left = leave_a_few(&p, q), at = 0;
+    struct tour one = {.place = &p, .queue = q}, other = one;
+    struct queue_walk *walk = queue_walk_new(q), *behind = queue_walk_new(q);
+
+    while (queue_walk_on(walk, 1, on_tour, &one)) {
+        if (at >= steps)
+            run_for(&p, q, 1);
+        if (at++ % 2 == 0)
+            (void)queue_walk_on(behind, 1, on_tour, &other);
+    }
+    while (queue_walk_on(behind, 1, on_tour, &other))
+        ;
+    queue_walk_free(walk);
+    queue_walk_free(behind);
+    check_int(one.count, left);
+    check_int(other.count, left);
+    check(steps > 0 || queue_carried(q) > 0);
+    queue_close(q);
+    end(&p);
+    return at >= steps;
+}
+
+static void test_a_walk_meets_once_what_moves_meanwhile(void **state)
+{
+    (void)state;
+    for (unsigned steps = 0; walk_while_they_move(steps); steps++)
+        ;
+}
+
+/* It is locked, which nobody sees; who wants to change it waits a moment. */
+static void test_a_message_on_its_way_is_what_it_was(void **state)
+{
+    enum { HELD = 5 };
+
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    struct queue_message *m = take(&p, q, HELD);
+    queue_hold(q, m, 0, SLICE(""));
+    queue_release(q, m);
+    check_int(claim_all(&p, q), MESSAGES - 1);
+    run(&p, q); /* what was delivered is durable */
+    check(queue_is_still(q));
+    fake_clock_advance(&p.clock, 10000000);
+    queue_flush(q);
+    check(!queue_is_still(q));
+    check_int(state_of(&p, q, HELD), QUEUE_HELD);
+    m = take(&p, q, HELD);
+    check(!m->rcpts[0].due);
+    queue_release(q, m);
+
+    queue_keep_still(q);
+    run(&p, q);
+    check(queue_is_still(q));
+    check_int(queue_carried(q), 1);
+    m = take(&p, q, HELD);
+    check(m->rcpts[0].due);
+    queue_release(q, m);
+    queue_close(q);
+    end(&p);
+}
+
+static void test_nothing_moves_while_somebody_acts(void **state)
+{
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    (void)leave_a_few(&p, q);
+    queue_keep_still(q);
+    queue_keep_still(q);
+    queue_may_carry(q);
+    run_for(&p, q, 30);
+    check(queue_is_still(q));
+    check_int(queue_carried(q), 0);
+    queue_may_carry(q);
+    run_for(&p, q, 30);
+    check(queue_carried(q) > 0);
+    queue_close(q);
     end(&p);
 }
 
@@ -1243,6 +1342,9 @@ int main(void)
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
         cmocka_unit_test(test_a_walk_meets_every_message_once),
         cmocka_unit_test(test_two_walks),
+        cmocka_unit_test(test_a_walk_meets_once_what_moves_meanwhile),
+        cmocka_unit_test(test_a_message_on_its_way_is_what_it_was),
+        cmocka_unit_test(test_nothing_moves_while_somebody_acts),
         cmocka_unit_test(test_a_held_message_waits_for_its_release),
         cmocka_unit_test(test_a_deferred_message_is_hastened),
         cmocka_unit_test(test_hold_for_is_counted_while_the_courier_lives),
