@@ -6,6 +6,7 @@
  */
 #include "cmd/account_file.h"
 
+#include "cmd/config_text.h"
 #include "cmd/dev_dir.h"
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
@@ -38,53 +39,100 @@ static int cannot(const char *what, const char *path, int code)
 
 /* ---- which file ---- */
 
-static const struct settings_table *next_table(const struct settings_table *from, const char *name)
-{
-    while (from != NULL && (from->type != TABLE_ACCOUNTS ||
-                            (name != NULL && !slice_equal(from->name, slice_of(name)))))
-        from = from->next;
-    return from;
-}
+/* What a configuration says of its tables of accounts. */
+struct named_tables {
+    unsigned count;                                 /* those that are meant */
+    char name[SYNTAX_WORD_MAX + 1], path[PATH_MAX]; /* of the first */
+    char queue[PATH_MAX];
+};
 
-static int choose_table(const struct settings *s, const struct account_file_options *o,
-                        const char *config, struct slice *path)
+static int choose_table(const struct named_tables *n, const struct account_file_options *o,
+                        const char *config, char path[PATH_MAX])
 {
-    const struct settings_table *table = next_table(s->tables, o->table);
-
-    if (table == NULL && o->table != NULL)
+    if (n->count == 0 && o->table != NULL)
         return command_wrong("user", EX_USAGE, "%s has no table of accounts '%s'", config,
                              o->table);
-    if (table == NULL)
+    if (n->count == 0)
         return command_wrong("user", EX_CONFIG,
                              "%s has no table of accounts; write in it: table accounts accounts "
                              "/etc/postroad/accounts",
                              config);
-    if (next_table(table->next, o->table) != NULL)
+    if (n->count > 1)
         return command_wrong("user", EX_USAGE,
-                             "%s has several tables of accounts, '%.*s' is one; say --table NAME",
-                             config, SLICE_PRINTF(table->name));
-    *path = table->path;
+                             "%s has several tables of accounts, '%s' is one; say --table NAME",
+                             config, n->name);
+    memcpy(path, n->path, PATH_MAX);
     return 0;
+}
+
+static void take_table(struct named_tables *n, const struct account_file_options *o,
+                       struct slice name, struct slice path)
+{
+    if (o->table != NULL && !slice_equal(name, slice_of(o->table)))
+        return;
+    if (n->count++ > 0)
+        return;
+    (void)snprintf(n->name, sizeof(n->name), "%.*s", SLICE_PRINTF(name));
+    (void)snprintf(n->path, sizeof(n->path), "%.*s", SLICE_PRINTF(path));
+}
+
+static void take_queue(struct named_tables *n, struct slice path)
+{
+    (void)snprintf(n->queue, sizeof(n->queue), "%.*s", SLICE_PRINTF(path));
+}
+
+/* The first account makes the file, without which the configuration is wrong. False: it takes more
+ * than the text to know. */
+static bool look_at_text(const struct account_file_options *o, const char *config,
+                         struct named_tables *n)
+{
+    struct config_text text;
+    bool known = config_text_open(&text, config) && !text.includes;
+
+    for (const struct syntax_statement *s = text.first; known && s != NULL; s = s->next) {
+        if (slice_equal(s->word.text, SLICE("queue")))
+            take_queue(n, config_text_value(s, 0));
+        if (!slice_equal(s->word.text, SLICE("table")) ||
+            !slice_equal(config_text_value(s, 1), SLICE("accounts")))
+            continue;
+        known = slice_starts(config_text_value(s, 2), SLICE("/"));
+        take_table(n, o, config_text_value(s, 0), config_text_value(s, 2));
+    }
+    config_text_close(&text);
+    return known;
+}
+
+static int look_at_settings(const struct account_file_options *o, const char *config,
+                            struct named_tables *n)
+{
+    struct settings *settings;
+    struct buf bundle;
+    int status = load_settings_to_use(config, &bundle, &settings);
+
+    if (status == 0) {
+        take_queue(n, settings->queue_path);
+        for (const struct settings_table *t = settings->tables; t != NULL; t = t->next)
+            if (t->type == TABLE_ACCOUNTS)
+                take_table(n, o, t->name, t->path);
+        settings_free(settings);
+    }
+    buf_wipe(&bundle);
+    return status;
 }
 
 static int find_by_config(const struct account_file_options *o, char path[PATH_MAX],
                           char queue[PATH_MAX])
 {
     const char *config = o->config == NULL ? "/etc/postroad/postroad.conf" : o->config;
-    struct settings *settings;
-    struct buf bundle;
-    struct slice chosen = SLICE("");
-    int status = load_settings_to_use(config, &bundle, &settings);
+    struct named_tables n = {0};
+    int status = 0;
 
-    if (status == 0) {
-        status = choose_table(settings, o, config, &chosen);
-        if (status == 0)
-            (void)snprintf(path, PATH_MAX, "%.*s", SLICE_PRINTF(chosen));
-        (void)snprintf(queue, PATH_MAX, "%.*s", SLICE_PRINTF(settings->queue_path));
-        settings_free(settings);
+    if (!look_at_text(o, config, &n)) {
+        n.count = 0;
+        status = look_at_settings(o, config, &n);
     }
-    buf_wipe(&bundle);
-    return status;
+    memcpy(queue, n.queue, sizeof(n.queue));
+    return status == 0 ? choose_table(&n, o, config, path) : status;
 }
 
 /* There is one as soon as `dev` has run there with a port for submission. */

@@ -4,12 +4,12 @@
 #include "cmd/running.h"
 
 #include "cmd/commands.h"
+#include "cmd/config_text.h"
 #include "cmd/dev_dir.h"
 #include "cmd/load_settings.h"
 #include "cmd/options.h"
 
 #include "base/memory.h"
-#include "config/syntax.h"
 #include "loop/stream.h"
 
 #include <errno.h>
@@ -58,36 +58,18 @@ static int find_dev(const char *command, const char *wanted, char path[RUNNING_P
     return keep_path(command, slice_of(spool), path);
 }
 
-/* Where the text says that the queue is, be the rest of it right or wrong: who is half through a
- * change wants to see the queue, and need not read keys and passwords for it. Empty: it does not.
- */
-static struct slice queue_in(struct slice text, struct arena *arena)
-{
-    struct source source = {.text = text, .complaints = {.arena = arena}};
-
-    for (const struct syntax_statement *s = syntax_parse(&source, arena).first; s != NULL;
-         s = s->next)
-        if (slice_equal(s->word.text, SLICE("queue")) && s->values != NULL)
-            return s->values->text;
-    return SLICE("");
-}
-
 /* -1: the text does not say it. */
 static int find_in_text(const char *command, const char *file, char path[RUNNING_PATH_MAX])
 {
-    struct arena arena = {0};
-    struct buf text = {0};
-    unsigned flags;
+    struct config_text text;
+    const struct syntax_statement *queue = NULL;
     int status = -1;
 
-    if (load_file(file, SETTINGS_TEXT_MAX, &text, &flags) == 0) {
-        struct slice queue = queue_in(buf_slice(&text), &arena);
-
-        if (queue.len > 0)
-            status = keep_path(command, queue, path);
-    }
-    arena_done(&arena);
-    buf_done(&text);
+    if (config_text_open(&text, file))
+        queue = config_text_find(text.first, SLICE("queue"));
+    if (queue != NULL && queue->values != NULL)
+        status = keep_path(command, config_text_value(queue, 0), path);
+    config_text_close(&text);
     return status;
 }
 

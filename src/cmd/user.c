@@ -201,8 +201,7 @@ static int user(int argc, char **argv, const char *word)
         "  pass show mail/ann | postroad user passwd ann@example.org --password-stdin\n"
         "  postroad user disable ann@example.org\n"
         "  postroad user list --json\n"
-        "  postroad user add ann --dir ~/.local/state/postroad/dev\n"
-        "  postroad user add ann@example.org --file /etc/postroad/accounts    (the first one)\n",
+        "  postroad user add ann --dir ~/.local/state/postroad/dev\n",
         options,
         sizeof(options) / sizeof(*options)};
 

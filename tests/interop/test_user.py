@@ -88,6 +88,32 @@ def test_of_dev(tmp_path):
         assert user("list", "--dir", folder, *more)[0] == 64
 
 
+def test_the_first_account_of_a_configuration(tmp_path):
+    """It makes the file without which the configuration is wrong, whatever else is wrong with it."""
+    conf = tmp_path / "conf"
+    people = tmp_path / "people"
+    text = f"hostname mx.example.org\nqueue {tmp_path}/q\ntable aliases aliases /nowhere\nrelya x\n"
+    conf.write_text(f"{text}table other accounts {tmp_path}/other\ntable people accounts {people}\n")
+
+    def add(*more):
+        return user("add", "ann@example.org", "-c", conf, *more, "--password-stdin", stdin=b"secret\n")
+    status, said = add()
+    assert status == 64 and "several tables of accounts, 'other' is one; say --table NAME" in said
+    assert add("--table", "none")[0] == 64 and not people.exists()
+    assert add("--table", "people") == (0, "ann@example.org: added\n")
+    assert people.read_text().startswith("ann@example.org:{CRYPT}") and people.stat().st_mode & 0o777 == 0o600
+    conf.write_text(f"{text}table people accounts\n")
+    status, said = add()
+    assert status == 78 and "unknown word 'relya'" in said  # the place is not to be had from the text
+    conf.write_text(text)
+    status, said = add()
+    assert status == 78 and "has no table of accounts; write in it" in said
+    # In a file that it includes: all of it is looked at.
+    (tmp_path / "more").write_text(f"table people accounts {people}\n")
+    conf.write_text(f"{text}include {tmp_path}/more\n")
+    assert add()[0] == 78
+
+
 def test_links_are_followed(people, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(people)
