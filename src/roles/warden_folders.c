@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -424,22 +425,43 @@ static void warn_of_owner(const struct warden *w, struct slice path, struct disk
 }
 
 /* One that cannot be had would keep every mail waiting: say so before the first. */
+static int make_root(struct warden *w, struct slice root)
+{
+    struct disk_dir *dir;
+
+    if (is_known(w, root))
+        return 0;
+    int code = open_root(w, root, &dir);
+    if (code < 0)
+        return fail_code(code, "open the mailbox root", root);
+    warn_of_owner(w, root, dir);
+    keep(w, ROLE_POSTMAN, 0, root, dir);
+    return 0;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    size_t one = ((const struct slice *)a)->len, other = ((const struct slice *)b)->len;
+
+    return (one > other) - (one < other);
+}
+
+/* Shorter ones first: what is made on the way to one stays ours, and may be a root itself. */
 int warden_make_mailbox_roots(struct warden *w, const struct settings *settings)
 {
     const struct rules *rules = &settings->rules;
+    struct slice *roots = memory_new((rules->count + 1) * sizeof(*roots));
+    struct slice rest;
+    size_t count = 0;
+    int code = 0;
 
-    for (size_t i = 0; i < rules->count; i++) {
-        struct slice root, rest;
-        struct disk_dir *dir;
-
-        if (rules->rules[i].action != ACTION_MAILDIR ||
-            !mailbox_template_split(rules->rules[i].path, &root, &rest) || is_known(w, root))
-            continue;
-        int code = open_root(w, root, &dir);
-        if (code < 0)
-            return fail_code(code, "open the mailbox root", root);
-        warn_of_owner(w, root, dir);
-        keep(w, ROLE_POSTMAN, 0, root, dir);
-    }
-    return 0;
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->rules[i].action == ACTION_MAILDIR &&
+            mailbox_template_split(rules->rules[i].path, &roots[count], &rest))
+            count++;
+    qsort(roots, count, sizeof(*roots), by_length);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = make_root(w, roots[i]);
+    memory_free(roots);
+    return code;
 }
