@@ -182,7 +182,7 @@ begin retry
 
 
 class Dovecot(Peer):
-    package = "dovecot-lmtpd"
+    package = "dovecot-imapd+dovecot-lmtpd"
     program = ["/usr/sbin/dovecot", "-F"]
     users = ["dovecot", "dovenull", "vmail"]
 

@@ -62,6 +62,8 @@ def test_it_is_right(place, path):
     ("domain-with-dovecot", STRANGER, "x@far.example", "gone@example.org", 550, None),
     ("domain-with-dovecot", STRANGER, "x@far.example", "joe@other.example", 554, None),
     ("domain-with-dovecot", LOCAL, "root@mx1.example.org", "root@mx1.example.org", 250, "LMTP to unix:/run/dovecot/lmtp"),
+    ("domain-with-dovecot", LOCAL, "root@mx1.example.org", "joe@other.example", 250,
+     "relay direct, the servers that DNS names for other.example"),
     ("domain-with-dovecot", auth("ann@example.org"), "ann@example.org", "joe@other.example", 250,
      "relay direct, the servers that DNS names for other.example"),
     ("domain-with-dovecot", auth("ann@example.org"), "admin@example.org", "joe@other.example", 553, None),

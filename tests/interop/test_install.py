@@ -14,6 +14,7 @@ FILES = {
     "usr/lib/sysusers.d/postroad.conf": 0o644,
     "usr/lib/tmpfiles.d/postroad.conf": 0o644,
     "usr/share/postroad/fail2ban/postroad.conf": 0o644,
+    "usr/share/postroad/dovecot/dovecot.conf": 0o644,
     "usr/share/doc/postroad/examples/domain-with-dovecot.conf": 0o644,
     "usr/share/doc/postroad/configuration.md": 0o644,
     "usr/share/bash-completion/completions/postroad": 0o644,

@@ -43,13 +43,17 @@ accept from local to any relay smart
 class Smarthost:
     """Takes mail from who shows a token that the provider gave."""
 
-    def __init__(self, provider):
+    def __init__(self, provider, **how):
         self.provider, self.offers, self.tokens, self.refuse = provider, "XOAUTH2", [], set()
-        self.mx = FakeMx(self.says)
+        self.mx = FakeMx(self.says, **how)
 
     def says(self, verb, line, session):
+        if verb == "EHLO" and self.mx.tls and "tls" not in session:
+            return "250-smart.example\r\n250 STARTTLS"
         if verb == "EHLO":
             return f"250-smart.example\r\n250-AUTH {self.offers}\r\n250 ENHANCEDSTATUSCODES"
+        if verb == "STARTTLS":
+            return "220 go on"
         if verb == "AUTH":
             return self.judge(line, session)
         if session.pop("refused", False):
@@ -98,9 +102,9 @@ def config_of(server):
 class Login:
     """`postroad oauth login`, until it has shown its page."""
 
-    def __init__(self, server, relay="smart", **more):
+    def __init__(self, server, relay="smart", within=(), **more):
         self.process = subprocess.Popen(
-            [BINARY, "oauth", "login", relay, "-c", config_of(server)], stdin=subprocess.PIPE,
+            [*within, BINARY, "oauth", "login", relay, "-c", config_of(server)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             # The leak checker of the sanitizers cannot look into who has changed its user.
             env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), **more)

@@ -6,7 +6,8 @@ import threading
 
 class FakeMx:
     """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
-    "close" to hang up; session["last_reply"] = True hangs up behind the reply. Verbs: CONNECT, EHLO,
+    "close" to hang up; session["last_reply"] = True hangs up behind the reply; session["peer"] is who
+    calls, session["tls"] is set behind a handshake. Verbs: CONNECT, EHLO,
     MAIL, RCPT, DATA, DOT, RSET, QUIT ...
     `heard` has every byte that came, one item a connection. With `tls`, an ssl.SSLContext, a 220 to
     STARTTLS is followed by a handshake; `implicit`: it comes before all else."""
@@ -34,14 +35,14 @@ class FakeMx:
     def accept(self):
         while True:
             try:
-                connection, _ = self.listener.accept()
+                connection, peer = self.listener.accept()
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=self.serve, args=(connection, peer[0]), daemon=True).start()
 
-    def serve(self, connection):
-        session = {"rcpts": [], "tries": self.connections, "heard": bytearray()}
+    def serve(self, connection, peer):
+        session = {"rcpts": [], "tries": self.connections, "heard": bytearray(), "peer": peer}
         self.heard.append(session["heard"])
         try:
             with connection:
@@ -54,6 +55,7 @@ class FakeMx:
 
     def secure(self, connection, session, greet):
         with self.tls.wrap_socket(connection, server_side=True) as secure:
+            session["tls"] = secure.version()
             self.talk(secure, session, greet)
 
     def talk(self, connection, session, greet):

@@ -12,8 +12,8 @@ SOA = "@ 300 IN SOA ns.test. root.test. 1 3600 900 86400 60\n@ 300 IN NS ns.test
 
 
 class NameServer:
-    """Keys, zones and a running NSD, in one folder. `elsewhere`: {unsigned zone: address of the
-    name server that has it}."""
+    """Keys, zones and a running NSD, in one folder. A zone whose name does not end with ".test" lies
+    below the root. `elsewhere`: {unsigned zone: address of the name server that has it}."""
 
     def __init__(self, folder, zones, unsigned=(), addresses=("127.0.0.1",), port=None,
                  elsewhere=None):
@@ -21,17 +21,18 @@ class NameServer:
         self.addresses = addresses  # that of ns.test is the first
         folder.mkdir()
         self.tool("ldns-keygen", "-a", ALGORITHM, "-k", ".", out="root.key")
-        delegations = []
+        delegations = {"test": "", ".": ""}
         for name, text in zones.items():
             self.write(name, text)
+            above = "test" if name.endswith(".test") else "."
+            delegations[above] += f"{name}. NS ns.test.\n"
             if name not in unsigned:
-                delegations.append(self.sign(name))
-        self.write("test", f"ns A {addresses[0]}\n" + "".join(
-            f"{name}. NS ns.test.\n" for name in zones) + "".join(delegations) + "".join(
-                f"{name}. NS ns.{name}.\nns.{name}. A {ip}\n"
-                for name, ip in (elsewhere or {}).items()))
+                delegations[above] += self.sign(name)
+        self.write("test", f"ns A {addresses[0]}\n" + delegations["test"] + "".join(
+            f"{name}. NS ns.{name}.\nns.{name}. A {ip}\n"
+            for name, ip in (elsewhere or {}).items()))
         ds = self.sign("test")
-        self.write(".", f"test. NS ns.test.\nns.test. A {addresses[0]}\n" + ds)
+        self.write(".", f"test. NS ns.test.\nns.test. A {addresses[0]}\n" + ds + delegations["."])
         self.sign(".", (folder / "root.key").read_text().strip())
         self.anchor = folder / "anchor"
         self.anchor.write_text((folder / ((folder / "root.key").read_text().strip() + ".key"))

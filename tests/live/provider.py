@@ -13,7 +13,7 @@ import urllib.parse
 class Provider:
     CLIENT, SECRET = "postroad-test", "s3cret & more"
 
-    def __init__(self, chain, key, port=0):
+    def __init__(self, chain, key, port=0, address="127.0.0.1"):
         self.life_s = 3600
         self.rotates = True
         self.says = None  # (status, dict): instead of a token
@@ -39,7 +39,7 @@ class Provider:
                 outer.requests.append(form)
                 outer.answer(self, *outer.token(form))
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
