@@ -65,7 +65,7 @@ const struct schema_row schema[] = {
     {SLICE_INIT("limit"), IN_FILE, parser_begin_limit,
      {SHAPE_LIMIT, SHAPE_LIMITED}, BEHIND_LIMIT, IN_LIMIT, true,
      "limit to any|domain NAME|mx NAME [source NAME] { ... }, or limit from any|network "
-     "CIDR|authenticated|user ADDRESS { ... }",
+     "CIDR|authenticated|user NAME { ... }",
      "how fast mail goes to other servers; how much of this one somebody may have", NULL},
     {SLICE_INIT("rewrite"), IN_FILE, parser_begin_rewrite,
      {SHAPE_WHOSE, SHAPE_TO}, BEHIND_REWRITE, 0, true,
@@ -282,7 +282,7 @@ const struct schema_row schema[] = {
      "what it becomes; @DOMAIN keeps what stands before the @, {user} that without a +detail", NULL},
 
     {SLICE_INIT("from"), IN_RULE, parser_set_from, {SHAPE_FROM, SHAPE_LIST}, 0, 0, false,
-     "from any|local|authenticated|network CIDR|user ADDRESS",
+     "from any|local|authenticated|network CIDR|user NAME",
      "who brings the mail; several, with commas",
      "any"},
     {SLICE_INIT("sender"), IN_RULE, parser_set_sender, {SHAPE_SENDER}, 0, 0, false,

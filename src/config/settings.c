@@ -425,6 +425,7 @@ static void parse(struct parser *p)
     whole_check_postmaster(&p->desk, &p->settings->rules, p->postmaster_place);
     whole_check_queue(&p->desk, &p->settings->rules, p->settings->queue_path, p->rule_places);
     whole_check_dead_rules(&p->desk, &p->settings->rules, p->rule_places);
+    whole_check_accounts(&p->desk, p->settings, p->mentions);
     whole_check_strangers(&p->desk, &p->settings->rules, p->rule_places);
     whole_check_recipients(&p->desk, &p->settings->rules, p->rule_places);
     alias_check(&p->settings->rules);

@@ -76,6 +76,7 @@ struct parser {
     struct rule_places *rule_places;
     struct rule *rule; /* whose clauses are read */
     struct place postmaster_place;
+    struct account_mention *mentions;
 };
 
 /* The path of the file that a word stands in; lives as long as the settings. */
@@ -104,6 +105,10 @@ void parser_finish_listeners(struct parser *p);
 apply_fn parser_set_drop;
 apply_fn parser_begin_accept, parser_begin_hold, parser_begin_reject, parser_begin_discard;
 apply_fn parser_set_from, parser_set_sender, parser_set_to;
+
+/* The name of the account that the value is, which is checked at the end. */
+struct slice parser_take_account(struct parser *p, const struct value *value);
+
 apply_fn parser_set_users, parser_set_aliases, parser_set_catch_all, parser_set_copy;
 apply_fn parser_set_action, parser_set_relay, parser_set_refusal;
 

@@ -29,7 +29,7 @@ static bool begin_from(struct parser *p, const struct value *values)
     if (limited == LIMIT_DOMAIN || limited == LIMIT_MX)
         return desk_error(&p->desk, values[1].place,
                           SLICE("clients are known by their address or their account"),
-                          SLICE("write: limit from any|network CIDR|authenticated|user ADDRESS"));
+                          SLICE("write: limit from any|network CIDR|authenticated|user NAME"));
     p->allowance = &p->allowances[p->settings->allowance_count++];
     *p->allowance = *usual_of(limited);
     switch (limited) {
@@ -39,7 +39,7 @@ static bool begin_from(struct parser *p, const struct value *values)
         break;
     case LIMITED_USER:
         p->allowance->of = ALLOWANCE_OF_USER;
-        p->allowance->user = address_text(&p->settings->arena, &values[2].address);
+        p->allowance->user = parser_take_account(p, &values[2]);
         break;
     case LIMITED_AUTHENTICATED: p->allowance->of = ALLOWANCE_OF_AUTHENTICATED; break;
     default: break;
@@ -67,7 +67,7 @@ static struct allowance *allowance_at(struct parser *p, struct place word)
 {
     if (p->allowance == NULL && p->limit != &p->no_limit)
         desk_error(&p->desk, word, SLICE("this is for those who come here"),
-                   SLICE("it belongs to: limit from any|network CIDR|authenticated|user ADDRESS"));
+                   SLICE("it belongs to: limit from any|network CIDR|authenticated|user NAME"));
     return p->allowance;
 }
 

@@ -55,12 +55,22 @@ static void add_network(struct parser *p, const struct network *network)
     p->rule->networks = n;
 }
 
+struct slice parser_take_account(struct parser *p, const struct value *value)
+{
+    struct account_mention *m = ARENA_NEW(p->desk.scratch, struct account_mention);
+
+    *m = (struct account_mention){p->mentions, account_name(&value->address, &p->settings->arena),
+                                  value->place};
+    p->mentions = m;
+    return m->name;
+}
+
 bool parser_set_from(struct parser *p, struct place word, const struct value *values)
 {
     (void)word;
     p->rule->from |= (unsigned)values[0].number;
     if (values[0].number == FROM_USER)
-        p->rule->user_from = address_text(&p->settings->arena, &values[1].address);
+        p->rule->user_from = parser_take_account(p, &values[1]);
     if (values[0].number == FROM_NETWORK)
         add_network(p, &values[1].network);
     return true;

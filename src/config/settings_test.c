@@ -360,7 +360,7 @@ static void test_submission(void **state)
     check_int(r[0].from, 0);
     check_int(r[2].from, FROM_AUTHENTICATED | FROM_LOCAL);
     check_int(r[1].from, FROM_USER);
-    check_slice(r[1].user_from, SLICE("Bob@example.org"));
+    check_slice(r[1].user_from, SLICE("bob"));
     settings_free(s);
     settings_errors_done(&errors);
     arena_done(&arena);

@@ -7,6 +7,7 @@
  */
 #include "config/whole.h"
 
+#include "config/settings.h"
 #include "mail/expand.h"
 #include "mail/mailbox_path.h"
 
@@ -256,6 +257,41 @@ void whole_check_strangers(struct desk *desk, const struct rules *rules,
                 SLICE("every address is accepted; unknown ones bounce to innocent senders"),
                 SLICE("add 'users TABLE' with everybody whom the other server knows, or 'users "
                       "ask'"));
+    }
+}
+
+/* ---- accounts ---- */
+
+/* The name that it has where this one logs in; "": nobody does. Before there are any accounts, all
+ * names are good. */
+static struct slice name_at_login(struct desk *desk, const struct settings *s, struct slice name)
+{
+    struct account found;
+    bool any = false;
+
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const struct settings_table *auth = s->listeners[i].auth;
+
+        if (auth != NULL && accounts_login(auth->accounts, name, desk->scratch, &found))
+            return found.name;
+        any = any || (auth != NULL && accounts_count(auth->accounts) > 0);
+    }
+    return any ? SLICE("") : name;
+}
+
+void whole_check_accounts(struct desk *desk, const struct settings *settings,
+                          const struct account_mention *mentions)
+{
+    for (const struct account_mention *m = mentions; m != NULL; m = m->next) {
+        struct slice known = name_at_login(desk, settings, m->name);
+
+        if (known.len == 0)
+            desk_warning(desk, m->where, SLICE("nobody can log in by this name"),
+                         SLICE("write it as the table of `auth` has it, or: postroad user add"));
+        else if (!slice_equal(known, m->name))
+            desk_warning(desk, m->where,
+                         SLICE("the account has no domain, so it never has this name"),
+                         arena_printf(desk->scratch, "write: user %.*s", SLICE_PRINTF(known)));
     }
 }
 

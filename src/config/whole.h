@@ -28,6 +28,17 @@ void whole_check_dead_rules(struct desk *desk, const struct rules *rules,
 void whole_check_strangers(struct desk *desk, const struct rules *rules,
                            const struct rule_places *places);
 
+/* An account that a rule or a limit is for. */
+struct account_mention {
+    struct account_mention *next;
+    struct slice name; /* account_name() */
+    struct place where;
+};
+
+/* Warns of those that nobody can log in as. */
+void whole_check_accounts(struct desk *desk, const struct settings *settings,
+                          const struct account_mention *mentions);
+
 /* 'users', 'catch-all' and 'copy' of each rule make sense with the rest of it, and the addresses
  * lead to somebody. */
 void whole_check_recipients(struct desk *desk, const struct rules *rules,

@@ -337,6 +337,20 @@ bool accounts_may_send_as(const struct accounts *a, struct slice user, const str
 
 /* ---- logging in ---- */
 
+struct slice account_name(const struct address *who, struct arena *arena)
+{
+    struct address form = *who;
+
+    if (who->kind == ADDRESS_MAILBOX)
+        form.domain = to_ascii(who->domain, arena);
+    struct slice name = address_text(arena, &form);
+    char *lower = arena_alloc(arena, name.len);
+
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = byte_lower(name.data[i]);
+    return (struct slice){lower, name.len};
+}
+
 static bool take_account(const struct accounts *a, const struct address *who, struct arena *arena,
                          struct account *out)
 {
@@ -345,12 +359,7 @@ static bool take_account(const struct accounts *a, const struct address *who, st
 
     if (!table_key_of(&key, who, arena) || !names_find(&a->names, table_key_slice(&key), &line))
         return false;
-    struct slice name = address_text(arena, who);
-    char *lower = arena_alloc(arena, name.len);
-
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = byte_lower(name.data[i]);
-    out->name = (struct slice){lower, name.len};
+    out->name = account_name(who, arena);
     out->password = out->scram = SLICE("");
     if (names_find(&a->closed, table_key_slice(&key), &at)) {
         out->password = text_at(&a->passwords, at);

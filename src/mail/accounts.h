@@ -35,9 +35,13 @@ bool accounts_have_bare_names(const struct accounts *a);
 /* bob+list@example.org has bob's account. `who` is completed, its domain in A-labels. */
 bool accounts_have(const struct accounts *a, const struct address *who);
 
+/* By which name an account is known everywhere, however it was written: in lower case, the domain
+ * in A-labels; a bare one without a domain. In the arena. */
+struct slice account_name(const struct address *who, struct arena *arena);
+
 /* Who logs in by that name: bob@example.org by his own account, or by the bare account of bob. */
 struct account {
-    struct slice name;     /* as the table has it, in lower case; in the arena */
+    struct slice name;     /* account_name(); in the arena */
     struct slice password; /* "{SCHEME}hash"; "": it has none, or none was told. Borrowed */
     struct slice scram;    /* "{SCRAM-SHA-256}keys", the same */
     bool disabled;         /* whatever the password */

@@ -264,20 +264,26 @@ static void who_logs_in(void **state)
     static const struct {
         const char *said, *name, *password; /* name NULL: nobody */
     } logins[] = {
-        {"ann@example.org",   "ann@example.org", "{PLAIN}a"},
-        {"ANN@Example.ORG",   "ann@example.org", "{PLAIN}a"},
-        {"ann+x@example.org", NULL,              NULL      },
-        {"dev",               "dev",             "{PLAIN}d"},
-        {"dev@example.org",   "dev",             "{PLAIN}d"},
-        {"bob@example.org",   "bob@example.org", ""        },
-        {"ann",               NULL,              NULL      },
-        {"",                  NULL,              NULL      },
-        {"@example.org",      NULL,              NULL      },
+        {"ann@example.org",           "ann@example.org",           "{PLAIN}a"},
+        {"ANN@Example.ORG",           "ann@example.org",           "{PLAIN}a"},
+        {"ann+x@example.org",         NULL,                        NULL      },
+        {"dev",                       "dev",                       "{PLAIN}d"},
+        {"dev@example.org",           "dev",                       "{PLAIN}d"},
+        {"bob@example.org",           "bob@example.org",           ""        },
+        {"Eve@B\xc3\xbc"
+         "cher.example",     "eve@xn--bcher-kva.example", "{PLAIN}e"},
+        {"eve@xn--bcher-kva.example", "eve@xn--bcher-kva.example", "{PLAIN}e"},
+        {"ann",                       NULL,                        NULL      },
+        {"",                          NULL,                        NULL      },
+        {"@example.org",              NULL,                        NULL      },
     };
     struct arena arena = {0};
     struct complaints c = {.arena = &arena};
     struct accounts *a =
-        accounts_parse(SLICE("ann@example.org:{PLAIN}a:1\ndev:{PLAIN}d\nbob@example.org\n"), &c);
+        accounts_parse(SLICE("ann@example.org:{PLAIN}a:1\ndev:{PLAIN}d\nbob@example.org\n"
+                             "eve@b\xc3\xbc"
+                             "cher.example:{PLAIN}e\n"),
+                       &c);
     struct account got;
 
     (void)state;
