@@ -382,7 +382,8 @@ static int find_place(struct sendmail *s)
     return s->place.socket.len > 0
                ? EXIT_SUCCESS
                : wrong(EX_CONFIG, "programs of this machine cannot hand in mail: the configuration "
-                                  "has no 'listen local unix:/PATH'");
+                                  "has no 'listen local'; write in it: listen local "
+                                  "unix:/run/postroad/sendmail { drop /var/spool/postroad-drop }");
 }
 
 static int mail(struct sendmail *s)

@@ -60,6 +60,15 @@ def test_a_configuration_that_is_there_stays(tmp_path):
     assert conf.read_text() == "mine\n" and stat.S_IMODE(conf.stat().st_mode) == 0o600
 
 
+def test_who_takes_the_mail_of_programs(tmp_path):
+    """Said where the configuration that is there has no place for it."""
+    assert "listen local" not in install(tmp_path, "--replace-mta")
+    conf = tmp_path / "etc/postroad/postroad.conf"
+    conf.write_text("hostname mx.example.org\n# listen local unix:/x\n")
+    assert "    listen local unix:/run/postroad/sendmail {" in install(tmp_path, "--replace-mta")
+    assert "listen local" not in install(tmp_path)
+
+
 def test_the_names_of_another_system_are_taken_on_demand_only(tmp_path):
     other = tmp_path / "usr/sbin/sendmail"
     other.parent.mkdir(parents=True)
