@@ -239,8 +239,14 @@ static void read_block(struct parser *p, const struct syntax_statement *first, u
 
 bool parser_set_hostname(struct parser *p, struct place word, const struct value *values)
 {
+    struct slice name = values[0].text;
+
     (void)word;
-    p->settings->hostname = values[0].text;
+    if (slice_find(name, '.') == name.len && !slice_equal_nocase(name, SLICE("localhost")))
+        desk_warning(&p->desk, values[0].place,
+                     SLICE("many servers take no mail from who greets by a name without a domain"),
+                     SLICE("write it whole, as DNS has it: mx1.example.org"));
+    p->settings->hostname = name;
     return true;
 }
 
