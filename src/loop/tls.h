@@ -56,6 +56,9 @@ const char *tls_authorities_fault(struct slice authorities);
 /* Of the keys of two chains. */
 bool tls_is_same_kind(struct slice chain, struct slice other);
 
+/* What OpenSSL has decrypted it wipes once it was read: passwords come here. */
+void tls_context_wipe(struct tls_context *context);
+
 /* The next two come behind the last tls_context_add(). */
 
 /* Sessions are resumed by tickets; those of another service are not taken. The keys are borrowed

@@ -394,6 +394,11 @@ static int choose_ticket_key(SSL *ssl, unsigned char name[TLS_TICKET_NAME_LEN], 
     return encrypts != 0 || (i == 0 && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
 }
 
+void tls_context_wipe(struct tls_context *context)
+{
+    (void)SSL_CTX_set_options(context->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 void tls_context_give_tickets(struct tls_context *context, struct slice service,
                               const struct tls_ticket_keys *keys)
 {

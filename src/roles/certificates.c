@@ -41,6 +41,8 @@ struct tls_context *certificates_for(struct role *role, const struct settings *s
         if (!tls_context_add(tls, slice_equal(c->name, first->name) ? SLICE("") : c->name, c->chain,
                              c->key, &why))
             no_tls(role, c->name, why);
+    if (listener->auth != NULL)
+        tls_context_wipe(tls);
     if (listener->client_ca.len > 0)
         tls_context_ask_clients(tls, listener->client_ca);
     tls_context_give_tickets(tls,
