@@ -122,7 +122,7 @@ static void end_by_reply(struct pickup *p, enum pickup_verdict verdict)
 static void on_event(struct stream *s, enum stream_event event);
 
 /* 0 or a negative errno. */
-static int connect(struct pickup *p)
+static int begin_session(struct pickup *p)
 {
     struct net *net = role_of(p)->doors->net;
     struct session_offer *offer = entrances_local(*p->among->now, p->listener);
@@ -202,7 +202,7 @@ static void report(struct pickup *p)
     letter_done(&p->letter);
     p->letter = written;
     p->reports = true;
-    if (connect(p) < 0)
+    if (begin_session(p) < 0)
         end(p, PICKUP_LATER);
 }
 
@@ -211,8 +211,6 @@ static void finish(struct pickup *p)
 {
     if (p->letter.failed_count == 0)
         end(p, PICKUP_TAKEN);
-    else if (p->reports)
-        end_by_reply(p, PICKUP_BAD);
     else
         report(p);
 }
@@ -331,7 +329,7 @@ void pickups_take(struct pickups *all, struct slice body, struct disk_file *file
     p->letter.about.arrival_us = now_us(p);
     reply_reader_init(&p->reply, REPLY_TEXT_MAX);
     list_append(&all->all, &p->link);
-    if (connect(p) < 0)
+    if (begin_session(p) < 0)
         end(p, PICKUP_LATER);
 }
 

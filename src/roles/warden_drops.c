@@ -88,15 +88,15 @@ static void set_aside(struct warden *w, const struct settings_listener *l, struc
         warn(w, l, name, why);
 }
 
-static int send(struct child *to, uint32_t listener, uint32_t user, const char *name,
-                struct disk_file *file)
+static int order(struct child *to, uint32_t listener, uint32_t user, const char *name,
+                 struct disk_file *file)
 {
-    struct pickup_order order = {listener, user, slice_of(name)};
+    struct pickup_order o = {listener, user, slice_of(name)};
     struct buf body;
     int code;
 
     buf_init(&body, 8 + DROP_NAME_MAX);
-    pickup_order_write(&body, &order);
+    pickup_order_write(&body, &o);
     code = channel_send(&to->channel, MESSAGE_DROP, buf_slice(&body), file, -1);
     buf_done(&body);
     return code;
@@ -121,7 +121,7 @@ static bool hand(struct warden *w, struct handed_drop *place, const char *name)
         (void)fail_code(code, "open mail in", l->drop);
     if (code < 0)
         return code == -EPERM || code == -ENOENT;
-    code = send(to, (uint32_t)w->drops.listener, facts.user, name, file);
+    code = order(to, (uint32_t)w->drops.listener, facts.user, name, file);
     disk_close(file);
     if (code < 0)
         return false;
