@@ -4,6 +4,7 @@
 #include "roles/pickup_letter.h"
 
 #include "base/fail.h"
+#include "store/drop.h"
 
 enum {
     PIECE = 32 * 1024,
@@ -11,9 +12,19 @@ enum {
     AHEAD_MAX = 2 * BOUNCE_MAX + 64 * 1024, /* a report is there as a whole, dots and all */
 };
 
+/* Its owner may go on writing, faster than anybody reads. */
+static uint64_t size_now(struct disk_file *file)
+{
+    struct disk_facts facts;
+
+    if (disk_file_facts(file, &facts) < 0)
+        return 0;
+    return facts.size < DROP_FILE_MAX ? facts.size : DROP_FILE_MAX;
+}
+
 void letter_init(struct letter *l, struct disk_file *file)
 {
-    *l = (struct letter){.file = file};
+    *l = (struct letter){.file = file, .size = file != NULL ? size_now(file) : 0};
     buf_init(&l->ahead, AHEAD_MAX);
     dots_reader_init(&l->dots, LINE_ENDS_STRICT);
 }
@@ -28,11 +39,13 @@ void letter_done(struct letter *l)
 /* More of the file, if there is more. */
 static enum letter_fault read_ahead(struct letter *l)
 {
+    uint64_t left = l->size - l->offset;
+    size_t wanted = left < PIECE ? (size_t)left : PIECE;
     int64_t got;
 
-    if (l->file == NULL || buf_len(&l->ahead) >= PIECE)
+    if (wanted == 0 || buf_len(&l->ahead) >= PIECE)
         return LETTER_OK;
-    got = disk_read(l->file, buf_reserve(&l->ahead, PIECE), PIECE, l->offset);
+    got = disk_read(l->file, buf_reserve(&l->ahead, wanted), wanted, l->offset);
     if (got < 0) {
         (void)fail_code((int)got, "read", SLICE("mail in the drop folder"));
         return LETTER_UNREADABLE;
@@ -100,8 +113,11 @@ static enum letter_fault note_command(struct letter *l, struct slice line, enum 
     if (smtp_command_parse(line, &l->arena, &cmd) != SMTP_COMMAND_OK)
         return LETTER_WRONG;
     *verb = cmd.verb;
+    if (!l->greeted) {
+        l->greeted = true;
+        return cmd.verb == VERB_EHLO ? LETTER_OK : LETTER_WRONG;
+    }
     switch ((unsigned)cmd.verb) {
-    case VERB_EHLO: return LETTER_OK;
     case VERB_MAIL: return note_sender(l, &cmd);
     case VERB_RCPT: return note_rcpt(l, &cmd);
     case VERB_DATA: return l->about.rcpt_count > 0 ? LETTER_OK : LETTER_WRONG;

@@ -14,10 +14,12 @@
 
 struct letter {
     struct disk_file *file; /* owned; NULL: all of it is in `ahead` */
+    uint64_t size;          /* that it had at first; more is not read */
     uint64_t offset;        /* of what was not read yet */
     struct buf ahead;       /* read, not said yet */
     struct dots_reader dots;
-    bool ended; /* the mail was said to its end */
+    bool greeted; /* once: each command that may come again costs memory */
+    bool ended;   /* the mail was said to its end */
     struct arena arena;
     struct envelope about; /* sender and recipients, as far as they were said */
     uint64_t content_at;   /* where the mail begins in the file */

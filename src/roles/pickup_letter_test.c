@@ -70,26 +70,30 @@ static void test_what_is_said(void **state)
         enum letter_fault commands, content;
         const char *rest; /* of the text, that is not said */
     } rows[] = {
-        {"whole",             HEAD CONTENT END "QUIT\r\n",            LETTER_OK,    LETTER_OK,    "QUIT\r\n"             },
-        {"another behind it", HEAD CONTENT END HEAD CONTENT END,      LETTER_OK,    LETTER_OK,
-         HEAD CONTENT END                                                                                                },
-        {"empty mail",        HEAD END,                               LETTER_OK,    LETTER_OK,    ""                     },
-        {"no end",            HEAD CONTENT,                           LETTER_OK,    LETTER_WRONG, ""                     },
-        {"half an end",       HEAD CONTENT ".\r",                     LETTER_OK,    LETTER_WRONG, ""                     },
-        {"no content",        HEAD,                                   LETTER_OK,    LETTER_WRONG, ""                     },
-        {"nothing",           "",                                     LETTER_WRONG, LETTER_OK,    ""                     },
-        {"half a line",       "EHLO x\r",                             LETTER_WRONG, LETTER_OK,    "EHLO x\r"             },
-        {"bare LF",           "EHLO x\n",                             LETTER_WRONG, LETTER_OK,    "EHLO x\n"             },
-        {"empty line",        "\r\n" HEAD CONTENT END,                LETTER_WRONG, LETTER_OK,    "\r\n" HEAD CONTENT END},
-        {"other verb",        "EHLO x\r\nRSET\r\n",                   LETTER_WRONG, LETTER_OK,    "RSET\r\n"             },
-        {"nobody",            "MAIL FROM:<>\r\nDATA\r\n" CONTENT END, LETTER_WRONG, LETTER_OK,
-         "DATA\r\n" CONTENT END                                                                                          },
-        {"from two",          "MAIL FROM:<>\r\nMAIL FROM:<>\r\n",     LETTER_WRONG, LETTER_OK,
-         "MAIL FROM:<>\r\n"                                                                                              },
-        {"from nobody",       "RCPT TO:<bob@b.example>\r\nDATA\r\n",  LETTER_WRONG, LETTER_OK,
-         "RCPT TO:<bob@b.example>\r\nDATA\r\n"                                                                           },
-        {"bad address",       "MAIL FROM:<a b>\r\nDATA\r\n",          LETTER_WRONG, LETTER_OK,
-         "MAIL FROM:<a b>\r\nDATA\r\n"                                                                                   },
+        {"whole",             HEAD CONTENT END "QUIT\r\n",                      LETTER_OK,    LETTER_OK,    "QUIT\r\n"             },
+        {"another behind it", HEAD CONTENT END HEAD CONTENT END,                LETTER_OK,    LETTER_OK,
+         HEAD CONTENT END                                                                                                          },
+        {"empty mail",        HEAD END,                                         LETTER_OK,    LETTER_OK,    ""                     },
+        {"no end",            HEAD CONTENT,                                     LETTER_OK,    LETTER_WRONG, ""                     },
+        {"half an end",       HEAD CONTENT ".\r",                               LETTER_OK,    LETTER_WRONG, ""                     },
+        {"no content",        HEAD,                                             LETTER_OK,    LETTER_WRONG, ""                     },
+        {"nothing",           "",                                               LETTER_WRONG, LETTER_OK,    ""                     },
+        {"half a line",       "EHLO x\r",                                       LETTER_WRONG, LETTER_OK,    "EHLO x\r"             },
+        {"bare LF",           "EHLO x\n",                                       LETTER_WRONG, LETTER_OK,    "EHLO x\n"             },
+        {"empty line",        "\r\n" HEAD CONTENT END,                          LETTER_WRONG, LETTER_OK,    "\r\n" HEAD CONTENT END},
+        {"other verb",        "EHLO x\r\nRSET\r\n",                             LETTER_WRONG, LETTER_OK,    "RSET\r\n"             },
+        {"nobody",            "EHLO x\r\nMAIL FROM:<>\r\nDATA\r\n" CONTENT END, LETTER_WRONG, LETTER_OK,
+         "DATA\r\n" CONTENT END                                                                                                    },
+        {"from two",          "EHLO x\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\n",     LETTER_WRONG, LETTER_OK,
+         "MAIL FROM:<>\r\n"                                                                                                        },
+        {"greets twice",      "EHLO x\r\nEHLO x\r\n",                           LETTER_WRONG, LETTER_OK,    "EHLO x\r\n"           },
+        {"greets again",      "EHLO x\r\nMAIL FROM:<>\r\nEHLO x\r\n",           LETTER_WRONG, LETTER_OK,
+         "EHLO x\r\n"                                                                                                              },
+        {"no greeting",       "MAIL FROM:<>\r\n",                               LETTER_WRONG, LETTER_OK,    "MAIL FROM:<>\r\n"     },
+        {"from nobody",       "EHLO x\r\nRCPT TO:<bob@b.example>\r\nDATA\r\n",  LETTER_WRONG, LETTER_OK,
+         "RCPT TO:<bob@b.example>\r\nDATA\r\n"                                                                                     },
+        {"bad address",       "EHLO x\r\nMAIL FROM:<a b>\r\nDATA\r\n",          LETTER_WRONG, LETTER_OK,
+         "MAIL FROM:<a b>\r\nDATA\r\n"                                                                                             },
     };
 
     (void)state;
@@ -127,6 +131,21 @@ static void test_a_long_mail(void **state)
     buf_done(&text);
 }
 
+/* Whoever left it still holds it open, and writes. */
+static void test_a_file_that_grows(void **state)
+{
+    struct slice text = SLICE(HEAD CONTENT);
+    struct world w = {0};
+
+    (void)state;
+    begin(&w, text);
+    check_int(say_commands(&w), LETTER_OK);
+    check_int(disk_write(w.letter.file, SLICE(END), text.len), 0);
+    check_int(say_content(&w), LETTER_WRONG);
+    check_slice(buf_slice(&w.said), text);
+    done(&w);
+}
+
 static void test_too_many(void **state)
 {
     struct world w = {0};
@@ -134,7 +153,7 @@ static void test_too_many(void **state)
 
     (void)state;
     buf_init(&text, 1024 * 1024);
-    buf_append(&text, SLICE("MAIL FROM:<ann@a.example>\r\n"));
+    buf_append(&text, SLICE("EHLO x\r\nMAIL FROM:<ann@a.example>\r\n"));
     for (unsigned i = 0; i <= ENVELOPE_RCPTS_MAX; i++)
         buf_printf(&text, "RCPT TO:<u%u@b.example>\r\n", i);
     begin(&w, buf_slice(&text));
@@ -268,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_said),
         cmocka_unit_test(test_a_long_mail),
+        cmocka_unit_test(test_a_file_that_grows),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_a_large_one_is_not_brought_back),
