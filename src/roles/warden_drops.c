@@ -77,7 +77,8 @@ static struct child *some_receiver(struct warden *w)
     return NULL;
 }
 
-static void set_aside(struct warden *w, const struct settings_listener *l, struct disk_dir *folder,
+/* False: it lies there still. */
+static bool set_aside(struct warden *w, const struct settings_listener *l, struct disk_dir *folder,
                       const char *name, const char *why)
 {
     int code = drop_set_aside(folder, name);
@@ -86,6 +87,7 @@ static void set_aside(struct warden *w, const struct settings_listener *l, struc
         (void)fail_code(code, "set aside mail in", l->drop);
     else
         warn(w, l, name, why);
+    return code == 0;
 }
 
 static int order(struct child *to, uint32_t listener, uint32_t user, const char *name,
@@ -115,12 +117,12 @@ static bool hand(struct warden *w, struct handed_drop *place, const char *name)
         return false;
     code = drop_open(w->drops.folder, name, &file, &facts);
     if (code == -EPERM)
-        set_aside(w, l, w->drops.folder, name,
-                  "is no plain file of one name, or is too large; it is set aside");
-    else if (code < 0 && code != -ENOENT)
+        return set_aside(w, l, w->drops.folder, name,
+                         "is no plain file of one name, or is too large; it is set aside");
+    if (code < 0 && code != -ENOENT)
         (void)fail_code(code, "open mail in", l->drop);
     if (code < 0)
-        return code == -EPERM || code == -ENOENT;
+        return code == -ENOENT;
     code = order(to, (uint32_t)w->drops.listener, facts.user, name, file);
     disk_close(file);
     if (code < 0)
@@ -227,8 +229,11 @@ static void settle(struct drops *d, struct handed_drop *h, enum pickup_verdict v
     case PICKUP_BAD: code = drop_set_aside(d->folder, h->name); break;
     case PICKUP_LATER: d->put_off = true; break;
     }
-    if (code < 0)
-        (void)fail_code(code, "take away mail that was left,", slice_of(h->name));
+    if (code == 0)
+        return;
+    /* It comes again with every round. */
+    d->put_off = true;
+    (void)fail_code(code, "take away mail that was left,", slice_of(h->name));
 }
 
 void warden_drop_answered(struct child *c, struct slice body)

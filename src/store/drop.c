@@ -104,7 +104,7 @@ int drop_open(struct disk_dir *folder, const char *name, struct disk_file **out,
     struct disk_file *file;
     int code = disk_open(folder, name, DISK_READ, 0, &file);
 
-    if (code == -ELOOP)
+    if (code == -ELOOP || code == -ENXIO) /* a link; a socket */
         return -EPERM;
     if (code < 0)
         return code;
@@ -123,10 +123,10 @@ int drop_done(struct disk_dir *folder, const char *name)
     return disk_unlink(folder, name);
 }
 
-int drop_set_aside(struct disk_dir *folder, const char *name)
+int drop_set_aside(struct disk_dir *folder, const char *listed)
 {
     char aside[DROP_NAME_MAX];
 
-    name_write(aside, "bad-", slice_skip(slice_of(name), sizeof(NEW) - 1));
-    return disk_rename(folder, name, folder, aside);
+    name_write(aside, "bad-", slice_skip(slice_of(listed), sizeof(NEW) - 1));
+    return disk_rename(folder, listed, folder, aside);
 }

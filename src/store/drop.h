@@ -39,6 +39,6 @@ int drop_open(struct disk_dir *folder, const char *name, struct disk_file **out,
 int drop_done(struct disk_dir *folder, const char *name);
 
 /* What cannot be used stays, as "bad-...", for a person to look at, and is not listed again. */
-int drop_set_aside(struct disk_dir *folder, const char *name);
+int drop_set_aside(struct disk_dir *folder, const char *listed);
 
 #endif

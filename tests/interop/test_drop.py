@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import time
 
 import pytest
@@ -153,16 +154,27 @@ def test_files_that_are_none(server, tmp_path):
     os.symlink(secret, folder + f"new-{1:032x}")
     os.mkfifo(folder + f"new-{2:032x}")
     os.mkdir(folder + f"new-{3:032x}")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(folder + f"new-{6:032x}")
     os.link(leave(server, dialog(subject="linked"), 4), folder + f"new-{5:032x}")
     for name in ("new-xyz", "tmp-" + "0" * 32, "new-" + "A" * 32, "new-" + "0" * 31):
         with open(folder + name, "w", encoding="utf-8") as f:
             f.write(dialog(subject="not yet"))
-    assert wait_until(lambda: len(names(server, "bad-")) == 5), (server.log(), os.listdir(folder))
-    assert server.log().count("is no plain file of one name") == 5
+    assert wait_until(lambda: len(names(server, "bad-")) == 6), (server.log(), os.listdir(folder))
+    assert server.log().count("is no plain file of one name") == 6
     leave(server, dialog(), 9)
     assert mail_of(server, "bob")["Subject"] == "left"
     assert wait_until(lambda: len(server.mails("bob")) == 1) and "secret" not in server.log()
-    assert len(os.listdir(folder)) == 9
+    assert len(os.listdir(folder)) == 10
+
+
+def test_what_cannot_be_set_aside(server):
+    """Its place is taken: then it is tried now and then, not all the time."""
+    os.mkdir(server.folder + f"/drop/bad-{1:032x}")
+    leave(server, "hello\n", 1)
+    assert wait_until(lambda: "cannot take away mail that was left" in server.log()), server.log()
+    time.sleep(5)  # two rounds and more
+    assert server.log().count("cannot take away mail that was left") == 1, server.log()
 
 
 def test_there_is_no_folder(place):
