@@ -370,7 +370,8 @@ static int hand_in(struct sendmail *s)
         status = leave(s, &mail, "the mail system does not run");
     else
         status = settle(s, &mail, &outcome);
-    fwrite(buf_slice(&dialog).data, 1, buf_len(&dialog), stderr);
+    if (buf_len(&dialog) > 0) /* an empty buf has no bytes to point at */
+        fwrite(buf_slice(&dialog).data, 1, buf_len(&dialog), stderr);
     buf_done(&dialog);
     return status;
 }
