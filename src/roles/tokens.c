@@ -415,6 +415,7 @@ static void give_up_stale(struct tokens *t, struct held *h)
 {
     if (!h->stale)
         return;
+    h->fetch = 0;
     h->stale = false;
     answer_all(t, h, TOKEN_LATER, SLICE("its provider did not answer before the reload"));
     list_splice(&h->waiters, &h->later);

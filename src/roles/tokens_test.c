@@ -564,6 +564,26 @@ static void an_answer_that_is_lost_over_a_reload(void **state)
     end(&w);
 }
 
+/* Nothing else is asked meanwhile: it is still nobody's. */
+static void an_answer_that_comes_late_over_a_reload(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    log_in(&w, "1", "r1", "me@example.org");
+    wish(&w, 7, 0);
+    set_relay(&w, &other);
+    pass_s(&w, 120);
+    wish(&w, 8, 0);
+    check_story(&w, "fetch 1 r1\nlater 7\nalarm\nlogin 8\n");
+    provider_gives(&w, 1, "late", "");
+    log_in_at_other(&w);
+    wish(&w, 9, 0);
+    check_story(&w, "fetch 2 s1\n");
+    end(&w);
+}
+
 /* Each call to the disk fails in turn: no refresh token is shown but the one that counts. */
 static void a_disk_that_fails_while_it_is_read(void **state)
 {
@@ -656,6 +676,7 @@ int main(void)
         cmocka_unit_test(what_was_refused_before_a_reload),
         cmocka_unit_test(reloads_while_one_answer_is_awaited),
         cmocka_unit_test(an_answer_that_is_lost_over_a_reload),
+        cmocka_unit_test(an_answer_that_comes_late_over_a_reload),
         cmocka_unit_test(a_disk_that_fails_while_it_is_read),
         cmocka_unit_test(a_courier_that_comes_back),
     };
