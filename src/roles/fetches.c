@@ -28,13 +28,11 @@ struct fetch {
     struct errand errand;
     struct arena arena;
     struct fetching asked;
-    struct introspection_terms terms;
 };
 
 /* What the settings know of who is to be asked. */
 struct endpoint {
     struct slice url, ca;
-    struct introspection_terms terms;
 };
 
 static struct role *role_of(const struct fetches *all)
@@ -66,7 +64,7 @@ static bool find_endpoint(const struct settings *s, const struct fetching *f, st
     case FETCHING_INTROSPECTION:
         i = introspection_of(s, f->listener);
         if (i != NULL)
-            *out = (struct endpoint){i->url, i->ca, i->terms};
+            *out = (struct endpoint){i->url, i->ca};
         return i != NULL;
     case FETCHING_REFRESH:
         o = oauth_of(s, f->relay);
@@ -116,7 +114,7 @@ static void on_done(struct errand *e)
         if (f->asked.kind == FETCHING_REFRESH)
             oauth_answer_read(answer.status, e->answer->body, &f->arena, &answer.token);
         else
-            introspection_read(e->answer->body, &f->terms, &f->arena, &answer.whose);
+            introspection_read(e->answer->body, &f->asked.terms, &f->arena, &answer.whose);
         break;
     }
     send_answer(f->all, &answer);
@@ -144,9 +142,11 @@ static void begin(struct fetches *all, const struct fetching *asked, const struc
     texts[0] = arena_copy(&f->arena, asked->header);
     texts[1] = arena_copy(&f->arena, asked->form);
     f->all = all;
-    f->asked = (struct fetching){.number = asked->number, .kind = asked->kind};
-    f->terms =
-        (struct introspection_terms){to->terms.claim, arena_copy(&f->arena, to->terms.audience)};
+    f->asked = (struct fetching){
+        .number = asked->number,
+        .kind = asked->kind,
+        .terms = {asked->terms.claim, arena_copy(&f->arena, asked->terms.audience)}
+    };
     f->errand = (struct errand){.done = on_done,
                                 .resolver = outbound_resolver(all->outbound),
                                 .fetcher = all->fetcher,

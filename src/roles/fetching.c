@@ -12,11 +12,23 @@ bool fetching_write(struct buf *out, const struct fetching *f)
     size_t before = buf_len(out);
 
     if (put_u64(out, f->number) && put_u8(out, (uint8_t)f->kind) && put_bytes(out, f->listener) &&
-        put_bytes(out, f->relay) && put_bytes(out, f->url) && put_bytes(out, f->header) &&
-        put_bytes(out, f->form))
+        put_bytes(out, f->relay) && put_bytes(out, f->url) &&
+        put_u8(out, (uint8_t)f->terms.claim) && put_bytes(out, f->terms.audience) &&
+        put_bytes(out, f->header) && put_bytes(out, f->form))
         return true;
     buf_truncate(out, before);
     return false;
+}
+
+static bool get_terms(struct cursor *c, struct introspection_terms *out)
+{
+    uint8_t claim;
+
+    if (!get_u8(c, &claim) || claim > CLAIM_EMAIL ||
+        !get_bytes(c, FETCHING_NAME_MAX, &out->audience))
+        return false;
+    out->claim = (enum introspection_claim)claim;
+    return true;
 }
 
 static bool get_kind(struct cursor *c, enum fetching_kind *out)
@@ -37,7 +49,8 @@ bool fetching_read(struct cursor *c, struct fetching *out)
     if (!get_u64(&at, &f.number) || !get_kind(&at, &f.kind) ||
         !get_bytes(&at, FETCHING_NAME_MAX, &f.listener) ||
         !get_bytes(&at, FETCHING_NAME_MAX, &f.relay) || !get_bytes(&at, OAUTH_URL_MAX, &f.url) ||
-        !get_bytes(&at, FETCHING_HEADER_MAX, &f.header) || !get_bytes(&at, OAUTH_FORM_MAX, &f.form))
+        !get_terms(&at, &f.terms) || !get_bytes(&at, FETCHING_HEADER_MAX, &f.header) ||
+        !get_bytes(&at, OAUTH_FORM_MAX, &f.form))
         return false;
     *c = at;
     *out = f;

@@ -31,11 +31,12 @@ enum fetching_kind {
 struct fetching {
     uint64_t number; /* the vault's, comes back with the answer */
     enum fetching_kind kind;
-    struct slice listener; /* FETCHING_INTROSPECTION: its address in the settings */
-    struct slice relay;    /* FETCHING_REFRESH: its name */
-    struct slice url;      /* that it has in the settings */
-    struct slice header;   /* one of the request's: "Authorization: ..."; "": none */
-    struct slice form;     /* the request's body */
+    struct slice listener;            /* FETCHING_INTROSPECTION: its address in the settings */
+    struct slice relay;               /* FETCHING_REFRESH: its name */
+    struct slice url;                 /* that it has in the settings */
+    struct introspection_terms terms; /* FETCHING_INTROSPECTION */
+    struct slice header;              /* one of the request's: "Authorization: ..."; "": none */
+    struct slice form;                /* the request's body */
 };
 
 struct fetched {

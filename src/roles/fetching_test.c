@@ -10,13 +10,14 @@ static const struct fetching questions[] = {
      .kind = FETCHING_INTROSPECTION,
      .listener = SLICE_INIT("*:465"),
      .url = SLICE_INIT("https://id.example/i"),
+     .terms = {CLAIM_EMAIL, SLICE_INIT("mail")},
      .header = SLICE_INIT("Authorization: Basic YTpi"),
      .form = SLICE_INIT("token=x")},
     {.number = UINT64_MAX,
      .kind = FETCHING_REFRESH,
      .relay = SLICE_INIT("gmail"),
      .url = SLICE_INIT("https://id.example/t"),
-     .form = SLICE_INIT("grant_type=refresh_token&refresh_token=y")        },
+     .form = SLICE_INIT("grant_type=refresh_token&refresh_token=y")              },
 };
 
 static const struct fetched answers[] = {
@@ -73,6 +74,8 @@ static void check_question(struct slice whole, const struct fetching *want)
     check_slice(got.listener, want->listener);
     check_slice(got.relay, want->relay);
     check_slice(got.url, want->url);
+    check(got.terms.claim == want->terms.claim);
+    check_slice(got.terms.audience, want->terms.audience);
     check_slice(got.header, want->header);
     check_slice(got.form, want->form);
     for (size_t len = 0; len < text.len; len++) {

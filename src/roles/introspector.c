@@ -74,7 +74,8 @@ static bool send(struct introspector *all, const struct token_question *q, struc
     struct fetching f = {.number = q->number,
                          .kind = FETCHING_INTROSPECTION,
                          .listener = listener,
-                         .url = q->provider->url};
+                         .url = q->provider->url,
+                         .terms = q->provider->terms};
     struct buf header, form;
     bool sent;
 

@@ -33,6 +33,8 @@ static bool on_send(void *ctx, const struct fetching *f)
     check(f->kind == FETCHING_INTROSPECTION);
     check_slice(f->listener, SLICE("*:465"));
     check_slice(f->url, w->provider.url);
+    check(f->terms.claim == CLAIM_EMAIL);
+    check_slice(f->terms.audience, SLICE("mail"));
     check_slice(f->header, SLICE("Authorization: Basic aWQ6c2VjcmV0")); /* id:secret */
     check(buf_printf(&w->story, "ask %.*s\n", SLICE_PRINTF(f->form)));
     w->number = f->number;
@@ -49,7 +51,9 @@ static void on_done(struct token_question *q, const struct token_judgement *j)
 
 static void provider_init(struct introspection *i, struct slice url)
 {
-    *i = (struct introspection){.url = url, .client = SLICE("id")};
+    *i = (struct introspection){
+        .url = url, .client = SLICE("id"), .terms = {CLAIM_EMAIL, SLICE("mail")}
+    };
     buf_init(&i->secret, 100);
     check(buf_append(&i->secret, SLICE("secret")));
 }
@@ -190,14 +194,21 @@ static void what_is_good_is_known_for_a_while(void **state)
 static void what_one_asked_another_did_not(void **state)
 {
     static const struct introspection rows[] = {
-        {.url = SLICE_INIT("https://id.example/i"), .client = SLICE_INIT("id2")},
+        {.url = SLICE_INIT("https://id.example/i"),
+         .client = SLICE_INIT("id2"),
+         .terms = {CLAIM_EMAIL, SLICE_INIT("mail")}   },
         {.url = SLICE_INIT("https://id.example/i"),
          .client = SLICE_INIT("id"),
-         .terms = {.claim = CLAIM_EMAIL}},
+         .terms = {CLAIM_USERNAME, SLICE_INIT("mail")}},
         {.url = SLICE_INIT("https://id.example/i"),
          .client = SLICE_INIT("id"),
-         .terms = {.audience = SLICE_INIT("mail")}},
-        {.url = SLICE_INIT("https://id.example/ii"), .client = SLICE_INIT("d")                           },
+         .terms = {CLAIM_EMAIL, SLICE_INIT("")}       },
+        {.url = SLICE_INIT("https://id.example/i"),
+         .client = SLICE_INIT("i"),
+         .terms = {CLAIM_EMAIL, SLICE_INIT("dmail")}  },
+        {.url = SLICE_INIT("https://id.example/ii"),
+         .client = SLICE_INIT("d"),
+         .terms = {CLAIM_EMAIL, SLICE_INIT("mail")}   },
     };
     struct world w;
 
