@@ -20,6 +20,8 @@ const struct allowance allowance_usual_account = {
     .errors = ERRORS_USUAL,
 };
 
+const struct allowance allowance_usual_program = {.connections = 100};
+
 /* Whoever is on this machine can harm it in other ways. */
 static const struct allowance free_on_loopback = {.errors = ERRORS_USUAL};
 

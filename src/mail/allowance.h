@@ -47,6 +47,10 @@ enum {
 extern const struct allowance allowance_usual_stranger; /* 50 connections, 600/m; 200, 2400/m */
 extern const struct allowance allowance_usual_account; /* 100 connections, 500 recipients an hour */
 
+/* What a user has at `listen local`, all his programs together: 100 connections. Who is not let in
+ * leaves his mail in the drop folder. */
+extern const struct allowance allowance_usual_program;
+
 /* Of an account, by the name that it logged in by. Never NULL. */
 const struct allowance *allowance_for(const struct allowance *list, size_t count,
                                       struct slice user);

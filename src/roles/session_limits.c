@@ -1,5 +1,7 @@
 /*
  * session_limits.c - who comes too often, stays too much, or sends too much, as `limit from` says.
+ * Programs of this machine have a limit for each user, so that none of them keeps mail from outside
+ * away.
  *
  * Replies and log lines have Postfix's words, so that its tools read them. Who is refused at the
  * door gets one line and no session; that he came is told once a minute, whatever he does.
@@ -121,10 +123,27 @@ static struct slice check_turn(struct sessions *among, const unsigned char ip[16
     return arena_printf(arena, "Error: too many connections from %.*s", SLICE_PRINTF(client));
 }
 
-/* Who may have as many connections as he likes makes room for nobody. */
-static bool is_trusted(const struct sessions *among, const struct net_address *peer)
+static struct slice check_program(struct sessions *among, uint32_t number, struct turn *turn,
+                                  struct arena *arena)
 {
-    return peer->local || stranger_allowance(among, peer->ip)->connections == 0;
+    const struct allowance *a = &allowance_usual_program;
+    struct slice user = arena_printf(arena, "userid %u", number);
+    enum turn_verdict verdict = turnstile_program(among->counts, a, user, turn);
+    struct comer who = {NULL, user};
+
+    if (verdict == TURN_FREE)
+        return SLICE("");
+    tell_turn(among, verdict, a, &who, user);
+    return arena_printf(arena, "Error: too many connections from %.*s", SLICE_PRINTF(user));
+}
+
+/* Who may have as many connections as he likes makes room for nobody. */
+static bool is_trusted(const struct sessions *among, const struct session_offer *offer,
+                       const struct net_address *peer)
+{
+    if (peer->local)
+        return !offer->by_user; /* the group of its socket is chosen by hand */
+    return stranger_allowance(among, peer->ip)->connections == 0;
 }
 
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
@@ -133,9 +152,11 @@ bool session_may_come(struct sessions *among, const struct session_offer *offer,
     struct arena scratch = {0};
     struct slice refusal = SLICE(""), enhanced = SLICE("4.7.0");
 
-    if (!peer->local)
+    if (offer->by_user)
+        refusal = check_program(among, peer->user, turn, &scratch);
+    else if (!peer->local)
         refusal = check_turn(among, peer->ip, turn, &scratch);
-    if (refusal.len == 0 && !is_trusted(among, peer) && !session_finds_room(among, turn)) {
+    if (refusal.len == 0 && !is_trusted(among, offer, peer) && !session_finds_room(among, turn)) {
         turnstile_leave(among->counts, turn);
         enhanced = SLICE("4.3.2");
         refusal = session_busy;
@@ -276,6 +297,6 @@ void session_take_allowance(struct session *s, const struct net_address *peer)
 
     if (a != NULL)
         allow_errors(s, a);
-    if (!is_trusted(s->among, peer))
+    if (!is_trusted(s->among, s->offer, peer))
         session_becomes_stranger(s);
 }

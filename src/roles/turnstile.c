@@ -110,6 +110,20 @@ enum turn_verdict turnstile_connect(struct counts *c, const struct allowance *a,
     return verdict;
 }
 
+enum turn_verdict turnstile_program(struct counts *c, const struct allowance *a, struct slice user,
+                                    struct turn *turn)
+{
+    struct name own = name_of_user(COUNTED_CONNECTIONS, user),
+                all = name_of_user(COUNTED_OF_NETWORK, SLICE(""));
+
+    if (c->memory == NULL)
+        return TURN_FREE;
+    if (!gauges_enter(&c->gauges, name_slice(&own), a->connections, &turn->address))
+        return TURN_TOO_MANY;
+    (void)gauges_enter(&c->gauges, name_slice(&all), 0, &turn->network);
+    return TURN_FREE;
+}
+
 enum turn_verdict turnstile_login(struct counts *c, const struct allowance *a, struct slice user,
                                   uint64_t now_ms, struct turn *turn)
 {

@@ -35,6 +35,10 @@ enum turn_verdict {
 enum turn_verdict turnstile_connect(struct counts *c, const struct allowance *a,
                                     const unsigned char ip[16], uint64_t now_ms, struct turn *turn);
 
+/* A program of this machine, of that user: "userid 1000". Its network are all of them. */
+enum turn_verdict turnstile_program(struct counts *c, const struct allowance *a, struct slice user,
+                                    struct turn *turn);
+
 /* He has logged in. */
 enum turn_verdict turnstile_login(struct counts *c, const struct allowance *a, struct slice user,
                                   uint64_t now_ms, struct turn *turn);

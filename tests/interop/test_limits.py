@@ -198,12 +198,8 @@ def test_an_account(serve, tmp_path):
     assert connect(server, "CLEAR").login("ann@example.org", "secret")[0] == 235
 
 
-@pytest.fixture
-def small(serve, tmp_path):
-    """Its receivers have 40 sessions each, 35 of them for strangers."""
-    server = start(serve, tmp_path, SUBMISSION + "limit from network 127.4.0.0/14 { connections 1000; rate unlimited; "
-                   "network-connections unlimited; network-rate unlimited }\n"
-                   "limit from network 127.8.0.0/13 { connections 1000; rate unlimited }\n")
+def with_few_sessions(server):
+    """Its receivers have 40 sessions each, 35 of them for strangers. How many receivers?"""
     files = 64 + 40
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (files, files))
     before = [pid for pid, role in server.roles() if role == "receiver"]
@@ -211,7 +207,15 @@ def small(serve, tmp_path):
         os.kill(pid, signal.SIGKILL)
     assert wait_until(lambda: len([pid for pid, role in server.roles() if role == "receiver" and pid not in before]) ==
                       len(before) and server.greets())
-    server.receivers = len(before)
+    return len(before)
+
+
+@pytest.fixture
+def small(serve, tmp_path):
+    server = start(serve, tmp_path, SUBMISSION + "limit from network 127.4.0.0/14 { connections 1000; rate unlimited; "
+                   "network-connections unlimited; network-rate unlimited }\n"
+                   "limit from network 127.8.0.0/13 { connections 1000; rate unlimited }\n")
+    server.receivers = with_few_sessions(server)
     return server
 
 

@@ -3,12 +3,14 @@ import os
 import re
 import resource
 import smtplib
+import socket
 import subprocess
 
 import pytest
 from conftest import need
 from sendmail_world import NOBODY, mail_of, place, sendmail, server  # noqa: F401
 from server import BINARY, wait_until
+from test_limits import with_few_sessions
 
 def test_a_mail_of_any_user(server):
     status, said = sendmail(server, "-i", "-F", "Nobody \"at\" all", "ann, bob@elsewhere.example",
@@ -175,6 +177,52 @@ def test_a_mail_without_end(server):
                                os.path.join(server.folder, "postroad.conf"), "ann"], stdin=zeros,
                               stderr=subprocess.PIPE, check=False)
     assert done.returncode == 65 and b"larger than 256 MiB" in done.stderr
+
+
+class Local:
+    """A connection of some user's, and what it was greeted with."""
+
+    def __init__(self, server, user):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(10)
+        os.seteuid(user)
+        try:
+            self.socket.connect(server.folder + "/sock")
+        finally:
+            os.seteuid(0)
+        self.greeting = self.socket.recv(1000)
+
+
+def test_one_user_takes_no_more_than_his_share(server):
+    held = [Local(server, NOBODY.pw_uid) for _ in range(100)]
+    assert all(one.greeting.startswith(b"220 ") for one in held)
+    assert Local(server, NOBODY.pw_uid).greeting == \
+        f"421 4.7.0 mx.example.org Error: too many connections from userid {NOBODY.pw_uid}\r\n".encode()
+    assert wait_until(lambda: f"Connection concurrency limit exceeded: 101 from userid {NOBODY.pw_uid} "
+                              "for service smtpd" in server.log()), server.log()
+    assert sendmail(server, "bob") == (0, "")
+    assert mail_of(server, "bob")["Return-Path"] == "<root@example.org>"
+    assert sendmail(server, "ann", user=NOBODY.pw_uid) == (0, "")  # it is left
+    assert server.mails("ann") == []
+    for one in held:
+        one.socket.close()
+    server.kill_all()
+    server.start()
+    assert mail_of(server, "ann")["Return-Path"] == "<nobody@example.org>"
+
+
+def test_users_make_room_for_mail_from_outside(place):
+    """However many they are."""
+    place.config = place.config.replace("127.0.0.1:{port}", "127.0.0.1:{port}\nlimit from network 127.6.0.0/16 {}")
+    place.start()
+    receivers = with_few_sessions(place)
+    crowd = [Local(place, 20000 + i) for i in range(40 * receivers + 40)]
+    inside = [one for one in crowd if one.greeting.startswith(b"220 ")]
+    assert len(inside) <= 35 * receivers
+    assert all(b"All server ports are busy" in one.greeting for one in crowd if one not in inside)
+    for i in range(40 * receivers):
+        with socket.create_connection(("127.0.0.1", place.port), 10, (f"127.6.{i}.1", 0)) as s:
+            assert s.recv(1000).startswith(b"220 ")
 
 
 def test_addresses_are_data(server):
