@@ -560,6 +560,8 @@ def test_no_password_stays_where_strangers_talk(serve, tmp_path, how):
         assert client.docmd("AUTH PLAIN", blob.decode())[0] == 235
         assert client.noop()[0] == 250
         receivers = [pid for pid, role in server.roles() if role == "receiver"]
+        if not all(os.access(f"/proc/{pid}/mem", os.R_OK) for pid in receivers):
+            pytest.skip("another's memory may not be read here")
         assert any(memory_holds(pid, b"ann@example.org") for pid in receivers)  # it is read at all
         for pid in receivers:
             assert not memory_holds(pid, password.encode())
