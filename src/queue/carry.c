@@ -229,6 +229,17 @@ static struct carrying *carrying_of(struct ticket *t)
     return LIST_ENTRY(t, struct carrying, ticket);
 }
 
+/* The record that carries a message does not say why it waits. People ask that most of all about
+ * what has waited so long. */
+static void defer_again(struct carrier *c, struct queue_entry *e)
+{
+    struct mail_segment *s = e->segment;
+
+    for (uint32_t i = 0; i < e->rcpt_count; i++)
+        if (entry_rcpts(e)[i].state == RCPT_OPEN && entry_rcpts(e)[i].reason != NULL)
+            outcome_defer(c->arrivals->outcomes, e, s->from->number, s->number, &s->refs, i);
+}
+
 void carry_collect(struct carrier *c, uint64_t now_ms)
 {
     struct ticket *t;
@@ -242,6 +253,7 @@ void carry_collect(struct carrier *c, uint64_t now_ms)
         if (t->result == 0) {
             walks_carried(c->arrivals, e);
             arrivals_move(c->arrivals, e, t, k->size);
+            defer_again(c, e);
             c->carried++;
         } else if (t->result != -ENOSPC && t->result != -EDQUOT) {
             e->segment->stays = true; /* told; a person may look at it */

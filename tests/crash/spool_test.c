@@ -493,7 +493,8 @@ static unsigned leave_a_few(struct place *p, struct queue *q)
 
     for (unsigned i = 0; (m = queue_claim(q, now_ms)) != NULL; i++) {
         if (i % EVERY == 0) {
-            queue_defer(q, m, 0, &(struct queue_retry){.at_ms = now_ms + HOUR_MS});
+            queue_defer(q, m, 0,
+                        &(struct queue_retry){.at_ms = now_ms + HOUR_MS, .reason = SLICE("busy")});
             left++;
         } else {
             queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
@@ -556,6 +557,43 @@ static void test_a_few_messages_keep_no_segments(void **state)
     queue_close(q);
     check(names_in(p.out) <= 2 + 1); /* the present one, the last one, the reserve */
     check_int(deliver_all(&p), 0);
+    end(&p);
+}
+
+/* Deferred in one life, carried in the next. */
+static void test_a_carried_message_keeps_its_reason(void **state)
+{
+    struct place p;
+    struct queue_message *m;
+
+    (void)state;
+    begin(&p);
+    put_all(&p);
+    struct queue *q = open_queue(&p);
+    unsigned left = leave_a_few(&p, q);
+    run(&p, q);
+    queue_close(q);
+
+    q = open_queue(&p);
+    run_for(&p, q, 30);
+    check(queue_carried(q) >= left - 1);
+    queue_close(q);
+
+    for (unsigned life = 0; life < 2; life++) {
+        q = open_queue(&p);
+        run(&p, q);
+        queue_close(q);
+    }
+    q = open_queue(&p);
+    fake_clock_advance(&p.clock, HOUR_MS * UINT64_C(1000));
+    for (; (m = queue_claim(q, clock_monotonic_ms(&p.clock.clock))) != NULL; left--) {
+        check_slice(m->rcpts[0].reason, SLICE("busy"));
+        check_int(m->rcpts[0].attempts, 1);
+        queue_outcome(q, m, 0, QUEUE_DELIVERED, SLICE("done"));
+        queue_release(q, m);
+    }
+    check_int(left, 0);
+    queue_close(q);
     end(&p);
 }
 
@@ -1340,6 +1378,7 @@ int main(void)
         cmocka_unit_test(test_deferrals_survive),
         cmocka_unit_test(test_a_start_short_of_something_delivers_nothing_twice),
         cmocka_unit_test(test_a_carried_message_keeps_its_body_file),
+        cmocka_unit_test(test_a_carried_message_keeps_its_reason),
         cmocka_unit_test(test_a_walk_meets_every_message_once),
         cmocka_unit_test(test_two_walks),
         cmocka_unit_test(test_a_walk_meets_once_what_moves_meanwhile),
