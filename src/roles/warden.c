@@ -113,7 +113,7 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
 
     (void)file, (void)handle; /* the matrix allows these four only */
     if (kind == MESSAGE_DROPPED) {
-        warden_drop_answered(c, body);
+        drops_answered(&w->drops, &c->channel, body);
         return;
     }
     if (kind == MESSAGE_REREAD) {
@@ -132,7 +132,7 @@ static void child_message(struct channel *channel, enum message_kind kind, struc
     w->serving = true;
     tell_serving(w);
     warden_tell_courier(w, true);
-    warden_look_for_drops(w);
+    drops_look(&w->drops);
     if (!w->told_ready)
         w->options->ready(w->options->ctx);
     w->told_ready = true;
@@ -284,7 +284,7 @@ static void child_ended(struct warden *w, pid_t pid, int status)
         c->awaited = 1;
         channel_close(&c->channel);
         warden_clear_gauges(w, c);
-        warden_drops_lost(c);
+        drops_lost(&w->drops, &c->channel);
         if (w->draining)
             return;
         if (clock_monotonic_ms(w->clock) - c->started_ms > STEADY_MS)
@@ -453,7 +453,7 @@ static void warden_done(struct warden *w)
         timer_cancel(w->loop, &w->children[i].restart);
     }
     channel_close(&w->scribe);
-    warden_drops_done(w);
+    drops_done(&w->drops);
     timer_cancel(w->loop, &w->next_ticket_key);
     timer_cancel(w->loop, &w->drain_deadline);
     timer_cancel(w->loop, &w->lock_retry);
@@ -490,7 +490,7 @@ int warden_run(const struct warden_options *options)
     service_init(&w.service, w.loop);
     inherited_init(&w.inherited, w.net, w.service.inherited_count);
     timer_init(&w.next_ticket_key, warden_on_ticket_key);
-    timer_init(&w.drops.next, warden_on_drops);
+    warden_keep_drops(&w);
     timer_init(&w.drain_deadline, on_drain_deadline);
     timer_init(&w.control_again, warden_on_control_again);
     timer_init(&w.lock_retry, on_lock_retry);

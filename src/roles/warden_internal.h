@@ -11,11 +11,11 @@
 #include "ipc/channel.h"
 #include "loop/signals.h"
 #include "loop/tls.h"
+#include "roles/drops.h"
 #include "roles/inherited.h"
 #include "roles/service.h"
 #include "roles/sockets.h"
 #include "roles/warden.h"
-#include "store/drop.h"
 
 #include <sys/types.h>
 
@@ -29,27 +29,6 @@ struct child {
     uint64_t started_ms;
     unsigned backoff_ms;
     unsigned awaited; /* READYs, one for each START that it was given */
-};
-
-enum { DROPS_AT_ONCE = 8 };
-
-/* Mail that was left, at a receiver. */
-struct handed_drop {
-    struct child *to; /* NULL: nothing is */
-    char name[DROP_NAME_MAX];
-};
-
-struct drops {
-    struct timer next;
-    const struct settings *settings; /* of this round; perhaps not those that count any more */
-    size_t listener, next_listener;
-    struct disk_dir *folder; /* that listener's */
-    char (*names)[DROP_NAME_MAX];
-    unsigned count, at;
-    bool put_off; /* something could not go */
-    struct handed_drop handed[DROPS_AT_ONCE];
-    size_t turn;                     /* of the receivers */
-    const struct settings *told_for; /* that there is no folder */
 };
 
 struct warden {
@@ -76,6 +55,7 @@ struct warden {
     struct channel scribe;
     struct disk_file *tally; /* NULL: it could not be made */
     struct drops drops;
+    size_t drops_turn; /* of the receivers */
     struct tls_ticket_keys ticket_keys;
     struct timer next_ticket_key;
     struct timer drain_deadline;
@@ -135,11 +115,7 @@ void warden_on_ticket_key(struct timer *t);
 
 /* ---- warden_drops.c: mail that was left while nobody listened ---- */
 
-void warden_look_for_drops(struct warden *w); /* now, not only in a while */
-void warden_on_drops(struct timer *t);
-void warden_drop_answered(struct child *c, struct slice body);
-void warden_drops_lost(struct child *c); /* it ended */
-void warden_drops_done(struct warden *w);
+void warden_keep_drops(struct warden *w);
 
 /* ---- warden_reload.c: other settings ---- */
 

@@ -123,6 +123,11 @@ int drop_done(struct disk_dir *folder, const char *name)
     return disk_unlink(folder, name);
 }
 
+int drop_sync(struct disk_dir *folder)
+{
+    return disk_sync_dir(folder);
+}
+
 int drop_set_aside(struct disk_dir *folder, const char *listed)
 {
     char aside[DROP_NAME_MAX];

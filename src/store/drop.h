@@ -38,6 +38,9 @@ int drop_open(struct disk_dir *folder, const char *name, struct disk_file **out,
 
 int drop_done(struct disk_dir *folder, const char *name);
 
+/* What was done and set aside stays so. */
+int drop_sync(struct disk_dir *folder);
+
 /* What cannot be used stays, as "bad-...", for a person to look at, and is not listed again. */
 int drop_set_aside(struct disk_dir *folder, const char *listed);
 

@@ -1,0 +1,298 @@
+/*
+ * drops.c - rounds through the folders where programs leave mail while nobody listens.
+ *
+ * A few files are under way at a time, all of one folder. There is no list of what was answered:
+ * a file is done when its name is gone, and one whose answer was lost is said once more. So one
+ * whose name cannot be taken away (a folder that is read-only all at once) keeps its place until it
+ * can, and nothing else goes: else it would be said in every round, and its sender told in each of
+ * who was refused. Nobody but a broken disk can bring that about. What cannot be set aside, since a
+ * user made something of that name, is tried in every round, each a minute later.
+ */
+#include "roles/drops.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "roles/pickup_order.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+    ROUND_MS = 2 * 1000,
+    PUT_OFF_MS = 60 * 1000, /* when something could not go */
+    LISTED_MAX = 1024,      /* in a round, of one folder */
+};
+
+/* ---- telling ---- */
+
+static void warn(struct drops *d, const struct settings_listener *l, const char *name,
+                 const char *what)
+{
+    struct arena scratch = {0};
+
+    d->keeper->tell(d, arena_printf(&scratch, "%.*s%s%s: %s", SLICE_PRINTF(l->drop),
+                                    *name == '\0' ? "" : "/", name, what));
+    arena_done(&scratch);
+}
+
+static void tell_no_folder(struct drops *d, const struct settings_listener *l, int code)
+{
+    if (d->told_for == d->settings)
+        return;
+    d->told_for = d->settings;
+    if (code == -ENOENT)
+        warn(d, l, "",
+             "there is no such folder, so programs cannot leave mail while postroad does not run; "
+             "to make it: install -d -m 1733 FOLDER");
+    else
+        (void)fail_code(code, "open the drop folder", l->drop);
+}
+
+/* ---- one file ---- */
+
+static bool is_free(const struct handed_drop *h)
+{
+    return h->to == NULL && !h->stuck;
+}
+
+static struct handed_drop *free_place(struct drops *d)
+{
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++)
+        if (is_free(&d->handed[i]))
+            return &d->handed[i];
+    return NULL;
+}
+
+static bool is_under_way(const struct drops *d)
+{
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++)
+        if (!is_free(&d->handed[i]))
+            return true;
+    return false;
+}
+
+/* False: it lies there still. */
+static bool set_aside(struct drops *d, const struct settings_listener *l, const char *name,
+                      const char *why)
+{
+    int code = drop_set_aside(d->folder, name);
+
+    if (code < 0)
+        (void)fail_code(code, "set aside mail in", l->drop);
+    else
+        warn(d, l, name, why);
+    d->changed = true;
+    return code == 0;
+}
+
+static int order(struct channel *to, uint32_t listener, uint32_t user, const char *name,
+                 struct disk_file *file)
+{
+    struct pickup_order o = {listener, user, slice_of(name)};
+    struct buf body;
+    int code;
+
+    buf_init(&body, 8 + DROP_NAME_MAX);
+    pickup_order_write(&body, &o);
+    code = channel_send(to, MESSAGE_DROP, buf_slice(&body), file, -1);
+    buf_done(&body);
+    return code;
+}
+
+/* False: not now. */
+static bool hand(struct drops *d, struct handed_drop *place, const char *name)
+{
+    const struct settings_listener *l = &d->settings->listeners[d->listener];
+    struct channel *to = d->keeper->receiver(d);
+    struct disk_facts facts;
+    struct disk_file *file;
+    int code;
+
+    if (to == NULL)
+        return false;
+    code = drop_open(d->folder, name, &file, &facts);
+    if (code == -EPERM)
+        return set_aside(d, l, name,
+                         "is no plain file of one name, or is too large; it is set aside");
+    if (code < 0 && code != -ENOENT)
+        (void)fail_code(code, "open mail in", l->drop);
+    if (code < 0)
+        return code == -ENOENT;
+    code = order(to, (uint32_t)d->listener, facts.user, name, file);
+    disk_close(file);
+    if (code < 0)
+        return false;
+    place->to = to;
+    (void)snprintf(place->name, sizeof(place->name), "%s", name);
+    return true;
+}
+
+/* ---- what became of it ---- */
+
+static void settle(struct drops *d, struct handed_drop *h, enum pickup_verdict verdict)
+{
+    int code = 0;
+
+    switch (verdict) {
+    case PICKUP_TAKEN: code = drop_done(d->folder, h->name); break;
+    case PICKUP_BAD: code = drop_set_aside(d->folder, h->name); break;
+    case PICKUP_LATER: d->put_off = true; return;
+    }
+    d->changed = true;
+    h->stuck = verdict == PICKUP_TAKEN && code < 0 && code != -ENOENT;
+    if (code == 0)
+        return;
+    d->put_off = true;
+    (void)fail_code(code, "take away mail that was left,", slice_of(h->name));
+}
+
+static void settle_stuck(struct drops *d)
+{
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++)
+        if (d->handed[i].stuck)
+            settle(d, &d->handed[i], PICKUP_TAKEN);
+}
+
+static bool is_stuck(const struct drops *d)
+{
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++)
+        if (d->handed[i].stuck)
+            return true;
+    return false;
+}
+
+/* ---- a round ---- */
+
+/* Some file systems would bring names back that went hours ago, when the power goes. */
+static void leave_folder(struct drops *d)
+{
+    int code = d->changed ? drop_sync(d->folder) : 0;
+
+    if (code < 0)
+        (void)fail_code(code, "sync", SLICE("the drop folder"));
+    d->changed = false;
+    disk_dir_close(d->folder);
+    memory_free(d->names);
+    d->folder = NULL;
+    d->names = NULL;
+    d->count = d->at = 0;
+}
+
+static void list_folder(struct drops *d, const struct settings_listener *l)
+{
+    struct arena scratch = {0};
+    int code = disk_dir_open(d->disk, arena_string(&scratch, l->drop), &d->folder);
+
+    arena_done(&scratch);
+    if (code == 0) {
+        d->names = memory_new(LISTED_MAX * sizeof(*d->names));
+        code = drop_list(d->folder, d->names, LISTED_MAX);
+    }
+    if (code < 0)
+        tell_no_folder(d, l, code);
+    else
+        d->count = (unsigned)code;
+}
+
+/* As far as there is something to do now; the rest is done when an answer comes. Other settings
+ * have other folders: the next round goes through those. */
+static bool goes_on(struct drops *d)
+{
+    const struct settings *now = d->keeper->settings(d);
+    struct handed_drop *place = free_place(d);
+
+    if (now == NULL || d->settings != now || place == NULL || is_stuck(d))
+        return false;
+    if (d->at < d->count) {
+        if (!hand(d, place, d->names[d->at++]))
+            d->put_off = true;
+        return true;
+    }
+    if (is_under_way(d) || d->next_listener == now->listener_count)
+        return false;
+    leave_folder(d);
+    d->listener = d->next_listener++;
+    if (now->listeners[d->listener].drop.len > 0)
+        list_folder(d, &now->listeners[d->listener]);
+    return true;
+}
+
+static void go_on(struct drops *d)
+{
+    while (goes_on(d))
+        continue;
+    if (!is_under_way(d))
+        leave_folder(d);
+    else if (!is_stuck(d))
+        return; /* an answer comes */
+    timer_set(d->loop, &d->next, d->put_off || is_stuck(d) ? PUT_OFF_MS : ROUND_MS);
+}
+
+static void on_next(struct timer *t)
+{
+    struct drops *d = LIST_ENTRY(t, struct drops, next);
+
+    settle_stuck(d);
+    if (!is_under_way(d)) {
+        d->put_off = false;
+        d->settings = d->keeper->settings(d);
+        d->next_listener = 0;
+    }
+    go_on(d);
+}
+
+void drops_look(struct drops *d)
+{
+    if (!is_under_way(d))
+        timer_set(d->loop, &d->next, 0);
+}
+
+/* ---- from receivers ---- */
+
+void drops_answered(struct drops *d, const struct channel *from, struct slice body)
+{
+    enum pickup_verdict verdict;
+    struct slice name;
+
+    if (!pickup_answer_read(body, &verdict, &name))
+        return;
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++) {
+        struct handed_drop *h = &d->handed[i];
+
+        if (h->to != from || !slice_equal(slice_of(h->name), name))
+            continue;
+        h->to = NULL;
+        settle(d, h, verdict);
+        go_on(d);
+        return;
+    }
+}
+
+void drops_lost(struct drops *d, const struct channel *to)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < DROPS_AT_ONCE; i++) {
+        if (d->handed[i].to != to)
+            continue;
+        d->handed[i].to = NULL;
+        some = true;
+    }
+    if (some)
+        go_on(d);
+}
+
+/* ---- as a whole ---- */
+
+void drops_init(struct drops *d, struct loop *loop, struct disk *disk,
+                const struct drops_keeper *keeper)
+{
+    *d = (struct drops){.keeper = keeper, .loop = loop, .disk = disk};
+    timer_init(&d->next, on_next);
+}
+
+void drops_done(struct drops *d)
+{
+    timer_cancel(d->loop, &d->next);
+    leave_folder(d);
+}

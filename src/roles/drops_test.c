@@ -1,0 +1,331 @@
+/* What is left goes to a receiver and away by its answer; whatever goes wrong, it is not said twice
+ * without need, and never forgotten. */
+#include "roles/drops.h"
+
+#include "check.h"
+#include "fakes/disk.h"
+#include "fakes/net.h"
+#include "roles/pickup_order.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char text[] = "hostname mx.a.example\n"
+                           "listen mx 127.0.0.1:2525\n"
+                           "listen local unix:/run/local { drop /drop }\n"
+                           "queue /spool\n"
+                           "accept to domain mx.a.example deliver maildir /mail/{user}\n";
+
+struct keeper {
+    struct drops drops;
+    struct fake_clock clock;
+    struct fake_disk *disk;
+    struct disk_dir *folder;
+    struct fake_network *network;
+    struct net *net;
+    struct loop *loop;
+    struct settings *settings;
+    struct channel channel, receiver; /* its two ends */
+    bool serves;
+    char told[256];
+    unsigned handed; /* so many files came to the receiver */
+    char name[DROP_NAME_MAX];
+};
+
+static const struct settings *settings_now(struct drops *d)
+{
+    return LIST_ENTRY(d, struct keeper, drops)->settings;
+}
+
+static struct channel *receiver_now(struct drops *d)
+{
+    struct keeper *k = LIST_ENTRY(d, struct keeper, drops);
+
+    return k->serves ? &k->channel : NULL;
+}
+
+static void tell(struct drops *d, struct slice line)
+{
+    struct keeper *k = LIST_ENTRY(d, struct keeper, drops);
+
+    (void)snprintf(k->told, sizeof(k->told), "%.*s", SLICE_PRINTF(line));
+}
+
+static void on_order(struct channel *c, enum message_kind kind, struct slice body,
+                     struct disk_file *file, int handle)
+{
+    struct keeper *k = LIST_ENTRY(c, struct keeper, receiver);
+    struct pickup_order order;
+    char bytes[16] = "";
+
+    (void)handle;
+    check_int(kind, MESSAGE_DROP);
+    check(pickup_order_read(body, &order));
+    check_int(order.listener, 1);
+    check_int(disk_read(file, bytes, sizeof(bytes), 0), 9);
+    check_slice(slice_of(bytes), SLICE("some mail"));
+    disk_close(file);
+    k->handed++;
+    (void)snprintf(k->name, sizeof(k->name), "%.*s", SLICE_PRINTF(order.name));
+}
+
+static void on_answer(struct channel *c, enum message_kind kind, struct slice body,
+                      struct disk_file *file, int handle)
+{
+    struct keeper *k = LIST_ENTRY(c, struct keeper, channel);
+
+    (void)kind, (void)file, (void)handle;
+    drops_answered(&k->drops, c, body);
+}
+
+static void on_closed(struct channel *c)
+{
+    (void)c;
+}
+
+static void begin(struct keeper *k)
+{
+    static const struct drops_keeper keeper = {settings_now, receiver_now, tell};
+    struct settings_errors errors;
+    struct buf bundle;
+    int ends[2];
+
+    *k = (struct keeper){.serves = true};
+    fake_clock_init(&k->clock);
+    k->disk = fake_disk_new(&k->clock.clock);
+    check_int(disk_dir_make_path(fake_disk(k->disk), SLICE("/drop"), DROP_MODE, &k->folder), 0);
+    k->network = fake_network_new(
+        &k->clock, &(struct fake_network_options){.seed = 1, .file_dup = fake_disk_dup});
+    k->net = fake_net_new(k->network, &(struct net_address){.local = true});
+    k->loop = loop_new(k->net, &k->clock.clock);
+    buf_init(&bundle, 4096);
+    check(bundle_add(&bundle, SLICE("test.conf"), 0, (struct slice){text, sizeof(text) - 1}));
+    k->settings = settings_parse(buf_slice(&bundle), NULL, &errors);
+    check(k->settings != NULL);
+    settings_errors_done(&errors);
+    buf_done(&bundle);
+    check_int(k->net->ops->pair(k->net, ends), 0);
+    check_int(channel_open(&k->channel, k->loop, ends[0], ROLE_WARDEN, ROLE_RECEIVER, on_answer,
+                           on_closed),
+              0);
+    check_int(channel_open(&k->receiver, k->loop, ends[1], ROLE_RECEIVER, ROLE_WARDEN, on_order,
+                           on_closed),
+              0);
+    drops_init(&k->drops, k->loop, fake_disk(k->disk), &keeper);
+}
+
+static void done(struct keeper *k)
+{
+    drops_done(&k->drops);
+    channel_close(&k->channel);
+    channel_close(&k->receiver);
+    loop_free(k->loop);
+    k->net->ops->free(k->net);
+    check_int(fake_network_open(k->network), 0);
+    fake_network_free(k->network);
+    disk_dir_close(k->folder);
+    check_int(fake_disk_open(k->disk), 0);
+    fake_disk_free(k->disk);
+    settings_free(k->settings);
+}
+
+static void leave(struct keeper *k, unsigned char number)
+{
+    const unsigned char unique[16] = {number};
+
+    check_int(drop_put(k->folder, SLICE("some mail"), unique), 0);
+}
+
+/* Whatever happens within so long. */
+static void pass(struct keeper *k, unsigned seconds)
+{
+    uint64_t until_us = k->clock.now_us + seconds * UINT64_C(1000000), at_ms;
+
+    for (;;) {
+        while (fake_net_is_ready(k->net) ||
+               (loop_next_ms(k->loop, &at_ms) && at_ms <= k->clock.now_us / 1000))
+            check(loop_round(k->loop, false) >= 0);
+        if (!loop_next_ms(k->loop, &at_ms) || at_ms * 1000 > until_us)
+            break;
+        fake_clock_advance(&k->clock, at_ms * 1000 - k->clock.now_us);
+    }
+    fake_clock_advance(&k->clock, until_us - k->clock.now_us);
+}
+
+static void answer(struct keeper *k, enum pickup_verdict verdict)
+{
+    struct buf body;
+
+    buf_init(&body, 1 + DROP_NAME_MAX);
+    check(pickup_answer_write(&body, verdict, slice_of(k->name)));
+    check_int(channel_send(&k->receiver, MESSAGE_DROPPED, buf_slice(&body), NULL, -1), 0);
+    buf_done(&body);
+    pass(k, 0);
+}
+
+static bool count_name(void *ctx, struct slice name)
+{
+    (void)name;
+    ++*(int *)ctx;
+    return true;
+}
+
+static int names_in(struct keeper *k)
+{
+    int count = 0;
+
+    check_int(disk_dir_list(k->folder, count_name, &count), 0);
+    return count;
+}
+
+static int new_in(struct keeper *k)
+{
+    char names[8][DROP_NAME_MAX];
+
+    return drop_list(k->folder, names, 8);
+}
+
+static void test_answers(void **state)
+{
+    static const struct {
+        enum pickup_verdict verdict;
+        int listed, there;    /* after it */
+        unsigned soon, later; /* handed out once more within 10 s, and within 70 */
+    } rows[] = {
+        {PICKUP_TAKEN, 0, 0, 0, 0},
+        {PICKUP_BAD,   0, 1, 0, 0},
+        {PICKUP_LATER, 1, 1, 0, 1},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct keeper k;
+
+        begin(&k);
+        leave(&k, 1);
+        drops_look(&k.drops);
+        pass(&k, 1);
+        check_int(k.handed, 1);
+        pass(&k, 600); /* it takes its time: nobody else gets it */
+        check_int(k.handed, 1);
+        check_int(new_in(&k), 1);
+        answer(&k, rows[i].verdict);
+        check_int(new_in(&k), rows[i].listed);
+        check_int(names_in(&k), rows[i].there);
+        pass(&k, 10);
+        check_int(k.handed, 1 + rows[i].soon);
+        pass(&k, 60);
+        check_int(k.handed, 1 + rows[i].later);
+        done(&k);
+    }
+}
+
+/* The receiver ends with it, or none serves. */
+static void test_lost(void **state)
+{
+    struct keeper k;
+
+    (void)state;
+    begin(&k);
+    leave(&k, 1);
+    k.serves = false;
+    drops_look(&k.drops);
+    pass(&k, 1);
+    check_int(k.handed, 0);
+    k.serves = true;
+    drops_look(&k.drops);
+    pass(&k, 1);
+    check_int(k.handed, 1);
+    drops_lost(&k.drops, &k.channel);
+    pass(&k, 10);
+    check_int(k.handed, 2);
+    answer(&k, PICKUP_TAKEN);
+    check_int(names_in(&k), 0);
+    done(&k);
+}
+
+/* More than go at a time all go, and what was taken away stays so when the power goes. */
+static void test_many(void **state)
+{
+    struct keeper k;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        begin(&k);
+        for (unsigned char i = 0; i < 2 * DROPS_AT_ONCE; i++)
+            leave(&k, i);
+        drops_look(&k.drops);
+        pass(&k, 1);
+        check_int(k.handed, DROPS_AT_ONCE);
+        for (unsigned i = 0; i < 3 * DROPS_AT_ONCE; i++) {
+            const struct handed_drop *h = &k.drops.handed[i % DROPS_AT_ONCE];
+
+            (void)snprintf(k.name, sizeof(k.name), "%s", h->name);
+            if (h->to != NULL)
+                answer(&k, PICKUP_TAKEN);
+        }
+        check_int(k.handed, 2 * DROPS_AT_ONCE);
+        fake_disk_crash(k.disk, seed);
+        disk_dir_close(k.folder);
+        check_int(disk_dir_open(fake_disk(k.disk), "/drop", &k.folder), 0);
+        check_int(names_in(&k), 0);
+        done(&k);
+    }
+}
+
+/* A name that cannot be taken away is not said in each round: its sender would hear each time. */
+static void test_stuck(void **state)
+{
+    struct keeper k;
+
+    (void)state;
+    begin(&k);
+    leave(&k, 1);
+    drops_look(&k.drops);
+    pass(&k, 1);
+    fake_disk_fail_at(k.disk, fake_disk_calls(k.disk) + 1, -EROFS);
+    answer(&k, PICKUP_TAKEN);
+    check_int(new_in(&k), 1);
+    pass(&k, 30);
+    check_int(k.handed, 1);
+    pass(&k, 60);
+    check_int(new_in(&k), 0);
+    leave(&k, 2);
+    pass(&k, 10);
+    check_int(k.handed, 2);
+    done(&k);
+}
+
+/* Somebody made something of the name that it is to get: others go all the same. */
+static void test_cannot_be_set_aside(void **state)
+{
+    struct keeper k;
+
+    (void)state;
+    begin(&k);
+    leave(&k, 1);
+    drops_look(&k.drops);
+    pass(&k, 1);
+    fake_disk_fail_at(k.disk, fake_disk_calls(k.disk) + 1, -EISDIR);
+    answer(&k, PICKUP_BAD);
+    check_int(new_in(&k), 1);
+    pass(&k, 30);
+    check_int(k.handed, 1);
+    leave(&k, 2);
+    pass(&k, 60);
+    check_int(k.handed, 3);
+    done(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_cannot_be_set_aside),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
