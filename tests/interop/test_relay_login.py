@@ -112,6 +112,7 @@ def test_only_the_courier_knows_it(first, second):
 
 
 def set_right(server, tmp_path, password):
+    assert wait_until(lambda: "started, version" in server.log())  # else the reload is a part of the start
     write_secret(tmp_path, password)
     before = server.log().count("settings were read again and serve now")
     os.kill(server.process.pid, signal.SIGHUP)
