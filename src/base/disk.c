@@ -89,8 +89,8 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static int real_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct slice name),
-                         void *ctx)
+static int real_dir_list(struct disk_dir *dir, uint64_t *position, unsigned max,
+                         bool (*each)(void *ctx, struct slice name), void *ctx)
 {
     /* A handle of its own: readdir moves the position of a shared one. */
     int fd = openat(fd_of_dir(dir), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -104,11 +104,14 @@ static int real_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct sl
             close(fd);
         return code;
     }
+    if (*position != 0)
+        seekdir(list, (long)*position);
     /* `each` may leave anything in errno. */
     while (errno = 0, (entry = readdir(list)) != NULL)
-        if (!is_dots(entry->d_name) && !each(ctx, slice_of(entry->d_name)))
+        if (!is_dots(entry->d_name) && (!each(ctx, slice_of(entry->d_name)) || --max == 0))
             break;
     int code = entry == NULL ? -errno : 0;
+    *position = entry == NULL ? 0 : (uint64_t)entry->d_off; /* good for another handle, too */
     closedir(list);
     return code;
 }
@@ -519,7 +522,15 @@ int disk_dir_make(struct disk_dir *at, const char *name, unsigned mode)
 
 int disk_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct slice name), void *ctx)
 {
-    return dir->ops->dir_list(dir, each, ctx);
+    uint64_t position = 0;
+
+    return dir->ops->dir_list(dir, &position, UINT_MAX, each, ctx);
+}
+
+int disk_dir_list_some(struct disk_dir *dir, uint64_t *position, unsigned max,
+                       bool (*each)(void *ctx, struct slice name), void *ctx)
+{
+    return dir->ops->dir_list(dir, position, max, each, ctx);
 }
 
 int disk_sync_dir(struct disk_dir *dir)

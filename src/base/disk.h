@@ -64,7 +64,8 @@ struct disk_ops {
     int (*dir_open_at)(struct disk_dir *at, const char *name, struct disk_dir **out);
     void (*dir_close)(struct disk_dir *dir);
     int (*dir_make)(struct disk_dir *at, const char *name, unsigned mode);
-    int (*dir_list)(struct disk_dir *dir, bool (*each)(void *ctx, struct slice name), void *ctx);
+    int (*dir_list)(struct disk_dir *dir, uint64_t *position, unsigned max,
+                    bool (*each)(void *ctx, struct slice name), void *ctx);
     int (*dir_sync)(struct disk_dir *dir);
     int (*dir_syncfs)(struct disk_dir *dir);
     int (*dir_free_bytes)(struct disk_dir *dir, uint64_t *out);
@@ -113,6 +114,12 @@ int disk_dir_make(struct disk_dir *at, const char *name, unsigned mode);
 
 /* Calls each name except "." and "..", in no order, until `each` returns false. */
 int disk_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct slice name), void *ctx);
+
+/* The same in pieces of at most `max` names, for a folder that may be of any size. *position is 0
+ * for the first piece, and 0 again when that was the last. Names that come meanwhile may be missed.
+ */
+int disk_dir_list_some(struct disk_dir *dir, uint64_t *position, unsigned max,
+                       bool (*each)(void *ctx, struct slice name), void *ctx);
 
 int disk_sync_dir(struct disk_dir *dir);
 int disk_syncfs(struct disk_dir *dir); /* everything on that file system */

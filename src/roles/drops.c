@@ -7,6 +7,9 @@
  * can, and nothing else goes: else it would be said in every round, and its sender told in each of
  * who was refused. Nobody but a broken disk can bring that about. What cannot be set aside, since a
  * user made something of that name, is tried in every round, each a minute later.
+ *
+ * A round goes through all names, a piece at a time: who fills the folder keeps nobody's mail from
+ * its turn, and the warden from nothing else.
  */
 #include "roles/drops.h"
 
@@ -20,7 +23,7 @@
 enum {
     ROUND_MS = 2 * 1000,
     PUT_OFF_MS = 60 * 1000, /* when something could not go */
-    LISTED_MAX = 1024,      /* in a round, of one folder */
+    LISTED_MAX = 4096,      /* names, before anything else has its turn */
 };
 
 /* ---- telling ---- */
@@ -176,9 +179,22 @@ static void leave_folder(struct drops *d)
     d->folder = NULL;
     d->names = NULL;
     d->count = d->at = 0;
+    d->position = 0;
 }
 
-static void list_folder(struct drops *d, const struct settings_listener *l)
+/* The next piece of it. */
+static int list_names(struct drops *d)
+{
+    int code = drop_list(d->folder, &d->position, d->names, LISTED_MAX);
+
+    d->at = 0;
+    d->count = code < 0 ? 0 : (unsigned)code;
+    if (d->position != 0)
+        d->put_off = true; /* so full a folder is not gone through all the time */
+    return code;
+}
+
+static void enter_folder(struct drops *d, const struct settings_listener *l)
 {
     struct arena scratch = {0};
     int code = disk_dir_open(d->disk, arena_string(&scratch, l->drop), &d->folder);
@@ -186,12 +202,16 @@ static void list_folder(struct drops *d, const struct settings_listener *l)
     arena_done(&scratch);
     if (code == 0) {
         d->names = memory_new(LISTED_MAX * sizeof(*d->names));
-        code = drop_list(d->folder, d->names, LISTED_MAX);
+        code = list_names(d);
     }
     if (code < 0)
         tell_no_folder(d, l, code);
-    else
-        d->count = (unsigned)code;
+}
+
+/* Of the folder where we are. */
+static bool has_more(struct drops *d)
+{
+    return d->position != 0 && !is_under_way(d) && d->settings == d->keeper->settings(d);
 }
 
 /* As far as there is something to do now; the rest is done when an answer comes. Other settings
@@ -208,12 +228,12 @@ static bool goes_on(struct drops *d)
             d->put_off = true;
         return true;
     }
-    if (is_under_way(d) || d->next_listener == now->listener_count)
+    if (is_under_way(d) || has_more(d) || d->next_listener == now->listener_count)
         return false;
     leave_folder(d);
     d->listener = d->next_listener++;
     if (now->listeners[d->listener].drop.len > 0)
-        list_folder(d, &now->listeners[d->listener]);
+        enter_folder(d, &now->listeners[d->listener]);
     return true;
 }
 
@@ -221,6 +241,10 @@ static void go_on(struct drops *d)
 {
     while (goes_on(d))
         continue;
+    if (has_more(d)) {
+        timer_set(d->loop, &d->next, 0);
+        return;
+    }
     if (!is_under_way(d))
         leave_folder(d);
     else if (!is_stuck(d))
@@ -233,7 +257,9 @@ static void on_next(struct timer *t)
     struct drops *d = LIST_ENTRY(t, struct drops, next);
 
     settle_stuck(d);
-    if (!is_under_way(d)) {
+    if (has_more(d)) {
+        (void)list_names(d);
+    } else if (!is_under_way(d)) {
         d->put_off = false;
         d->settings = d->keeper->settings(d);
         d->next_listener = 0;

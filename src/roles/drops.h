@@ -43,6 +43,7 @@ struct drops {
     const struct settings *settings; /* of this round; perhaps not those that count any more */
     size_t listener, next_listener;
     struct disk_dir *folder; /* that listener's */
+    uint64_t position;       /* in it, of what was not listed yet; 0: there is no more */
     char (*names)[DROP_NAME_MAX];
     unsigned count, at;
     bool put_off; /* something could not go */

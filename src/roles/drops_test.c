@@ -181,8 +181,9 @@ static int names_in(struct keeper *k)
 static int new_in(struct keeper *k)
 {
     char names[8][DROP_NAME_MAX];
+    uint64_t position = 0;
 
-    return drop_list(k->folder, names, 8);
+    return drop_list(k->folder, &position, names, 8);
 }
 
 static void test_answers(void **state)

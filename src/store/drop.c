@@ -78,7 +78,7 @@ int drop_put(struct disk_dir *folder, struct slice content, const unsigned char 
 
 struct listing {
     char (*names)[DROP_NAME_MAX];
-    unsigned count, max;
+    unsigned count;
 };
 
 static bool list_one(void *ctx, struct slice name)
@@ -87,13 +87,14 @@ static bool list_one(void *ctx, struct slice name)
 
     if (drop_is_name(name))
         name_write(l->names[l->count++], "", name);
-    return l->count < l->max;
+    return true;
 }
 
-int drop_list(struct disk_dir *folder, char (*names)[DROP_NAME_MAX], unsigned max)
+int drop_list(struct disk_dir *folder, uint64_t *position, char (*names)[DROP_NAME_MAX],
+              unsigned max)
 {
-    struct listing l = {.names = names, .max = max};
-    int code = disk_dir_list(folder, list_one, &l);
+    struct listing l = {.names = names};
+    int code = disk_dir_list_some(folder, position, max, list_one, &l);
 
     return code < 0 ? code : (int)l.count;
 }

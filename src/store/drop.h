@@ -27,9 +27,11 @@ int drop_put(struct disk_dir *folder, struct slice content, const unsigned char 
 /* A name that a whole file has. */
 bool drop_is_name(struct slice name);
 
-/* The names of up to `max` whole files, each DROP_NAME_MAX bytes. The count, or a negative errno.
- */
-int drop_list(struct disk_dir *folder, char (*names)[DROP_NAME_MAX], unsigned max);
+/* The names of whole files among the next `max` of all names, each DROP_NAME_MAX bytes. The count,
+ * or a negative errno. *position as in disk_dir_list_some(): anybody may make names, so their
+ * number is bounded by nothing but the disk. */
+int drop_list(struct disk_dir *folder, uint64_t *position, char (*names)[DROP_NAME_MAX],
+              unsigned max);
 
 /* Opens one of them. -EPERM: it is no plain file of one name, or larger than any that drop_put()
  * leaves. */

@@ -449,20 +449,26 @@ static int fake_dir_make(struct disk_dir *at, const char *name, unsigned mode)
 }
 
 /* Lists a copy: `each` may create and unlink. */
-static int fake_dir_list(struct disk_dir *dir, bool (*each)(void *ctx, struct slice name),
-                         void *ctx)
+static int fake_dir_list(struct disk_dir *dir, uint64_t *position, unsigned max,
+                         bool (*each)(void *ctx, struct slice name), void *ctx)
 {
     struct fake_dir *h = dir_of(dir);
     struct list copy;
+    uint64_t from = *position, at_entry = 0;
     int rc = enter(h->door, h->life);
 
     if (rc < 0)
         return rc;
     list_init(&copy);
     copy_entries(&copy, &h->node->entries);
+    *position = 0;
     LIST_EACH (at, &copy) {
-        if (!each(ctx, slice_of(LIST_ENTRY(at, struct entry, link)->name)))
+        if (at_entry++ < from)
+            continue;
+        if (!each(ctx, slice_of(LIST_ENTRY(at, struct entry, link)->name)) || --max == 0) {
+            *position = at_entry;
             break;
+        }
     }
     drop_entries(&copy);
     return 0;
