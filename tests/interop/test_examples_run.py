@@ -41,7 +41,7 @@ MAIL = "From: {0}\r\nTo: {1}\r\nSubject: {2}\r\n\r\nhi\r\n"
 
 
 class Example(Server):
-    """One of the files, with its own folder for whatever it names."""
+    """One of the files, with a folder of its own for whatever it names."""
 
     def __init__(self, name, folder, world, at=OURS):
         super().__init__(folder)
@@ -244,6 +244,16 @@ def example(tmp_path_factory, world):
             assert one.stop() == 0, one.log()[-2000:]
 
 
+# ---- what ./run --install begins with ----
+
+def test_the_first_file(example):
+    server = example("../postroad", at="127.0.0.1").begin()
+    server.local("root", "cron")
+    assert server.send("root@mail.example.org", "ann@localhost", source="127.0.0.1")[0] == 250
+    assert server.send("root@mail.example.org", "joe@other.example", source="127.0.0.1")[0] == 554
+    assert wait_until(lambda: len(server.inbox("local", "root")) == len(server.inbox("local", "ann")) == 1)
+
+
 # ---- one domain with Dovecot ----
 
 class OurDovecot(Dovecot):
@@ -384,7 +394,11 @@ def test_a_gateway(example, world):
     world.wait_came("g@other.example")
     inside.close()
     assert server.send("joe@other.example", "bill@example.org")[0] == 450
-    assert wait_until(server.is_empty)
+    assert server.send("joe@other.example", "bob@example.org")[0] == 250  # he is known since
+    # Somebody writes too much.
+    server.write(server.config.replace("reject sender domain spam.example", "reject sender domain other.example"))
+    assert server.do("reload") == "the new settings serve\n"
+    assert server.send("joe@other.example", "bob@example.org")[0] == 554
 
 
 # ---- a laptop ----
