@@ -257,14 +257,31 @@ static const char *wrong_report(const struct check *k, const struct sent *s,
     return NULL;
 }
 
+/* The same of who is refused: at once, or by a report to who left the mail. A report that cannot be
+ * delivered is nobody's. */
+static const char *wrong_refusal(const struct sent *s, const struct sent_rcpt *r)
+{
+    unsigned failures = r->reports[REPORT_OF_FAILURE].count;
+
+    if (failures > 0 && (!s->left || r->refused))
+        return "a report of who was refused at once";
+    if (failures > 0 && !sent_wants(s, r, REPORT_OF_FAILURE))
+        return "a report that nobody wanted";
+    if (failures == 0 && s->left && s->acked && !r->refused && !s->deaf && s->deafened_us == 0 &&
+        sent_wants(s, r, REPORT_OF_FAILURE))
+        return "no report of who was refused";
+    return NULL;
+}
+
 static void judge_rcpt(struct check *k, const struct sent *s, const struct sent_rcpt *r)
 {
     const char *wrong;
 
-    if (r->fate == FATE_DISCARD || r->fate == FATE_REJECT)
+    if (r->fate == FATE_DISCARD)
         return;
-    judge_delivery(k, s, r);
-    wrong = wrong_report(k, s, r);
+    if (r->fate != FATE_REJECT)
+        judge_delivery(k, s, r);
+    wrong = r->fate == FATE_REJECT ? wrong_refusal(s, r) : wrong_report(k, s, r);
     if (wrong == NULL)
         return;
     k->v->misreported++;

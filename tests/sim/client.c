@@ -52,6 +52,7 @@ struct plan {
     bool falls_silent; /* else hangs up */
     bool submits;
     bool cuts;          /* hangs up when the end of a body has left */
+    bool local;         /* a program of the machine: it leaves what it hears no answer to */
     struct sent *again; /* this one, and no other; or NULL */
 };
 
@@ -79,7 +80,9 @@ struct client {
     uint64_t body_end;
     bool quitting;
     bool stopped;
-    bool differs; /* not the recipients of the first time are taken */
+    bool differs;     /* not the recipients of the first time are taken */
+    bool put_off;     /* not all recipients are decided about */
+    struct sent *own; /* a program's; NULL: it is done with */
 };
 
 struct internet {
@@ -146,9 +149,22 @@ static void come_again(struct client *c)
         retry_later(c->internet, c->plan.again);
 }
 
+/* Killed, it does nothing any more. */
+static void leave(struct client *c)
+{
+    struct sent *s = c->own;
+
+    if (s != NULL && (!c->stopped || c->plan.cuts))
+        c->internet->o.leave(c->internet->o.ctx, s);
+    c->own = NULL;
+}
+
 static void client_free(struct client *c)
 {
-    come_again(c);
+    if (c->plan.local)
+        leave(c);
+    else
+        come_again(c);
     stream_close(&c->stream);
     timer_cancel(c->internet->loop, &c->pump);
     buf_done(&c->outbox);
@@ -237,36 +253,19 @@ static void say_auth(struct client *c)
 
 static void say_mail(struct client *c, struct sent *s)
 {
-    struct buf line;
+    size_t before = buf_len(&c->outbox);
 
-    buf_init(&line, 1024);
-    (void)buf_append(&line, SLICE("MAIL FROM:<"));
-    sent_sender(s, &line);
-    (void)buf_printf(&line, "> SIZE=%zu", s->size + 100);
-    if (s->hold_for_s > 0)
-        (void)buf_printf(&line, " HOLDFOR=%u", s->hold_for_s);
-    (void)buf_append(&line, SLICE("\r\n"));
-    (void)buf_append_char(&line, '\0');
-    say(c, buf_slice(&line).data);
-    buf_done(&line);
+    sent_mail_command(s, &c->outbox);
+    c->queued += buf_len(&c->outbox) - before;
     expect(c, STEP_MAIL, s, 0);
 }
 
 static void say_rcpt(struct client *c, struct sent *s, unsigned rcpt)
 {
-    struct buf line;
+    size_t before = buf_len(&c->outbox);
 
-    buf_init(&line, 1024);
-    (void)buf_append(&line, SLICE("RCPT TO:<"));
-    sent_rcpt_address(&s->rcpts[rcpt], &line);
-    (void)buf_append(&line, SLICE(">"));
-    const char *wish = sent_wish_name(s->rcpts[rcpt].wish);
-    if (wish != NULL)
-        (void)buf_printf(&line, " NOTIFY=%s", wish);
-    (void)buf_append(&line, SLICE("\r\n"));
-    (void)buf_append_char(&line, '\0');
-    say(c, buf_slice(&line).data);
-    buf_done(&line);
+    sent_rcpt_command(&s->rcpts[rcpt], &c->outbox);
+    c->queued += buf_len(&c->outbox) - before;
     expect(c, STEP_RCPT, s, rcpt);
 }
 
@@ -282,31 +281,13 @@ static void say_rset(struct client *c)
     expect(c, STEP_RSET, NULL, 0);
 }
 
-/* RFC 5321 4.5.2. */
-static void stuff_dots(struct slice body, struct buf *out)
-{
-    while (body.len > 0) {
-        size_t line = slice_find(body, '\n') + 1;
-
-        if (body.data[0] == '.')
-            (void)buf_append_char(out, '.');
-        (void)buf_append(out, slice_head(body, line));
-        body = slice_skip(body, line);
-    }
-    (void)buf_append(out, SLICE(".\r\n"));
-}
-
 static void next_message(struct client *c);
 
 static void say_body(struct client *c, struct sent *s)
 {
     size_t before = buf_len(&c->outbox);
-    struct buf body;
 
-    buf_init(&body, 2 * BODY_MAX);
-    sent_body(s, &body);
-    stuff_dots(buf_slice(&body), &c->outbox);
-    buf_done(&body);
+    sent_dotted(s, &c->outbox);
     c->queued += buf_len(&c->outbox) - before;
     c->body = s;
     c->body_end = c->queued;
@@ -317,10 +298,11 @@ static void say_body(struct client *c, struct sent *s)
 
 static void next_message(struct client *c)
 {
-    struct sent *s = c->plan.messages == 0   ? NULL
-                     : c->plan.again != NULL ? c->plan.again
-                                             : ledger_add(c->internet->o.ledger,
-                                                          c->internet->o.chance, c->plan.submits);
+    struct sent *s =
+        c->plan.messages == 0   ? NULL
+        : c->plan.again != NULL ? c->plan.again
+        : c->plan.local         ? c->own
+                        : ledger_add(c->internet->o.ledger, c->internet->o.chance, c->plan.submits);
 
     if (s == NULL) {
         say_quit(c);
@@ -372,8 +354,12 @@ static void note_acked(struct client *c, struct sent *s, struct slice text)
 }
 
 /* Whoever comes again is to be taken for the same recipients, or not at all. */
-static void note_rcpt(struct client *c, struct sent_rcpt *r, bool accepted)
+static void note_rcpt(struct client *c, struct sent_rcpt *r, unsigned code)
 {
+    bool accepted = code == 250;
+
+    r->refused = c->plan.local && code / 100 == 5;
+    c->put_off = c->put_off || code / 100 == 4;
     if (c->plan.again == NULL)
         r->accepted = accepted;
     else if (r->accepted != accepted)
@@ -382,13 +368,22 @@ static void note_rcpt(struct client *c, struct sent_rcpt *r, bool accepted)
 
 static void note_answer(struct client *c, struct sent *s, unsigned code, struct slice text)
 {
+    if (code / 100 != 4)
+        c->own = NULL;
     if (code == 250) {
         note_acked(c, s, text);
         return;
     }
     NOTE(c, "message %u is answered %u%.*s", s->number, code, SLICE_PRINTF(text));
-    if (c->plan.submits && c->plan.again == NULL)
+    if (c->plan.submits && c->plan.again == NULL && !c->plan.local)
         retry_later(c->internet, s);
+}
+
+static void nobody_can_have_it(struct client *c)
+{
+    if (!c->put_off)
+        c->own = NULL; /* all are refused, and it says so */
+    give_up(c);
 }
 
 static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)
@@ -397,10 +392,10 @@ static void after_rcpt(struct client *c, struct sent *s, unsigned rcpt)
         return;
     if (rcpt + 1 < s->rcpt_count)
         say_rcpt(c, s, rcpt + 1);
-    else if (has_accepted(s) && !c->differs)
+    else if (has_accepted(s) && !c->differs && !(c->plan.local && c->put_off))
         say_data(c, s);
     else
-        give_up(c);
+        nobody_can_have_it(c);
 }
 
 static void on_reply(struct client *c, unsigned code, struct slice text)
@@ -419,7 +414,7 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
         }
         return;
     case STEP_EHLO:
-        if (c->plan.submits)
+        if (c->plan.submits && !c->plan.local)
             say_auth(c);
         else
             next_message(c);
@@ -439,7 +434,7 @@ static void on_reply(struct client *c, unsigned code, struct slice text)
             give_up(c);
         return;
     case STEP_RCPT:
-        note_rcpt(c, &e.sent->rcpts[e.rcpt], code == 250);
+        note_rcpt(c, &e.sent->rcpts[e.rcpt], code);
         after_rcpt(c, e.sent, e.rcpt);
         return;
     case STEP_DATA:
@@ -505,8 +500,9 @@ static struct plan draw_plan(struct internet *n, bool polite)
     struct plan p = {.messages = 1 + (unsigned)draw(n, 4), .stop_at = UINT64_MAX};
 
     p.submits = draw(n, 3) == 0;
+    p.local = p.submits && draw(n, 3) == 0;
     p.cuts = p.submits && draw(n, 4) == 0;
-    p.pipelines = draw(n, 2) == 0;
+    p.pipelines = !p.local && draw(n, 2) == 0;
     p.hurries = p.pipelines && draw(n, 2) == 0;
     if (draw(n, 6) == 0)
         p.drip = 1 + (unsigned)draw(n, draw(n, 2) == 0 ? 30 : 20000);
@@ -517,9 +513,24 @@ static struct plan draw_plan(struct internet *n, bool polite)
     return p;
 }
 
+static int begin(struct client *c)
+{
+    static const struct net_address nowhere = {.local = true};
+    struct internet *n = c->internet;
+
+    if (!c->plan.local)
+        return stream_connect(&c->stream, n->loop,
+                              c->plan.submits ? &n->o.submission : &n->o.server, 64 * 1024,
+                              64 * 1024, on_stream);
+    c->plan.messages = 1;
+    c->own = ledger_add(n->o.ledger, n->o.chance, true);
+    return stream_open_connecting(&c->stream, n->loop,
+                                  n->net->ops->connect_local(n->net, n->o.local), &nowhere,
+                                  64 * 1024, 64 * 1024, on_stream);
+}
+
 static void connect_with(struct internet *n, const struct plan *plan)
 {
-    const struct net_address *to = plan->submits ? &n->o.submission : &n->o.server;
     struct client *c = MEMORY_NEW(struct client);
 
     c->internet = n;
@@ -531,7 +542,7 @@ static void connect_with(struct internet *n, const struct plan *plan)
     n->count++;
     NOTE(c, "connects");
     expect(c, STEP_BANNER, NULL, 0);
-    if (stream_connect(&c->stream, n->loop, to, 64 * 1024, 64 * 1024, on_stream) < 0)
+    if (begin(c) < 0)
         client_free(c);
 }
 

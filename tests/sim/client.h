@@ -23,6 +23,9 @@ struct internet_options {
     struct ledger *ledger;
     struct attempts *attempts;
     struct net_address server, submission;
+    const char *local;                        /* the socket of programs of the same machine */
+    void (*leave)(void *ctx, struct sent *s); /* nobody took it there */
+    void *ctx;
 };
 
 struct internet *internet_new(const struct internet_options *options);

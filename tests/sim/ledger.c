@@ -86,6 +86,48 @@ struct sent *ledger_add(struct ledger *l, struct random *chance, bool submitted)
     return s;
 }
 
+/* How one from nobody fails elsewhere could be known by its id only, which no reply names. */
+static void keep_those_here(struct sent *s)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < s->rcpt_count; i++)
+        if (s->rcpts[i].fate == FATE_MAILDIR || s->rcpts[i].fate == FATE_DISCARD ||
+            s->rcpts[i].fate == FATE_REJECT)
+            s->rcpts[kept++] = s->rcpts[i];
+    if (kept == 0)
+        s->rcpts[kept++] = (struct sent_rcpt){.fate = FATE_REJECT};
+    s->rcpt_count = kept;
+}
+
+struct sent *ledger_add_left(struct ledger *l, struct random *chance)
+{
+    struct sent *s = ledger_add(l, chance, true);
+
+    if (s == NULL || random_below(chance, 6) != 0)
+        return s;
+    s->from_nobody = true;
+    s->deaf = false;
+    keep_those_here(s);
+    return s;
+}
+
+unsigned sent_refused(const struct sent *s, bool *wanted)
+{
+    unsigned count = 0;
+
+    *wanted = false;
+    for (unsigned i = 0; i < s->rcpt_count; i++) {
+        const struct sent_rcpt *r = &s->rcpts[i];
+
+        if (r->fate != FATE_REJECT || r->refused)
+            continue;
+        count++;
+        *wanted = *wanted || sent_wants(s, r, REPORT_OF_FAILURE);
+    }
+    return count;
+}
+
 bool sent_is_early(const struct ledger *l, const struct sent *s, uint64_t now_us)
 {
     return s->whole && !s->in_hand && l->wall_set_us < s->whole_us &&
@@ -142,6 +184,49 @@ void sent_body(const struct sent *s, struct buf *out)
     (void)buf_append(out, SLICE("\r\n"));
     while (buf_len(out) - start + 2 < s->size)
         add_line(out, &words, s->size - (buf_len(out) - start) - 2);
+}
+
+/* RFC 5321 4.5.2. */
+void sent_dotted(const struct sent *s, struct buf *out)
+{
+    struct slice rest;
+    struct buf body;
+
+    buf_init(&body, 2 * BODY_MAX);
+    sent_body(s, &body);
+    rest = buf_slice(&body);
+    while (rest.len > 0) {
+        size_t line = slice_find(rest, '\n') + 1;
+
+        if (rest.data[0] == '.')
+            (void)buf_append_char(out, '.');
+        (void)buf_append(out, slice_head(rest, line));
+        rest = slice_skip(rest, line);
+    }
+    (void)buf_append(out, SLICE(".\r\n"));
+    buf_done(&body);
+}
+
+void sent_mail_command(const struct sent *s, struct buf *out)
+{
+    (void)buf_append(out, SLICE("MAIL FROM:<"));
+    sent_sender(s, out);
+    (void)buf_printf(out, "> SIZE=%zu", s->size + 100);
+    if (s->hold_for_s > 0)
+        (void)buf_printf(out, " HOLDFOR=%u", s->hold_for_s);
+    (void)buf_append(out, SLICE("\r\n"));
+}
+
+void sent_rcpt_command(const struct sent_rcpt *r, struct buf *out)
+{
+    const char *wish = sent_wish_name(r->wish);
+
+    (void)buf_append(out, SLICE("RCPT TO:<"));
+    sent_rcpt_address(r, out);
+    (void)buf_append(out, SLICE(">"));
+    if (wish != NULL)
+        (void)buf_printf(out, " NOTIFY=%s", wish);
+    (void)buf_append(out, SLICE("\r\n"));
 }
 
 void sent_sender(const struct sent *s, struct buf *out)
@@ -252,7 +337,7 @@ static bool is_left(const struct sent *s, const struct sent_rcpt *r)
 {
     if (!r->accepted || (r->fate != FATE_RELAY && r->fate != FATE_BOUNCE && r->fate != FATE_LOOP))
         return false;
-    if (s->deaf && s->tries > 1)
+    if (s->deaf && (s->tries > 1 || s->left))
         return false; /* that the first copy failed is told of an id that its client never heard */
     return r->mail.count == 0 && r->refused_us == 0 && r->given_up_us == 0 &&
            !sent_is_settled(s, r);
@@ -277,6 +362,15 @@ bool coming_came(struct coming *c, uint64_t now_us, bool answered)
     if (!answered)
         coming_doubt(c);
     return good;
+}
+
+void ledger_doubt_refusals(struct sent *s)
+{
+    for (unsigned i = 0; i < s->rcpt_count; i++)
+        if (s->rcpts[i].fate == FATE_REJECT) {
+            coming_doubt(&s->rcpts[i].reports[REPORT_OF_FAILURE]);
+            coming_doubt(&s->rcpts[i].notices);
+        }
 }
 
 void ledger_doubt_loop(struct sent_rcpt *r)

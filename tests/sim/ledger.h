@@ -54,7 +54,8 @@ struct sent_rcpt {
     enum sent_fate fate;
     enum sent_wish wish;
     bool by_alias;      /* "a3", which stands for u3 */
-    bool accepted;      /* 250 to RCPT was read */
+    bool accepted;      /* 250 to RCPT was read, or it was left for him */
+    bool refused;       /* 5yz to RCPT was read: nothing is left for him */
     unsigned copies;    /* found in a Maildir in the end (check.c) */
     struct coming mail; /* elsewhere: what came there (servers.c) */
     struct coming reports[SENT_REPORTS];
@@ -74,7 +75,8 @@ struct sent {
     struct sent_rcpt rcpts[SENT_RCPTS_MAX];
     uint32_t hold_for_s;  /* HOLDFOR: not earlier than that; 0: at once */
     uint64_t whole_us;    /* when the end of the body left */
-    bool submitted;       /* by somebody who logged in: he tries again when he hears no 250 */
+    bool submitted;       /* by somebody who is known: he tries again when he hears no 250 */
+    bool left;            /* in the drop folder, or perhaps: who is refused is told by a report */
     unsigned tries;       /* the end of the body has left so often */
     bool from_nobody;     /* MAIL FROM:<> */
     bool deaf;            /* its sender takes no reports */
@@ -100,8 +102,20 @@ struct ledger {
 /* NULL: full. One that is submitted has a sender, who wants to hear of its failure. */
 struct sent *ledger_add(struct ledger *l, struct random *chance, bool submitted);
 
-/* As it travels before dot-stuffing: lines with CRLF. */
+/* One that will be left; some of these are from nobody, and for here only. */
+struct sent *ledger_add_left(struct ledger *l, struct random *chance);
+
+/* Those who are refused, when it is picked up; and does its sender want to hear of one of them? If
+ * not, it is set aside. */
+unsigned sent_refused(const struct sent *s, bool *wanted);
+
+/* As it travels before dot-stuffing: lines with CRLF; and as it travels, to its end. */
 void sent_body(const struct sent *s, struct buf *out);
+void sent_dotted(const struct sent *s, struct buf *out);
+
+/* "MAIL FROM:<m17@client.example> SIZE=..." and "RCPT TO:<...> NOTIFY=...", with CRLF. */
+void sent_mail_command(const struct sent *s, struct buf *out);
+void sent_rcpt_command(const struct sent_rcpt *r, struct buf *out);
 
 /* Its sender wants it held for longer, and nothing that happened lets it go before. A clock on the
  * wall that is set may: a courier that starts believes it. */
@@ -124,6 +138,9 @@ bool sent_wants(const struct sent *s, const struct sent_rcpt *r, enum sent_repor
 /* It came. False: once more than it should have, without a reason. */
 bool coming_came(struct coming *c, uint64_t now_us, bool answered);
 void coming_doubt(struct coming *c);
+
+/* Who is refused may be reported once more: his mail is said again, or may be. */
+void ledger_doubt_refusals(struct sent *s);
 
 /* More than one copy of a mail in a loop may be on its way. */
 void ledger_doubt_loop(struct sent_rcpt *r);

@@ -7,7 +7,9 @@
  * would. So a leak shows as a handle that is still open when the power is off.
  *
  * The warden is the one of roles/warden.c without processes, signals and configuration: the same
- * messages in the same order, the same doubling pause, the same order of draining.
+ * messages in the same order, the same doubling pause, the same order of draining. The mail that
+ * was left is kept by the real roles/drops, but it looks only while something is there: a day has
+ * many rounds.
  */
 #include "sim/machine.h"
 
@@ -22,6 +24,8 @@
 #include "queue/queue.h"
 #include "queue/queue_in.h"
 #include "roles/counts.h"
+#include "roles/drops.h"
+#include "roles/pickup_order.h"
 #include "roles/role.h"
 #include "wire/ehlo.h"
 
@@ -35,7 +39,8 @@ enum {
     STEADY_MS = 10000,
     DRAIN_TIMEOUT_MS = 20000,
     CALLERS = 32,
-    LISTENERS = 2,
+    LISTENERS = 3,
+    DROPS_ROUND_MS = 2000,
 };
 
 struct process {
@@ -55,6 +60,7 @@ struct process {
     uint64_t frozen_us; /* until then */
     bool takes_power;   /* with it, when it is killed */
     bool exited;        /* and the warden does not know yet */
+    unsigned awaited;   /* READYs, one for each START that it was given */
     uint64_t started_ms;
     unsigned backoff_ms;
 };
@@ -76,6 +82,11 @@ struct machine {
     struct disk_file *settings;
     struct disk_file *counts; /* of all receivers */
     struct channel scribe;
+    struct disk *disk; /* its door */
+    bool dead;         /* it died at a call, and the power with it */
+    struct settings *read;
+    struct drops drops;
+    bool serving; /* all are ready */
     struct timer drain_deadline;
     int listeners[LISTENERS]; /* as they stand in the settings */
     int control;              /* where people's tools connect */
@@ -201,13 +212,105 @@ static bool may_talk(enum role_kind a, enum role_kind b)
     return false;
 }
 
+/* --- mail that was left --- */
+
+static struct machine *machine_of(struct drops *d)
+{
+    return LIST_ENTRY(d, struct machine, drops);
+}
+
+static const struct settings *settings_now(struct drops *d)
+{
+    const struct machine *m = machine_of(d);
+
+    return m->serving && !m->draining ? m->read : NULL;
+}
+
+static struct channel *some_receiver(struct drops *d)
+{
+    struct machine *m = machine_of(d);
+    unsigned first = (unsigned)random_below(m->o.chance, m->count);
+
+    for (unsigned i = 0; i < m->count; i++) {
+        struct process *p = &m->processes[(first + i) % m->count];
+
+        if (p->kind == ROLE_RECEIVER && channel_is_open(&p->channel) && p->awaited == 0)
+            return &p->channel;
+    }
+    return NULL;
+}
+
+static void tell_of_drops(struct drops *d, struct slice text)
+{
+    NOTE(machine_of(d), "warden", "%.*s", SLICE_PRINTF(text));
+}
+
+static void hear_verdict(struct machine *m, const struct channel *from, struct slice body)
+{
+    enum pickup_verdict verdict;
+    struct slice name;
+
+    if (pickup_answer_read(body, &verdict, &name)) {
+        NOTE(m, "warden", "%.*s is %s", SLICE_PRINTF(name),
+             verdict == PICKUP_TAKEN ? "taken"
+             : verdict == PICKUP_BAD ? "bad"
+                                     : "put off");
+        if (verdict == PICKUP_LATER)
+            m->o.on_put_off(m->o.ctx);
+    }
+    drops_answered(&m->drops, from, body);
+}
+
+static bool something_is_left(const struct machine *m)
+{
+    char names[1][DROP_NAME_MAX];
+    struct disk_dir *folder;
+
+    if (disk_dir_open(fake_disk(m->o.disk), m->o.drop, &folder) < 0)
+        return true; /* perhaps */
+    int count = drop_list(folder, names, 1);
+    disk_dir_close(folder);
+    return count != 0;
+}
+
+static void look_only_if_left(struct machine *m)
+{
+    if (timer_is_set(&m->drops.next) && !something_is_left(m))
+        timer_cancel(m->loop, &m->drops.next);
+}
+
+void machine_left(struct machine *m)
+{
+    if (m->on && !timer_is_set(&m->drops.next))
+        timer_set(m->loop, &m->drops.next, random_below(m->o.chance, DROPS_ROUND_MS));
+}
+
+static void all_may_be_ready(struct machine *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (m->processes[i].awaited > 0)
+            return;
+    if (!m->serving)
+        drops_look(&m->drops);
+    m->serving = true;
+}
+
 static void from_child(struct channel *c, enum message_kind kind, struct slice body,
                        struct disk_file *file, int handle)
 {
     struct process *p = LIST_ENTRY(c, struct process, channel);
 
-    (void)kind, (void)body, (void)file, (void)handle; /* the matrix allows READY only */
+    (void)file, (void)handle;
+    if (kind == MESSAGE_DROPPED) {
+        hear_verdict(p->machine, c, body);
+        return;
+    }
+    if (kind != MESSAGE_READY)
+        return;
     NOTE(p->machine, p->name, "is ready");
+    if (p->awaited > 0)
+        p->awaited--;
+    all_may_be_ready(p->machine);
 }
 
 static void child_closed(struct channel *c)
@@ -235,6 +338,7 @@ static void wire_self(struct machine *m, struct process *scribe)
 
 static void seal_settings(struct machine *m)
 {
+    struct settings_errors errors;
     struct buf bundle;
 
     buf_init(&bundle, BUNDLE_MAX);
@@ -242,6 +346,9 @@ static void seal_settings(struct machine *m)
     (void)bundle_add(&bundle, SLICE("/etc/aliases"), 0, m->o.aliases);
     (void)bundle_add(&bundle, SLICE("/etc/secret"), 0, m->o.secret);
     (void)bundle_add(&bundle, SLICE("/etc/people"), 0, m->o.people);
+    m->read = settings_parse(buf_slice(&bundle), NULL, &errors);
+    settings_errors_done(&errors);
+    assert(m->read != NULL);
     (void)disk_sealed(fake_disk(m->o.disk), buf_slice(&bundle), &m->settings);
     buf_done(&bundle);
 }
@@ -313,6 +420,7 @@ static void process_start(struct process *p)
     p->dead = p->takes_power = false;
     p->job_at_us = p->frozen_us = 0;
     p->started_ms = clock_monotonic_ms(&m->o.clock->clock);
+    p->awaited = 1;
     p->doors = (struct role_doors){.clock = &m->o.clock->clock,
                                    .random = &m->random.random,
                                    .disk = fake_disk_process(m->o.disk, &p->dead),
@@ -430,6 +538,11 @@ bool machine_lost_power(const struct machine *m)
     return m->lost_power;
 }
 
+void machine_lose_power_at_warden(struct machine *m, uint64_t call)
+{
+    fake_disk_die_at(m->disk, call);
+}
+
 void machine_fail_sync(struct machine *m, unsigned process, int code)
 {
     if (m->processes[process].role != NULL)
@@ -457,11 +570,13 @@ void machine_thaw(struct machine *m)
 
 void machine_reload(struct machine *m)
 {
+    m->serving = false;
     for (unsigned i = 0; i < m->count; i++) {
         struct process *p = &m->processes[i];
 
         if (p->role == NULL || !channel_is_open(&p->channel))
             continue;
+        p->awaited++;
         send_settings(m, p);
         (void)channel_send(&p->channel, MESSAGE_START, (struct slice){NULL, 0}, NULL, -1);
     }
@@ -528,7 +643,9 @@ static void child_ended(struct process *p)
     struct machine *m = p->machine;
 
     p->exited = false;
+    p->awaited = 1;
     channel_close(&p->channel);
+    drops_lost(&m->drops, &p->channel);
     if (p->kind == ROLE_RECEIVER) {
         struct counts c = counts_of(p);
 
@@ -550,8 +667,12 @@ static void child_ended(struct process *p)
 static int make_spool(struct machine *m)
 {
     struct disk_dir *spool;
-    int code = disk_dir_make_path(fake_disk(m->o.disk), SLICE("/spool"), 0700, &spool);
+    int code = disk_dir_make_path(fake_disk(m->o.disk), slice_of(m->o.drop), DROP_MODE, &spool);
 
+    if (code < 0)
+        return code;
+    disk_dir_close(spool);
+    code = disk_dir_make_path(fake_disk(m->o.disk), SLICE("/spool"), 0700, &spool);
     if (code < 0)
         return code;
     code = queue_make_dirs(spool, 0700);
@@ -575,6 +696,8 @@ static void add_process(struct machine *m, enum role_kind kind, unsigned index)
 
 void machine_boot(struct machine *m, unsigned receivers)
 {
+    static const struct drops_keeper keeper = {settings_now, some_receiver, tell_of_drops};
+
     NOTE(m, "machine", "power on, %u receivers", receivers);
     fail_set_sink(tell_failure, m);
     m->on = true;
@@ -590,9 +713,13 @@ void machine_boot(struct machine *m, unsigned receivers)
     m->scribe.watch.handle = -1;
     m->listeners[0] = m->net->ops->listen(m->net, &m->o.listen, false, LISTENER_BACKLOG);
     m->listeners[1] = m->net->ops->listen(m->net, &m->o.submission, false, LISTENER_BACKLOG);
+    m->listeners[2] = m->net->ops->listen_local(m->net, m->o.local, 0666, LISTENER_BACKLOG);
     m->control = m->net->ops->listen_local(m->net, "/spool/courier.sock", 0600, CALLERS);
-    assert(m->listeners[0] >= 0 && m->listeners[1] >= 0 && m->control >= 0);
+    assert(m->listeners[0] >= 0 && m->listeners[1] >= 0 && m->listeners[2] >= 0 && m->control >= 0);
     seal_settings(m);
+    m->serving = m->dead = false;
+    m->disk = fake_disk_process(m->o.disk, &m->dead);
+    drops_init(&m->drops, m->loop, m->disk, &keeper);
     int code = counts_new(receivers, (const uint64_t[2]){m->o.seed, receivers}, &m->counts);
     assert(code == 0);
     add_process(m, ROLE_SCRIBE, 0);
@@ -621,6 +748,9 @@ void machine_power_off(struct machine *m)
         channel_close(&p->channel);
     }
     channel_close(&m->scribe);
+    m->dead = true;
+    drops_done(&m->drops);
+    settings_free(m->read);
     timer_cancel(m->loop, &m->drain_deadline);
     for (unsigned i = 0; i < LISTENERS; i++)
         m->net->ops->close(m->net, m->listeners[i]);
@@ -738,6 +868,8 @@ static bool step_warden(struct machine *m)
             child_ended(&m->processes[i]);
     if (m->drain_wanted)
         drain(m);
+    m->lost_power = m->lost_power || m->dead;
+    look_only_if_left(m);
     return true;
 }
 

@@ -29,6 +29,7 @@ struct machine_options {
     /* A line of the log; and the end of a process, or of all of them (ROLE_WARDEN). */
     void (*on_log)(void *ctx, struct slice tag, struct slice text);
     void (*on_death)(void *ctx, enum role_kind kind);
+    void (*on_put_off)(void *ctx); /* something that was left will be said again */
     void *ctx;
     uint64_t seed;         /* of what the program itself draws */
     uint64_t segment_size; /* of the journals */
@@ -38,6 +39,8 @@ struct machine_options {
     struct slice secret;   /* its /etc/secret */
     struct slice people;   /* its /etc/people: who may submit */
     struct net_address listen, submission;
+    const char *local;       /* the socket of its own programs: the third listener */
+    const char *drop;        /* where they leave mail while nobody listens */
     struct servers *servers; /* where DNS leads to */
     bool sync_late;          /* a bug to plant: receivers' syncs are said first and done later */
 };
@@ -51,6 +54,12 @@ void machine_boot(struct machine *m, unsigned receivers);
 /* Power off: everything is gone at once; the disk's part is fake_disk_crash(). */
 void machine_power_off(struct machine *m);
 bool machine_is_on(const struct machine *m);
+
+/* Something was left: the warden finds it, in a while. */
+void machine_left(struct machine *m);
+
+/* The power goes at the n-th call of the warden to the disk. */
+void machine_lose_power_at_warden(struct machine *m, uint64_t call);
 
 /* The warden hands its settings over once more, as at a reload; they are the same. */
 void machine_reload(struct machine *m);

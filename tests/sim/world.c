@@ -17,6 +17,7 @@
 #include "sim/client.h"
 #include "sim/deliveries.h"
 #include "sim/intake.h"
+#include "sim/leavers.h"
 #include "sim/machine.h"
 #include "sim/people.h"
 #include "sim/servers.h"
@@ -62,6 +63,8 @@ enum incident_kind {
     INCIDENT_FREEZE,               /* a process gets no time */
     INCIDENT_PERSON,               /* looks at the queue, or takes it in hand */
     INCIDENT_RELOAD,               /* the settings are read again */
+    INCIDENT_LEAVE,                /* a program leaves mail */
+    INCIDENT_POWER_OFF_AT_WARDEN,  /* while it takes that away, perhaps */
 };
 
 struct incident {
@@ -80,6 +83,7 @@ struct world {
     struct machine *machine;
     struct internet *internet;
     struct people *people;
+    struct leavers *leavers;
     struct servers *servers;
     struct ledger ledger;
     struct deliveries deliveries;
@@ -99,12 +103,17 @@ struct world {
     uint64_t booted_us;
     uint64_t frozen_us, frozen_until_us; /* the courier */
     bool full;
+    bool over; /* no program runs any more */
 };
+
+#define LOCAL "/run/sendmail"
+#define DROP  "/drop"
 
 static const char settings[] =
     "hostname mx.sim.example\n"
     "listen mx 192.0.2.1:25\n"
     "listen submission 127.0.0.2:587 { tls off; auth people; auth-cleartext yes }\n"
+    "listen local unix:" LOCAL " { drop " DROP " }\n"
     "queue /spool { min-free 1M }\n"
     "postmaster u0@sim.example\n"
     "discard to address void@sim.example\n"
@@ -194,6 +203,7 @@ static enum incident_kind draw_fault(struct world *w)
         INCIDENT_POWER_OFF_AT_ACK,
         INCIDENT_POWER_OFF_AT_REPORT,
         INCIDENT_POWER_OFF_AT_REPORT,
+        INCIDENT_POWER_OFF_AT_WARDEN,
         INCIDENT_DISK_FULL,
         INCIDENT_SYNC_ERROR,
         INCIDENT_CALL_ERROR,
@@ -223,6 +233,10 @@ static void draw_plan(struct world *w)
         add_incident(w, bursts[draw(w, burst_count)] + draw(w, 600 * SECOND_US), INCIDENT_PERSON);
     for (uint64_t i = draw(w, 4); i > 0; i--)
         add_incident(w, bursts[draw(w, burst_count)] + draw(w, 60 * SECOND_US), INCIDENT_RELOAD);
+    for (uint64_t mails = draw(w, 16); mails > 0; mails--)
+        add_incident(
+            w, bursts[draw(w, burst_count)] + draw(w, draw(w, 2) == 0 ? 100000 : 60 * SECOND_US),
+            INCIDENT_LEAVE);
     for (uint64_t homes = draw(w, 4); homes > 0; homes--)
         add_incident(w, bursts[draw(w, burst_count)] - draw(w, SECOND_US), INCIDENT_HOME_LOST);
     for (uint64_t i = 0; i < fault_count; i++) {
@@ -276,11 +290,18 @@ static void on_death(void *ctx, enum role_kind kind)
         deliveries_crash(&w->deliveries, in_flight_since(w), now_us);
         ledger_crash(&w->ledger, in_flight_since(w));
     }
+    if (kind == ROLE_RECEIVER)
+        leavers_said_again(w->leavers);
     attempts_disturbed(&w->attempts,
                        kind == ROLE_POSTMAN  ? DISTURBS_MAILBOXES
                        : kind == ROLE_SCRIBE ? DISTURBS_LOG
                                              : DISTURBS_ALL,
                        until_us);
+}
+
+static void on_put_off(void *ctx)
+{
+    leavers_said_again(((struct world *)ctx)->leavers);
 }
 
 static struct machine_options draw_machine(struct world *w)
@@ -295,6 +316,7 @@ static struct machine_options draw_machine(struct world *w)
         .history = &w->history,
         .on_log = on_log,
         .on_death = on_death,
+        .on_put_off = on_put_off,
         .ctx = w,
         .seed = draw(w, UINT64_MAX),
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
@@ -305,6 +327,8 @@ static struct machine_options draw_machine(struct world *w)
         .people = {people,   sizeof(people) - 1  },
         .listen = server_address,
         .submission = submission_address,
+        .local = LOCAL,
+        .drop = DROP,
         .servers = w->servers,
         .sync_late = w->plan.plant == PLANT_REPLY_BEFORE_SYNC
     };
@@ -318,6 +342,7 @@ static void power_off(struct world *w)
     w->power_at_ack = w->power_at_report = w->power_at_warning = w->power_at_told = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
+    leavers_said_again(w->leavers);
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     if (draw(w, 4) == 0) {
@@ -526,6 +551,33 @@ static void lose_power_at_courier(struct world *w)
     machine_lose_power_at(w->machine, courier_of(w), call);
 }
 
+static void lose_power_at_warden(struct world *w)
+{
+    uint64_t call = 1 + draw(w, 30);
+
+    if (!machine_is_on(w->machine))
+        return;
+    NOTE(w, "the power will go at call %u of the warden to the disk", (unsigned)call);
+    machine_lose_power_at_warden(w->machine, call);
+}
+
+/* Between a start and the next one of them, too. */
+static void write_and_leave(struct world *w)
+{
+    leavers_write(w->leavers);
+    machine_left(w->machine);
+}
+
+static void leave(void *ctx, struct sent *s)
+{
+    struct world *w = ctx;
+
+    if (w->over)
+        return;
+    leavers_leave(w->leavers, s);
+    machine_left(w->machine);
+}
+
 /* Mail must not notice when it is the scribe. */
 static void freeze(struct world *w)
 {
@@ -591,6 +643,8 @@ static void happen(struct world *w, enum incident_kind kind)
         if (!machine_is_on(w->machine))
             return;
         power_off(w);
+        for (uint64_t mails = draw(w, 3); mails > 0; mails--)
+            add_incident(w, now_us + draw(w, SECOND_US), INCIDENT_LEAVE);
         add_incident(w, now_us + SECOND_US + draw(w, 300 * SECOND_US), INCIDENT_POWER_ON);
         return;
     case INCIDENT_POWER_OFF_AT_ACK:
@@ -649,16 +703,18 @@ static void happen(struct world *w, enum incident_kind kind)
             add_incident(w, now_us + draw(w, DAY_US / 4), INCIDENT_POWER_OFF_AT_COURIER);
         return;
     case INCIDENT_POWER_OFF_AT_COURIER: lose_power_at_courier(w); return;
+    case INCIDENT_POWER_OFF_AT_WARDEN: lose_power_at_warden(w); return;
+    case INCIDENT_LEAVE: write_and_leave(w); return;
     case INCIDENT_HOMES_BACK: give_homes_back(w); return;
     }
 }
 
 /* --- time --- */
 
-static bool loses_power(const struct world *w)
+static bool loses_power(struct world *w)
 {
     return machine_is_on(w->machine) &&
-           (machine_lost_power(w->machine) ||
+           (machine_lost_power(w->machine) || leavers_lost_power(w->leavers) ||
             (w->power_at_ack != 0 && w->ledger.acked >= w->power_at_ack) ||
             (w->power_at_report != 0 && w->reports >= w->power_at_report) ||
             (w->power_at_warning != 0 && w->attempts.warnings >= w->power_at_warning) ||
@@ -812,11 +868,14 @@ static void calm_down(struct world *w)
             machine_kill_at(w->machine, i, 0);
             machine_short_at(w->machine, i, 0);
         }
+    if (machine_is_on(w->machine))
+        machine_lose_power_at_warden(w->machine, 0);
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     give_homes_back(w);
     servers_calm(w->servers);
     fake_network_lose_nothing(w->network);
+    leavers_calm(w->leavers);
     boot(w);
     people_calm(w->people);
     run_for(w, CALM_S * SECOND_US);
@@ -925,7 +984,16 @@ void world_run(const struct world_plan *plan, struct verdict *v)
                                                           .ledger = &w->ledger,
                                                           .attempts = &w->attempts,
                                                           .server = server_address,
-                                                          .submission = submission_address});
+                                                          .submission = submission_address,
+                                                          .local = LOCAL,
+                                                          .leave = leave,
+                                                          .ctx = w});
+    w->leavers = leavers_new(&(struct leavers_options){.clock = &w->clock,
+                                                       .disk = w->disk,
+                                                       .chance = &w->chance.random,
+                                                       .history = &w->history,
+                                                       .ledger = &w->ledger,
+                                                       .folder = DROP});
     w->people = people_new(&(struct people_options){.clock = &w->clock,
                                                     .network = w->network,
                                                     .chance = &w->chance.random,
@@ -942,11 +1010,15 @@ void world_run(const struct world_plan *plan, struct verdict *v)
     if (w->deliveries.twice > 0)
         NOTE(w, "TWICE: %s without a reason", w->deliveries.first_twice);
     if (v->other == NULL)
+        leavers_check(w->leavers, v);
+    if (v->other == NULL)
         check_mailboxes(fake_disk(w->disk), &w->ledger, &w->history, v);
     add_counts(w);
+    w->over = true;
     machine_free(w->machine);
     internet_free(w->internet);
     people_free(w->people);
+    leavers_free(w->leavers);
     servers_free(w->servers);
     if (fake_network_open(w->network) != 0)
         broken(w, "a connection is still open after its process ended");
