@@ -12,19 +12,29 @@ enum {
     AHEAD_MAX = 2 * BOUNCE_MAX + 64 * 1024, /* a report is there as a whole, dots and all */
 };
 
+#define SIZE_UNKNOWN UINT64_MAX
+
+static enum letter_fault unreadable(int code)
+{
+    (void)fail_code(code, "read", SLICE("mail in the drop folder"));
+    return LETTER_UNREADABLE;
+}
+
 /* Its owner may go on writing, faster than anybody reads. */
-static uint64_t size_now(struct disk_file *file)
+static enum letter_fault note_size(struct letter *l)
 {
     struct disk_facts facts;
+    int code = disk_file_facts(l->file, &facts);
 
-    if (disk_file_facts(file, &facts) < 0)
-        return 0;
-    return facts.size < DROP_FILE_MAX ? facts.size : DROP_FILE_MAX;
+    if (code < 0)
+        return unreadable(code);
+    l->size = facts.size < DROP_FILE_MAX ? facts.size : DROP_FILE_MAX;
+    return LETTER_OK;
 }
 
 void letter_init(struct letter *l, struct disk_file *file)
 {
-    *l = (struct letter){.file = file, .size = file != NULL ? size_now(file) : 0};
+    *l = (struct letter){.file = file, .size = file != NULL ? SIZE_UNKNOWN : 0};
     buf_init(&l->ahead, AHEAD_MAX);
     dots_reader_init(&l->dots, LINE_ENDS_STRICT);
 }
@@ -39,17 +49,18 @@ void letter_done(struct letter *l)
 /* More of the file, if there is more. */
 static enum letter_fault read_ahead(struct letter *l)
 {
+    enum letter_fault fault = l->size == SIZE_UNKNOWN ? note_size(l) : LETTER_OK;
     uint64_t left = l->size - l->offset;
     size_t wanted = left < PIECE ? (size_t)left : PIECE;
     int64_t got;
 
+    if (fault != LETTER_OK)
+        return fault;
     if (wanted == 0 || buf_len(&l->ahead) >= PIECE)
         return LETTER_OK;
     got = disk_read(l->file, buf_reserve(&l->ahead, wanted), wanted, l->offset);
-    if (got < 0) {
-        (void)fail_code((int)got, "read", SLICE("mail in the drop folder"));
-        return LETTER_UNREADABLE;
-    }
+    if (got < 0)
+        return unreadable((int)got);
     buf_commit(&l->ahead, (size_t)got);
     l->offset += (uint64_t)got;
     return LETTER_OK;
@@ -218,10 +229,8 @@ static enum letter_fault read_content(const struct letter *l, struct buf *out)
         enum dots_progress progress;
         struct slice run;
 
-        if (got < 0) {
-            (void)fail_code((int)got, "read", SLICE("mail in the drop folder"));
-            return LETTER_UNREADABLE;
-        }
+        if (got < 0)
+            return unreadable((int)got);
         while ((progress = dots_read(&dots, &c, &run)) == DOTS_RUN)
             if (!buf_append(out, slice_head(run, buf_room(out))) || buf_room(out) == 0)
                 return LETTER_OK; /* that much is enough */

@@ -14,7 +14,7 @@
 
 struct letter {
     struct disk_file *file; /* owned; NULL: all of it is in `ahead` */
-    uint64_t size;          /* that it had at first; more is not read */
+    uint64_t size;          /* that it had when it was first read; more is not */
     uint64_t offset;        /* of what was not read yet */
     struct buf ahead;       /* read, not said yet */
     struct dots_reader dots;

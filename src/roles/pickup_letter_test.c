@@ -7,6 +7,7 @@
 #include "check.h"
 #include "fakes/disk.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define HEAD                                                                                       \
@@ -253,6 +254,26 @@ static void test_a_large_one_is_not_brought_back(void **state)
     done(&w);
 }
 
+/* Whatever call fails, it is the disk's fault, and the mail is not set aside for it. */
+static void test_a_disk_that_fails(void **state)
+{
+    enum letter_fault fault = LETTER_UNREADABLE;
+    unsigned call = 0;
+
+    (void)state;
+    while (fault != LETTER_OK) {
+        struct world w = {0};
+
+        begin(&w, SLICE(HEAD CONTENT END));
+        fake_disk_fail_at(w.disk, fake_disk_calls(w.disk) + ++call, -EIO);
+        fault = say_commands(&w);
+        if (fault == LETTER_OK)
+            fault = say_content(&w);
+        check_int(fault, call <= 2 ? LETTER_UNREADABLE : LETTER_OK); /* its size, its bytes */
+        done(&w);
+    }
+}
+
 static void test_orders(void **state)
 {
     const struct slice file = SLICE("new-01020304050607080910111213141516");
@@ -291,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_a_large_one_is_not_brought_back),
+        cmocka_unit_test(test_a_disk_that_fails),
         cmocka_unit_test(test_orders),
     };
 

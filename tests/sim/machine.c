@@ -264,11 +264,15 @@ static void hear_verdict(struct machine *m, const struct channel *from, struct s
 static bool something_is_left(const struct machine *m)
 {
     char names[1][DROP_NAME_MAX];
+    uint64_t position = 0;
     struct disk_dir *folder;
 
     if (disk_dir_open(fake_disk(m->o.disk), m->o.drop, &folder) < 0)
         return true; /* perhaps */
-    int count = drop_list(folder, names, 1);
+    int count = 0;
+    do
+        count = drop_list(folder, &position, names, 1);
+    while (count == 0 && position != 0);
     disk_dir_close(folder);
     return count != 0;
 }
