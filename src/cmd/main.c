@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sysexits.h>
 
 static const struct command {
@@ -73,10 +74,19 @@ static const struct command *old_name(const char *called)
     return NULL;
 }
 
+/* The link tells, since programs call themselves what they like in argv[0]: "send-mail". */
+static const struct command *called_by_old_name(int argc, char **argv)
+{
+    const char *file = (const char *)getauxval(AT_EXECFN);
+    const struct command *old = file == NULL ? NULL : old_name(file);
+
+    return old == NULL && argc > 0 ? old_name(argv[0]) : old;
+}
+
 int main(int argc, char **argv)
 {
     struct slice name = argc < 2 ? SLICE("") : slice_of(argv[1]);
-    const struct command *old = argc < 1 ? NULL : old_name(argv[0]);
+    const struct command *old = called_by_old_name(argc, argv);
 
     keep_standard_files_open();
     if (old != NULL)

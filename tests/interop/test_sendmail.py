@@ -235,6 +235,15 @@ def test_addresses_are_data(server):
 
 # ---- real programs ----
 
+def test_whatever_it_is_called(server):
+    """Programs say what they like in argv[0], as OpenBSD's mail does: send-mail."""
+    conf = os.path.join(server.folder, "postroad.conf")
+    for number, name in enumerate(("send-mail", "-sendmail", "")):
+        assert subprocess.run([name, "-C", conf, f"u{number}"], executable=os.path.join(server.folder, "sendmail"),
+                              input=b"Subject: x\n\n", check=False).returncode == 0
+        assert mail_of(server, f"u{number}")["Subject"] == "x"
+
+
 @pytest.mark.parametrize("program", ["s-nail", "mutt", "git"])
 def test_programs(server, program, tmp_path):
     need(program)
