@@ -184,20 +184,34 @@ static const char *take_word(struct sendmail_options *o, const char *word, const
     return NULL;
 }
 
+/* "ann -f bob" would be a mail to "-f". */
+static bool words_are_plain(const struct sendmail_options *o, const char **problem,
+                            const char **why)
+{
+    for (int i = 0; i < o->word_count; i++) {
+        if (o->words[i][0] == '-' && o->words[i][1] != '\0') {
+            *problem = o->words[i];
+            *why = "flags stand in front of the addresses; one that begins so stands behind --";
+            return false;
+        }
+    }
+    return true;
+}
+
 bool sendmail_options_parse(struct sendmail_options *o, int argc, const char *const *argv,
                             const char **problem, const char **why)
 {
+    bool ended = false;
     int i = 1;
 
     *o = (struct sendmail_options){0};
     /* "-" alone is a word, as ever. */
-    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+    for (; i < argc && !ended && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         int used = 0;
 
-        if (slice_equal(slice_of(argv[i]), SLICE("--"))) {
-            i++;
-            break;
-        }
+        ended = slice_equal(slice_of(argv[i]), SLICE("--"));
+        if (ended)
+            continue;
         *why = take_word(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used);
         if (*why != NULL) {
             *problem = argv[i];
@@ -207,5 +221,5 @@ bool sendmail_options_parse(struct sendmail_options *o, int argc, const char *co
     }
     o->words = argv + i;
     o->word_count = argc - i;
-    return true;
+    return ended || words_are_plain(o, problem, why);
 }

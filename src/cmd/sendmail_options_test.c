@@ -121,13 +121,15 @@ static void test_wishes(void **state)
 static void test_wrong_flags(void **state)
 {
     static const char *const wrong[][ARGS] = {
-        {"-z"    },
-        {"-f"    },
-        {"-bx"   },
-        {"-B9BIT"},
-        {"-tiz"  },
-        {"-t",     "-N"},
-        {"--help-me"       }
+        {"-z"  },
+        {           "-f"              },
+        {            "-bx"},
+        {          "-B9BIT"                 },
+        {      "-tiz"                },
+        { "-t",                   "-N"},
+        { "--help-me"                  },
+        {                  "ann",                                     "-f", "bob"},
+        {                  "-i",                                     "ann", "-t"}
     };
 
     (void)state;
