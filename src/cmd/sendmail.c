@@ -71,19 +71,19 @@ static struct slice name_of_person(struct sendmail *s, const struct passwd *who)
                         (int)(name.len - and-1), name.data + and+1);
 }
 
+/* In a container a user may be a number only. */
 static int find_own_address(struct sendmail *s)
 {
     const struct passwd *who = getpwuid(getuid());
+    struct slice name = who != NULL ? arena_copy(&s->arena, slice_of(who->pw_name))
+                                    : arena_printf(&s->arena, "%u", (unsigned)getuid());
     struct sendmail_people own = {0};
-    const char *problem;
+    const char *problem = sendmail_add_people(&own, &s->arena, name, s->place.origin);
 
-    if (who == NULL)
-        return wrong(EX_OSERR, "nobody has the user number %u here", (unsigned)getuid());
-    s->full_name = name_of_person(s, who);
-    problem = sendmail_add_people(&own, &s->arena, arena_copy(&s->arena, slice_of(who->pw_name)),
-                                  s->place.origin);
+    if (who != NULL)
+        s->full_name = name_of_person(s, who);
     if (problem != NULL || own.count != 1)
-        return wrong(EX_OSERR, "the user name %s makes no address in %.*s", who->pw_name,
+        return wrong(EX_OSERR, "the user name %.*s makes no address in %.*s", SLICE_PRINTF(name),
                      SLICE_PRINTF(s->place.origin));
     s->own = s->sender = own.list[0];
     return EXIT_SUCCESS;

@@ -27,6 +27,13 @@ def test_a_mail_of_any_user(server):
                      server.log())
 
 
+def test_a_user_without_a_name(server):
+    """As in a container."""
+    assert sendmail(server, "ann", user=54321) == (0, "")
+    mail = mail_of(server, "ann")
+    assert mail["From"] == "54321@example.org" and "(postroad, from userid 54321)" in mail["Received"]
+
+
 def test_recipients_of_the_header(server):
     content = (b"To: ann, Bob <bob@example.org>\nCc: eve@elsewhere.example\nBcc: joe,\n kim\n"
                b"From: Boss <boss@example.org>\nMessage-ID: <own@id>\nSubject: t\n\nbody\n.\nnot this\n")
@@ -46,6 +53,7 @@ def test_recipients_of_the_header(server):
     ([], 64, ["to whom?"]),
     (["-t"], 64, ["no recipients"]),
     (["-z", "ann"], 64, ["-z: there is no such flag"]),
+    (["ann", "-i"], 64, ["-i: flags stand in front of the addresses"]),
     (["-f", "a b c", "ann"], 64, ["-f a b c is no address"]),
 ])
 def test_what_is_refused(server, rcpts, status, words):
