@@ -188,6 +188,11 @@ static int real_open(struct disk_dir *at, const char *name, enum disk_open how, 
     return 0;
 }
 
+static uint64_t mtime_us(const struct stat *st)
+{
+    return (uint64_t)st->st_mtim.tv_sec * 1000000 + (uint64_t)st->st_mtim.tv_nsec / 1000;
+}
+
 static int real_stat(struct disk_dir *at, const char *name, struct disk_stat *out)
 {
     struct stat st;
@@ -195,7 +200,7 @@ static int real_stat(struct disk_dir *at, const char *name, struct disk_stat *ou
     if (fstatat(fd_of_dir(at), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     out->size = (uint64_t)st.st_size;
-    out->mtime_us = (uint64_t)st.st_mtim.tv_sec * 1000000 + (uint64_t)st.st_mtim.tv_nsec / 1000;
+    out->mtime_us = mtime_us(&st);
     return 0;
 }
 
@@ -311,6 +316,7 @@ static int real_facts(struct disk_file *file, struct disk_facts *out)
     if (fstat(fd_of(file), &st) < 0)
         return -errno;
     *out = (struct disk_facts){.size = (uint64_t)st.st_size,
+                               .mtime_us = mtime_us(&st),
                                .user = st.st_uid,
                                .links = (unsigned)st.st_nlink,
                                .regular = S_ISREG(st.st_mode)};

@@ -2,7 +2,7 @@
  * pickup.c - a client of our own, for who cannot speak for himself.
  *
  * It is polite: one command, one reply. So it knows of each recipient what became of him, and a
- * mail that not all can have now waits as a whole.
+ * mail that not all can have now waits as a whole, for five days.
  */
 #include "roles/pickup.h"
 
@@ -233,15 +233,25 @@ static void say_next(struct pickup *p)
 
 /* ---- replies ---- */
 
+/* Whoever left it is told by nobody else that it does not go. */
+static bool waits_too_long(const struct pickup *p)
+{
+    uint64_t now = now_us(p), left = p->letter.about.arrival_us;
+
+    return left < now && retry_is_over(&retry_plan_default, (now - left) / 1000);
+}
+
+/* RFC 3463: 5.4.7, delivery time expired. */
 static void refused(struct pickup *p)
 {
     struct arena scratch = {0};
-    struct slice text = reply_text(p, &scratch);
+    struct slice text = reply_text(p, &scratch),
+                 status = p->reply.code < 500 ? SLICE("5.4.7") : p->reply.enhanced;
 
     if (p->said == VERB_RCPT)
-        letter_fail_last(&p->letter, p->reply.enhanced, text, now_us(p));
+        letter_fail_last(&p->letter, status, text, now_us(p));
     else
-        letter_fail_all(&p->letter, p->reply.enhanced, text, now_us(p));
+        letter_fail_all(&p->letter, status, text, now_us(p));
     arena_done(&scratch);
     if (p->said == VERB_RCPT)
         say_next(p);
@@ -254,6 +264,8 @@ static void on_reply(struct pickup *p)
     unsigned kind = p->reply.code / 100;
     bool names_nobody = p->said != VERB_RCPT && p->said != VERB_DATA;
 
+    if (kind == 4 && !names_nobody && waits_too_long(p))
+        kind = 5;
     if (kind == 4)
         end_by_reply(p, PICKUP_LATER);
     else if (kind == 5 && (names_nobody || p->reports))
@@ -326,7 +338,6 @@ void pickups_take(struct pickups *all, struct slice body, struct disk_file *file
     memcpy(p->name, order.name.data, order.name.len);
     p->stream.watch.handle = -1;
     letter_init(&p->letter, file);
-    p->letter.about.arrival_us = now_us(p);
     reply_reader_init(&p->reply, REPLY_TEXT_MAX);
     list_append(&all->all, &p->link);
     if (begin_session(p) < 0)

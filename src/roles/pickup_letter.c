@@ -21,7 +21,7 @@ static enum letter_fault unreadable(int code)
 }
 
 /* Its owner may go on writing, faster than anybody reads. */
-static enum letter_fault note_size(struct letter *l)
+static enum letter_fault note_facts(struct letter *l)
 {
     struct disk_facts facts;
     int code = disk_file_facts(l->file, &facts);
@@ -29,6 +29,7 @@ static enum letter_fault note_size(struct letter *l)
     if (code < 0)
         return unreadable(code);
     l->size = facts.size < DROP_FILE_MAX ? facts.size : DROP_FILE_MAX;
+    l->about.arrival_us = facts.mtime_us;
     return LETTER_OK;
 }
 
@@ -49,7 +50,7 @@ void letter_done(struct letter *l)
 /* More of the file, if there is more. */
 static enum letter_fault read_ahead(struct letter *l)
 {
-    enum letter_fault fault = l->size == SIZE_UNKNOWN ? note_size(l) : LETTER_OK;
+    enum letter_fault fault = l->size == SIZE_UNKNOWN ? note_facts(l) : LETTER_OK;
     uint64_t left = l->size - l->offset;
     size_t wanted = left < PIECE ? (size_t)left : PIECE;
     int64_t got;
@@ -264,6 +265,7 @@ enum letter_fault letter_report(const struct letter *l, struct slice hostname, s
     enum letter_fault fault;
 
     letter_init(out, NULL);
+    out->about.arrival_us = l->about.arrival_us;
     owed = ARENA_ARRAY(&out->arena, struct bounce_rcpt, ENVELOPE_RCPTS_MAX);
     for (unsigned i = 0; i < l->failed_count; i++)
         if (bounce_is_owed(&l->about, l->failed[i].rcpt, BOUNCE_FAILED))

@@ -21,8 +21,9 @@ struct letter {
     bool greeted; /* once: each command that may come again costs memory */
     bool ended;   /* the mail was said to its end */
     struct arena arena;
-    struct envelope about; /* sender and recipients, as far as they were said */
-    uint64_t content_at;   /* where the mail begins in the file */
+    struct envelope
+        about;           /* when it was written; sender and recipients, as far as they were said */
+    uint64_t content_at; /* where the mail begins in the file */
     struct bounce_rcpt *failed;
     unsigned failed_count;
 };
@@ -48,7 +49,7 @@ void letter_fail_last(struct letter *l, struct slice status, struct slice reply,
 void letter_fail_all(struct letter *l, struct slice status, struct slice reply, uint64_t now_us);
 
 /* Of the failures that its sender wants to hear of; LETTER_WRONG: there are none. *out becomes a
- * letter of its own, from nobody to the sender. The envelope's id and arrival are the caller's to
+ * letter of its own, from nobody to the sender. The envelope's id is the caller's to
  * set before. */
 enum letter_fault letter_report(const struct letter *l, struct slice hostname, struct slice unique,
                                 uint64_t now_us, struct letter *out);

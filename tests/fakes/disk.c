@@ -725,7 +725,10 @@ static int fake_mode(struct disk_file *file, unsigned *out)
 
 static int fake_facts(struct disk_file *file, struct disk_facts *out)
 {
-    *out = (struct disk_facts){.size = file_of(file)->node->seen_len, .links = 1, .regular = true};
+    const struct node *n = file_of(file)->node;
+
+    *out = (struct disk_facts){
+        .size = n->seen_len, .mtime_us = n->mtime_us, .links = 1, .regular = true};
     return enter(file_of(file)->door, file_of(file)->life);
 }
 

@@ -106,6 +106,18 @@ def test_not_now(place):
     assert mail_of(place, "bob")["Subject"] == "left" and mail_of(place, "later")["Subject"] == "left"
 
 
+def test_not_for_five_days(place):
+    """Nobody else tells its sender that it does not go; and whoever could have it does not wait for ever."""
+    path = leave(place, dialog(rcpt="later@example.org> NOTIFY=FAILURE\r\nRCPT TO:<bob@example.org"), 1)
+    old = time.time() - 5 * 24 * 3600 - 60
+    os.utime(path, (old, old))
+    place.start()
+    report = mail_of(place, "ann")
+    assert "later@example.org" in str(report) and "Status: 5.4.7" in str(report) and "450 4.2.1" in str(report)
+    assert "bob@example.org" not in str(report) and mail_of(place, "bob")["Subject"] == "left"
+    assert wait_until(lambda: is_empty(place))
+
+
 def test_larger_than_a_mail_may_be(server):
     leave(server, dialog().replace("hi\r\n", "hi\r\n" * 400000), 1)
     report = mail_of(server, "ann")
