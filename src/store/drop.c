@@ -36,6 +36,20 @@ bool drop_is_name(struct slice name)
 
 /* ---- leaving ---- */
 
+/* Who is told that it was not left sends it by another way: it must not go by this one, too. */
+static int publish(struct disk_dir *folder, const char *temporary, const char *name,
+                   struct disk_file *file)
+{
+    int code = disk_rename(folder, temporary, folder, name);
+
+    if (code < 0)
+        return code;
+    code = disk_file_syncfs(file);
+    if (code < 0)
+        (void)disk_unlink(folder, name);
+    return code;
+}
+
 static int write_whole(struct disk_dir *folder, const char *temporary, const char *name,
                        struct slice content)
 {
@@ -48,11 +62,9 @@ static int write_whole(struct disk_dir *folder, const char *temporary, const cha
     if (code == 0)
         code = disk_datasync(file); /* no name may stand for half of it */
     if (code == 0)
-        code = disk_rename(folder, temporary, folder, name);
+        code = publish(folder, temporary, name, file);
     if (code < 0)
         (void)disk_unlink(folder, temporary);
-    else
-        code = disk_file_syncfs(file);
     disk_close(file);
     return code;
 }

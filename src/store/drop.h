@@ -21,7 +21,7 @@ enum {
 };
 
 /* Leaves a file; durable, with its name, when it returns 0. `unique`: 16 random bytes. A negative
- * errno: nothing was left. */
+ * errno: nothing was left, unless somebody took it at once. */
 int drop_put(struct disk_dir *folder, struct slice content, const unsigned char unique[16]);
 
 /* A name that a whole file has. */

@@ -77,6 +77,36 @@ static void test_power_cuts(void **state)
     }
 }
 
+static bool count_name(void *ctx, struct slice name)
+{
+    (void)name;
+    ++*(int *)ctx;
+    return true;
+}
+
+/* Whatever call fails: who is told so finds nothing there, under no name. */
+static void test_failures(void **state)
+{
+    int put = -1;
+
+    (void)state;
+    for (unsigned call = 1; put < 0; call++) {
+        struct fake_disk *disk = fake_disk_new(NULL);
+        struct disk_dir *folder;
+        int count = 0;
+
+        check(call < 20);
+        check_int(disk_dir_make_path(fake_disk(disk), SLICE("/drop"), DROP_MODE, &folder), 0);
+        fake_disk_fail_at(disk, fake_disk_calls(disk) + call, -EIO);
+        put = drop_put(folder, SLICE("some mail"), unique);
+        fake_disk_fail_at(disk, 0, 0);
+        check_int(disk_dir_list(folder, count_name, &count), 0);
+        check_int(count, put == 0);
+        disk_dir_close(folder);
+        fake_disk_free(disk);
+    }
+}
+
 /* ---- on a real disk: links, pipes, what somebody planted ---- */
 
 struct place {
@@ -164,9 +194,8 @@ static void test_what_is_no_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_power_cuts),
-        cmocka_unit_test(test_leave_and_take),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_power_cuts),
+        cmocka_unit_test(test_failures),        cmocka_unit_test(test_leave_and_take),
         cmocka_unit_test(test_what_is_no_file),
     };
 
