@@ -332,7 +332,7 @@ def test_cancelled_and_malformed(server):
 
 def test_who_knows_the_secret(server):
     """The courier is told at each question only; nobody else ever."""
-    assert holds(server, "vault", SECRET.encode())
+    assert wait_until(lambda: holds(server, "vault", SECRET.encode()))  # once it has its settings
     for role in ("receiver", "courier", "postman", "scribe"):
         assert not holds(server, role, SECRET.encode()), role
 
