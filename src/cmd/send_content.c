@@ -8,10 +8,9 @@
 #include "cmd/send_content.h"
 
 #include "cmd/open_path.h"
+#include "cmd/own_name.h"
 
 #include "base/clock.h"
-#include "base/codec.h"
-#include "base/random.h"
 #include "smtp/client.h"
 #include "wire/header.h"
 #include "wire/utf8.h"
@@ -218,20 +217,6 @@ static int read_files(struct send_request *r, const struct option_list *paths,
     return status;
 }
 
-static struct slice random_name(struct send_request *r)
-{
-    unsigned char bytes[12];
-    struct slice name;
-    struct buf hex;
-
-    random_bytes(random_real(), bytes, sizeof(bytes));
-    buf_init(&hex, 2 * sizeof(bytes));
-    hex_encode(&hex, (struct slice){(const char *)bytes, sizeof(bytes)});
-    name = arena_copy(&r->arena, buf_slice(&hex));
-    buf_done(&hex);
-    return name;
-}
-
 static int fill_message(struct send_request *r, struct compose *m)
 {
     const struct send_options *o = &r->options;
@@ -255,7 +240,7 @@ static int compose(struct send_content *c, struct send_request *r)
     struct clock *clock = clock_real();
     struct compose m = {
         .date_us = clock_wall_us(clock),
-        .unique = random_name(r),
+        .unique = random_name(&r->arena),
         .id_domain = r->ehlo,
         .from = r->from,
         .to = r->to,

@@ -9,6 +9,7 @@
  */
 #include "cmd/commands.h"
 #include "cmd/options.h"
+#include "cmd/own_name.h"
 #include "cmd/sendmail_dialog.h"
 #include "cmd/sendmail_message.h"
 #include "cmd/sendmail_options.h"
@@ -148,25 +149,11 @@ static int read_mail(struct sendmail *s)
     return EXIT_SUCCESS;
 }
 
-static struct slice random_name(struct sendmail *s)
-{
-    unsigned char bytes[12];
-    struct slice name;
-    struct buf hex;
-
-    random_bytes(random_real(), bytes, sizeof(bytes));
-    buf_init(&hex, 2 * sizeof(bytes));
-    hex_encode(&hex, (struct slice){(const char *)bytes, sizeof(bytes)});
-    name = arena_copy(&s->arena, buf_slice(&hex));
-    buf_done(&hex);
-    return name;
-}
-
 static int make_content(struct sendmail *s)
 {
     struct sendmail_writer writer = {.sender = s->sender.kind == ADDRESS_NULL ? s->own : s->sender,
                                      .full_name = s->full_name,
-                                     .unique = random_name(s),
+                                     .unique = random_name(&s->arena),
                                      .hostname = s->place.hostname};
     struct buf repaired;
     const char *problem = NULL;

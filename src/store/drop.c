@@ -73,7 +73,6 @@ int drop_put(struct disk_dir *folder, struct slice content, const unsigned char 
 {
     char temporary[DROP_NAME_MAX], name[DROP_NAME_MAX];
     struct buf hex;
-    int code;
 
     if (content.len > DROP_FILE_MAX)
         return -EFBIG;
@@ -82,8 +81,7 @@ int drop_put(struct disk_dir *folder, struct slice content, const unsigned char 
     name_write(temporary, "tmp-", buf_slice(&hex));
     name_write(name, NEW, buf_slice(&hex));
     buf_done(&hex);
-    code = write_whole(folder, temporary, name, content);
-    return code;
+    return write_whole(folder, temporary, name, content);
 }
 
 /* ---- taking ---- */
