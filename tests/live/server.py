@@ -3,10 +3,12 @@ its mailboxes. Shared by tests/interop and tests/crash_kill. Knows nothing of th
 import glob
 import hashlib
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import users
@@ -19,22 +21,35 @@ class NotStarted(Exception):
     pass
 
 
+def _ports():
+    """Each port once, in any order. Below those that the kernel gives to connections and to who
+    listens on port 0: between being chosen and being listened on, nobody else takes one."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        above = int(f.read().split()[0])
+    if above <= 11000:
+        sys.exit("net.ipv4.ip_local_port_range begins too low: no ports are left for tests")
+    return iter(random.sample(range(10000, above), above - 10000))
+
+
+_port = _ports()
+
+
+def _is_free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as s:
+            try:
+                s.bind(("", port))
+            except OSError:
+                return False
+    return True
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return next(filter(_is_free, _port))
 
 
 def free_ports(count):
-    """All different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    return [free_port() for _ in range(count)]
 
 
 def wait_until(what, seconds=15.0, step=0.02):
