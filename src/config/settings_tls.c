@@ -67,13 +67,14 @@ static bool is_free(struct parser *p, struct slice name, struct slice chain, str
 }
 
 /* Empty when it is not at hand yet; false: it was told what is wrong. */
-static bool read_pem(struct parser *p, const struct value *path, bool secret, struct slice *out)
+static bool read_pem(struct parser *p, const struct value *path, bool secret, struct slice hint,
+                     struct slice *out)
 {
     const struct source *source = sources_get(&p->sources, path->text);
 
     if (source == NULL)
         return true;
-    if (!desk_was_read(&p->desk, path, source))
+    if (!desk_was_read(&p->desk, path, source, hint))
         return false;
     if (source->text.len > PEM_MAX)
         return desk_error(
@@ -109,6 +110,9 @@ static void judge(struct parser *p, const struct settings_certificate *c, const 
         tell_fault(p, key, p->judge->key_fault(c->chain, c->key), SLICE(""));
 }
 
+static const struct slice where_from =
+    SLICE_INIT("how to get one is told in /usr/share/doc/postroad/install.md");
+
 bool parser_add_certificate(struct parser *p, struct place word, const struct value *values)
 {
     bool named = values[0].then != SHAPE_NONE;
@@ -120,9 +124,9 @@ bool parser_add_certificate(struct parser *p, struct place word, const struct va
     *c = (struct settings_certificate){
         .name = name, .chain_path = chain->text, .key_path = key->text};
     remember_word(p, c, word);
-    bool readable = read_pem(p, chain, false, &c->chain);
+    bool readable = read_pem(p, chain, false, where_from, &c->chain);
 
-    if (read_pem(p, key, true, &c->key) && readable)
+    if (read_pem(p, key, true, SLICE(""), &c->key) && readable)
         judge(p, c, chain, key);
     if (!is_free(p, name, c->chain, named ? values[0].place : word))
         return false;
@@ -153,7 +157,7 @@ bool parser_set_listener_tls(struct parser *p, struct place word, const struct v
 bool parser_read_authorities(struct parser *p, const struct value *path, struct slice who,
                              struct slice *out)
 {
-    if (!read_pem(p, path, false, out))
+    if (!read_pem(p, path, false, SLICE(""), out))
         return false;
     if (p->judge != NULL && p->sources.wanted_count == 0)
         tell_fault(p, path, p->judge->authorities_fault(*out), who);

@@ -40,13 +40,14 @@ unsigned desk_errors(const struct desk *desk, struct place where)
     return complaints_at(desk, where)->errors;
 }
 
-bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source)
+bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source,
+                   struct slice hint)
 {
     return (source->flags & SOURCE_UNREADABLE) == 0 ||
            desk_error(desk, path->place,
                       arena_printf(desk->scratch, "cannot read %.*s: %.*s",
                                    SLICE_PRINTF(path->text), SLICE_PRINTF(source->text)),
-                      SLICE(""));
+                      hint);
 }
 
 struct slice desk_where(struct desk *desk, struct place where, struct place from)

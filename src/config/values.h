@@ -115,8 +115,9 @@ void desk_warning(struct desk *desk, struct place where, struct slice message, s
 /* So far, in the file of this place. */
 unsigned desk_errors(const struct desk *desk, struct place where);
 
-/* Was the file of this path read? False: it was told why not. */
-bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source);
+/* Was the file of this path read? False: it was told why not, with this hint. */
+bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source,
+                   struct slice hint);
 
 /* "line 12", or "line 12 of /etc/postroad/more.conf" where that is another file than `from` is in.
  */
