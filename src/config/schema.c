@@ -1,6 +1,6 @@
 /*
  * schema.c - one table says everything: each word, where it may stand, the shapes of its values
- * (values.c), whose words may follow it in the line or in its block, and the function that takes
+ * (shapes.c), whose words may follow it in the line or in its block, and the function that takes
  * the checked values; and to people how it is written, what it means, what holds without it.
  */
 #include "config/schema.h"

@@ -36,7 +36,7 @@ bool parser_read_secret(struct parser *p, const struct value *path, const char *
 
     if (source == NULL || (source->flags & SOURCE_WITHHELD) != 0)
         return true;
-    if (!desk_was_read(&p->desk, path, source, SLICE("")))
+    if (!desk_was_read(&p->desk, path->place, source, SLICE("")))
         return false;
     if ((source->flags & SOURCE_FOR_ALL) != 0)
         desk_error(

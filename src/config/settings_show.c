@@ -8,6 +8,7 @@
  */
 #include "config/settings_show.h"
 
+#include "config/choices.h"
 #include "config/settings_internal.h"
 
 #include <stdio.h>

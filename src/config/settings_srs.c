@@ -47,7 +47,7 @@ bool parser_set_srs(struct parser *p, struct place word, const struct value *val
     p->settings->srs.path = path->text;
     if (source == NULL || (source->flags & SOURCE_WITHHELD) != 0)
         return true;
-    if (!desk_was_read(&p->desk, path, source, SLICE("")))
+    if (!desk_was_read(&p->desk, path->place, source, SLICE("")))
         return false;
     if ((source->flags & SOURCE_FOR_ALL) != 0)
         desk_error(&p->desk, path->place, SLICE("everybody on this machine may read these secrets"),

@@ -74,7 +74,7 @@ static bool read_pem(struct parser *p, const struct value *path, bool secret, st
 
     if (source == NULL)
         return true;
-    if (!desk_was_read(&p->desk, path, source, hint))
+    if (!desk_was_read(&p->desk, path->place, source, hint))
         return false;
     if (source->text.len > PEM_MAX)
         return desk_error(

@@ -17,7 +17,7 @@ static bool was_read(struct tables *t, const struct settings_table *table, const
 {
     if (table->type != TABLE_ACCOUNTS || (source->flags & SOURCE_UNREADABLE) == 0 ||
         !slice_equal(source->text, SLICE("No such file or directory")))
-        return desk_was_read(t->desk, path, source, SLICE(""));
+        return desk_was_read(t->desk, path->place, source, SLICE(""));
     return desk_error(
         t->desk, path->place,
         arena_printf(t->desk->scratch, "there is no file %.*s", SLICE_PRINTF(path->text)),

@@ -1,15 +1,15 @@
 /*
- * values.h - the shapes that a value of the configuration can have.
+ * values.h - the shapes that a value of the configuration can have, and the words of a statement
+ * taken as values.
  *
- * One table (values.c) says of each shape what it is called, how it is read and what to write
- * instead; a second one lists the choices, values that are words themselves. A choice without a
- * meaning belongs to a later version.
+ * One table (shapes.c) says of each shape what it is called, how it is read and what to write
+ * instead; a second one (choices.c) lists the choices, values that are words themselves.
  */
 #ifndef CONFIG_VALUES_H
 #define CONFIG_VALUES_H
 
+#include "config/desk.h"
 #include "config/settings.h"
-#include "config/syntax.h"
 
 enum shape {
     SHAPE_NONE,
@@ -89,14 +89,6 @@ enum { VALUES_MAX = 4 }; /* two, each with a further value */
 /* What a `limit from` is about, beside enum limit_match. */
 enum { LIMITED_AUTHENTICATED = 100, LIMITED_USER, LIMITED_NETWORK };
 
-/* Where checked things are kept, where passing ones, and which file faults without a place are
- * about: the configuration's first. */
-struct desk {
-    struct arena *keep;
-    struct arena *scratch;
-    struct source *main;
-};
-
 /* Takes the values of up to two shapes from *words, which moves behind them; some take a further
  * one. Of SHAPE_MORE and SHAPE_LIST only the first is taken: come again for each other one.
  * `before` is the word they stand behind, `form` how the whole is written. False: it was told what
@@ -104,26 +96,5 @@ struct desk {
 bool values_take(struct desk *desk, const enum shape wanted[2], const char *form,
                  const struct syntax_word *before, const struct syntax_word **words,
                  struct value values[VALUES_MAX]);
-
-/* The word that stands for this number; "": there is none. */
-struct slice choice_word(enum shape shape, uint64_t number);
-
-/* Always false, so that a check can end with it. */
-bool desk_error(struct desk *desk, struct place where, struct slice message, struct slice hint);
-void desk_warning(struct desk *desk, struct place where, struct slice message, struct slice hint);
-
-/* So far, in the file of this place. */
-unsigned desk_errors(const struct desk *desk, struct place where);
-
-/* Was the file of this path read? False: it was told why not, with this hint. */
-bool desk_was_read(struct desk *desk, const struct value *path, const struct source *source,
-                   struct slice hint);
-
-/* "line 12", or "line 12 of /etc/postroad/more.conf" where that is another file than `from` is in.
- */
-struct slice desk_where(struct desk *desk, struct place where, struct place from);
-
-/* "'WORD' is not in this version"; always false. */
-bool desk_not_yet(struct desk *desk, const struct syntax_word *word);
 
 #endif
