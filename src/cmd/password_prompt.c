@@ -2,7 +2,8 @@
  * password_prompt.c - a terminal without echo.
  *
  * While a password is typed Ctrl-C is a character like others: a program that ended there would
- * leave a terminal behind that shows nothing.
+ * leave a terminal behind that shows nothing. The question comes when the terminal is ready:
+ * whoever answers at once, as a program does, is neither shown nor flushed away.
  */
 #include "cmd/password_prompt.h"
 
@@ -49,9 +50,9 @@ static int ask(const char *command, const char *question, const char *name, stru
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
     quiet.c_cc[VEOL] = CTRL_C;
-    fprintf(stderr, "%s %s: ", question, name);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
         return command_wrong(command, EX_OSERR, "this terminal cannot be made not to show it");
+    fprintf(stderr, "%s %s: ", question, name);
     int status = read_line(command, out);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fputc('\n', stderr);
