@@ -8,8 +8,8 @@ class FakeMx:
     """says(verb, line, session) -> reply line(s), None for the usual answer, "" for none at all,
     "close" to hang up; session["last_reply"] = True hangs up behind the reply; session["peer"] is who
     calls, session["tls"] is set behind a handshake. Verbs: CONNECT, EHLO,
-    MAIL, RCPT, DATA, DOT, RSET, QUIT ...
-    `heard` has every byte that came, one item a connection. With `tls`, an ssl.SSLContext, a 220 to
+    MAIL, RCPT, DATA, DOT, RSET, QUIT ... A mail is in `mails` before its sender hears so.
+    `heard` has every byte that came, one item a connection; `over` one for each that ended. With `tls`, an ssl.SSLContext, a 220 to
     STARTTLS is followed by a handshake; `implicit`: it comes before all else."""
 
     USUAL = {"CONNECT": "220 fake.example ESMTP", "EHLO": "250-fake.example\r\n250-PIPELINING\r\n"
@@ -19,7 +19,7 @@ class FakeMx:
     def __init__(self, says=lambda verb, line, session: None, address="127.0.0.1", port=0, tls=None,
                  implicit=False):
         self.says, self.tls, self.implicit = says, tls, implicit
-        self.mails, self.lines, self.heard, self.connections = [], [], [], 0
+        self.mails, self.lines, self.heard, self.over, self.connections = [], [], [], [], 0
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.listener = socket.create_server((address, port), family=family)
         self.port = self.listener.getsockname()[1]
@@ -39,11 +39,11 @@ class FakeMx:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.serve, args=(connection, peer[0]), daemon=True).start()
+            session = {"rcpts": [], "tries": self.connections, "heard": bytearray(), "peer": peer[0]}
+            self.heard.append(session["heard"])
+            threading.Thread(target=self.serve, args=(connection, session), daemon=True).start()
 
-    def serve(self, connection, peer):
-        session = {"rcpts": [], "tries": self.connections, "heard": bytearray(), "peer": peer}
-        self.heard.append(session["heard"])
+    def serve(self, connection, session):
         try:
             with connection:
                 if self.implicit:
@@ -52,6 +52,8 @@ class FakeMx:
                     self.talk(connection, session, greet=True)
         except OSError:
             pass
+        finally:
+            self.over.append(session)
 
     def secure(self, connection, session, greet):
         with self.tls.wrap_socket(connection, server_side=True) as secure:
@@ -85,19 +87,19 @@ class FakeMx:
                 if self.says("BODY", body, session) == "close":
                     return False
             session["heard"] += more
-            go_on = self.answer(connection, "DOT", "", session)
-            if session.get("last", "").startswith("250"):
-                self.mails.append((session["sender"], session["rcpts"], body))
+            go_on = self.answer(connection, "DOT", body, session)
         return go_on and verb != "QUIT" and "last_reply" not in session
 
     def answer(self, connection, verb, text, session):
-        said = self.says(verb, text, session)
+        said = self.says(verb, "" if verb == "DOT" else text, session)
         if said is None and verb == "DATA" and not session["rcpts"]:
             said = "503 5.5.1 no recipients"
         if said is None:
             said = self.USUAL.get(verb, "250 2.0.0 Ok")
         if verb == "RCPT" and said.startswith("250"):
             session["rcpts"].append(text)
+        if verb == "DOT" and said.startswith("250"):
+            self.mails.append((session["sender"], session["rcpts"], text))
         session["last"] = said
         if said == "close":
             return False

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 
-from server import NotStarted, children, free_port, wait_until
+from server import NotStarted, children, free_port, wait_until, whole_lines
 
 # In mount and pid namespaces of their own: with the first process all others end, and with the
 # last one what was mounted. What is mounted besides: "SOURCE TARGET" pairs up to "--".
@@ -117,8 +117,8 @@ class Foreign:
                  self.usr, self.root, *mounts, "--", *self.before, "--", *self.program],
                 env={"PATH": "/usr/sbin:/usr/bin"}, stdin=subprocess.DEVNULL, stdout=out,
                 stderr=out, start_new_session=True)
-        wait_until(lambda: self.greets() or self.process.poll() is not None)
-        if not self.greets():
+        if not wait_until(lambda: self.greets() or self.process.poll() is not None) \
+                or self.process.poll() is not None:
             raise NotStarted(f"{self.package}: exit {self.process.poll()}; {self.log()[-3000:]}")
         return self
 
@@ -149,6 +149,5 @@ class Foreign:
         text = ""
         for path in (self.out_path, os.path.join(self.root, self.log_file)):
             if os.path.exists(path):
-                with open(path, encoding="utf-8", errors="replace") as f:
-                    text += f.read()
+                text += whole_lines(path)
         return text

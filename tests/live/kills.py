@@ -3,7 +3,7 @@ import os
 import signal
 import time
 
-from server import wait_until
+from server import is_gone, wait_until
 
 IN_FLIGHT_S = 1.0  # how long before a kill a copy may have been made whose outcome was lost
 DELIVERING = {"courier", "postman", "warden", "all"}
@@ -63,8 +63,8 @@ class Kills:
         """The roles must notice and end by themselves."""
         self.server.process.kill()
         self.server.process.wait()
-        left = lambda: [pid for pid, _ in roles if os.path.exists(f"/proc/{pid}")]
-        wait_until(lambda: not left(), 20)
+        left = lambda: [pid for pid, _ in roles if not is_gone(pid)]
+        wait_until(lambda: not left())
         if left():
             raise AssertionError(f"roles {left()} outlive their warden")
         self.start_again()

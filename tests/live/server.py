@@ -52,8 +52,9 @@ def free_ports(count):
     return [free_port() for _ in range(count)]
 
 
-def wait_until(what, seconds=15.0, step=0.02):
-    """The first true value of what(), or its last one when the time is over."""
+def wait_until(what, seconds=60.0, step=0.02):
+    """The first true value of what(), or its last one when the time is over: so long that only what
+    never comes takes it, on the slowest machine."""
     end = time.monotonic() + seconds
     while not (got := what()) and time.monotonic() < end:
         time.sleep(step)
@@ -105,6 +106,7 @@ class Server:
         self.log_path = os.path.join(self.folder, "log")
         self.out_path = os.path.join(self.folder, "out")
         self.process = None
+        self.begun = 0  # where in the log the last start is
 
     def command(self):
         if self.config is None:
@@ -115,14 +117,21 @@ class Server:
             f.write(text)
         return users.serve(self.folder, [BINARY, "serve", "-c", path])
 
-    def start(self, seconds=15):
+    def start(self, seconds=60):
+        """Until it greets: others of its roles may still be on their way, see ready()."""
         with open(self.out_path, "ab") as out, open(self.log_path, "ab") as log:
+            self.begun = len(self.log())
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=log, start_new_session=True)
         if not wait_until(lambda: self.greets() or self.process.poll() is not None, seconds) \
                 or self.process.poll() is not None:
             self.kill_all()
             raise NotStarted(f"{self.process.args}: exit {self.process.poll()}; {self.log()[-1500:]}")
+        return self
+
+    def ready(self):
+        """Until every role is there and has all it needs."""
+        assert wait_until(lambda: "started, version" in self.log()[self.begun:]), self.log()[-2000:]
         return self
 
     def greets(self):
@@ -185,8 +194,7 @@ class Server:
             return f.read()
 
     def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as f:
-            return f.read()
+        return whole_lines(self.log_path)
 
     def mail_root(self):
         return os.path.join(self.data, "mail")
@@ -196,12 +204,19 @@ class Server:
         found = glob.glob(os.path.join(glob.escape(self.mail_root()), domain, user, "new", "*"))
         return sorted(found, key=os.path.getmtime)
 
-    def wait_mail(self, user, domain="example.org", count=1, seconds=15):
+    def wait_mail(self, user, domain="example.org", count=1, seconds=60):
         """The contents of the mails once `count` are there; fails when they do not come."""
         wait_until(lambda: len(self.mails(user, domain)) >= count, seconds)
         found = self.mails(user, domain)
         assert len(found) == count, f"{len(found)} mails for {user}@{domain}, not {count}"
         return [read(path) for path in found]
+
+
+def whole_lines(path):
+    """The text of a log, without the line that is just being written."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    return text[:text.rfind("\n") + 1]
 
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: ")

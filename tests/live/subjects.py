@@ -43,7 +43,7 @@ postmaster user0@example.org
         super().__init__(folder, text)
         self.data, self.mail = queue, mail
 
-    def start(self, seconds=15):
+    def start(self, seconds=60):
         if os.path.isdir(self.mail):
             users.give(self.mail, "vmail")
         return super().start(seconds)
