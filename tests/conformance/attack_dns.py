@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 
-from suite import Skip, cases, expect, verdict
+from suite import Skip, cases, expect, free_port, verdict
 
 BUILD = os.path.dirname(os.path.abspath(os.environ.get("POSTROAD", "build/postroad")))
 RESOLVE = os.path.join(BUILD, "tests", "live", "resolve")
@@ -87,8 +87,8 @@ class NameServer:
                     if reply:
                         self.wfile.write(struct.pack(">H", len(reply)) + reply)
 
-        self.udp = socketserver.ThreadingUDPServer((address, port), Udp)
-        self.port = self.udp.server_address[1]
+        self.port = port or free_port()  # of both kinds
+        self.udp = socketserver.ThreadingUDPServer((address, self.port), Udp)
         self.tcp = socketserver.ThreadingTCPServer((address, self.port), Tcp)
         self.tcp.daemon_threads = self.udp.daemon_threads = True
 
@@ -107,9 +107,9 @@ def ask(zone, *questions, more=()):
     """The lines that resolve says."""
     with NameServer(zone) as server:
         done = subprocess.run([RESOLVE, "--forwarder", f"127.0.0.1@{server.port}",
-                               "--set", "domain-insecure:", "example.", "--deadline", "5000",
+                               "--set", "domain-insecure:", "example.", "--deadline", "30000",
                                *more, *questions],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
                               check=False)
     expect(done.returncode == 0, f"status {done.returncode}: {done.stderr.decode()[-300:]}")
     for byte in done.stdout:

@@ -45,7 +45,7 @@ class Case:
 
     def mails(self, count):
         """Exactly so many mails arrive; their contents as they were sent."""
-        wait_until(lambda: len(self.server.mails(self.user)) >= count, 20)
+        wait_until(lambda: len(self.server.mails(self.user)) >= count)
         found = [read(path) for path in self.server.mails(self.user)]
         expect(len(found) == count, f"{len(found)} mails, not {count}")
         return [as_sent(mail) for mail in found]
@@ -62,7 +62,7 @@ def another_mail(server):
         talk.greet()
         send(talk, "another@example.org")
         talk.ask("QUIT", "221")
-    expect(wait_until(lambda: len(server.mails("another")) == count, 20), "no mail flows any more")
+    expect(wait_until(lambda: len(server.mails("another")) == count), "no mail flows any more")
 
 
 def send(talk, rcpt, content=MAIL, **how):
@@ -382,7 +382,7 @@ def size_lie(case):
         expect(reply.enhanced == "5.3.4", f"not 5.3.4: {reply}")
         talk.ask("QUIT", "221")
     case.nothing_arrives()
-    expect(wait_until(lambda: spool_bytes(case.server) < before + (MAX_SIZE >> 1), 10),
+    expect(wait_until(lambda: spool_bytes(case.server) < before + (MAX_SIZE >> 1)),
            f"the queue holds {spool_bytes(case.server)} bytes, it held {before}")
 
 
@@ -469,7 +469,7 @@ def local_part_shell(case):
     case.mails(1)
     for user in literal:
         folder = urllib.parse.quote(user, safe="._+-")  # mail/mailbox_path.h
-        expect(wait_until(lambda folder=folder: len(case.server.mails(folder)) == 1, 20),
+        expect(wait_until(lambda folder=folder: len(case.server.mails(folder)) == 1),
                f"no mailbox {folder}")
 
 
@@ -530,8 +530,8 @@ def delivered_to_loop(case):
         send(talk, lost, b"Delivered-To: " + lost.encode() + b"\r\n" + MAIL, sender=case.rcpt)
         send(talk, case.user + "-2@example.org",
              b"Delivered-To: " + case.user.encode() + b"-2@example.org\r\n" + MAIL)
-    expect(wait_until(lambda: case.server.mails(case.user), 60), "nobody was told of the loop")
-    expect(len(case.server.mails(case.user + "-2")) == 1, "the mail of a mailbox did not arrive")
+    expect(wait_until(lambda: case.server.mails(case.user), 120), "nobody was told of the loop")
+    expect(wait_until(lambda: len(case.server.mails(case.user + "-2")) == 1), "the mail of a mailbox did not arrive")
     another_mail(case.server)
     (report,) = [read(path) for path in case.server.mails(case.user)]
     status = email.message_from_bytes(report).get_payload(1).get_payload()[1]
@@ -621,6 +621,7 @@ def main():
         people.write("ann@example.org:{PLAIN}secret\n")
     with place as server:
         server.submission, server.with_etrn = submission, with_etrn
+        server.ready()
         # Pages that every first session touches are nobody's fault.
         with Talk(server) as talk:
             talk.greet()

@@ -59,7 +59,7 @@ def users(number):
 
 def check(server, number, content):
     for user in users(number):
-        wait_until(lambda user=user: server.mails(user), 30)
+        wait_until(lambda user=user: server.mails(user))
         found = [as_sent(read(path)) for path in server.mails(user)]
         expect(len(found) == 1, f"{len(found)} mails for {user}")
         expect(found[0] == delivered(content), f"stored otherwise than sent, for {user}")
@@ -67,7 +67,7 @@ def check(server, number, content):
 
 def main():
     with running("line-ends strict") as server:
-        roles = sorted(server.roles())
+        roles = sorted(server.ready().roles())
         for number, (name, content) in enumerate(messages(sys.argv[1])):
             def run(number=number, content=content):
                 send(server, number, content)

@@ -19,10 +19,10 @@ import urllib.parse
 
 from suite import NO_OPENSSL, Failure, Skip, expect, verdict
 from certificate import make_certificate
-from server import BINARY, free_port
+from server import BINARY, free_port, wait_until
 from fake_mx import FakeMx
 
-SECONDS = 30
+SECONDS = 120
 
 
 def bracketed(text, word, make):
@@ -187,6 +187,8 @@ class Curl:
             done = subprocess.run(self.command(server.port), input=self.input().encode("latin-1"),
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   timeout=SECONDS, check=False)
+            # Its last words may still be on their way.
+            wait_until(lambda: len(server.over) == server.connections)
         except subprocess.TimeoutExpired:
             raise Failure(f"no end within {SECONDS} s") from None
         finally:

@@ -94,7 +94,7 @@ class running:
 class Talk:
     """A client that knows no protocol: says bytes, reads replies as ("250", [lines])."""
 
-    def __init__(self, server, seconds=20, port=None):
+    def __init__(self, server, seconds=60, port=None):
         self.socket = socket.create_connection(("127.0.0.1", port or server.port), seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.left = b""
