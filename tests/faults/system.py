@@ -86,7 +86,7 @@ class System(Server):
         path = os.path.join(self.data, "spool", "courier.sock")
         try:
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(5)
+                s.settimeout(20)
                 s.connect(path)
                 s.sendall(request.encode() + b"\n")
                 said = b""
