@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -78,8 +79,16 @@ def need(program):
 
 def run(*command, stdin=b"", **more):
     done = subprocess.run([str(word) for word in command], input=stdin, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=60, check=False, **more)
+                          stderr=subprocess.STDOUT, timeout=300, check=False, **more)
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def within_an_hour(seconds=60):
+    """What is counted by the hour is counted by hours of the kernel's clock: until none will end while
+    the test counts."""
+    left = 3600 - time.monotonic() % 3600
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 class ByHand:
@@ -110,4 +119,4 @@ class ByHand:
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(20)
+        self.process.wait(60)

@@ -6,7 +6,7 @@ import smtplib
 import threading
 
 import pytest
-from conftest import SENDER
+from conftest import SENDER, within_an_hour
 from server import wait_until
 from test_submission import CONFIG as SUBMISSION
 from test_submission import connect, start
@@ -31,6 +31,7 @@ def ask(client, count, user="ann@example.org"):
 
 @pytest.fixture
 def limited(serve, tmp_path):
+    within_an_hour()
     return start(serve, tmp_path, SUBMISSION + """
 limit from user bob@example.org { recipients 7/h }
 limit from authenticated { recipients 20/h }
@@ -90,6 +91,7 @@ def test_a_crash_gives_no_new_hour(limited):
 
 
 def test_the_usual_limit(serve, tmp_path):
+    within_an_hour()
     server = start(serve, tmp_path)
     codes = []
     with login(server, "ann@example.org", "secret") as client:

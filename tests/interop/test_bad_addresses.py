@@ -17,7 +17,7 @@ def code_of(client, rcpt):
 
 
 def session(server):
-    client = smtplib.SMTP("127.0.0.1", server.port, timeout=30)
+    client = smtplib.SMTP("127.0.0.1", server.port, timeout=60)
     client.ehlo("client.example")
     assert client.mail(SENDER)[0] == 250
     return client
@@ -40,7 +40,7 @@ def test_greylist(server):
         assert code_of(client, "greylist@any.example") == 450
         assert code_of(client, "greylist@any.example") == 450
         assert code_of(client, "greylist@other.example") == 450
-    assert wait_until(lambda: taken(server), 15, 0.5)
+    assert wait_until(lambda: taken(server), step=0.5)
     server.wait_mail("greylist", "any.example")
 
 
@@ -53,7 +53,7 @@ def test_delay(server):
     with session(server) as client:
         began = time.monotonic()
         assert code_of(client, "delay-2s@any.example") == 250
-        assert 1.9 < time.monotonic() - began < 10
+        assert time.monotonic() - began > 1.9
         assert client.data(CONTENT)[0] == 250
     server.wait_mail("delay-2s", "any.example")
 

@@ -139,7 +139,7 @@ def test_nothing_is_changed(chain):
     for content in MAILS:
         hand_in(chain.first, content, "ann@in.example", "zoe+list@in.example")
     for user in "ann", "zoe":
-        all_came(chain.second.wait_mail(user, "in.example", len(MAILS), 30), 3, chain.peer)
+        all_came(chain.second.wait_mail(user, "in.example", len(MAILS), 120), 3, chain.peer)
 
 
 @pytest.mark.parametrize("peer", [Postfix, Exim], ids=lambda peer: peer.package)
@@ -150,7 +150,7 @@ def test_nothing_is_changed_by_tls(peer, tmp_path):
         chain.start()
         for content in MAILS:
             hand_in(chain.first, content, "ann@in.example")
-        stored = chain.second.wait_mail("ann", "in.example", len(MAILS), 30)
+        stored = chain.second.wait_mail("ann", "in.example", len(MAILS), 120)
         all_came(stored, 3, chain.peer)
         for mail in stored:
             last, middle = mail.split(b"\nReceived: ")[1:3]
@@ -162,7 +162,7 @@ def test_nothing_is_changed_by_tls(peer, tmp_path):
 def reports(server, count):
     """The reports in bob's mailbox: who failed -> (the fields about it, the mail)."""
     found = {}
-    for stored in server.wait_mail("bob", "out.example", count, 30):
+    for stored in server.wait_mail("bob", "out.example", count, 120):
         assert stored.startswith(b"Return-Path: <>\n"), stored
         assert b"<1234@client.example>" in stored, stored
         mail = email.message_from_bytes(stored)

@@ -1,6 +1,7 @@
 """Clients that a list in DNS names: `dnsbl`, against NSD; and those that speak before the greeting:
 `greet-delay`. Any address can be a client's, since it comes by a proxy."""
 import json
+import re
 import socket
 import threading
 
@@ -43,9 +44,10 @@ listen mx 127.0.0.1:REFUSES { proxy-from 127.0.0.1; dnsbl refuses.test }
 listen mx 127.0.0.1:PARKED { proxy-from 127.0.0.1; dnsbl parked.test }
 listen mx 127.0.0.1:BROKEN { proxy-from 127.0.0.1; dnsbl broken.test,list.test }
 listen mx 127.0.0.1:LATE { proxy-from 127.0.0.1; greet-delay 2s }
+listen mx 127.0.0.1:NEVER { proxy-from 127.0.0.1; greet-delay 60s }
 accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
 """
-PORTS = ["TWO", "SLOW", "REFUSES", "PARKED", "BROKEN", "LATE"]
+PORTS = ["TWO", "SLOW", "REFUSES", "PARKED", "BROKEN", "LATE", "NEVER"]  # while a test runs
 
 
 class Lag:
@@ -71,7 +73,7 @@ class Lag:
             self.asked.set()
             self.go.wait(60)
         with socket.socket(type=socket.SOCK_DGRAM) as s:
-            s.settimeout(10)
+            s.settimeout(60)
             s.sendto(question, self.upstream)
             try:
                 self.socket.sendto(s.recv(4096), client)
@@ -164,7 +166,7 @@ def test_a_list_that_is_none(server, port, why):
         assert refused(server, port, ip) == b""
     warning = f"warning: dnsbl {why}"
     assert wait_until(lambda: warning in server.log()), server.log()[-1000:]
-    assert "192.0.2.1] was let through" in server.log()
+    assert wait_until(lambda: "192.0.2.1] was let through" in server.log())
 
 
 def test_the_other_list_counts_when_one_fails(server):
@@ -179,7 +181,7 @@ def test_rcpt_waits_for_the_answer(server):
         by.socket.sendall(b"MAIL FROM:<bob@client.example>\r\nRCPT TO:<postmaster@example.org>\r\n"
                           b"RCPT TO:<ann@example.org>\r\nRCPT TO:<joe@example.org>\r\nNOOP\r\n")
         assert by.answer()[:3] == b"250" and by.answer()[:3] == b"250"  # MAIL, postmaster
-    assert server.lag.asked.wait(30)
+    assert server.lag.asked.wait(60)
     server.lag.go.set()
     assert [bad.answer()[:3] for _ in range(3)] == [b"554", b"554", b"250"]
     assert [good.answer()[:3] for _ in range(3)] == [b"250", b"250", b"250"]
@@ -190,36 +192,36 @@ def test_stop_while_it_waits(server):
     for one in by, gone:
         assert one.rcpt([]) == []
         one.socket.sendall(b"RCPT TO:<ann@example.org>\r\n")
-    assert server.lag.asked.wait(30)
+    assert server.lag.asked.wait(60)
     gone.close()
     assert server.stop() == 0
     assert by.answer().startswith(b"421 4.3.2 ")
 
 
 def test_who_does_not_wait_for_the_greeting(server):
-    early = client(server, "LATE", "192.0.2.1")
+    early = client(server, "NEVER", "192.0.2.1")
     early.socket.sendall(b"EHLO spam.example\r\n")
     assert early.answer() == b"554 5.5.1 Error: you spoke before the greeting\r\n"
     assert early.ended()
-    at_once = Client(server.ports["LATE"], binary("192.0.2.1") + b"EHLO spam.example\r\n")
+    at_once = Client(server.ports["NEVER"], binary("192.0.2.1") + b"EHLO spam.example\r\n")
     assert at_once.answer().startswith(b"554 5.5.1 ")
     assert wait_until(lambda: "NOQUEUE: reject: CONNECT from unknown[192.0.2.1]: 554 5.5.1" in server.log())
-    assert "PREGREET 19 after 0." in server.log()
-    assert "from unknown[192.0.2.1]: EHLO spam.example" in server.log()
+    assert wait_until(lambda: re.search(r"PREGREET 19 after \d+\.\d+ from unknown\[192\.0\.2\.1\]: EHLO spam\.example",
+                                        server.log())), server.log()
     patient = client(server, "LATE", "192.0.2.1")
     assert patient.rcpt(["ann@example.org"]) == [250]
-    left = client(server, "LATE", "192.0.2.1")
+    left = client(server, "NEVER", "192.0.2.1")
     left.close()
 
 
 def test_a_friend_is_greeted_at_once(server):
     """He speaks at once, and it is not too early."""
-    by = Client(server.ports["LATE"], binary("192.0.2.9") + b"EHLO client.example\r\n")
+    by = Client(server.ports["NEVER"], binary("192.0.2.9") + b"EHLO client.example\r\n")
     assert by.answer().startswith(b"220 ") and by.answer().startswith(b"250 ")
 
 
 def test_stop_before_the_greeting(server):
-    by = client(server, "LATE", "192.0.2.1")
+    by = client(server, "NEVER", "192.0.2.1")
     assert wait_until(lambda: "connect from unknown[192.0.2.1]" in server.log())
     assert server.stop() == 0
     assert by.answer().startswith(b"421 4.3.2 ")

@@ -96,7 +96,7 @@ def test_not_now(place):
     place.start()
     assert mail_of(place, "joe")["Subject"] == "other"  # it does not wait for the first
     assert wait_until(lambda: "left by userid 0, waits: 450 4.2.1" in place.log()), place.log()
-    assert place.mails("bob") == [] and len(names(place)) == 1
+    assert place.mails("bob") == [] and wait_until(lambda: len(names(place)) == 1)
     conf = place.folder + "/postroad.conf"
     with open(conf, encoding="utf-8") as f:
         text = f.read()
@@ -180,7 +180,7 @@ def test_files_that_are_none(server, tmp_path):
     leave(server, dialog(), 9)
     assert mail_of(server, "bob")["Subject"] == "left"
     assert wait_until(lambda: len(server.mails("bob")) == 1) and "secret" not in server.log()
-    assert len(os.listdir(folder)) == 10
+    assert wait_until(lambda: len(os.listdir(folder)) == 10), os.listdir(folder)
 
 
 def test_what_cannot_be_set_aside(server):
@@ -235,7 +235,7 @@ def test_whoever_is_killed(place):
         time.sleep(chance.random() * 0.05)
         place.kill_all()
     place.start()
-    assert wait_until(lambda: is_empty(place), 60), (os.listdir(place.folder + "/drop"), place.log()[-3000:])
+    assert wait_until(lambda: is_empty(place), 120), (os.listdir(place.folder + "/drop"), place.log()[-3000:])
     assert wait_until(lambda: all(place.mails(f"u{n}") for n in range(count)))
     assert wait_until(lambda: place.queued() == 0)
     assert [len(place.mails(f"u{n}")) for n in range(count)] == [1] * count

@@ -110,9 +110,7 @@ class Example(Server):
 
     def begin(self):
         assert self.do("config", "check") == f"{self.conf} is right\n"
-        self.start()
-        assert wait_until(lambda: "started, version" in self.log()), self.log()
-        return self
+        return self.start().ready()
 
     def waits(self):
         """{recipient: reason} of what is in the queue."""
@@ -138,7 +136,7 @@ class Example(Server):
         kind, more = (smtplib.SMTP_SSL, {"context": self.world.trust()}) if port == 465 else \
             (smtplib.SMTP, {})
         client = kind(source if source == "127.0.0.1" else self.at, port, local_hostname="client.example",
-                      timeout=30, source_address=(source, 0), **more)
+                      timeout=60, source_address=(source, 0), **more)
         if port == 587:
             client.starttls(context=self.world.trust())
         if user:
@@ -281,7 +279,7 @@ class OurDovecot(Dovecot):
     def subjects(self, user, password="secret"):
         """What he sees in his inbox; None: he may not look."""
         context = self.example.world.trust()
-        with imaplib.IMAP4_SSL("127.0.0.1", ssl_context=context, timeout=30) as client:
+        with imaplib.IMAP4_SSL("127.0.0.1", ssl_context=context, timeout=60) as client:
             try:
                 client.login(user, password)
             except imaplib.IMAP4.error:
@@ -385,7 +383,7 @@ def test_a_gateway(example, world):
     assert code == 550 and b"no such user" in why
     assert server.send("x@spam.example", "bob@example.org")[0] == 554
     assert server.send("joe@other.example", "joe@other.example")[0] == 554
-    with smtplib.SMTP(OURS, 587, timeout=30) as client:
+    with smtplib.SMTP(OURS, 587, timeout=60) as client:
         client.ehlo()
         assert client.mail("bob@example.org")[0] == 530 and "auth" not in client.esmtp_features
     for sender, code in ("bob@example.org", 250), ("joe@elsewhere.example", 553):

@@ -220,7 +220,7 @@ def test_another_resolver_while_the_provider_is_looked_up(tmp_path):
     try:
         with socket.socket(type=socket.SOCK_DGRAM) as mute:
             mute.bind(("127.0.0.1", 0))
-            mute.settimeout(20)
+            mute.settimeout(60)
             server = begin(serve, tmp_path, "DNS:id.test", "https://id.test:PORT/introspect",
                            config=f"resolver 127.0.0.1@{mute.getsockname()[1]}\n" + CONFIG)
             with connect(server, "IMPLICIT") as client:

@@ -109,8 +109,8 @@ def test_offered_where_people_log_in(server):
 @pytest.mark.parametrize("how", ["HOLDFOR", "HOLDUNTIL"])
 def test_not_before_then_but_then(server, next_hop, how):
     """Through a restart of everything; into a mailbox and to another server."""
-    due = time.time() + 5
-    submit(server, "HOLDFOR=5" if how == "HOLDFOR" else f"HOLDUNTIL={iso(6)}",
+    due = time.time() + 10
+    submit(server, "HOLDFOR=10" if how == "HOLDFOR" else f"HOLDUNTIL={iso(11)}",
            rcpts=["ann@example.org", "bob@far.example"])
     assert one_queued(server)["rcpts"][0]["release"] >= due - 1
     server.stop()
@@ -123,7 +123,7 @@ def test_not_before_then_but_then(server, next_hop, how):
     assert wait_until(lambda: not queued(server))
     log = server.log()
     for delay in re.findall(r"(?:ann@example.org|bob@far.example)>.* delay=([0-9.]+)", log):
-        assert float(delay) < 4, log
+        assert float(delay) < 9, log  # the time that it was to wait is none
 
 
 def test_people_see_it_and_let_it_go(server, next_hop):
@@ -156,17 +156,17 @@ def test_a_report_names_the_wish(server, next_hop):
 def test_time_for_delivery_counts_from_the_arrival(server, next_hop):
     """BY= and HOLDFOR= together: what is left of BY when it is released, the next hop hears."""
     next_hop.USUAL = dict(FakeMx.USUAL, EHLO="250-fake.example\r\n250 DELIVERBY")
-    submit(server, "HOLDFOR=3", "BY=100;N", rcpts=["bob@far.example"])
+    submit(server, "HOLDFOR=3", "BY=1000;N", rcpts=["bob@far.example"])
     assert wait_until(lambda: next_hop.mails)
     left = int(re.search(r" BY=(\d+);N", next_hop.mails[0][0]).group(1))
-    assert 90 <= left <= 97
+    assert 900 <= left <= 997
 
 
 def test_from_our_own_command_line(server):
     """`postroad send` logs in, asks for it, and the mail waits; strangers are told that they may not."""
     words = ["--from", "ann@example.org", "--to", "ann@example.org", "--body", "later",
-             "--hold-for", "3s"]
-    due = time.time() + 3
+             "--hold-for", "8s"]
+    due = time.time() + 8
     status, said = run(BINARY, "send", *words, "--server", f"127.0.0.1:{server.submit}", "--tls",
                        "implicit", "--user", "ann@example.org", "--password-stdin", stdin=b"secret\n")
     assert status == 0 and "queued as" in said, said

@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from conftest import within_an_hour
 from server import wait_until
 from test_reload import reload
 from test_submission import CONFIG as SUBMISSION
@@ -27,7 +28,7 @@ class Client:
     """A raw connection from an address of its own, and what it was greeted with."""
 
     def __init__(self, server, source):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), 10, (source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", server.port), 60, (source, 0))
         self.file = self.socket.makefile("rb")
         self.greeting = self.file.readline()
 
@@ -142,6 +143,7 @@ def test_one_killed_of_several(crowded):
 
 
 def test_rates(serve):
+    within_an_hour()
     server = serve(CONFIG + "limit from network 127.5.0.0/24 { rate 3/h }\n"
                    "limit from network 127.5.1.0/24 { network-rate 3/h; connections unlimited }\n").start()
     answers = [comes_in(server, "127.5.0.1") for _ in range(3 + 8)]
@@ -153,6 +155,7 @@ def test_rates(serve):
 
 
 def test_messages_recipients_and_errors(serve):
+    within_an_hour()
     server = serve(CONFIG + "limit from network 127.5.0.0/16 { messages 2/h; recipients 3/h; errors 4 }\n").start()
     one, other = Client(server, "127.5.0.1").hello(), Client(server, "127.5.0.2").hello()
     assert one.say(b"MAIL FROM:<a@b.example>")[:3] == b"250"
@@ -171,6 +174,7 @@ def test_messages_recipients_and_errors(serve):
 
 
 def test_an_account(serve, tmp_path):
+    within_an_hour()
     server = start(serve, tmp_path, SUBMISSION +
                    "limit from user bob@example.org { connections 2; messages 3/h; errors 2 }\n")
     held = [connect(server, "CLEAR") for _ in range(3)]

@@ -12,7 +12,7 @@ import tempfile
 import pytest
 import users
 from conftest import need
-from server import BINARY, TOP, wait_until
+from server import BINARY, TOP, wait_until, whole_lines
 
 ROOTS = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "postroad", "roots")
 NAME = "mail.example.org"  # as conf/postroad.conf has it
@@ -87,9 +87,10 @@ class Machine:
         # A network of its own: port 25 is free there, and systemctl start is this, in short.
         words = self.command("sh", "-c", "ip link set lo up && exec postroad serve -c /etc/postroad/postroad.conf")
         with open(self.root + "/log", "ab") as log:
+            begun = len(self.log())
             self.server = subprocess.Popen([words[0], "--net", *words[1:]], stdin=subprocess.DEVNULL, stdout=log,
                                            stderr=log, start_new_session=True)
-        assert wait_until(lambda: "started, version" in self.log()), self.log()
+        assert wait_until(lambda: "started, version" in self.log()[begun:]), self.log()
 
     def stop(self):
         if self.server is not None:
@@ -98,8 +99,7 @@ class Machine:
             self.server = None
 
     def log(self):
-        with open(self.root + "/log", encoding="utf-8") as f:
-            return f.read()
+        return whole_lines(self.root + "/log")
 
     def mail(self, user, subject):
         """The mail with that subject, once it is there."""
@@ -110,7 +110,7 @@ class Machine:
                 if str(email.header.make_header(email.header.decode_header(one["Subject"]))) == subject:
                     return one
             return None
-        assert wait_until(all_of_them, 30), self.log()
+        assert wait_until(all_of_them), self.log()
         return all_of_them()
 
 
@@ -162,7 +162,7 @@ def test_cron_while_the_server_is_down(machine):
     machine.stop()
     process = cron(machine)
     try:
-        assert wait_until(lambda: glob.glob(machine.root + "/var/spool/postroad-drop/new-*"), 30)
+        assert wait_until(lambda: glob.glob(machine.root + "/var/spool/postroad-drop/new-*"))
     finally:
         process.terminate()
         process.wait()

@@ -28,7 +28,7 @@ class Wire:
     but them."""
 
     def __init__(self, port, implicit):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
         if implicit:
             self.secure()
         self.got = b""

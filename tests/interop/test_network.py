@@ -12,6 +12,7 @@ import smtplib
 import ssl
 import struct
 import sys
+import threading
 import time
 
 import pytest
@@ -205,6 +206,7 @@ class World:
         self.names.spoil("spoilt.test", "MX\t10 ", "MX\t20 ")
         self.names.path("broken.test").unlink()
         self.hosts, self.others, self.hostile, self.greylisted = {}, [], None, {}
+        self.shared_greets = threading.Event()
         (folder / "ours").mkdir()
         self.authority = make_authority(folder)
         issue(self.authority, folder / "ours", f"DNS:{US}")
@@ -219,6 +221,7 @@ class World:
         says = {"busy": lambda verb, line, session: "421 too busy" if verb == "CONNECT" else None,
                 "full": lambda verb, line, session: "452 full" if verb == "CONNECT" else None,
                 "clone": lambda verb, line, session: f"250 {US}" if verb == "EHLO" else None,
+                "shared": lambda verb, line, session: self.shared_greets.wait(300) and None,
                 "strict": self.promise, "grey": self.greylist, "brief": self.hang_up, "short": self.hang_up}
         for name, address in HOSTS.items():
             if name == "silent":
@@ -272,7 +275,7 @@ class World:
         return [name for name, host in self.hosts.items()
                 for _, rcpts, _ in host.mails for line in rcpts if f"<{rcpt}>" in line]
 
-    def wait_taken(self, rcpt, count=1, seconds=15):
+    def wait_taken(self, rcpt, count=1, seconds=60):
         wait_until(lambda: len(self.takers(rcpt)) >= count, seconds)
         assert len(self.takers(rcpt)) == count, self.said_of(rcpt)
         return self.takers(rcpt)
@@ -280,7 +283,7 @@ class World:
     def said_of(self, rcpt):
         return [line for line in self.ours.log().splitlines() if f"to=<{rcpt}>" in line]
 
-    def wait_said(self, rcpt, words, count=1, seconds=15):
+    def wait_said(self, rcpt, words, count=1, seconds=60):
         """The lines of the log that tell of an attempt and hold the words."""
         def found():
             return [line for line in self.said_of(rcpt) if words in line]
@@ -298,6 +301,13 @@ class World:
         found = self.queue("list", "--json", "--domain", domain)
         return {rcpt["to"]: rcpt for line in found.splitlines() for rcpt in json.loads(line)["rcpts"]}
 
+    def deferred(self, rcpt):
+        """What `queue list` says of it between two attempts."""
+        def found():
+            said = self.waiting(rcpt.split("@")[1]).get(rcpt)
+            return said if said and said["status"] == "deferred" else None
+        return wait_until(found)
+
     def report(self, sender):
         """The one report that this sender got: ({field: value} of its one recipient, its text)."""
         mail = email.message_from_bytes(self.ours.wait_mail(sender, US)[0],
@@ -313,8 +323,9 @@ class World:
         assert fields["Action"] == "failed" and fields["Status"] == status, text
         assert fields["Final-Recipient"] == f"rfc822; {rcpt}"
         assert words in text and rcpt in text, text
-        assert len(self.said_of(rcpt)) == 1 and not self.takers(rcpt)
-        assert not self.waiting(rcpt.split("@")[1])
+        # The report is on its way before it is noted what became of the mail.
+        assert wait_until(lambda: not self.waiting(rcpt.split("@")[1])), self.waiting(rcpt.split("@")[1])
+        assert len(self.wait_said(rcpt, "")) == 1 and not self.takers(rcpt)
 
 
 @pytest.fixture(scope="module")
@@ -385,10 +396,12 @@ def test_the_choice_is_told(world):
 
 
 def test_domains_of_the_same_servers_share_connections(world):
-    """Five domains, one of which has a limit, of mails handed in one by one."""
+    """Five domains, one of which has a limit, of mails handed in one by one. All are there before the
+    first can go: a connection that nobody needs for two seconds is closed."""
     names = ["one", "two", "three", "four", "five"]
     for name in names:
         world.send(f"ann@{name}.shared.world.test", count=4)
+    world.shared_greets.set()
     for name in names:
         world.wait_taken(f"ann@{name}.shared.world.test", 4)
     assert world.hosts["shared"].connections == 1
@@ -447,15 +460,15 @@ def test_greylisting(world):
     # A second mail is known there: it goes at once.
     world.send("ann@grey.world.test")
     assert world.wait_taken("ann@grey.world.test", 2)
-    assert len(world.said_of("ann@grey.world.test")) == 3
+    assert len(world.wait_said("ann@grey.world.test", "", 3)) == 3
 
 
 def test_all_dead_waits_and_is_tried_again(world):
     world.send("ann@dead.world.test")
     line = world.wait_said("ann@dead.world.test", "status=deferred", 2)[0]
     assert "dsn=4.4.1" in line, line
-    waits = world.waiting("dead.world.test")["ann@dead.world.test"]
-    assert waits["status"] == "deferred" and waits["attempts"] >= 2
+    waits = world.deferred("ann@dead.world.test")
+    assert waits["attempts"] >= 2
     assert waits["reason"] == ("host closed.world.test[192.0.2.9]:25: cannot connect: "
                                "Connection refused")
     assert waits["reason"] in world.queue("list", "--domain", "dead.world.test")
@@ -476,22 +489,23 @@ def test_five_days_of_the_usual_schedule(world, tmp_path):
         pause = server.next_in(rcpt)
         if pause is None:
             break
+        assert wait_until(lambda: len(server.attempts(rcpt)) > len(steps))
         assert len(server.attempts(rcpt)) == len(steps) + 1
-        assert len(server.mails("bob", US)) == (age >= 4 * 3600), (age, steps)
+        assert wait_until(lambda: len(server.mails("bob", US)) == (age >= 4 * 3600)), (age, steps)
         steps.append(pause)
         if len(steps) == 7:
             assert server.stop() == 0
             server.shared.later(1000)  # not for the mail: its time goes on
             server.start()
             pause, age = pause - 1000, age + 1000
-            assert pause - 10 <= wait_until(lambda: server.next_in(rcpt)) <= pause
+            assert pause - 60 <= wait_until(lambda: server.next_in(rcpt)) <= pause
         server.shared.later(pause + 1)
         age += pause + 1
         server.ask("status")  # wakes it
     assert 5 * 86400 <= age < 5 * 86400 + 5 * 3600, (age, steps)
     for pause, usual in zip(steps, [300, 900, 3600] + [4 * 3600] * 100):
-        assert usual - 5 <= pause <= usual * 9 / 8 + 5, steps
-    lines = server.attempts(rcpt)
+        assert usual - 60 <= pause <= usual * 9 / 8 + 5, steps  # some was over when it was asked for
+    lines = wait_until(lambda: (found := server.attempts(rcpt))[-1].count("status=bounced") and found)
     assert ["deferred" in line for line in lines] == [True] * (len(lines) - 1) + [False]
     assert "dsn=5.4.7, status=bounced" in lines[-1]
     reports = [email.message_from_bytes(mail) for mail in server.wait_mail("bob", US, 2)]
@@ -528,8 +542,8 @@ def test_dns_that_fails_is_no_answer(world, domain, why):
     world.send(f"ann@{domain}")
     line = world.wait_said(f"ann@{domain}", "status=deferred", 2)[0]
     assert "dsn=4.4.3" in line and f"DNS look-up of {domain} MX failed" in line, line
-    waits = world.waiting(domain)[f"ann@{domain}"]
-    assert waits["status"] == "deferred" and why in waits["reason"], waits
+    waits = world.deferred(f"ann@{domain}")
+    assert why in waits["reason"], waits
     assert not world.takers(f"ann@{domain}")
 
 
@@ -610,13 +624,13 @@ def test_a_stuck_destination_delays_no_other(world):
         begun = time.monotonic()
         world.send(f"quick{i}@order.world.test")
         assert world.wait_taken(f"quick{i}@order.world.test") == ["a"]
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15  # half of what one of the others takes
 
 
 def test_a_silent_server_is_given_up(world):
     """Last of all: it takes as long as a connection may."""
-    assert world.wait_taken("ann@hung.world.test", seconds=40) == ["c"]
-    line = world.wait_said("ann@stuck.world.test", "status=deferred", 60, seconds=40)[0]
+    assert world.wait_taken("ann@hung.world.test", seconds=120) == ["c"]
+    line = world.wait_said("ann@stuck.world.test", "status=deferred", 60, seconds=120)[0]
     assert "dsn=4.4.1" in line and "silent.world.test[192.0.2.8]:25: cannot connect" in line
     assert not world.takers("ann@stuck.world.test")
     line = world.wait_said("ann@mute.hostile.test", "status=deferred")[0]

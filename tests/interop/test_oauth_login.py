@@ -36,7 +36,7 @@ def test_who_is_not_ours_at_the_port(world):
     port = re.search(r"127.0.0.1%3A(\d+)", login.page)[1]
     for path in ("/", "/favicon.ico", "/?code=stolen&state=guessed", "/?error=x&state="):
         with pytest.raises(urllib.error.HTTPError) as answer:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60)
         assert answer.value.code == 404
     login.browse()
     assert login.end() == 0, login.said
@@ -74,7 +74,7 @@ def test_a_provider_that_is_not_trusted(world, tmp_path):
     login.ca = None
     port = re.search(r"127.0.0.1%3A(\d+)", login.page)[1]
     state = re.search(r"state=([^&]+)", login.page)[1]
-    urllib.request.urlopen(f"http://127.0.0.1:{port}/?code=c&state={state}", timeout=10)
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/?code=c&state={state}", timeout=60)
     assert login.end() == 69, login.said
     assert "certificate" in login.said
 

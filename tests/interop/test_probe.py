@@ -30,7 +30,7 @@ postmaster ann@example.org
 def probe(*words):
     """Exit status, standard output, standard error; both outputs safe for a terminal."""
     done = subprocess.run([BINARY, "probe", *(str(word) for word in words)],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, check=False)
     for stream in (done.stdout, done.stderr):
         text = stream.decode()  # UTF-8, whatever the server said
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), text
@@ -157,7 +157,7 @@ SPEAKS = [  # replies, row, its values
 @pytest.mark.parametrize("replies,label,values", SPEAKS)
 def test_what_a_server_says(fake, replies, label, values):
     server = fake(replies)
-    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 5)
+    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 60)
     assert status == 0, said
     assert said.startswith("speaks SMTP: yes (220 fake.example ESMTP)\n"), said
     assert rows(said)[label] == values
@@ -190,11 +190,12 @@ SILENT = [  # replies, first line behind "speaks SMTP: no: "
 @pytest.mark.parametrize("replies,why", SILENT)
 def test_who_does_not_speak_smtp(fake, replies, why):
     server = fake(replies)
-    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 1)
+    seconds = 1 if replies == {"CONNECT": ""} else 60  # only who says nothing is waited for in vain
+    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", seconds)
     assert status == 69, said
     assert said.splitlines() == [f"speaks SMTP: no: {why}",
                                  f"server       127.0.0.1 port {server.port}"]
-    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 1, "--json")
+    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", seconds, "--json")
     assert status == 69
     found = json.loads(said)
     assert found["speaks_smtp"] is False and found["why"] == why
@@ -245,7 +246,7 @@ MONSTERS = [  # greeting, reply to EHLO, exit status
 @pytest.mark.parametrize("greeting,ehlo,want", MONSTERS, ids=range(len(MONSTERS)))
 def test_monsters(fake, greeting, ehlo, want, more):
     server = fake({"CONNECT": greeting, "EHLO": ehlo})
-    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 5, *more)
+    status, said, _ = probe(f"127.0.0.1:{server.port}", "--timeout", 60, *more)
     assert status == want, said[:500]
     assert len(said) < 100_000
     if more == ("--json",):
@@ -388,7 +389,7 @@ def test_broken_starttls(raw, junk, why, at_once):
                     connection.sendall(junk)
                 return
             connection.sendall({b"EHLO": CLEAR, b"RCPT": b"554 5.7.1 no\r\n"}.get(verb, b"250 ok\r\n"))
-    status, said, _ = probe(f"127.0.0.1:{raw(talk)}", "--timeout", 5)
+    status, said, _ = probe(f"127.0.0.1:{raw(talk)}", "--timeout", 60)
     assert status == 0, said
     table = rows(said)
     assert re.fullmatch(why, table["TLS"][0]), table["TLS"]

@@ -57,7 +57,7 @@ def server(serve, tmp_path):
 
 class Client:
     def __init__(self, port, first=b"", source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", port), 30, (source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), 60, (source, 0))
         if first:
             self.socket.sendall(first)
         self.file = self.socket.makefile("rb")
@@ -183,8 +183,8 @@ def test_limits_are_those_of_the_client(server):
 
 
 def test_stop_and_reload_while_one_says_nothing_yet(server):
-    waiting = Client(server.plain, b"PROXY ")
     assert wait_until(lambda: server.queued() is not None)
+    waiting = Client(server.plain, b"PROXY ")
     code, said = run(BINARY, "reload", "-c", server.folder + "/postroad.conf")
     assert code == 0, said
     waiting.socket.sendall(text("192.0.2.7")[6:])
@@ -248,7 +248,7 @@ def test_haproxy(server, tmp_path):
         stored = b"".join(server.wait_mail("ann", count=2))
         assert b"([127.0.0.5])" in stored and b"([127.0.0.6])" in stored
         assert Client(secure, source="127.0.0.7").secure().rcpt(EVERYWHERE) == [554, 250, 250]
-        assert "connect from unknown[127.0.0.7]" in server.log()
+        assert wait_until(lambda: "connect from unknown[127.0.0.7]" in server.log())
         checks = "Health check for server (old|new)/mx succeeded"
         assert wait_until(lambda: set(re.findall(checks, proxy.log())) == {"old", "new"}), \
             proxy.log()

@@ -8,7 +8,7 @@ import pytest
 from conftest import need
 from fake_mx import FakeMx
 from network import Network, NotHere
-from server import BINARY
+from server import BINARY, wait_until
 from test_relay_login import PASSWORD, offering, second  # noqa: F401 (a fixture)
 from test_submission import scram_keys
 from test_user import type_in
@@ -17,7 +17,7 @@ from test_user import type_in
 def send(*words, stdin="", env=None):
     done = subprocess.run([BINARY, "send", "--to", "bob@example.org", "--subject", "x",
                            *map(str, words)], input=stdin.encode(), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=60, check=False,
+                          stderr=subprocess.STDOUT, timeout=300, check=False,
                           env={**os.environ, **(env or {})})
     return done.returncode, done.stdout.decode(errors="replace")
 
@@ -43,7 +43,7 @@ def test_mechanisms(second, port, words, mechanism):  # noqa: F811
     mail = to.wait_mail("bob")[0]
     assert b"\nthe body\n" in mail and PASSWORD.encode() not in mail
     assert b"From: ann@example.org\n" in mail  # who logs in is the sender, unless another is named
-    assert f", sasl_method={mechanism}, sasl_username=ann@example.org" in to.log()
+    assert wait_until(lambda: f", sasl_method={mechanism}, sasl_username=ann@example.org" in to.log())
     assert f"-> AUTH {mechanism}{' ***' if mechanism != 'LOGIN' else ''}\n" in said
     for secret in (PASSWORD, base64.b64encode(PASSWORD.encode()).decode(),
                    base64.b64encode(b"\0ann@example.org\0" + PASSWORD.encode()).decode()):

@@ -9,7 +9,7 @@ from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, SENDER, need, run
 from fake_mx import FakeMx
 from name_server import PROGRAMS, NameServer
-from server import BINARY, free_port
+from server import BINARY, free_port, wait_until
 
 ZONES = {
     "signed.test": """
@@ -177,7 +177,7 @@ def test_quit_after_rcpt(names, fake):
     status, said = by_name(names, *to("ann@one.plain.test"), "--port", mx.port, "--quit-after",
                            "rcpt")
     assert status == 0 and "no mail was sent" in said, said
-    assert mx.mails == [] and "DATA" not in mx.lines and mx.lines[-1] == "QUIT"
+    assert wait_until(lambda: mx.lines[-1] == "QUIT") and mx.mails == [] and "DATA" not in mx.lines
 
 
 def test_a_server_that_takes_few_at_a_time(fake):

@@ -529,7 +529,7 @@ def test_dev_has_an_account(tmp_path):
         assert wait_until(lambda: inbox.exists() and len(list(inbox.iterdir())) == 2)
     finally:
         process.terminate()
-        out = process.communicate(timeout=30)[0].decode()
+        out = process.communicate(timeout=60)[0].decode()
     assert f"Submission   127.0.0.1:{submission}   (user dev, password dev)" in out
 
 

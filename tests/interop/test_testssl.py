@@ -23,7 +23,7 @@ accept to domain example.org deliver maildir {folder}/data/mail/{domain}/{user}
 WANTED = ("-p", "-s", "-f", "-P", "-U")
 HARMLESS = ("OK", "INFO", "LOW", "DEBUG")
 OF_TESTSSL = ("engine_problem", "service", "old_fart")  # what it says about this machine
-SECONDS = 400
+SECONDS = 1500  # an end for what hangs
 
 
 def look_at(port, words, folder):

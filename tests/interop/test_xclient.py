@@ -155,6 +155,6 @@ def test_xforward_of_postfix(server, tmp_path):
         stored = server.wait_mail("ann", "in.example")[0]
         assert b"(peer.example [127.0.0.1])" in stored or b"([127.0.0.1])" in stored
         assert wait_until(lambda: "orig_client=unknown[127.0.0.3]" in server.log()), server.log()
-        assert "client=unknown[127.0.0.1], orig_queue_id=" in server.log()
+        assert wait_until(lambda: "client=unknown[127.0.0.1], orig_queue_id=" in server.log())
     finally:
         peer.stop()

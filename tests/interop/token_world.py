@@ -117,11 +117,11 @@ class Login:
     def browse(self, url=None):
         """As a browser: follows the way to its end, and returns what it shows there."""
         context = ssl.create_default_context(cafile=self.ca)
-        with urllib.request.urlopen(url or self.page, context=context, timeout=20) as page:
+        with urllib.request.urlopen(url or self.page, context=context, timeout=60) as page:
             return page.geturl(), page.read().decode()
 
     def end(self, typed=None):
-        rest, _ = self.process.communicate(typed, timeout=30)
+        rest, _ = self.process.communicate(typed, timeout=60)
         self.said += rest
         return self.process.returncode
 
