@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import smtplib
 import subprocess
@@ -171,13 +172,18 @@ def type_in(words, answers, command="user"):
                           stderr=slave) as process:
         os.close(slave)
         seen = b""
+
+        def shown():
+            if not select.select([master], [], [], 60)[0]:
+                process.kill()  # it waits for what it did not hear; the terminal ends with it
+            return os.read(master, 1000)
         for answer in answers:
             count = seen.count(b": ")
             while seen.count(b": ") == count:
-                seen += os.read(master, 1000)
+                seen += shown()
             os.write(master, answer)
         try:
-            while got := os.read(master, 1000):
+            while got := shown():
                 seen += got
         except OSError:
             pass
