@@ -316,8 +316,9 @@ def send_to_hostile(pieces):
             with connection:
                 try:
                     for piece in pieces():
-                        connection.sendall(piece)
                         client.look()
+                        connection.sendall(piece)
+                    client.look()
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65536):
                         client.look()
