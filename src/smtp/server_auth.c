@@ -68,6 +68,8 @@ static bool decode(struct server *s, struct slice text)
     buf_init(&s->auth_bytes, SERVER_AUTH_LINE_MAX);
     (void)buf_reserve(&s->auth_bytes, text.len); /* so that it never moves */
     good = base64_decode(&s->auth_bytes, text);
+    if (!good)
+        buf_wipe(&s->auth_bytes);
     s->auth.response = buf_slice(&s->auth_bytes);
     return good;
 }
