@@ -2,7 +2,8 @@
  * buf.c - owned bytes with a maximum.
  *
  * Consumed bytes at the front are reclaimed only when room is needed, so that a batch of
- * commands is eaten without moving memory. Growth doubles, up to the maximum.
+ * commands is eaten without moving memory. Growth doubles, up to the maximum. What a buffer grew
+ * out of is wiped, since only its owner knows whether a password lay in it.
  */
 #include "base/buf.h"
 
@@ -53,7 +54,14 @@ static void grow(struct buf *b, size_t need)
 
     while (cap < need)
         cap *= 2;
-    b->data = memory_resize(b->data, cap);
+    char *data = memory_new(cap);
+
+    if (b->data != NULL) {
+        memcpy(data, b->data, b->end);
+        explicit_bzero(b->data, b->end);
+        memory_free(b->data);
+    }
+    b->data = data;
     b->cap = cap;
 }
 

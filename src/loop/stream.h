@@ -85,7 +85,7 @@ void stream_finish(struct stream *s);
 void stream_close(struct stream *s);
 
 /* What lies in `in` and `out`, and comes before they are empty, is wiped when their memory is given
- * back. What a buffer that grew left behind is not. */
+ * back. */
 void stream_has_secret(struct stream *s);
 
 bool stream_is_open(const struct stream *s);

@@ -255,6 +255,9 @@ static void greet(struct session *s)
 
 static void on_readable(struct session *s)
 {
+    /* Any line may be a login, also one that is refused, or cut off. */
+    if (s->offer->people != NULL && server_user(s->server).len == 0)
+        stream_has_secret(&s->stream);
     if (s->greets_later)
         greet(s);
     else

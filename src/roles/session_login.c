@@ -46,7 +46,6 @@ void session_answer_auth(struct session *s)
                       .client = session_client(s),
                       .certificate = server_tls(s->server)->client};
 
-    stream_has_secret(&s->stream);
     if (s->has_binding)
         l.channel_binding = (struct slice){(const char *)s->binding, sizeof(s->binding)};
 

@@ -15,7 +15,7 @@ import pytest
 from certificate import issue, make_authority, make_certificate
 from conftest import CONTENT, ByHand, need, run
 from fake_mx import FakeMx
-from server import BINARY, as_sent, free_ports, wait_until
+from server import BINARY, as_sent, free_ports, memory_holds, wait_until
 
 # "secret" in forms that are made elsewhere; SCRAM keys by RFC 7677's rules.
 ACCOUNTS = """ann@example.org:{PLAIN}secret:::::: postroad_send=*@list.example
@@ -237,29 +237,7 @@ def test_who_hangs_up_in_the_middle(server):
 
 def holds(server, role, secret):
     """Is it anywhere in the memory of the first such role?"""
-    pid = [pid for pid, name in server.roles() if name == role][0]
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
-            open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if not found:
-                continue
-            begin, end = (int(word, 16) for word in found.groups())
-            if end - begin <= 1 << 28 and secret in part(memory, begin, end - begin):
-                return True  # what is larger is the books of a sanitizer
-    return False
-
-
-def part(memory, begin, size):
-    """As much of it as can be read; a read may end before it has all."""
-    got = b""
-    try:
-        memory.seek(begin)
-        while len(got) < size and (more := memory.read(size - len(got))):
-            got += more
-    except (OSError, ValueError, OverflowError):
-        pass
-    return got
+    return memory_holds([pid for pid, name in server.roles() if name == role][0], secret)
 
 
 def test_the_receiver_has_no_passwords(server):
@@ -541,19 +519,6 @@ def can_connect(port):
         return False
 
 
-def memory_holds(pid, text):
-    """Does this process have it somewhere it can write?"""
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
-        for line in maps:
-            start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
-            start, end = int(start, 16), int(end, 16)
-            if rights.startswith("rw") and end - start < 1 << 30:
-                memory.seek(start)
-                if text in memory.read(end - start):
-                    return True
-    return False
-
-
 @pytest.mark.parametrize("how", ["IMPLICIT", "CLEAR"])
 def test_no_password_stays_where_strangers_talk(serve, tmp_path, how):
     """Once it is with the vault; the session goes on."""
@@ -561,6 +526,9 @@ def test_no_password_stays_where_strangers_talk(serve, tmp_path, how):
     blob = base64.b64encode(f"\0ann@example.org\0{password}".encode())
     server = start(serve, tmp_path, accounts=ACCOUNTS.replace("secret", password))
     with connect(server, how) as client:
+        # Refused, and in a buffer that had to grow.
+        assert client.docmd("AUTH CRAM-MD5", blob.decode())[0] == 504
+        assert client.docmd("AUTH PLAIN", blob.decode() + "=" * 8000 + "!")[0] == 501
         assert client.docmd("AUTH PLAIN", blob.decode())[0] == 235
         assert client.noop()[0] == 250
         receivers = [pid for pid, role in server.roles() if role == "receiver"]
