@@ -22,8 +22,10 @@ const struct allowance allowance_usual_account = {
 
 const struct allowance allowance_usual_program = {.connections = 100};
 
-/* Whoever is on this machine can harm it in other ways. */
-static const struct allowance free_on_loopback = {.errors = ERRORS_USUAL};
+/* Local programs are many, and a busy one is no attacker. A limit of what all of them hold keeps
+ * room for the others (roles/session_room). */
+static const struct allowance free_on_loopback = {.of = ALLOWANCE_OF_LOOPBACK,
+                                                  .errors = ERRORS_USUAL};
 
 const struct allowance *allowance_for(const struct allowance *list, size_t count, struct slice user)
 {

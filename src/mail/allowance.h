@@ -20,7 +20,8 @@ enum allowance_of {
     ALLOWANCE_OF_ANY,     /* strangers, all of them */
     ALLOWANCE_OF_NETWORK, /* those from there */
     ALLOWANCE_OF_AUTHENTICATED,
-    ALLOWANCE_OF_USER, /* this account only */
+    ALLOWANCE_OF_USER,     /* this account only */
+    ALLOWANCE_OF_LOOPBACK, /* programs of this machine: never written, holds where no network is */
 };
 
 /* A count of 0 everywhere: as many as they like. */

@@ -47,7 +47,7 @@ static void session_free(struct session *s)
     server_free(s->server);
     arena_done(&s->arena);
     turnstile_leave(among->counts, &s->turn);
-    session_becomes_known(s);
+    session_leaves_standing(s);
     list_remove(&s->link);
     among->count--;
     s->offer->sessions--;

@@ -28,7 +28,8 @@ struct sessions {
     size_t max;            /* one more is answered 421 */
     struct list strangers; /* who have neither logged in nor sent anything yet */
     size_t stranger_count;
-    struct list asking; /* sessions that wait for the courier's answer */
+    size_t neighbour_count; /* who came from this machine, where nobody has a limit of his own */
+    struct list asking;     /* sessions that wait for the courier's answer */
     uint64_t questions;
     struct channel *vault;  /* asked who a client is; perhaps away */
     struct list logging_in; /* sessions that wait for its answer */

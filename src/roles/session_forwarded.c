@@ -44,6 +44,8 @@ static void become(struct session *s, const struct forwarded *f)
     s->local = false;
     s->xclients++;
     server_client_is(s->server, session_client(s), f->login);
+    if (f->login.len > 0)
+        session_becomes_known(s);
     session_tell_connect(s);
     session_ask_lists(s);
     server_answer(s->server, &REPLY(220, "", ""));

@@ -32,6 +32,7 @@ struct session {
     unsigned char ip[16];
     struct turn turn;     /* what it counts for */
     struct list stranger; /* in among->strangers, or alone: he is known */
+    bool neighbour;       /* counted in among->neighbour_count */
     uint64_t id;          /* queue id of the message that is arriving, or 0 */
     bool drafting;
     bool committing;
@@ -133,11 +134,22 @@ bool session_is_one_rcpt_too_many(struct session *s);
 
 /* ---- session_room.c: when sessions run short ---- */
 
-void session_becomes_stranger(struct session *s);
-void session_becomes_known(struct session *s);
+enum standing {
+    STANDING_STRANGER,
+    STANDING_NEIGHBOUR, /* by loopback, whose programs have no limit of their own */
+    STANDING_TRUSTED,   /* by whom the settings let have as many connections as he likes */
+};
 
 /* Perhaps somebody else has to go. */
-bool session_finds_room(struct sessions *among, const struct turn *newcomer);
+bool session_finds_room(struct sessions *among, enum standing standing,
+                        const struct turn *newcomer);
+
+/* It counts as one of those until it is another client's, or over. */
+void session_takes_standing(struct session *s, enum standing standing);
+void session_leaves_standing(struct session *s);
+
+/* A stranger no more; a neighbour stays one. */
+void session_becomes_known(struct session *s);
 
 /* May the session be that of this address? False: it was answered. */
 bool session_may_become(struct session *s, const unsigned char ip[16]);

@@ -1,7 +1,7 @@
 /*
  * session_limits.c - who comes too often, stays too much, or sends too much, as `limit from` says.
- * Programs of this machine have a limit for each user, so that none of them keeps mail from outside
- * away.
+ * Programs of this machine have a limit for each user where the kernel says whose they are, and one
+ * for all of them where it does not (session_room.c), so that none keeps mail from outside away.
  *
  * Replies and log lines have Postfix's words, so that its tools read them. Who is refused at the
  * door gets one line and no session; that he came is told once a minute, whatever he does.
@@ -137,13 +137,22 @@ static struct slice check_program(struct sessions *among, uint32_t number, struc
     return arena_printf(arena, "Error: too many connections from %.*s", SLICE_PRINTF(user));
 }
 
-/* Who may have as many connections as he likes makes room for nobody. */
-static bool is_trusted(const struct sessions *among, const struct session_offer *offer,
-                       const struct net_address *peer)
+static enum standing standing_of_address(const struct sessions *among, const unsigned char *ip)
 {
-    if (peer->local)
-        return !offer->by_user; /* the group of its socket is chosen by hand */
-    return stranger_allowance(among, peer->ip)->connections == 0;
+    const struct allowance *a = stranger_allowance(among, ip);
+
+    if (a->connections > 0)
+        return STANDING_STRANGER;
+    return a->of == ALLOWANCE_OF_LOOPBACK ? STANDING_NEIGHBOUR : STANDING_TRUSTED;
+}
+
+static enum standing standing_of(const struct sessions *among, const struct session_offer *offer,
+                                 const struct net_address *peer)
+{
+    if (!peer->local)
+        return standing_of_address(among, peer->ip);
+    /* the group of a socket is chosen by hand */
+    return offer->by_user ? STANDING_STRANGER : STANDING_TRUSTED;
 }
 
 bool session_may_come(struct sessions *among, const struct session_offer *offer, int handle,
@@ -156,7 +165,7 @@ bool session_may_come(struct sessions *among, const struct session_offer *offer,
         refusal = check_program(among, peer->user, turn, &scratch);
     else if (!peer->local)
         refusal = check_turn(among, peer->ip, turn, &scratch);
-    if (refusal.len == 0 && !is_trusted(among, offer, peer) && !session_finds_room(among, turn)) {
+    if (refusal.len == 0 && !session_finds_room(among, standing_of(among, offer, peer), turn)) {
         turnstile_leave(among->counts, turn);
         enhanced = SLICE("4.3.2");
         refusal = session_busy;
@@ -176,6 +185,8 @@ bool session_may_become(struct session *s, const unsigned char ip[16])
     if (refusal.len == 0) {
         turnstile_leave(s->among->counts, &s->turn);
         s->turn = turn;
+        session_leaves_standing(s);
+        session_takes_standing(s, standing_of_address(s->among, ip));
         allow_errors(s, stranger_allowance(s->among, ip));
     } else {
         server_answer(s->server,
@@ -297,6 +308,5 @@ void session_take_allowance(struct session *s, const struct net_address *peer)
 
     if (a != NULL)
         allow_errors(s, a);
-    if (!is_trusted(s->among, s->offer, peer))
-        session_becomes_stranger(s);
+    session_takes_standing(s, standing_of(s->among, s->offer, peer));
 }

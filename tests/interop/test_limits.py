@@ -223,14 +223,19 @@ def small(serve, tmp_path):
     return server
 
 
-def try_to_send(server, source):
+def send(client):
     """The reply to a whole mail, or the 421 that came instead."""
-    client = Client(server, source)
     answer = client.greeting
     if client.is_in():
         client.hello()
         for line in (b"MAIL FROM:<a@b.example>", b"RCPT TO:<ann@example.org>", b"DATA", b"Subject: x\r\n\r\nx\r\n."):
             answer = client.say(line)
+    return answer
+
+
+def try_to_send(server, source):
+    client = Client(server, source)
+    answer = send(client)
     client.close()
     return answer
 
@@ -274,6 +279,26 @@ def test_a_crowd_of_single_ones_is_turned_over(small):
     for i in range(40):
         assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
     assert {client.file.readline() for client in crowd if is_gone(client)} <= {b"", BUSY}
+
+
+def test_this_machine_leaves_room_for_others(small):
+    """However many connections it opens, from however many addresses, with a mail by each."""
+    programs = [Client(small, f"127.0.{i % 250}.1") for i in range(40 * small.receivers + 40)]
+    inside = [client for client in programs if client.is_in()]
+    assert 20 <= len(inside) <= 20 * small.receivers
+    assert {client.greeting for client in programs if not client.is_in()} == {BUSY}
+    assert all(send(client)[:3] == b"250" for client in inside)
+    more = [Client(small, "127.0.0.1") for _ in range(40 * small.receivers)]
+    assert len(inside) + sum(client.is_in() for client in more) <= 20 * small.receivers
+    for i in range(40 * small.receivers):
+        assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
+    strangers = [Client(small, f"127.{10 + i // 200}.{i % 200}.1") for i in range(40 * small.receivers)]
+    assert all(client.is_in() for client in strangers)  # and their turn comes, not that of the programs
+    assert wait_until(lambda: any(is_gone(client) for client in strangers))
+    assert all(client.say(b"NOOP")[:3] == b"250" for client in inside)
+    for client in inside + more:
+        client.close()
+    assert wait_until(lambda: comes_in(small, "127.0.0.1"))
 
 
 def test_a_reload_changes_the_limit(serve):

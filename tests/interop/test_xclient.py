@@ -6,6 +6,7 @@ import pytest
 from conftest import CONTENT, SENDER, need, run
 from peers import Postfix
 from server import free_ports, wait_until
+from test_limits import with_few_sessions
 from test_proxy import EVERYWHERE, Client, binary
 
 CONFIG = """
@@ -87,6 +88,14 @@ def test_limits_are_those_of_the_client(server):
     first.socket.sendall(b"XCLIENT ADDR=203.0.113.10\r\n")
     assert first.answer().startswith(b"220 ")
     assert speaking(server, b"ADDR=203.0.113.9").answer().startswith(b"220 ")  # it has left
+
+
+def test_a_proxy_of_this_machine_has_no_share_for_its_clients(server):
+    """Programs of this machine may have 20 of 40 sessions. Others who come through one are not of them."""
+    receivers = with_few_sessions(server)
+    clients = [speaking(server, b"ADDR=198.51.100.%d" % i) for i in range(20 * receivers + 1)]
+    assert all(by.answer().startswith(b"220 ") for by in clients)
+    assert all(by.say(b"NOOP").startswith(b"250 ") for by in clients)
 
 
 def test_login(server):
