@@ -24,7 +24,7 @@ struct sessions {
     struct queue_in *queue;  /* set before the first session */
     struct channel *courier; /* asked who is known elsewhere, told of ETRN; perhaps away */
     struct list all;
-    size_t count;
+    size_t count;          /* with those who come by a proxy, and it did not say for whom yet */
     size_t max;            /* one more is answered 421 */
     struct list strangers; /* who have neither logged in nor sent anything yet */
     size_t stranger_count;

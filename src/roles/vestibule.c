@@ -4,6 +4,10 @@
  *
  * A header that is none is told, because only a wrong configuration of one side or the other makes
  * it. A proxy that hangs up before is not: that is how it looks whether anybody listens.
+ *
+ * A proxy speaks at once, and who waits takes a place like a session. So when an eighth of them is
+ * taken by such, or there is no more room, who has been silent for longest makes way: somebody on
+ * the proxy's machine who only connects does not keep those away for whom the proxy comes.
  */
 #include "roles/vestibule.h"
 
@@ -13,7 +17,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { HEADER_TIMEOUT_MS = 5000 /* "at least 3 seconds", section 2 */ };
+enum {
+    HEADER_TIMEOUT_MS = 5000, /* "at least 3 seconds", section 2 */
+    KEPT_FOR_VISITS = 8,      /* one part of so many sessions */
+};
 
 struct visit {
     struct watch watch;
@@ -33,6 +40,7 @@ static void visit_end(struct visit *visit)
     timer_cancel(loop, &visit->timer);
     list_remove(&visit->link);
     visit->vestibule->count--;
+    visit->vestibule->sessions->count--;
     visit->offer->sessions--;
     buf_done(&visit->header);
     memory_free(visit);
@@ -125,6 +133,18 @@ static void on_timeout(struct timer *t)
     visit_end(visit);
 }
 
+static bool finds_room(struct vestibule *v)
+{
+    const struct sessions *sessions = v->sessions;
+
+    if (v->count <= sessions->max / KEPT_FOR_VISITS && sessions->count < sessions->max)
+        return true;
+    if (list_empty(&v->waiting))
+        return false;
+    visit_end(LIST_ENTRY(v->waiting.next, struct visit, link));
+    return true;
+}
+
 void vestibule_init(struct vestibule *v, struct sessions *sessions)
 {
     *v = (struct vestibule){.sessions = sessions};
@@ -142,7 +162,7 @@ void vestibule_enter(struct vestibule *v, struct session_offer *offer, int handl
                           SLICE("Error: this port is for proxies only"));
         return;
     }
-    if (v->count + v->sessions->count >= v->sessions->max) {
+    if (!finds_room(v)) {
         session_send_away(v->sessions, offer, handle, SLICE("4.3.2"), session_busy);
         return;
     }
@@ -157,6 +177,7 @@ void vestibule_enter(struct vestibule *v, struct session_offer *offer, int handl
     buf_init(&visit->header, PROXY_HEADER_MAX);
     list_append(&v->waiting, &visit->link);
     v->count++;
+    v->sessions->count++;
     offer->sessions++;
     timer_set(v->sessions->role->loop, &visit->timer, HEADER_TIMEOUT_MS);
     if (watch_set(v->sessions->role->loop, &visit->watch, NET_READABLE) < 0)

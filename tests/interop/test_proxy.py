@@ -10,6 +10,7 @@ from certificate import make_certificate
 from conftest import CONTENT, SENDER, need, run
 from foreign import Foreign, NotHere
 from server import BINARY, free_port, free_ports, wait_until
+from test_limits import with_few_sessions
 
 CONFIG = """
 hostname mx.example.org
@@ -230,6 +231,21 @@ listen secure
     bind 127.0.0.1:%SECURE%
     server mx 127.0.0.1:%TLS% send-proxy-v2-ssl-cn
 """)
+
+
+def test_who_says_nothing_makes_way(server):
+    """Somebody on the proxy's machine who only connects keeps no client away, nor those who come directly."""
+    receivers = with_few_sessions(server)
+    silent = [Client(server.plain) for _ in range(40 * receivers + 40)]
+    for i in range(40 * receivers):
+        by = Client(server.plain, binary(f"198.51.{i}.7"))
+        assert by.rcpt(EVERYWHERE) == [554, 554, 250]
+        by.close()
+        direct = Client(server.port)
+        assert direct.answer().startswith(b"220 ")
+        direct.close()
+    for one in silent:
+        one.close()
 
 
 def test_haproxy(server, tmp_path):
