@@ -188,9 +188,9 @@ static int real_open(struct disk_dir *at, const char *name, enum disk_open how, 
     return 0;
 }
 
-static uint64_t mtime_us(const struct stat *st)
+static uint64_t us_of(const struct timespec *t)
 {
-    return (uint64_t)st->st_mtim.tv_sec * 1000000 + (uint64_t)st->st_mtim.tv_nsec / 1000;
+    return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_nsec / 1000;
 }
 
 static int real_stat(struct disk_dir *at, const char *name, struct disk_stat *out)
@@ -200,7 +200,8 @@ static int real_stat(struct disk_dir *at, const char *name, struct disk_stat *ou
     if (fstatat(fd_of_dir(at), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     out->size = (uint64_t)st.st_size;
-    out->mtime_us = mtime_us(&st);
+    out->mtime_us = us_of(&st.st_mtim);
+    out->changed_us = us_of(&st.st_ctim);
     return 0;
 }
 
@@ -316,7 +317,7 @@ static int real_facts(struct disk_file *file, struct disk_facts *out)
     if (fstat(fd_of(file), &st) < 0)
         return -errno;
     *out = (struct disk_facts){.size = (uint64_t)st.st_size,
-                               .mtime_us = mtime_us(&st),
+                               .mtime_us = us_of(&st.st_mtim),
                                .user = st.st_uid,
                                .links = (unsigned)st.st_nlink,
                                .regular = S_ISREG(st.st_mode)};

@@ -31,8 +31,9 @@ enum disk_open {
 };
 
 struct disk_stat {
-    uint64_t size;     /* bytes */
-    uint64_t mtime_us; /* wall clock */
+    uint64_t size;       /* bytes */
+    uint64_t mtime_us;   /* wall clock */
+    uint64_t changed_us; /* the same, of its name too, and nobody can set it: st_ctime */
 };
 
 /* Of a file that somebody else made. */

@@ -100,6 +100,7 @@ static void lists_and_renames(void **state)
     disk_close(file);
     check_int(disk_rename(dir, "b", dir, "c"), 0);
     check_int(disk_stat(dir, "c", &st), 0);
+    check(st.changed_us >= st.mtime_us);
     check_int(st.size, 0);
     check_int(disk_stat(dir, "b", &st), -ENOENT);
     check_int(disk_sync_dir(dir), 0);

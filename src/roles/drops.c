@@ -5,8 +5,12 @@
  * a file is done when its name is gone, and one whose answer was lost is said once more. So one
  * whose name cannot be taken away (a folder that is read-only all at once) keeps its place until it
  * can, and nothing else goes: else it would be said in every round, and its sender told in each of
- * who was refused. Nobody but a broken disk can bring that about. What cannot be set aside, since a
- * user made something of that name, is tried in every round, each a minute later.
+ * who was refused. Nobody but a broken disk can bring that about.
+ *
+ * Nor is there a list of what waits, which anybody could make long. Most rounds take only what came
+ * or changed since the one before, by the time that the kernel notes with each file; one a minute
+ * takes all. So what cannot go, or cannot be set aside since a user made something of that name, is
+ * tried each minute, and others' mail goes meanwhile. A clock that is set costs new mail a minute.
  *
  * A round goes through all names, a piece at a time: who fills the folder keeps nobody's mail from
  * its turn, and the warden from nothing else.
@@ -22,8 +26,9 @@
 
 enum {
     ROUND_MS = 2 * 1000,
-    PUT_OFF_MS = 60 * 1000, /* when something could not go */
-    LISTED_MAX = 4096,      /* names, before anything else has its turn */
+    WAIT_MS = 60 * 1000,  /* of what could not go */
+    LISTED_MAX = 4096,    /* names, before anything else has its turn */
+    NOTED_US = 20 * 1000, /* the kernel notes times by a clock that ticks, and is behind */
 };
 
 /* ---- telling ---- */
@@ -74,8 +79,7 @@ static bool is_under_way(const struct drops *d)
     return false;
 }
 
-/* False: it lies there still. */
-static bool set_aside(struct drops *d, const struct settings_listener *l, const char *name,
+static void set_aside(struct drops *d, const struct settings_listener *l, const char *name,
                       const char *why)
 {
     int code = drop_set_aside(d->folder, name);
@@ -85,7 +89,6 @@ static bool set_aside(struct drops *d, const struct settings_listener *l, const 
     else
         warn(d, l, name, why);
     d->changed = true;
-    return code == 0;
 }
 
 static int order(struct channel *to, uint32_t listener, uint32_t user, const char *name,
@@ -102,8 +105,19 @@ static int order(struct channel *to, uint32_t listener, uint32_t user, const cha
     return code;
 }
 
-/* False: not now. */
-static bool hand(struct drops *d, struct handed_drop *place, const char *name)
+/* What came since this round began has it in the next one, so that it has one and not two. */
+static bool has_its_turn(const struct drops *d, const char *name)
+{
+    uint64_t at_us;
+
+    if (drop_changed(d->folder, name, &at_us) < 0)
+        return true; /* who opens it tells why */
+    if (at_us >= d->until_us && at_us <= clock_wall_us(d->clock))
+        return false;
+    return d->since_us == 0 || (at_us >= d->since_us && at_us < d->until_us);
+}
+
+static void hand(struct drops *d, struct handed_drop *place, const char *name)
 {
     const struct settings_listener *l = &d->settings->listeners[d->listener];
     struct channel *to = d->keeper->receiver(d);
@@ -111,23 +125,27 @@ static bool hand(struct drops *d, struct handed_drop *place, const char *name)
     struct disk_file *file;
     int code;
 
-    if (to == NULL)
-        return false;
+    if (to == NULL) {
+        d->missed = true;
+        return;
+    }
+    if (!has_its_turn(d, name))
+        return;
     code = drop_open(d->folder, name, &file, &facts);
     if (code == -EPERM)
-        return set_aside(d, l, name,
-                         "is no plain file of one name, or is too large; it is set aside");
-    if (code < 0 && code != -ENOENT)
+        set_aside(d, l, name, "is no plain file of one name, or is too large; it is set aside");
+    else if (code < 0 && code != -ENOENT)
         (void)fail_code(code, "open mail in", l->drop);
     if (code < 0)
-        return code == -ENOENT;
+        return;
     code = order(to, (uint32_t)d->listener, facts.user, name, file);
     disk_close(file);
-    if (code < 0)
-        return false;
+    if (code < 0) {
+        d->missed = true;
+        return;
+    }
     place->to = to;
     (void)snprintf(place->name, sizeof(place->name), "%s", name);
-    return true;
 }
 
 /* ---- what became of it ---- */
@@ -139,14 +157,13 @@ static void settle(struct drops *d, struct handed_drop *h, enum pickup_verdict v
     switch (verdict) {
     case PICKUP_TAKEN: code = drop_done(d->folder, h->name); break;
     case PICKUP_BAD: code = drop_set_aside(d->folder, h->name); break;
-    case PICKUP_LATER: d->put_off = true; return;
+    case PICKUP_LATER: return;
     }
     d->changed = true;
     h->stuck = verdict == PICKUP_TAKEN && code < 0 && code != -ENOENT;
-    if (code == 0)
-        return;
-    d->put_off = true;
-    (void)fail_code(code, "take away mail that was left,", slice_of(h->name));
+    d->missed = d->missed || h->stuck; /* the rest of the round */
+    if (code < 0)
+        (void)fail_code(code, "take away mail that was left,", slice_of(h->name));
 }
 
 static void settle_stuck(struct drops *d)
@@ -189,8 +206,7 @@ static int list_names(struct drops *d)
 
     d->at = 0;
     d->count = code < 0 ? 0 : (unsigned)code;
-    if (d->position != 0)
-        d->put_off = true; /* so full a folder is not gone through all the time */
+    d->pieces++;
     return code;
 }
 
@@ -224,8 +240,7 @@ static bool goes_on(struct drops *d)
     if (now == NULL || d->settings != now || place == NULL || is_stuck(d))
         return false;
     if (d->at < d->count) {
-        if (!hand(d, place, d->names[d->at++]))
-            d->put_off = true;
+        hand(d, place, d->names[d->at++]);
         return true;
     }
     if (is_under_way(d) || has_more(d) || d->next_listener == now->listener_count)
@@ -235,6 +250,28 @@ static bool goes_on(struct drops *d)
     if (now->listeners[d->listener].drop.len > 0)
         enter_folder(d, &now->listeners[d->listener]);
     return true;
+}
+
+static void begin_round(struct drops *d)
+{
+    const struct settings *now = d->keeper->settings(d);
+    bool all = d->missed || d->settings != now || loop_now_ms(d->loop) >= d->all_from_ms;
+
+    leave_folder(d); /* if something was stuck there */
+    d->since_us = all ? 0 : d->until_us;
+    d->until_us = clock_wall_us(d->clock) - NOTED_US;
+    d->missed = now == NULL;
+    d->settings = now;
+    d->pieces = 0;
+    d->next_listener = 0;
+}
+
+/* So full a folder is not gone through all the time. */
+static uint64_t pause_ms(const struct drops *d)
+{
+    uint64_t pause = (uint64_t)ROUND_MS * (d->pieces > 1 ? d->pieces : 1);
+
+    return pause < WAIT_MS && !is_stuck(d) ? pause : WAIT_MS;
 }
 
 static void go_on(struct drops *d)
@@ -249,7 +286,9 @@ static void go_on(struct drops *d)
         leave_folder(d);
     else if (!is_stuck(d))
         return; /* an answer comes */
-    timer_set(d->loop, &d->next, d->put_off || is_stuck(d) ? PUT_OFF_MS : ROUND_MS);
+    if (d->since_us == 0)
+        d->all_from_ms = loop_now_ms(d->loop) + WAIT_MS;
+    timer_set(d->loop, &d->next, pause_ms(d));
 }
 
 static void on_next(struct timer *t)
@@ -260,15 +299,14 @@ static void on_next(struct timer *t)
     if (has_more(d)) {
         (void)list_names(d);
     } else if (!is_under_way(d)) {
-        d->put_off = false;
-        d->settings = d->keeper->settings(d);
-        d->next_listener = 0;
+        begin_round(d);
     }
     go_on(d);
 }
 
 void drops_look(struct drops *d)
 {
+    d->missed = true;
     if (!is_under_way(d))
         timer_set(d->loop, &d->next, 0);
 }
@@ -304,16 +342,18 @@ void drops_lost(struct drops *d, const struct channel *to)
         d->handed[i].to = NULL;
         some = true;
     }
-    if (some)
-        go_on(d);
+    if (!some)
+        return;
+    d->missed = true;
+    go_on(d);
 }
 
 /* ---- as a whole ---- */
 
-void drops_init(struct drops *d, struct loop *loop, struct disk *disk,
+void drops_init(struct drops *d, struct loop *loop, struct clock *clock, struct disk *disk,
                 const struct drops_keeper *keeper)
 {
-    *d = (struct drops){.keeper = keeper, .loop = loop, .disk = disk};
+    *d = (struct drops){.keeper = keeper, .loop = loop, .clock = clock, .disk = disk};
     timer_init(&d->next, on_next);
 }
 

@@ -3,7 +3,8 @@
  *
  * Round by round all folders of the settings are looked through. Each file goes, opened and with
  * the number of whose it is, to a receiver (roles/pickup); its name goes when the answer says that
- * its mail is durable elsewhere. What a receiver had when it ended is handed out again.
+ * its mail is durable elsewhere. What a receiver had when it ended is handed out again. What cannot
+ * go now is tried a minute later, and nothing else waits for it.
  *
  * The keeper is the warden, who alone may open what any user left; he reads none of it.
  */
@@ -38,6 +39,7 @@ struct handed_drop {
 struct drops {
     const struct drops_keeper *keeper;
     struct loop *loop;
+    struct clock *clock;
     struct disk *disk;
     struct timer next;
     const struct settings *settings; /* of this round; perhaps not those that count any more */
@@ -46,17 +48,21 @@ struct drops {
     uint64_t position;       /* in it, of what was not listed yet; 0: there is no more */
     char (*names)[DROP_NAME_MAX];
     unsigned count, at;
-    bool put_off; /* something could not go */
-    bool changed; /* the folder, not durably yet */
+    uint64_t since_us;    /* of what came or changed from then, by the wall clock, ... */
+    uint64_t until_us;    /* ... to then. since_us 0: all is tried */
+    uint64_t all_from_ms; /* from then on all is */
+    bool missed;          /* something was not tried, or got no answer */
+    unsigned pieces;      /* of names, in this round */
+    bool changed;         /* the folder, not durably yet */
     struct handed_drop handed[DROPS_AT_ONCE];
     const struct settings *told_for; /* that there is no folder */
 };
 
-void drops_init(struct drops *d, struct loop *loop, struct disk *disk,
+void drops_init(struct drops *d, struct loop *loop, struct clock *clock, struct disk *disk,
                 const struct drops_keeper *keeper);
 void drops_done(struct drops *d);
 
-/* Now, not only in a while. */
+/* Now, not only in a while, and what waits, too. */
 void drops_look(struct drops *d);
 
 /* MESSAGE_DROPPED came from there. */

@@ -111,7 +111,7 @@ static void begin(struct keeper *k)
     check_int(channel_open(&k->receiver, k->loop, ends[1], ROLE_RECEIVER, ROLE_WARDEN, on_order,
                            on_closed),
               0);
-    drops_init(&k->drops, k->loop, fake_disk(k->disk), &keeper);
+    drops_init(&k->drops, k->loop, &k->clock.clock, fake_disk(k->disk), &keeper);
 }
 
 static void done(struct keeper *k)
@@ -150,6 +150,13 @@ static void pass(struct keeper *k, unsigned seconds)
         fake_clock_advance(&k->clock, at_ms * 1000 - k->clock.now_us);
     }
     fake_clock_advance(&k->clock, until_us - k->clock.now_us);
+}
+
+static void look(struct keeper *k)
+{
+    fake_clock_advance(&k->clock, 1000 * 1000);
+    drops_look(&k->drops);
+    pass(k, 1);
 }
 
 static void answer(struct keeper *k, enum pickup_verdict verdict)
@@ -204,8 +211,7 @@ static void test_answers(void **state)
 
         begin(&k);
         leave(&k, 1);
-        drops_look(&k.drops);
-        pass(&k, 1);
+        look(&k);
         check_int(k.handed, 1);
         pass(&k, 600); /* it takes its time: nobody else gets it */
         check_int(k.handed, 1);
@@ -230,12 +236,10 @@ static void test_lost(void **state)
     begin(&k);
     leave(&k, 1);
     k.serves = false;
-    drops_look(&k.drops);
-    pass(&k, 1);
+    look(&k);
     check_int(k.handed, 0);
     k.serves = true;
-    drops_look(&k.drops);
-    pass(&k, 1);
+    look(&k);
     check_int(k.handed, 1);
     drops_lost(&k.drops, &k.channel);
     pass(&k, 10);
@@ -255,8 +259,7 @@ static void test_many(void **state)
         begin(&k);
         for (unsigned char i = 0; i < 2 * DROPS_AT_ONCE; i++)
             leave(&k, i);
-        drops_look(&k.drops);
-        pass(&k, 1);
+        look(&k);
         check_int(k.handed, DROPS_AT_ONCE);
         for (unsigned i = 0; i < 3 * DROPS_AT_ONCE; i++) {
             const struct handed_drop *h = &k.drops.handed[i % DROPS_AT_ONCE];
@@ -282,8 +285,7 @@ static void test_stuck(void **state)
     (void)state;
     begin(&k);
     leave(&k, 1);
-    drops_look(&k.drops);
-    pass(&k, 1);
+    look(&k);
     fake_disk_fail_at(k.disk, fake_disk_calls(k.disk) + 1, -EROFS);
     answer(&k, PICKUP_TAKEN);
     check_int(new_in(&k), 1);
@@ -305,16 +307,76 @@ static void test_cannot_be_set_aside(void **state)
     (void)state;
     begin(&k);
     leave(&k, 1);
-    drops_look(&k.drops);
-    pass(&k, 1);
+    look(&k);
     fake_disk_fail_at(k.disk, fake_disk_calls(k.disk) + 1, -EISDIR);
     answer(&k, PICKUP_BAD);
     check_int(new_in(&k), 1);
     pass(&k, 30);
     check_int(k.handed, 1);
     leave(&k, 2);
+    pass(&k, 3);
+    check_int(k.handed, 2);
+    answer(&k, PICKUP_TAKEN);
     pass(&k, 60);
     check_int(k.handed, 3);
+    done(&k);
+}
+
+/* Who leaves something while another file waits does not wait for it, whatever the clock does. */
+static void test_others_go_meanwhile(void **state)
+{
+    static const struct {
+        const char *label;
+        int64_t clock_us; /* it is set by so much */
+        unsigned soon;    /* handed out within 3 s */
+    } rows[] = {
+        {"a clock that goes on", 0,                 1},
+        {"that is set forward",  3600 * 1000000LL,  1},
+        {"that is set back",     -3600 * 1000000LL, 0},
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct keeper k;
+
+        begin(&k);
+        leave(&k, 1);
+        look(&k);
+        answer(&k, PICKUP_LATER);
+        pass(&k, 4);
+        check_int(k.handed, 1);
+        k.clock.wall_now_us += (uint64_t)rows[i].clock_us;
+        leave(&k, 2);
+        pass(&k, 3);
+        check_int(k.handed, 1 + rows[i].soon);
+        if (rows[i].soon > 0)
+            answer(&k, PICKUP_TAKEN);
+        pass(&k, 40);
+        check_int(k.handed, 1 + rows[i].soon); /* the first waits its minute */
+        pass(&k, 20);
+        check_int(k.handed, 3);
+        done(&k);
+    }
+}
+
+/* Its owner brings it to mind, or mends it. */
+static void test_what_changes_is_tried_at_once(void **state)
+{
+    struct disk_file *file;
+    struct keeper k;
+
+    (void)state;
+    begin(&k);
+    leave(&k, 1);
+    look(&k);
+    answer(&k, PICKUP_LATER);
+    pass(&k, 10);
+    check_int(k.handed, 1);
+    check_int(disk_open(k.folder, k.name, DISK_WRITE, 0, &file), 0);
+    check_int(disk_write(file, SLICE("some"), 0), 0);
+    disk_close(file);
+    pass(&k, 3);
+    check_int(k.handed, 2);
     done(&k);
 }
 
@@ -326,6 +388,8 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_stuck),
         cmocka_unit_test(test_cannot_be_set_aside),
+        cmocka_unit_test(test_others_go_meanwhile),
+        cmocka_unit_test(test_what_changes_is_tried_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

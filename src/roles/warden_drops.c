@@ -38,5 +38,5 @@ void warden_keep_drops(struct warden *w)
 {
     static const struct drops_keeper keeper = {settings_now, some_receiver, tell};
 
-    drops_init(&w->drops, w->loop, disk_real(), &keeper);
+    drops_init(&w->drops, w->loop, w->clock, disk_real(), &keeper);
 }

@@ -109,6 +109,16 @@ int drop_list(struct disk_dir *folder, uint64_t *position, char (*names)[DROP_NA
     return code < 0 ? code : (int)l.count;
 }
 
+int drop_changed(struct disk_dir *folder, const char *name, uint64_t *at_us)
+{
+    struct disk_stat stat;
+    int code = disk_stat(folder, name, &stat);
+
+    if (code == 0)
+        *at_us = stat.changed_us;
+    return code;
+}
+
 int drop_open(struct disk_dir *folder, const char *name, struct disk_file **out,
               struct disk_facts *facts)
 {

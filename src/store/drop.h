@@ -33,6 +33,9 @@ bool drop_is_name(struct slice name);
 int drop_list(struct disk_dir *folder, uint64_t *position, char (*names)[DROP_NAME_MAX],
               unsigned max);
 
+/* When it came or was written last, by the wall clock; its owner cannot say otherwise. */
+int drop_changed(struct disk_dir *folder, const char *name, uint64_t *at_us);
+
 /* Opens one of them. -EPERM: it is no plain file of one name, or larger than any that drop_put()
  * leaves. */
 int drop_open(struct disk_dir *folder, const char *name, struct disk_file **out,

@@ -33,7 +33,7 @@ struct node {
     size_t kept_len;
     unsigned char *dirty; /* per sector of seen */
     size_t cap;           /* of all three, in whole sectors */
-    uint64_t mtime_us;
+    uint64_t mtime_us, changed_us;
     /* a directory */
     struct list entries; /* as seen */
     struct list synced;  /* entries on the platter */
@@ -549,7 +549,7 @@ static int fake_open(struct disk_dir *at, const char *name, enum disk_open how, 
         return creates ? -EEXIST : -ENOENT;
     if (creates) {
         n = hold(node_new(h->door->of, false));
-        n->mtime_us = now_us(h->door->of);
+        n->mtime_us = n->changed_us = now_us(h->door->of);
         set_entry(&h->node->entries, name, n);
         (void)log_change(h->node, name, n);
     } else {
@@ -570,7 +570,9 @@ static int fake_stat(struct disk_dir *at, const char *name, struct disk_stat *ou
         return rc;
     if (e == NULL)
         return -ENOENT;
-    *out = (struct disk_stat){.size = e->node->seen_len, .mtime_us = e->node->mtime_us};
+    *out = (struct disk_stat){.size = e->node->seen_len,
+                              .mtime_us = e->node->mtime_us,
+                              .changed_us = e->node->changed_us};
     return 0;
 }
 
@@ -586,6 +588,7 @@ static int fake_rename(struct disk_dir *from, const char *old, struct disk_dir *
     if (e == NULL)
         return -ENOENT;
     struct node *n = hold(e->node);
+    n->changed_us = now_us(source->door->of);
     set_entry(&source->node->entries, old, NULL);
     set_entry(&target->node->entries, name, n);
     struct change *link = log_change(target->node, name, n);
@@ -681,7 +684,7 @@ static int fake_write(struct disk_file *file, const struct iovec *iov, int n, ui
         mark_dirty(node, (size_t)offset, (size_t)at);
         if (at > node->seen_len)
             node->seen_len = (size_t)at;
-        node->mtime_us = now_us(f->door->of);
+        node->mtime_us = node->changed_us = now_us(f->door->of);
     }
     return rc;
 }
@@ -761,7 +764,7 @@ static int fake_truncate(struct disk_file *file, uint64_t size)
         mark_dirty(n, (size_t)size, n->seen_len);
     }
     n->seen_len = (size_t)size;
-    n->mtime_us = now_us(f->door->of);
+    n->mtime_us = n->changed_us = now_us(f->door->of);
     return 0;
 }
 

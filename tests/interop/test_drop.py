@@ -97,6 +97,8 @@ def test_not_now(place):
     assert mail_of(place, "joe")["Subject"] == "other"  # it does not wait for the first
     assert wait_until(lambda: "left by userid 0, waits: 450 4.2.1" in place.log()), place.log()
     assert place.mails("bob") == [] and wait_until(lambda: len(names(place)) == 1)
+    leave(place, dialog(subject="third", rcpt="kim@example.org"), 3)
+    assert mail_of(place, "kim")["Subject"] == "third"  # nor does one that comes later
     conf = place.folder + "/postroad.conf"
     with open(conf, encoding="utf-8") as f:
         text = f.read()

@@ -723,7 +723,7 @@ void machine_boot(struct machine *m, unsigned receivers)
     seal_settings(m);
     m->serving = m->dead = false;
     m->disk = fake_disk_process(m->o.disk, &m->dead);
-    drops_init(&m->drops, m->loop, m->disk, &keeper);
+    drops_init(&m->drops, m->loop, &m->o.clock->clock, m->disk, &keeper);
     int code = counts_new(receivers, (const uint64_t[2]){m->o.seed, receivers}, &m->counts);
     assert(code == 0);
     add_process(m, ROLE_SCRIBE, 0);
