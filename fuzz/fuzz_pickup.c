@@ -25,14 +25,13 @@ static bool say(struct letter *l, struct buf *out)
 
 void fuzz_input(struct slice input)
 {
-    enum pickup_verdict verdict;
+    struct pickup_answer answer;
     struct pickup_order order;
     struct letter letter;
-    struct slice name;
     struct buf said;
 
     (void)pickup_order_read(input, &order);
-    (void)pickup_answer_read(input, &verdict, &name);
+    (void)pickup_answer_read(input, &answer);
     letter_init(&letter, NULL);
     buf_init(&said, input.len + 1);
     must(buf_append(&letter.ahead, input));

@@ -91,15 +91,13 @@ static void set_aside(struct drops *d, const struct settings_listener *l, const 
     d->changed = true;
 }
 
-static int order(struct channel *to, uint32_t listener, uint32_t user, const char *name,
-                 struct disk_file *file)
+static int order(struct channel *to, const struct pickup_order *o, struct disk_file *file)
 {
-    struct pickup_order o = {listener, user, slice_of(name)};
     struct buf body;
     int code;
 
-    buf_init(&body, 8 + DROP_NAME_MAX);
-    pickup_order_write(&body, &o);
+    buf_init(&body, 3 * 4 + DROP_NAME_MAX);
+    pickup_order_write(&body, o);
     code = channel_send(to, MESSAGE_DROP, buf_slice(&body), file, -1);
     buf_done(&body);
     return code;
@@ -138,7 +136,10 @@ static void hand(struct drops *d, struct handed_drop *place, const char *name)
         (void)fail_code(code, "open mail in", l->drop);
     if (code < 0)
         return;
-    code = order(to, (uint32_t)d->listener, facts.user, name, file);
+    place->told = drops_told_of(d->told, slice_of(name), loop_now_ms(d->loop));
+    code = order(
+        to, &(struct pickup_order){(uint32_t)d->listener, facts.user, place->told, slice_of(name)},
+        file);
     disk_close(file);
     if (code < 0) {
         d->missed = true;
@@ -315,18 +316,19 @@ void drops_look(struct drops *d)
 
 void drops_answered(struct drops *d, const struct channel *from, struct slice body)
 {
-    enum pickup_verdict verdict;
-    struct slice name;
+    struct pickup_answer a;
 
-    if (!pickup_answer_read(body, &verdict, &name))
+    if (!pickup_answer_read(body, &a))
         return;
     for (size_t i = 0; i < DROPS_AT_ONCE; i++) {
         struct handed_drop *h = &d->handed[i];
 
-        if (h->to != from || !slice_equal(slice_of(h->name), name))
+        if (h->to != from || !slice_equal(slice_of(h->name), a.name))
             continue;
         h->to = NULL;
-        settle(d, h, verdict);
+        if (a.reason != 0 && a.reason != h->told)
+            drops_told_note(d->told, a.name, a.reason, loop_now_ms(d->loop));
+        settle(d, h, a.verdict);
         go_on(d);
         return;
     }
@@ -353,7 +355,8 @@ void drops_lost(struct drops *d, const struct channel *to)
 void drops_init(struct drops *d, struct loop *loop, struct clock *clock, struct disk *disk,
                 const struct drops_keeper *keeper)
 {
-    *d = (struct drops){.keeper = keeper, .loop = loop, .clock = clock, .disk = disk};
+    *d = (struct drops){
+        .keeper = keeper, .loop = loop, .clock = clock, .disk = disk, .told = drops_told_new()};
     timer_init(&d->next, on_next);
 }
 
@@ -361,4 +364,5 @@ void drops_done(struct drops *d)
 {
     timer_cancel(d->loop, &d->next);
     leave_folder(d);
+    drops_told_free(d->told);
 }

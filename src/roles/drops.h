@@ -13,6 +13,7 @@
 
 #include "config/settings.h"
 #include "ipc/channel.h"
+#include "roles/drops_told.h"
 #include "store/drop.h"
 
 enum { DROPS_AT_ONCE = 8 };
@@ -31,6 +32,7 @@ struct drops_keeper {
 /* At a receiver, or back and still in the folder. */
 struct handed_drop {
     struct channel *to; /* NULL: at none */
+    uint32_t told;      /* why it waits; drops_told */
     bool stuck;         /* taken, and its name could not be taken away yet */
     char name[DROP_NAME_MAX];
 };
@@ -55,6 +57,7 @@ struct drops {
     unsigned pieces;      /* of names, in this round */
     bool changed;         /* the folder, not durably yet */
     struct handed_drop handed[DROPS_AT_ONCE];
+    struct drops_told *told;
     const struct settings *told_for; /* that there is no folder */
 };
 

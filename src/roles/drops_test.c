@@ -30,6 +30,7 @@ struct keeper {
     char told[256];
     unsigned handed; /* so many files came to the receiver */
     char name[DROP_NAME_MAX];
+    uint32_t reason; /* why it waits, as it was told */
 };
 
 static const struct settings *settings_now(struct drops *d)
@@ -66,6 +67,7 @@ static void on_order(struct channel *c, enum message_kind kind, struct slice bod
     check_slice(slice_of(bytes), SLICE("some mail"));
     disk_close(file);
     k->handed++;
+    k->reason = order.told;
     (void)snprintf(k->name, sizeof(k->name), "%.*s", SLICE_PRINTF(order.name));
 }
 
@@ -159,15 +161,21 @@ static void look(struct keeper *k)
     pass(k, 1);
 }
 
-static void answer(struct keeper *k, enum pickup_verdict verdict)
+static void answer_why(struct keeper *k, enum pickup_verdict verdict, uint32_t reason)
 {
+    struct pickup_answer a = {verdict, reason, slice_of(k->name)};
     struct buf body;
 
-    buf_init(&body, 1 + DROP_NAME_MAX);
-    check(pickup_answer_write(&body, verdict, slice_of(k->name)));
+    buf_init(&body, 1 + 4 + DROP_NAME_MAX);
+    check(pickup_answer_write(&body, &a));
     check_int(channel_send(&k->receiver, MESSAGE_DROPPED, buf_slice(&body), NULL, -1), 0);
     buf_done(&body);
     pass(k, 0);
+}
+
+static void answer(struct keeper *k, enum pickup_verdict verdict)
+{
+    answer_why(k, verdict, 0);
 }
 
 static bool count_name(void *ctx, struct slice name)
@@ -380,6 +388,42 @@ static void test_what_changes_is_tried_at_once(void **state)
     done(&k);
 }
 
+/* The receiver hears what was told, and tells what is new: for an hour. */
+static void test_each_reason_is_told_once(void **state)
+{
+    static const uint32_t reasons[] = {5, 5, 7, 5, 0, 5};
+    uint32_t told = 0;
+    struct keeper k;
+
+    (void)state;
+    begin(&k);
+    leave(&k, 1);
+    look(&k);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+        check_int(k.handed, 1 + i);
+        check_int(k.reason, told);
+        answer_why(&k, PICKUP_LATER, reasons[i]);
+        told = reasons[i] != 0 ? reasons[i] : told;
+        pass(&k, 62);
+    }
+    for (unsigned minutes = 7; minutes < 70; minutes++) {
+        told = k.reason;
+        if (told == 0)
+            break;
+        check_int(told, 5);
+        answer_why(&k, PICKUP_LATER, 5);
+        pass(&k, 62);
+    }
+    check_int(told, 0);
+    check(k.handed > 58 && k.handed < 65);
+    answer(&k, PICKUP_TAKEN);
+    leave(&k, 2);
+    pass(&k, 5);
+    check_int(k.reason, 0);
+    answer(&k, PICKUP_TAKEN);
+    done(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_cannot_be_set_aside),
         cmocka_unit_test(test_others_go_meanwhile),
         cmocka_unit_test(test_what_changes_is_tried_at_once),
+        cmocka_unit_test(test_each_reason_is_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,7 @@ struct pickup {
     enum smtp_verb said; /* what the next reply is to; UNKNOWN: nothing, it is the greeting */
     bool in_content;
     bool reports; /* the letter is our report about the one that was left */
-    uint32_t listener, user;
+    uint32_t listener, user, told;
     size_t name_len;
     char name[DROP_NAME_MAX];
 };
@@ -47,12 +47,12 @@ static uint64_t now_us(const struct pickup *p)
     return clock_wall_us(role_of(p)->doors->clock);
 }
 
-static void answer(struct pickups *all, enum pickup_verdict verdict, struct slice name)
+static void answer(struct pickups *all, const struct pickup_answer *a)
 {
     struct buf body;
 
-    buf_init(&body, 1 + DROP_NAME_MAX);
-    pickup_answer_write(&body, verdict, name);
+    buf_init(&body, 1 + 4 + DROP_NAME_MAX);
+    pickup_answer_write(&body, a);
     (void)channel_send(&all->sessions->role->warden, MESSAGE_DROPPED, buf_slice(&body), NULL, -1);
     buf_done(&body);
 }
@@ -76,13 +76,20 @@ static void pickup_free(struct pickup *p)
     memory_free(p);
 }
 
-static void end(struct pickup *p, enum pickup_verdict verdict)
+static void end_as(struct pickup *p, enum pickup_verdict verdict, uint32_t reason)
 {
-    answer(p->among, verdict, (struct slice){p->name, p->name_len});
+    answer(p->among, &(struct pickup_answer){
+                         verdict, reason, {p->name, p->name_len}
+    });
     pickup_free(p);
 }
 
-static void end_told(struct pickup *p, enum pickup_verdict verdict, struct slice why)
+static void end(struct pickup *p, enum pickup_verdict verdict)
+{
+    end_as(p, verdict, 0);
+}
+
+static void tell(struct pickup *p, enum pickup_verdict verdict, struct slice why)
 {
     struct arena scratch = {0};
 
@@ -92,7 +99,16 @@ static void end_told(struct pickup *p, enum pickup_verdict verdict, struct slice
                            verdict == PICKUP_BAD ? "cannot be sent and is set aside" : "waits",
                            SLICE_PRINTF(why)));
     arena_done(&scratch);
-    end(p, verdict);
+}
+
+/* Once for each reason: it is tried again and again. */
+static void end_told(struct pickup *p, enum pickup_verdict verdict, struct slice why)
+{
+    uint32_t reason = crc32c((uint32_t)verdict, why) | 1;
+
+    if (p->told != reason)
+        tell(p, verdict, why);
+    end_as(p, verdict, reason);
 }
 
 static void end_for(struct pickup *p, enum letter_fault fault)
@@ -127,7 +143,8 @@ static int begin_session(struct pickup *p)
     struct net *net = role_of(p)->doors->net;
     struct session_offer *offer = entrances_local(*p->among->now, p->listener);
     struct arrival arrival = {
-        .local = true, .peer = {.local = true, .user = p->user}
+        .local = true, .peer = {.local = true, .user = p->user},
+             .left = {p->name,       p->name_len    }
     };
     int ends[2], code;
 
@@ -334,6 +351,7 @@ void pickups_take(struct pickups *all, struct slice body, struct disk_file *file
     p->among = all;
     p->listener = order.listener;
     p->user = order.user;
+    p->told = order.told;
     p->name_len = order.name.len;
     memcpy(p->name, order.name.data, order.name.len);
     p->stream.watch.handle = -1;

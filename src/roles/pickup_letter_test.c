@@ -277,9 +277,8 @@ static void test_a_disk_that_fails(void **state)
 static void test_orders(void **state)
 {
     const struct slice file = SLICE("new-01020304050607080910111213141516");
-    struct pickup_order order = {3, 1000, file}, got;
-    enum pickup_verdict verdict;
-    struct slice named;
+    struct pickup_order order = {3, 1000, 77, file}, got;
+    struct pickup_answer answer;
     struct buf out;
 
     (void)state;
@@ -287,19 +286,22 @@ static void test_orders(void **state)
     check(pickup_order_write(&out, &order) && pickup_order_read(buf_slice(&out), &got));
     check_int(got.listener, 3);
     check_int(got.user, 1000);
+    check_int(got.told, 77);
     check_slice(got.name, order.name);
     for (size_t n = 0; n < buf_len(&out); n++)
         check(!pickup_order_read(slice_head(buf_slice(&out), n), &got));
     buf_clear(&out);
-    check(pickup_answer_write(&out, PICKUP_LATER, order.name));
-    check(pickup_answer_read(buf_slice(&out), &verdict, &named) && verdict == PICKUP_LATER);
-    check_slice(named, order.name);
+    check(pickup_answer_write(&out, &(struct pickup_answer){PICKUP_LATER, 78, order.name}));
+    check(pickup_answer_read(buf_slice(&out), &answer) && answer.verdict == PICKUP_LATER);
+    check_int(answer.reason, 78);
+    check_slice(answer.name, order.name);
     buf_clear(&out);
-    check(put_u8(&out, PICKUP_LATER + 1) && buf_append(&out, order.name));
-    check(!pickup_answer_read(buf_slice(&out), &verdict, &named));
+    check(put_u8(&out, PICKUP_LATER + 1) && put_u32(&out, 78) && buf_append(&out, order.name));
+    check(!pickup_answer_read(buf_slice(&out), &answer));
     buf_clear(&out);
-    check(put_u8(&out, PICKUP_BAD) && buf_append(&out, SLICE("../../etc/passwd")));
-    check(!pickup_answer_read(buf_slice(&out), &verdict, &named));
+    check(put_u8(&out, PICKUP_BAD) && put_u32(&out, 78) &&
+          buf_append(&out, SLICE("../../etc/passwd")));
+    check(!pickup_answer_read(buf_slice(&out), &answer));
     buf_done(&out);
 }
 

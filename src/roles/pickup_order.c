@@ -13,28 +13,31 @@ static bool read_name(struct cursor *c, struct slice *out)
 
 bool pickup_order_write(struct buf *out, const struct pickup_order *o)
 {
-    return put_u32(out, o->listener) && put_u32(out, o->user) && buf_append(out, o->name);
+    return put_u32(out, o->listener) && put_u32(out, o->user) && put_u32(out, o->told) &&
+           buf_append(out, o->name);
 }
 
 bool pickup_order_read(struct slice body, struct pickup_order *out)
 {
     struct cursor c = {body};
 
-    return get_u32(&c, &out->listener) && get_u32(&c, &out->user) && read_name(&c, &out->name);
+    return get_u32(&c, &out->listener) && get_u32(&c, &out->user) && get_u32(&c, &out->told) &&
+           read_name(&c, &out->name);
 }
 
-bool pickup_answer_write(struct buf *out, enum pickup_verdict verdict, struct slice name)
+bool pickup_answer_write(struct buf *out, const struct pickup_answer *a)
 {
-    return put_u8(out, (uint8_t)verdict) && buf_append(out, name);
+    return put_u8(out, (uint8_t)a->verdict) && put_u32(out, a->reason) && buf_append(out, a->name);
 }
 
-bool pickup_answer_read(struct slice body, enum pickup_verdict *verdict, struct slice *name)
+bool pickup_answer_read(struct slice body, struct pickup_answer *out)
 {
     struct cursor c = {body};
     uint8_t number;
 
-    if (!get_u8(&c, &number) || number > PICKUP_LATER || !read_name(&c, name))
+    if (!get_u8(&c, &number) || number > PICKUP_LATER || !get_u32(&c, &out->reason) ||
+        !read_name(&c, &out->name))
         return false;
-    *verdict = (enum pickup_verdict)number;
+    out->verdict = (enum pickup_verdict)number;
     return true;
 }

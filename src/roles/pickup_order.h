@@ -17,6 +17,7 @@ enum pickup_verdict {
 struct pickup_order {
     uint32_t listener; /* its number in the settings */
     uint32_t user;     /* whose file it is */
+    uint32_t told;     /* why it waits, as it was told last; 0: it was not */
     struct slice name; /* drop_is_name() */
 };
 
@@ -24,7 +25,13 @@ bool pickup_order_write(struct buf *out, const struct pickup_order *o);
 bool pickup_order_read(struct slice body, struct pickup_order *out);
 
 /* The body of MESSAGE_DROPPED. */
-bool pickup_answer_write(struct buf *out, enum pickup_verdict verdict, struct slice name);
-bool pickup_answer_read(struct slice body, enum pickup_verdict *verdict, struct slice *name);
+struct pickup_answer {
+    enum pickup_verdict verdict;
+    uint32_t reason; /* of what was not taken: a number for its words; 0: none */
+    struct slice name;
+};
+
+bool pickup_answer_write(struct buf *out, const struct pickup_answer *a);
+bool pickup_answer_read(struct slice body, struct pickup_answer *out);
 
 #endif

@@ -67,6 +67,7 @@ struct arrival {
     struct net_address peer; /* the client; behind a proxy, as that one says */
     bool local;              /* from this machine to this machine: it may relay, if rules say so */
     bool nowhere;            /* peer is but the proxy: the client is in no network */
+    struct slice left;       /* of a file that was left: which; borrowed. "": nobody left it */
 };
 
 void sessions_init(struct sessions *among, struct role *role);

@@ -54,7 +54,8 @@ struct session {
     unsigned char binding[TLS_EXPORTER_LEN]; /* of this connection, for SCRAM-SHA-256-PLUS */
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
-    char user[16]; /* offer->by_user: "1000" */
+    struct slice left; /* the file that is said to it; "": none */
+    char user[16];     /* offer->by_user: "1000" */
     size_t user_len;
     unsigned timed_commands; /* what there was when the deadline was set */
     uint64_t timed_body;

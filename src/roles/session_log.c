@@ -97,6 +97,9 @@ void session_tell_no_handshake(struct session *s)
 void session_tell_refusal(struct session *s)
 {
     const struct server_refusal *why = server_refusal(s->server);
+
+    if (s->left.len > 0 && why->reply.code < 500)
+        return; /* it is tried again and again: pickup tells it, once */
     struct event_writer w = role_event(s->among->role, EVENT_REJECT, tag_smtpd);
 
     client_fields(s, &w);

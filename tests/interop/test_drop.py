@@ -108,6 +108,17 @@ def test_not_now(place):
     assert mail_of(place, "bob")["Subject"] == "left" and mail_of(place, "later")["Subject"] == "left"
 
 
+def test_why_it_waits_is_told_once(server):
+    path = leave(server, dialog(rcpt="later@example.org"), 1)
+    assert wait_until(lambda: "waits: 450 4.2.1" in server.log()), server.log()
+    for number in range(2, 4):
+        os.utime(path)  # it is tried again at once
+        leave(server, dialog(rcpt="later@example.org"), number)
+        assert wait_until(lambda: f"new-{number:032x}, left by userid 0, waits: 450 4.2.1" in server.log())
+    assert server.log().count("waits: 450 4.2.1") == 3, server.log()
+    assert "NOQUEUE" not in server.log()
+
+
 def test_not_for_five_days(place):
     """Nobody else tells its sender that it does not go; and whoever could have it does not wait for ever."""
     path = leave(place, dialog(rcpt="later@example.org> NOTIFY=FAILURE\r\nRCPT TO:<bob@example.org"), 1)

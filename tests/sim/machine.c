@@ -247,15 +247,14 @@ static void tell_of_drops(struct drops *d, struct slice text)
 
 static void hear_verdict(struct machine *m, const struct channel *from, struct slice body)
 {
-    enum pickup_verdict verdict;
-    struct slice name;
+    struct pickup_answer a;
 
-    if (pickup_answer_read(body, &verdict, &name)) {
-        NOTE(m, "warden", "%.*s is %s", SLICE_PRINTF(name),
-             verdict == PICKUP_TAKEN ? "taken"
-             : verdict == PICKUP_BAD ? "bad"
-                                     : "put off");
-        if (verdict == PICKUP_LATER)
+    if (pickup_answer_read(body, &a)) {
+        NOTE(m, "warden", "%.*s is %s", SLICE_PRINTF(a.name),
+             a.verdict == PICKUP_TAKEN ? "taken"
+             : a.verdict == PICKUP_BAD ? "bad"
+                                       : "put off");
+        if (a.verdict == PICKUP_LATER)
             m->o.on_put_off(m->o.ctx);
     }
     drops_answered(&m->drops, from, body);
