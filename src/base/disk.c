@@ -318,6 +318,7 @@ static int real_facts(struct disk_file *file, struct disk_facts *out)
         return -errno;
     *out = (struct disk_facts){.size = (uint64_t)st.st_size,
                                .mtime_us = us_of(&st.st_mtim),
+                               .changed_us = us_of(&st.st_ctim),
                                .user = st.st_uid,
                                .links = (unsigned)st.st_nlink,
                                .regular = S_ISREG(st.st_mode)};

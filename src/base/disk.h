@@ -39,10 +39,10 @@ struct disk_stat {
 /* Of a file that somebody else made. */
 struct disk_facts {
     uint64_t size;
-    uint64_t mtime_us; /* as in disk_stat */
-    uint32_t user;     /* whose it is */
-    unsigned links;    /* names that it has */
-    bool regular;      /* no fifo, no device */
+    uint64_t mtime_us, changed_us; /* as in disk_stat */
+    uint32_t user;                 /* whose it is */
+    unsigned links;                /* names that it has */
+    bool regular;                  /* no fifo, no device */
 };
 
 struct disk {

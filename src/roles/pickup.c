@@ -3,6 +3,11 @@
  *
  * It is polite: one command, one reply. So it knows of each recipient what became of him, and a
  * mail that not all can have now waits as a whole, for five days.
+ *
+ * It may be said more than once: a role ends, or the report on who was refused has to wait. Then
+ * those who have it do not get it again, nor the sender his report, since the session knows both:
+ * by the Message-ID, or by the file's name and the time that the kernel noted with it. For the same
+ * reason what somebody has is never set aside, where a person would mend it and name it anew.
  */
 #include "roles/pickup.h"
 
@@ -15,6 +20,8 @@
 #include "store/drop.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { IN_MAX = 16 * 1024, OUT_MAX = 128 * 1024, REPLY_TEXT_MAX = 1024, UNIQUE_BYTES = 12 };
@@ -29,10 +36,12 @@ struct pickup {
     struct reply_reader reply;
     enum smtp_verb said; /* what the next reply is to; UNKNOWN: nothing, it is the greeting */
     bool in_content;
-    bool reports; /* the letter is our report about the one that was left */
+    bool reports;      /* the letter is our report about the one that was left */
+    bool some_have_it; /* which is about the others */
     uint32_t listener, user, told;
-    size_t name_len;
+    size_t name_len, left_len;
     char name[DROP_NAME_MAX];
+    char left[DROP_NAME_MAX + 64]; /* which file, as the session knows it */
 };
 
 /* ---- the end of one ---- */
@@ -91,13 +100,14 @@ static void end(struct pickup *p, enum pickup_verdict verdict)
 
 static void tell(struct pickup *p, enum pickup_verdict verdict, struct slice why)
 {
+    static const char *const words[] = {[PICKUP_TAKEN] = "has reached only some",
+                                        [PICKUP_BAD] = "cannot be sent and is set aside",
+                                        [PICKUP_LATER] = "waits"};
     struct arena scratch = {0};
 
     role_warn(role_of(p), tag_pickup,
               arena_printf(&scratch, "%.*s, left by userid %u, %s: %.*s", (int)p->name_len, p->name,
-                           p->user,
-                           verdict == PICKUP_BAD ? "cannot be sent and is set aside" : "waits",
-                           SLICE_PRINTF(why)));
+                           p->user, words[verdict], SLICE_PRINTF(why)));
     arena_done(&scratch);
 }
 
@@ -116,6 +126,12 @@ static void end_for(struct pickup *p, enum letter_fault fault)
     end_told(p, fault == LETTER_UNREADABLE ? PICKUP_LATER : PICKUP_BAD,
              fault == LETTER_UNREADABLE ? SLICE("the file cannot be read")
                                         : SLICE("it is not the dialog of one mail"));
+}
+
+/* The sender cannot hear of who did not get it. */
+static enum pickup_verdict verdict_untold(const struct pickup *p)
+{
+    return p->some_have_it ? PICKUP_TAKEN : PICKUP_BAD;
 }
 
 /* "550 5.1.1 no", as it was said. */
@@ -137,14 +153,28 @@ static void end_by_reply(struct pickup *p, enum pickup_verdict verdict)
 
 static void on_event(struct stream *s, enum stream_event event);
 
+/* A report on others is another one. */
+static void note_which(struct pickup *p)
+{
+    const struct letter *l = &p->letter;
+    uint32_t sum = 0;
+    int len;
+
+    for (unsigned i = 0; i < l->failed_count; i++)
+        sum = crc32c(sum,
+                     (struct slice){(const char *)&l->failed[i].rcpt, sizeof(l->failed[i].rcpt)});
+    len = snprintf(p->left, sizeof(p->left), "%.*s %" PRIu64 " %08" PRIx32, (int)p->name_len,
+                   p->name, l->changed_us, sum);
+    p->left_len = (size_t)len;
+}
+
 /* 0 or a negative errno. */
 static int begin_session(struct pickup *p)
 {
     struct net *net = role_of(p)->doors->net;
     struct session_offer *offer = entrances_local(*p->among->now, p->listener);
     struct arrival arrival = {
-        .local = true, .peer = {.local = true, .user = p->user},
-             .left = {p->name,       p->name_len    }
+        .local = true, .peer = {.local = true, .user = p->user}
     };
     int ends[2], code;
 
@@ -162,6 +192,8 @@ static int begin_session(struct pickup *p)
     p->in_content = false;
     reply_reader_reset(&p->reply);
     arrival.handle = ends[1];
+    arrival.left = (struct slice){p->left, p->left_len};
+    arrival.reports = p->reports;
     session_open(p->among->sessions, offer, &arrival);
     return 0;
 }
@@ -197,6 +229,7 @@ static void report(struct pickup *p)
     struct letter written;
     struct buf unique;
 
+    p->some_have_it = p->letter.failed_count < p->letter.about.rcpt_count;
     p->letter.about.id = queue_in_next_id(p->among->sessions->queue);
     if (p->letter.about.id == 0) {
         end_told(p, PICKUP_LATER, SLICE("its report cannot be written now"));
@@ -212,10 +245,11 @@ static void report(struct pickup *p)
     if (fault == LETTER_UNREADABLE)
         end_for(p, fault);
     if (fault == LETTER_WRONG)
-        end_told(p, PICKUP_BAD, SLICE("it was refused, and nobody wants to hear of that"));
+        end_told(p, verdict_untold(p), SLICE("nobody wants to hear who was refused"));
     if (fault != LETTER_OK)
         return;
     hang_up(p);
+    note_which(p);
     letter_done(&p->letter);
     p->letter = written;
     p->reports = true;
@@ -286,7 +320,7 @@ static void on_reply(struct pickup *p)
     if (kind == 4)
         end_by_reply(p, PICKUP_LATER);
     else if (kind == 5 && (names_nobody || p->reports))
-        end_by_reply(p, PICKUP_BAD);
+        end_by_reply(p, verdict_untold(p));
     else if (kind == 5)
         refused(p);
     else if (kind == 3)
@@ -358,6 +392,11 @@ void pickups_take(struct pickups *all, struct slice body, struct disk_file *file
     letter_init(&p->letter, file);
     reply_reader_init(&p->reply, REPLY_TEXT_MAX);
     list_append(&all->all, &p->link);
+    if (letter_look(&p->letter) != LETTER_OK) {
+        end_for(p, LETTER_UNREADABLE);
+        return;
+    }
+    note_which(p);
     if (begin_session(p) < 0)
         end(p, PICKUP_LATER);
 }

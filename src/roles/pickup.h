@@ -8,7 +8,7 @@
  *
  * The warden keeps the folder: it hands over the file (MESSAGE_DROP) and hears what became of it
  * (MESSAGE_DROPPED). If either ends in between it is said again, and the session knows the mail by
- * its fingerprint: nothing is lost, and nothing comes twice.
+ * its fingerprint: nothing is lost, and nothing comes twice. Nor does the report.
  */
 #ifndef ROLES_PICKUP_H
 #define ROLES_PICKUP_H

@@ -21,15 +21,19 @@ static enum letter_fault unreadable(int code)
 }
 
 /* Its owner may go on writing, faster than anybody reads. */
-static enum letter_fault note_facts(struct letter *l)
+enum letter_fault letter_look(struct letter *l)
 {
     struct disk_facts facts;
-    int code = disk_file_facts(l->file, &facts);
+    int code;
 
+    if (l->size != SIZE_UNKNOWN)
+        return LETTER_OK;
+    code = disk_file_facts(l->file, &facts);
     if (code < 0)
         return unreadable(code);
     l->size = facts.size < DROP_FILE_MAX ? facts.size : DROP_FILE_MAX;
     l->about.arrival_us = facts.mtime_us;
+    l->changed_us = facts.changed_us;
     return LETTER_OK;
 }
 
@@ -50,7 +54,7 @@ void letter_done(struct letter *l)
 /* More of the file, if there is more. */
 static enum letter_fault read_ahead(struct letter *l)
 {
-    enum letter_fault fault = l->size == SIZE_UNKNOWN ? note_facts(l) : LETTER_OK;
+    enum letter_fault fault = letter_look(l);
     uint64_t left = l->size - l->offset;
     size_t wanted = left < PIECE ? (size_t)left : PIECE;
     int64_t got;

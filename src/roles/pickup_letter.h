@@ -15,6 +15,7 @@
 struct letter {
     struct disk_file *file; /* owned; NULL: all of it is in `ahead` */
     uint64_t size;          /* that it had when it was first read; more is not */
+    uint64_t changed_us;    /* that it was then */
     uint64_t offset;        /* of what was not read yet */
     struct buf ahead;       /* read, not said yet */
     struct dots_reader dots;
@@ -36,6 +37,9 @@ enum letter_fault {
     LETTER_UNREADABLE, /* the disk says so (told) */
     LETTER_WRONG,      /* no such dialog */
 };
+
+/* What the disk knows of the file; reading it asks, too. */
+enum letter_fault letter_look(struct letter *l);
 
 /* Appends the next command with its CRLF. *verb: which; VERB_DATA: letter_content() is next. */
 enum letter_fault letter_command(struct letter *l, struct buf *out, enum smtp_verb *verb);

@@ -391,6 +391,7 @@ void session_open(struct sessions *among, struct session_offer *offer,
     s->client_len = net_address_text(peer, s->client);
     s->local = arrival->local;
     s->left = arena_copy(&s->arena, arrival->left);
+    s->reports = arrival->reports;
     s->peer = *peer;
     if (offer->by_user)
         s->user_len = (size_t)snprintf(s->user, sizeof(s->user), "%u", peer->user);

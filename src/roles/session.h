@@ -68,6 +68,7 @@ struct arrival {
     bool local;              /* from this machine to this machine: it may relay, if rules say so */
     bool nowhere;            /* peer is but the proxy: the client is in no network */
     struct slice left;       /* of a file that was left: which; borrowed. "": nobody left it */
+    bool reports;            /* it is our report on that file */
 };
 
 void sessions_init(struct sessions *among, struct role *role);

@@ -55,6 +55,7 @@ struct session {
     bool securing; /* from the 220 of STARTTLS, or the start, until the handshake is done */
     bool local;
     struct slice left; /* the file that is said to it; "": none */
+    bool reports;      /* or our report on it */
     char user[16];     /* offer->by_user: "1000" */
     size_t user_len;
     unsigned timed_commands; /* what there was when the deadline was set */

@@ -163,7 +163,17 @@ static struct slice wishes_text(const struct envelope *e, struct arena *arena)
     return text;
 }
 
-/* A mail that names itself can be known again. */
+/* A mail that does not name itself is known by the file in which it was left; so is our report on
+ * it, whose text has the hour in it. What it says does not count. */
+static bool is_known_by_file(struct session *s)
+{
+    if (s->left.len == 0 || (server_message_id(s->server).len > 0 && !s->reports))
+        return false;
+    fingerprint_free(s->print);
+    s->print = fingerprint_new();
+    return true;
+}
+
 static void take_fingerprint(struct session *s, struct envelope *e)
 {
     struct fingerprint_of of = {.message_id = server_message_id(s->server),
@@ -171,7 +181,11 @@ static void take_fingerprint(struct session *s, struct envelope *e)
                                 .rcpt_count = e->rcpt_count};
     struct arena scratch = {0};
 
-    if (s->print == NULL || of.message_id.len == 0)
+    if (s->print == NULL)
+        return;
+    if (is_known_by_file(s))
+        of.message_id = s->left;
+    if (of.message_id.len == 0)
         return;
     of.account = whose(s, &scratch);
     of.wishes = wishes_text(e, &scratch);

@@ -730,8 +730,11 @@ static int fake_facts(struct disk_file *file, struct disk_facts *out)
 {
     const struct node *n = file_of(file)->node;
 
-    *out = (struct disk_facts){
-        .size = n->seen_len, .mtime_us = n->mtime_us, .links = 1, .regular = true};
+    *out = (struct disk_facts){.size = n->seen_len,
+                               .mtime_us = n->mtime_us,
+                               .changed_us = n->changed_us,
+                               .links = 1,
+                               .regular = true};
     return enter(file_of(file)->door, file_of(file)->life);
 }
 

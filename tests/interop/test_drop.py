@@ -99,12 +99,7 @@ def test_not_now(place):
     assert place.mails("bob") == [] and wait_until(lambda: len(names(place)) == 1)
     leave(place, dialog(subject="third", rcpt="kim@example.org"), 3)
     assert mail_of(place, "kim")["Subject"] == "third"  # nor does one that comes later
-    conf = place.folder + "/postroad.conf"
-    with open(conf, encoding="utf-8") as f:
-        text = f.read()
-    with open(conf, "w", encoding="utf-8") as f:
-        f.write(text.replace("reject to address later@example.org", "reject to address never@example.org"))
-    assert run(BINARY, "reload", "-c", conf)[0] == 0
+    settings_say(place, "reject to address later@example.org", "reject to address never@example.org")
     assert mail_of(place, "bob")["Subject"] == "left" and mail_of(place, "later")["Subject"] == "left"
 
 
@@ -117,6 +112,50 @@ def test_why_it_waits_is_told_once(server):
         assert wait_until(lambda: f"new-{number:032x}, left by userid 0, waits: 450 4.2.1" in server.log())
     assert server.log().count("waits: 450 4.2.1") == 3, server.log()
     assert "NOQUEUE" not in server.log()
+
+
+def settings_say(place, old, new):
+    conf = place.folder + "/postroad.conf"
+    with open(conf, encoding="utf-8") as f:
+        text = f.read()
+    assert old in text
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(text.replace(old, new))
+    assert run(BINARY, "reload", "-c", conf)[0] == 0
+
+
+def test_its_report_has_to_wait(server):
+    """Who was not refused has it by then, and does not get it each time, though it has no Message-ID."""
+    leave(server, dialog("later@example.org", "gone@example.org> NOTIFY=FAILURE\r\nRCPT TO:<bob@example.org")
+          .replace("Message-ID: <left@x>\r\n", ""), 1)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: "waits: 450 4.2.1" in server.log()), server.log()
+    settings_say(server, "not today", "not yet")
+    assert wait_until(lambda: "not yet" in server.log()), server.log()
+    settings_say(server, "reject to address later@example.org", "reject to address never@example.org")
+    assert "moved away" in str(mail_of(server, "later"))
+    assert wait_until(lambda: is_empty(server)) and wait_until(lambda: server.log().count("duplicate of") == 2)
+    assert len(server.mails("bob")) == 1
+
+
+@pytest.mark.parametrize("sender,rcpt", [
+    ("", "gone@example.org"), ("ann@example.org", "gone@example.org> NOTIFY=NEVER"),
+    ("ann@nowhere.invalid", "gone@example.org")])
+def test_what_somebody_has_is_not_set_aside(server, sender, rcpt):
+    """Whoever mends it and names it anew would send it to them again."""
+    rcpt = rcpt.rstrip(">") + (">" if "NOTIFY" not in rcpt else "") + "\r\nRCPT TO:<bob@example.org"
+    leave(server, dialog(sender, rcpt), 1)
+    assert mail_of(server, "bob")["Subject"] == "left"
+    assert wait_until(lambda: "left by userid 0, has reached only some: " in server.log()), server.log()
+    assert wait_until(lambda: is_empty(server)) and "to=<gone@example.org>" in server.log()
+
+
+def test_two_files_without_a_message_id(server):
+    """Scripts leave the same mail each day, under the same name if they like."""
+    for number in (1, 1, 2):
+        leave(server, dialog().replace("Message-ID: <left@x>\r\n", ""), number)
+        assert wait_until(lambda: is_empty(server))
+    assert wait_until(lambda: len(server.mails("bob")) == 3), server.log()
 
 
 def test_not_for_five_days(place):
@@ -231,11 +270,12 @@ def test_there_is_no_folder(place):
 
 
 def test_whoever_is_killed(place):
-    """Processes end at any moment, again and again: each mail arrives once."""
+    """Processes end at any moment, again and again: each mail arrives once, and each report."""
     chance = random.Random(7)
     count = 60
     for number in range(count):
-        leave(place, dialog(rcpt=f"u{number}@example.org", subject=f"s{number}"), number, user=number % 3)
+        leave(place, dialog(f"r{number}@example.org", "gone@example.org> NOTIFY=FAILURE\r\n"
+                            f"RCPT TO:<u{number}@example.org", f"s{number}"), number, user=number % 3)
     for turn in range(12):
         place.start()
         time.sleep(chance.random() * 0.08)
@@ -249,6 +289,6 @@ def test_whoever_is_killed(place):
         place.kill_all()
     place.start()
     assert wait_until(lambda: is_empty(place), 120), (os.listdir(place.folder + "/drop"), place.log()[-3000:])
-    assert wait_until(lambda: all(place.mails(f"u{n}") for n in range(count)))
+    assert wait_until(lambda: all(place.mails(f"u{n}") and place.mails(f"r{n}") for n in range(count)))
     assert wait_until(lambda: place.queued() == 0)
-    assert [len(place.mails(f"u{n}")) for n in range(count)] == [1] * count
+    assert [len(place.mails(f"{who}{n}")) for n in range(count) for who in "ur"] == [1] * count * 2

@@ -195,23 +195,6 @@ static void each_name(struct leavers *l, bool (*each)(void *ctx, struct slice na
     disk_dir_close(folder);
 }
 
-static bool doubt_one(void *ctx, struct slice name)
-{
-    struct leavers *l = ctx;
-    unsigned number;
-    bool is_mail;
-
-    if (slice_starts(name, SLICE("new-")) && parse_name(name, &number, &is_mail) && is_mail &&
-        number < l->o.ledger->count)
-        ledger_doubt_refusals(&l->o.ledger->sent[number]);
-    return true;
-}
-
-void leavers_said_again(struct leavers *l)
-{
-    each_name(l, doubt_one);
-}
-
 /* ---- the end ---- */
 
 /* Nobody can have it, and nobody wants to hear so. */
@@ -219,6 +202,9 @@ static bool belongs_aside(const struct sent *s)
 {
     bool wanted;
 
+    for (unsigned i = 0; i < s->rcpt_count; i++)
+        if (s->rcpts[i].fate != FATE_REJECT)
+            return false;
     return sent_refused(s, &wanted) > 0 && !wanted;
 }
 

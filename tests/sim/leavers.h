@@ -39,9 +39,6 @@ void leavers_calm(struct leavers *l);
 /* The power went in the midst of it; once. */
 bool leavers_lost_power(struct leavers *l);
 
-/* What lies in the folder may have been said, and will be once more. */
-void leavers_said_again(struct leavers *l);
-
 /* When all is done: nothing but what is set aside on purpose. */
 void leavers_check(struct leavers *l, struct verdict *v);
 

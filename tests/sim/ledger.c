@@ -364,15 +364,6 @@ bool coming_came(struct coming *c, uint64_t now_us, bool answered)
     return good;
 }
 
-void ledger_doubt_refusals(struct sent *s)
-{
-    for (unsigned i = 0; i < s->rcpt_count; i++)
-        if (s->rcpts[i].fate == FATE_REJECT) {
-            coming_doubt(&s->rcpts[i].reports[REPORT_OF_FAILURE]);
-            coming_doubt(&s->rcpts[i].notices);
-        }
-}
-
 void ledger_doubt_loop(struct sent_rcpt *r)
 {
     if (r->fate != FATE_LOOP)

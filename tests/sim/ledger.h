@@ -139,9 +139,6 @@ bool sent_wants(const struct sent *s, const struct sent_rcpt *r, enum sent_repor
 bool coming_came(struct coming *c, uint64_t now_us, bool answered);
 void coming_doubt(struct coming *c);
 
-/* Who is refused may be reported once more: his mail is said again, or may be. */
-void ledger_doubt_refusals(struct sent *s);
-
 /* More than one copy of a mail in a loop may be on its way. */
 void ledger_doubt_loop(struct sent_rcpt *r);
 

@@ -254,8 +254,6 @@ static void hear_verdict(struct machine *m, const struct channel *from, struct s
              a.verdict == PICKUP_TAKEN ? "taken"
              : a.verdict == PICKUP_BAD ? "bad"
                                        : "put off");
-        if (a.verdict == PICKUP_LATER)
-            m->o.on_put_off(m->o.ctx);
     }
     drops_answered(&m->drops, from, body);
 }

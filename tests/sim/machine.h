@@ -29,7 +29,6 @@ struct machine_options {
     /* A line of the log; and the end of a process, or of all of them (ROLE_WARDEN). */
     void (*on_log)(void *ctx, struct slice tag, struct slice text);
     void (*on_death)(void *ctx, enum role_kind kind);
-    void (*on_put_off)(void *ctx); /* something that was left will be said again */
     void *ctx;
     uint64_t seed;         /* of what the program itself draws */
     uint64_t segment_size; /* of the journals */

@@ -290,18 +290,11 @@ static void on_death(void *ctx, enum role_kind kind)
         deliveries_crash(&w->deliveries, in_flight_since(w), now_us);
         ledger_crash(&w->ledger, in_flight_since(w));
     }
-    if (kind == ROLE_RECEIVER)
-        leavers_said_again(w->leavers);
     attempts_disturbed(&w->attempts,
                        kind == ROLE_POSTMAN  ? DISTURBS_MAILBOXES
                        : kind == ROLE_SCRIBE ? DISTURBS_LOG
                                              : DISTURBS_ALL,
                        until_us);
-}
-
-static void on_put_off(void *ctx)
-{
-    leavers_said_again(((struct world *)ctx)->leavers);
 }
 
 static struct machine_options draw_machine(struct world *w)
@@ -316,7 +309,6 @@ static struct machine_options draw_machine(struct world *w)
         .history = &w->history,
         .on_log = on_log,
         .on_death = on_death,
-        .on_put_off = on_put_off,
         .ctx = w,
         .seed = draw(w, UINT64_MAX),
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
@@ -342,7 +334,6 @@ static void power_off(struct world *w)
     w->power_at_ack = w->power_at_report = w->power_at_warning = w->power_at_told = 0;
     broken(w, machine_complaint(w->machine));
     fake_disk_crash(w->disk, draw(w, UINT64_MAX));
-    leavers_said_again(w->leavers);
     fake_disk_set_space(w->disk, UINT64_MAX);
     w->full = false;
     if (draw(w, 4) == 0) {
