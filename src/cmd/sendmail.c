@@ -58,6 +58,17 @@ static int wrong(int status, const char *format, ...)
     return status;
 }
 
+static struct slice printable(struct sendmail *s, struct slice text)
+{
+    char *out = arena_alloc(&s->arena, text.len + 1);
+
+    for (size_t i = 0; i < text.len; i++)
+        out[i] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i]
+                 : text.data[i] == '\n'                     ? ' '
+                                                            : '?';
+    return (struct slice){out, text.len};
+}
+
 /* ---- who ---- */
 
 /* "Ann Example,Room 3,..." with "&" for the name: what finger(1) makes of it. */
@@ -173,6 +184,17 @@ static int make_content(struct sendmail *s)
     return problem == NULL ? EXIT_SUCCESS : wrong(EX_DATAERR, "in the mail's header: %s", problem);
 }
 
+/* Those who are fine get the mail all the same, as with other mail systems. */
+static int tell_wrong(struct sendmail *s)
+{
+    const struct sendmail_people *p = &s->people;
+
+    for (unsigned i = 0; i < p->wrong_count; i++)
+        (void)wrong(EX_DATAERR, "in the mail's header: '%.*s' is no address, and is passed over",
+                    SLICE_PRINTF(printable(s, p->wrong[i])));
+    return p->wrong_count > 0 ? EX_DATAERR : EXIT_SUCCESS;
+}
+
 static int find_people(struct sendmail *s)
 {
     for (int i = 0; i < s->options.word_count; i++) {
@@ -284,17 +306,6 @@ static int status_of(const struct client_outcome *o)
     return o->step == STEP_DOT ? EX_DATAERR : EX_UNAVAILABLE;
 }
 
-static struct slice printable(struct sendmail *s, struct slice text)
-{
-    char *out = arena_alloc(&s->arena, text.len + 1);
-
-    for (size_t i = 0; i < text.len; i++)
-        out[i] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i]
-                 : text.data[i] == '\n'                     ? ' '
-                                                            : '?';
-    return (struct slice){out, text.len};
-}
-
 static int tell_refused(struct sendmail *s, const struct address *rcpt,
                         const struct client_outcome *o)
 {
@@ -376,7 +387,7 @@ static int find_place(struct sendmail *s)
 
 static int mail(struct sendmail *s)
 {
-    int status = find_place(s);
+    int status = find_place(s), header = EXIT_SUCCESS;
 
     if (status == EXIT_SUCCESS)
         status = find_sender(s);
@@ -386,9 +397,15 @@ static int mail(struct sendmail *s)
         status = read_mail(s);
     if (status == EXIT_SUCCESS)
         status = make_content(s);
+    if (status == EXIT_SUCCESS)
+        header = tell_wrong(s);
     if (status == EXIT_SUCCESS && s->people.count == 0)
-        status = wrong(EX_USAGE, "no recipients: the header has no To, Cc or Bcc");
-    return status == EXIT_SUCCESS ? hand_in(s) : status;
+        status = header != EXIT_SUCCESS
+                     ? header
+                     : wrong(EX_USAGE, "no recipients: the header has no To, Cc or Bcc");
+    if (status == EXIT_SUCCESS)
+        status = hand_in(s);
+    return status == EXIT_SUCCESS ? header : status;
 }
 
 static int speak(struct sendmail *s)

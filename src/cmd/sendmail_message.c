@@ -116,22 +116,69 @@ static const char *wrong(struct arena *arena, struct slice text, const char *why
     return said.data;
 }
 
+enum added { ADDED, NO_ADDRESS, TOO_MANY, NO_MORE };
+
+/* The next one of a list, and what became of it. */
+static enum added add_next(struct sendmail_people *p, struct arena *arena, struct slice origin,
+                           struct address_list *list, struct slice *text)
+{
+    struct list_entry entry;
+
+    do
+        if (!address_list_next(list, &entry))
+            return NO_MORE;
+    while (entry.kind == ENTRY_GROUP || entry.kind == ENTRY_GROUP_END);
+    *text = entry.text;
+    if (entry.kind == ENTRY_BROKEN && !complete(entry.text, origin, arena, &entry.address))
+        return NO_ADDRESS;
+    return add(p, arena, &entry.address) ? ADDED : TOO_MANY;
+}
+
+static const char *too_many(struct arena *arena, struct slice text)
+{
+    return wrong(arena, text, "is one recipient too many; a mail may have 1000");
+}
+
 const char *sendmail_add_people(struct sendmail_people *p, struct arena *arena, struct slice list,
                                 struct slice origin)
 {
     struct address_list people;
-    struct list_entry entry;
+    struct slice text;
 
     address_list_init(&people, arena, list);
-    while (address_list_next(&people, &entry)) {
-        if (entry.kind == ENTRY_GROUP || entry.kind == ENTRY_GROUP_END)
-            continue;
-        if (entry.kind == ENTRY_BROKEN && !complete(entry.text, origin, arena, &entry.address))
-            return wrong(arena, entry.text, "is no address");
-        if (!add(p, arena, &entry.address))
-            return wrong(arena, entry.text, "is one recipient too many; a mail may have 1000");
+    for (;;) {
+        switch (add_next(p, arena, origin, &people, &text)) {
+        case ADDED: break;
+        case NO_ADDRESS: return wrong(arena, text, "is no address");
+        case TOO_MANY: return too_many(arena, text);
+        case NO_MORE: return NULL;
+        }
     }
-    return NULL;
+}
+
+static void note_wrong(struct sendmail_people *p, struct arena *arena, struct slice text)
+{
+    if (p->wrong == NULL)
+        p->wrong = ARENA_ARRAY(arena, struct slice, SENDMAIL_RCPTS_MAX);
+    if (p->wrong_count < SENDMAIL_RCPTS_MAX)
+        p->wrong[p->wrong_count++] = arena_copy(arena, text);
+}
+
+static const char *add_from_field(struct sendmail_people *p, struct arena *arena,
+                                  struct slice value, struct slice origin)
+{
+    struct address_list people;
+    struct slice text;
+
+    address_list_init(&people, arena, value);
+    for (;;) {
+        switch (add_next(p, arena, origin, &people, &text)) {
+        case ADDED: break;
+        case NO_ADDRESS: note_wrong(p, arena, text); break;
+        case TOO_MANY: return too_many(arena, text);
+        case NO_MORE: return NULL;
+        }
+    }
 }
 
 static bool is_field_of_people(struct slice name, bool resent)
@@ -167,7 +214,7 @@ const char *sendmail_add_from_header(struct sendmail_people *p, struct arena *ar
 
     while (problem == NULL && header_take_field(&c, &field))
         if (is_field_of_people(field.name, resent))
-            problem = sendmail_add_people(p, arena, field.value, origin);
+            problem = add_from_field(p, arena, field.value, origin);
     return problem;
 }
 

@@ -36,7 +36,9 @@ bool sendmail_repair(struct buf *out, struct slice content);
 
 struct sendmail_people {
     struct address *list;
-    unsigned count, room;
+    unsigned count;
+    struct slice *wrong; /* of a header: what is no address there; the first so many */
+    unsigned wrong_count;
 };
 
 /* All that stand in a list as a header has it: "ann, Bob <bob@example.org>"; bare names are
@@ -44,7 +46,8 @@ struct sendmail_people {
 const char *sendmail_add_people(struct sendmail_people *p, struct arena *arena, struct slice list,
                                 struct slice origin);
 
-/* The same of To, Cc and Bcc, or of their Resent- kin where there are any. */
+/* The same of To, Cc and Bcc, or of their Resent- kin where there are any. What is no address does
+ * not keep the mail from the others; it is noted. */
 const char *sendmail_add_from_header(struct sendmail_people *p, struct arena *arena,
                                      struct slice message, struct slice origin);
 

@@ -116,13 +116,17 @@ static void test_people(void **state)
 
 static const struct {
     const char *message, *people;
+    const char *wrong; /* with a bar behind each */
 } headers[] = {
     {"To: ann\r\nCC: bob\r\nBcc: eve\r\nX-To: no\r\n\r\nTo: no\r\n",
-     "ann@a.example bob@a.example eve@a.example "                                                  },
-    {"To: ann,\r\n bob\r\n\r\n",                                     "ann@a.example bob@a.example "},
-    {"To: ann\r\nResent-To: bob\r\nResent-Bcc: eve\r\n\r\n",         "bob@a.example eve@a.example "},
-    {"Resent-From: ann\r\nTo: bob\r\n\r\n",                          "bob@a.example "              },
-    {"no header\r\nTo: ann\r\n",                                     ""                            },
+     "ann@a.example bob@a.example eve@a.example ",                                                   ""     },
+    {"To: ann,\r\n bob\r\n\r\n",                                     "ann@a.example bob@a.example ", ""     },
+    {"To: ann\r\nResent-To: bob\r\nResent-Bcc: eve\r\n\r\n",         "bob@a.example eve@a.example ", ""     },
+    {"Resent-From: ann\r\nTo: bob\r\n\r\n",                          "bob@a.example ",               ""     },
+    {"no header\r\nTo: ann\r\n",                                     "",                             ""     },
+    {"To: ann@, bob\r\nCc: a b, eve\r\nBcc: x@y@z\r\n\r\n",          "bob@a.example eve@a.example ",
+     "ann@|a b|x@y@z|"                                                                                      },
+    {"To: ann@\r\n\r\n",                                             "",                             "ann@|"},
 };
 
 static void test_recipients_of_a_header(void **state)
@@ -138,6 +142,10 @@ static void test_recipients_of_a_header(void **state)
                                        SLICE("a.example")) == NULL);
         write_people(&p, &out);
         check_slice(buf_slice(&out), slice_of(headers[i].people));
+        buf_clear(&out);
+        for (unsigned k = 0; k < p.wrong_count; k++)
+            buf_printf(&out, "%.*s|", SLICE_PRINTF(p.wrong[k]));
+        check_slice(buf_slice(&out), slice_of(headers[i].wrong));
         buf_done(&out);
         arena_done(&arena);
     }

@@ -69,6 +69,22 @@ def test_one_of_two_is_refused(server):
     assert mail_of(server, "ann")["Subject"] == "hello"
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_address_of_the_header_is_none(place, runs):
+    """Who has one gets the mail, at once or later."""
+    if runs:
+        place.start()
+    content = b"To: ann, bob@\nCc: \"Eve E.\" <eve example.org>\nSubject: x\n\nhi\n"
+    status, said = sendmail(place, "-t", content=content)
+    assert status == 65 and "'bob@' is no address, and is passed over" in said and "ann" not in said, said
+    assert "eve example.org" in said, said
+    if not runs:
+        place.start()
+    assert mail_of(place, "ann")["Subject"] == "x"
+    status, said = sendmail(place, "-t", content=b"To: bob@\n\nhi\n")
+    assert status == 65 and "'bob@' is no address" in said, said
+
+
 def test_too_large(server):
     status, said = sendmail(server, "ann", content=b"x" * 2000000)
     assert status == 69 and "ann@example.org: the message has 20000" in said, said
