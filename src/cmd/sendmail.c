@@ -10,28 +10,25 @@
 #include "cmd/commands.h"
 #include "cmd/options.h"
 #include "cmd/own_name.h"
-#include "cmd/sendmail_dialog.h"
+#include "cmd/sendmail_hand_in.h"
 #include "cmd/sendmail_message.h"
 #include "cmd/sendmail_options.h"
-#include "cmd/sendmail_place.h"
 #include "cmd/sendmail_smtp.h"
 #include "cmd/sendmail_usage.h"
+#include "cmd/sendmail_wishes.h"
+#include "cmd/sendmail_wrong.h"
 
-#include "base/codec.h"
-#include "base/random.h"
-#include "store/drop.h"
 #include "wire/utf8.h"
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { READ_PIECE = 64 * 1024, DIALOG_TEXT_MAX = 1024 * 1024, WORDS_MAX = 8 };
+enum { READ_PIECE = 64 * 1024, WORDS_MAX = 8 };
 
 struct sendmail {
     struct sendmail_options options;
@@ -43,31 +40,6 @@ struct sendmail {
     struct address sender, own;
     struct slice full_name;
 };
-
-static int wrong(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int wrong(int status, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fputs("sendmail: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return status;
-}
-
-static struct slice printable(struct sendmail *s, struct slice text)
-{
-    char *out = arena_alloc(&s->arena, text.len + 1);
-
-    for (size_t i = 0; i < text.len; i++)
-        out[i] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i]
-                 : text.data[i] == '\n'                     ? ' '
-                                                            : '?';
-    return (struct slice){out, text.len};
-}
 
 /* ---- who ---- */
 
@@ -95,8 +67,8 @@ static int find_own_address(struct sendmail *s)
     if (who != NULL)
         s->full_name = name_of_person(s, who);
     if (problem != NULL || own.count != 1)
-        return wrong(EX_OSERR, "the user name %.*s makes no address in %.*s", SLICE_PRINTF(name),
-                     SLICE_PRINTF(s->place.origin));
+        return sendmail_wrong(EX_OSERR, "the user name %.*s makes no address in %.*s",
+                              SLICE_PRINTF(name), SLICE_PRINTF(s->place.origin));
     s->own = s->sender = own.list[0];
     return EXIT_SUCCESS;
 }
@@ -117,7 +89,7 @@ static int find_sender(struct sendmail *s)
         return EXIT_SUCCESS;
     }
     if (sendmail_add_people(&one, &s->arena, wanted, s->place.origin) != NULL || one.count != 1)
-        return wrong(EX_USAGE, "-f %s is no address", s->options.sender);
+        return sendmail_wrong(EX_USAGE, "-f %s is no address", s->options.sender);
     s->sender = one.list[0];
     return EXIT_SUCCESS;
 }
@@ -148,12 +120,12 @@ static int read_mail(struct sendmail *s)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return wrong(EX_IOERR, "cannot read the mail: %s", strerrordesc_np(errno));
+            return sendmail_wrong(EX_IOERR, "cannot read the mail: %s", strerrordesc_np(errno));
         if (!s->options.dot_is_text)
             bytes.len = dot_watch_feed(&dots, bytes, &ended);
         if (!buf_append(&s->raw, bytes))
-            return wrong(EX_DATAERR, "the mail is larger than %d MiB",
-                         SENDMAIL_MESSAGE_MAX / 1024 / 1024);
+            return sendmail_wrong(EX_DATAERR, "the mail is larger than %d MiB",
+                                  SENDMAIL_MESSAGE_MAX / 1024 / 1024);
         if (ended)
             drop_dot(&s->raw);
     }
@@ -179,9 +151,10 @@ static int make_content(struct sendmail *s)
             sendmail_add_from_header(&s->people, &s->arena, buf_slice(&repaired), s->place.origin);
     buf_done(&repaired);
     if (!fits)
-        return wrong(EX_DATAERR, "the mail is larger than %d MiB",
-                     SENDMAIL_MESSAGE_MAX / 1024 / 1024);
-    return problem == NULL ? EXIT_SUCCESS : wrong(EX_DATAERR, "in the mail's header: %s", problem);
+        return sendmail_wrong(EX_DATAERR, "the mail is larger than %d MiB",
+                              SENDMAIL_MESSAGE_MAX / 1024 / 1024);
+    return problem == NULL ? EXIT_SUCCESS
+                           : sendmail_wrong(EX_DATAERR, "in the mail's header: %s", problem);
 }
 
 /* Those who are fine get the mail all the same, as with other mail systems. */
@@ -190,8 +163,9 @@ static int tell_wrong(struct sendmail *s)
     const struct sendmail_people *p = &s->people;
 
     for (unsigned i = 0; i < p->wrong_count; i++)
-        (void)wrong(EX_DATAERR, "in the mail's header: '%.*s' is no address, and is passed over",
-                    SLICE_PRINTF(printable(s, p->wrong[i])));
+        (void)sendmail_wrong(EX_DATAERR,
+                             "in the mail's header: '%.*s' is no address, and is passed over",
+                             SLICE_PRINTF(sendmail_printable(&s->arena, p->wrong[i])));
     return p->wrong_count > 0 ? EX_DATAERR : EXIT_SUCCESS;
 }
 
@@ -202,146 +176,16 @@ static int find_people(struct sendmail *s)
                                                   slice_of(s->options.words[i]), s->place.origin);
 
         if (problem != NULL)
-            return wrong(EX_USAGE, "%s", problem);
+            return sendmail_wrong(EX_USAGE, "%s", problem);
     }
     if (s->people.count == 0 && !s->options.from_header)
-        return wrong(EX_USAGE, "to whom? Write addresses behind the flags, or -t: they stand in "
-                               "the mail's header");
+        return sendmail_wrong(EX_USAGE,
+                              "to whom? Write addresses behind the flags, or -t: they stand in "
+                              "the mail's header");
     return EXIT_SUCCESS;
 }
 
-/* ---- what RFC 3461 asks for ---- */
-
-static bool write_notify(struct buf *out, struct slice wanted)
-{
-    return buf_printf(out, " NOTIFY=%.*s", SLICE_PRINTF(wanted));
-}
-
-static bool is_notify(struct slice wanted)
-{
-    struct slice word;
-
-    if (slice_equal_nocase(wanted, SLICE("never")))
-        return true;
-    while (wanted.len > 0) {
-        size_t comma = slice_find(wanted, ',');
-
-        word = slice_head(wanted, comma);
-        wanted = slice_skip(wanted, comma + 1);
-        if (!slice_equal_nocase(word, SLICE("success")) &&
-            !slice_equal_nocase(word, SLICE("failure")) &&
-            !slice_equal_nocase(word, SLICE("delay")))
-            return false;
-    }
-    return true;
-}
-
-static int write_wishes(struct sendmail *s, struct client_message *m)
-{
-    const struct sendmail_options *o = &s->options;
-    struct slice *params = ARENA_ARRAY(&s->arena, struct slice, s->people.count);
-    struct slice returned = slice_of(o->returned != NULL ? o->returned : ""), notify = SLICE("");
-    struct buf text;
-
-    if (o->notify != NULL && !is_notify(slice_of(o->notify)))
-        return wrong(EX_USAGE, "-N %s: write never, or some of success,failure,delay", o->notify);
-    if (returned.len > 0 && !slice_equal_nocase(returned, SLICE("full")) &&
-        !slice_equal_nocase(returned, SLICE("hdrs")))
-        return wrong(EX_USAGE, "-R %s: write full or hdrs", o->returned);
-    if (o->envid != NULL && slice_of(o->envid).len > ENVID_MAX)
-        return wrong(EX_USAGE, "-V: at most %d characters", ENVID_MAX);
-    buf_init(&text, CLIENT_PARAMS_MAX);
-    if (returned.len > 0)
-        buf_printf(&text, " RET=%.*s", SLICE_PRINTF(returned));
-    if (o->envid != NULL && buf_append(&text, SLICE(" ENVID=")))
-        xtext_encode(&text, slice_of(o->envid));
-    m->mail_params = arena_copy(&s->arena, buf_slice(&text));
-    buf_clear(&text);
-    if (o->notify != NULL && write_notify(&text, slice_of(o->notify)))
-        notify = arena_copy(&s->arena, buf_slice(&text));
-    buf_done(&text);
-    for (unsigned i = 0; i < s->people.count; i++)
-        params[i] = notify;
-    m->rcpt_params = params;
-    m->params_need = EHLO_DSN;
-    return EXIT_SUCCESS;
-}
-
-/* ---- the end of it ---- */
-
-static int leave_file(struct sendmail *s, const struct sendmail_mail *mail)
-{
-    unsigned char unique[16];
-    struct disk_dir *folder;
-    struct buf text;
-    int code = disk_dir_enter(disk_real(), arena_string(&s->arena, s->place.drop), &folder);
-
-    if (code < 0)
-        return code;
-    buf_init(&text, DROP_FILE_MAX);
-    random_bytes(random_real(), unique, sizeof(unique));
-    code = sendmail_write_down(mail, &text) ? drop_put(folder, buf_slice(&text), unique) : -EFBIG;
-    buf_done(&text);
-    disk_dir_close(folder);
-    return code;
-}
-
-/* Nobody took it now. */
-static int leave(struct sendmail *s, const struct sendmail_mail *mail, const char *why)
-{
-    int code = s->place.drop.len > 0 ? leave_file(s, mail) : -ENOENT;
-
-    if (code == 0)
-        return EXIT_SUCCESS;
-    if (s->place.drop.len == 0)
-        return wrong(EX_TEMPFAIL, "the mail was not taken: %s", why);
-    return wrong(EX_TEMPFAIL, "the mail was not taken: %s; and it cannot be left in %.*s: %s", why,
-                 SLICE_PRINTF(s->place.drop), strerrordesc_np(-code));
-}
-
-static int status_of(const struct client_outcome *o)
-{
-    if (o->step == STEP_RCPT && slice_starts(o->enhanced, SLICE("5.1.")))
-        return EX_NOUSER;
-    return o->step == STEP_DOT ? EX_DATAERR : EX_UNAVAILABLE;
-}
-
-static int tell_refused(struct sendmail *s, const struct address *rcpt,
-                        const struct client_outcome *o)
-{
-    struct slice who = address_text(&s->arena, rcpt), why = printable(s, o->text);
-
-    if (o->code == 0)
-        return wrong(status_of(o), "%.*s: %.*s", SLICE_PRINTF(who), SLICE_PRINTF(why));
-    return wrong(status_of(o), "%.*s: %u %.*s", SLICE_PRINTF(who), o->code, SLICE_PRINTF(why));
-}
-
-/* Who was not decided about is left for later, everybody else hears it now. */
-static int settle(struct sendmail *s, struct sendmail_mail *mail,
-                  const struct sendmail_outcome *outcome)
-{
-    struct address *later = ARENA_ARRAY(&s->arena, struct address, s->people.count);
-    struct slice why = SLICE("");
-    unsigned count = 0;
-    int status = EXIT_SUCCESS;
-
-    for (unsigned i = 0; i < s->people.count; i++) {
-        const struct client_outcome *o = &outcome->rcpts[i];
-
-        if (o->verdict == CLIENT_REFUSED)
-            status = tell_refused(s, &s->people.list[i], o);
-        else if (o->verdict != CLIENT_ACCEPTED) {
-            later[count++] = s->people.list[i];
-            why = o->text;
-        }
-    }
-    if (count == 0)
-        return status;
-    mail->message.rcpts = later;
-    mail->message.rcpt_count = count;
-    int left = leave(s, mail, arena_string(&s->arena, printable(s, why)));
-    return left != EXIT_SUCCESS ? left : status;
-}
+/* ---- all of it ---- */
 
 static int hand_in(struct sendmail *s)
 {
@@ -354,35 +198,23 @@ static int hand_in(struct sendmail *s)
         .content = buf_slice(&s->content),
         .ehlo = s->place.hostname
     };
-    struct sendmail_outcome outcome;
-    struct buf dialog;
-    int status = write_wishes(s, &mail.message);
+    const char *problem = sendmail_wishes_write(&s->options, &s->arena, &mail.message);
 
-    if (status != EXIT_SUCCESS)
-        return status;
-    buf_init(&dialog, DIALOG_TEXT_MAX);
-    if (!sendmail_say(&mail, s->place.socket, s->options.verbose ? &dialog : NULL, &s->arena,
-                      &outcome))
-        status = EX_OSERR;
-    else if (outcome.connect_error != 0)
-        status = leave(s, &mail, "the mail system does not run");
-    else
-        status = settle(s, &mail, &outcome);
-    if (buf_len(&dialog) > 0) /* an empty buf has no bytes to point at */
-        fwrite(buf_slice(&dialog).data, 1, buf_len(&dialog), stderr);
-    buf_done(&dialog);
-    return status;
+    if (problem != NULL)
+        return sendmail_wrong(EX_USAGE, "%s", problem);
+    return sendmail_hand_in(&mail, &s->place, s->options.verbose, &s->arena);
 }
 
 static int find_place(struct sendmail *s)
 {
     if (!sendmail_place_find(s->options.config, &s->arena, &s->place))
-        return wrong(EX_NOINPUT, "cannot read %s", s->options.config);
+        return sendmail_wrong(EX_NOINPUT, "cannot read %s", s->options.config);
     return s->place.socket.len > 0
                ? EXIT_SUCCESS
-               : wrong(EX_CONFIG, "programs of this machine cannot hand in mail: the configuration "
-                                  "has no 'listen local'; write in it: listen local "
-                                  "unix:/run/postroad/sendmail { drop /var/spool/postroad-drop }");
+               : sendmail_wrong(EX_CONFIG,
+                                "programs of this machine cannot hand in mail: the configuration "
+                                "has no 'listen local'; write in it: listen local "
+                                "unix:/run/postroad/sendmail { drop /var/spool/postroad-drop }");
 }
 
 static int mail(struct sendmail *s)
@@ -402,7 +234,7 @@ static int mail(struct sendmail *s)
     if (status == EXIT_SUCCESS && s->people.count == 0)
         status = header != EXIT_SUCCESS
                      ? header
-                     : wrong(EX_USAGE, "no recipients: the header has no To, Cc or Bcc");
+                     : sendmail_wrong(EX_USAGE, "no recipients: the header has no To, Cc or Bcc");
     if (status == EXIT_SUCCESS)
         status = hand_in(s);
     return status == EXIT_SUCCESS ? header : status;
@@ -479,7 +311,7 @@ static int run(struct sendmail *s)
     case SENDMAIL_VERIFY: return verify(s);
     case SENDMAIL_DAEMON: break;
     }
-    return wrong(EX_USAGE, "-bd: the server is started by: postroad serve -c FILE");
+    return sendmail_wrong(EX_USAGE, "-bd: the server is started by: postroad serve -c FILE");
 }
 
 int cmd_sendmail(int argc, char **argv)
@@ -491,7 +323,7 @@ int cmd_sendmail(int argc, char **argv)
     if (sendmail_usage(argc, argv))
         return EXIT_SUCCESS;
     if (!sendmail_options_parse(&s.options, argc, (const char *const *)argv, &problem, &why))
-        return wrong(EX_USAGE, "%s: %s; see: postroad sendmail --help", problem, why);
+        return sendmail_wrong(EX_USAGE, "%s: %s; see: postroad sendmail --help", problem, why);
     buf_init(&s.raw, SENDMAIL_MESSAGE_MAX);
     buf_init(&s.content, 2 * (size_t)SENDMAIL_MESSAGE_MAX + 64 * 1024);
     status = run(&s);
