@@ -145,7 +145,7 @@ static int make_content(struct sendmail *s)
     buf_init(&repaired, 2 * (size_t)SENDMAIL_MESSAGE_MAX);
     fits = sendmail_repair(&repaired, buf_slice(&s->raw)) &&
            sendmail_complete(&s->content, buf_slice(&repaired), &writer, &s->arena) &&
-           buf_append(&s->content, buf_slice(&repaired));
+           sendmail_append(&s->content, buf_slice(&repaired));
     if (fits && s->options.from_header)
         problem =
             sendmail_add_from_header(&s->people, &s->arena, buf_slice(&repaired), s->place.origin);

@@ -261,6 +261,23 @@ static bool put_from(struct buf *out, const struct sendmail_writer *w, struct ar
                                      SLICE_PRINTF(address)));
 }
 
+/* Of a script whose variable was not set. */
+static bool is_empty_id(const struct header_field *f)
+{
+    return slice_equal_nocase(f->name, SLICE("Message-ID")) && slice_trim(f->value).len == 0;
+}
+
+bool sendmail_append(struct buf *out, struct slice message)
+{
+    struct cursor c = {message};
+    struct header_field field;
+
+    while (header_take_field(&c, &field))
+        if (!is_empty_id(&field) && !buf_append(out, field.whole))
+            return false;
+    return buf_append(out, c.rest);
+}
+
 bool sendmail_complete(struct buf *out, struct slice message, const struct sendmail_writer *w,
                        struct arena *arena)
 {
@@ -271,7 +288,8 @@ bool sendmail_complete(struct buf *out, struct slice message, const struct sendm
     while (header_take_field(&c, &field)) {
         has_header = true;
         has_from = has_from || slice_equal_nocase(field.name, SLICE("From"));
-        has_id = has_id || slice_equal_nocase(field.name, SLICE("Message-ID"));
+        if (slice_equal_nocase(field.name, SLICE("Message-ID")) && !is_empty_id(&field))
+            has_id = true;
     }
     has_header = has_header || slice_starts(message, SLICE("\r\n"));
     return (has_id || header_write(out, SLICE("Message-ID"),

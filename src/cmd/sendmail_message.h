@@ -60,6 +60,9 @@ struct sendmail_writer {
     struct slice hostname;
 };
 
+/* The message; an empty Message-ID is none, and goes. */
+bool sendmail_append(struct buf *out, struct slice message);
+
 /* What goes in front of the message, with an empty line behind it if that has no header. */
 bool sendmail_complete(struct buf *out, struct slice message, const struct sendmail_writer *w,
                        struct arena *arena);

@@ -156,14 +156,16 @@ static void test_recipients_of_a_header(void **state)
 static const struct {
     const char *message, *name, *added;
 } missing[] = {
-    {"Subject: x\r\n\r\nhi\r\n",                   "",            ID "From: ann@a.example\r\n"                      },
-    {"Subject: x\r\n\r\nhi\r\n",                   "Ann E",       ID "From: Ann E <ann@a.example>\r\n"              },
-    {"Subject: x\r\n\r\nhi\r\n",                   "E., \"Ann\"", ID "From: \"E., \\\"Ann\\\"\" <ann@a.example>\r\n"},
-    {"Subject: x\r\n\r\nhi\r\n",                   "a\r\nBcc: x", ID "From: \"a??Bcc: x\" <ann@a.example>\r\n"      },
-    {"from: b\r\nmessage-id: <1@x>\r\n\r\nhi\r\n", "Ann",         ""                                                },
-    {"just text\r\n",                              "",            ID "From: ann@a.example\r\n\r\n"                  },
-    {"\r\nan empty header\r\n",                    "",            ID "From: ann@a.example\r\n"                      },
-    {"",                                           "",            ID "From: ann@a.example\r\n\r\n"                  },
+    {"Message-ID:\r\nFrom: b\r\n\r\n",                       "",            ID                                                },
+    {"Message-ID: \r\nmessage-id: <1@x>\r\nFrom: b\r\n\r\n", "",            ""                                                },
+    {"Subject: x\r\n\r\nhi\r\n",                             "",            ID "From: ann@a.example\r\n"                      },
+    {"Subject: x\r\n\r\nhi\r\n",                             "Ann E",       ID "From: Ann E <ann@a.example>\r\n"              },
+    {"Subject: x\r\n\r\nhi\r\n",                             "E., \"Ann\"", ID "From: \"E., \\\"Ann\\\"\" <ann@a.example>\r\n"},
+    {"Subject: x\r\n\r\nhi\r\n",                             "a\r\nBcc: x", ID "From: \"a??Bcc: x\" <ann@a.example>\r\n"      },
+    {"from: b\r\nmessage-id: <1@x>\r\n\r\nhi\r\n",           "Ann",         ""                                                },
+    {"just text\r\n",                                        "",            ID "From: ann@a.example\r\n\r\n"                  },
+    {"\r\nan empty header\r\n",                              "",            ID "From: ann@a.example\r\n"                      },
+    {"",                                                     "",            ID "From: ann@a.example\r\n\r\n"                  },
 };
 
 static void test_what_is_missing(void **state)
@@ -185,6 +187,29 @@ static void test_what_is_missing(void **state)
     }
 }
 
+static void test_what_says_nothing(void **state)
+{
+    static const struct {
+        const char *message, *sent;
+    } rows[] = {
+        {"To: a\r\nMessage-Id: \r\nFrom: b\r\n\r\nMessage-ID:\r\n",
+         "To: a\r\nFrom: b\r\n\r\nMessage-ID:\r\n"                                                   },
+        {"Message-ID: <1@x>\r\n\r\nhi\r\n",                         "Message-ID: <1@x>\r\n\r\nhi\r\n"},
+        {"just text\r\n",                                           "just text\r\n"                  },
+        {"",                                                        ""                               },
+    };
+
+    (void)state;
+    CHECK_ROWS (i, rows) {
+        struct buf out;
+
+        buf_init(&out, 1000);
+        check(sendmail_append(&out, slice_of(rows[i].message)));
+        check_slice(buf_slice(&out), slice_of(rows[i].sent));
+        buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_people),
         cmocka_unit_test(test_recipients_of_a_header),
         cmocka_unit_test(test_what_is_missing),
+        cmocka_unit_test(test_what_says_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
