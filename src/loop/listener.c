@@ -31,30 +31,38 @@ static void listener_retry(struct timer *t)
 {
     struct listener *l = LIST_ENTRY(t, struct listener, retry);
 
-    if (watch_set_exclusive(l->loop, &l->watch, NET_READABLE) < 0)
+    if (!l->paused && watch_set_exclusive(l->loop, &l->watch, NET_READABLE) < 0)
         timer_set(l->loop, &l->retry, LISTENER_RETRY_MS);
+}
+
+/* False: there is no other now. */
+static bool accept_one(struct listener *l)
+{
+    struct net *net = loop_net(l->loop);
+    struct net_address peer, own;
+    int handle = net->ops->accept(net, l->watch.handle, &peer, &own);
+
+    if (handle == -EAGAIN)
+        return false;
+    if (out_of_resources(handle)) {
+        (void)fail_code(handle, "accept", SLICE("connection"));
+        listener_rest(l);
+        return false;
+    }
+    /* Any other error is that of one connection, which is gone already: accept(2). */
+    if (handle >= 0)
+        l->on_accept(l, handle, &peer, &own);
+    return l->watch.handle >= 0;
 }
 
 static void listener_ready(struct watch *w, unsigned events)
 {
     struct listener *l = listener_of_watch(w);
-    struct net *net = loop_net(l->loop);
 
     (void)events;
-    for (int i = 0; i < LISTENER_ACCEPTS_PER_ROUND && w->handle >= 0; i++) {
-        struct net_address peer, own;
-        int handle = net->ops->accept(net, w->handle, &peer, &own);
-        if (handle == -EAGAIN)
+    for (int i = 0; i < LISTENER_ACCEPTS_PER_ROUND && accept_one(l); i++)
+        if (l->is_enough != NULL && l->is_enough(l))
             return;
-        if (out_of_resources(handle)) {
-            (void)fail_code(handle, "accept", SLICE("connection"));
-            listener_rest(l);
-            return;
-        }
-        /* Any other error is that of one connection, which is gone already: accept(2). */
-        if (handle >= 0)
-            l->on_accept(l, handle, &peer, &own);
-    }
 }
 
 int listener_open(struct listener *l, struct loop *loop, int handle,
@@ -78,4 +86,37 @@ void listener_close(struct listener *l)
         return;
     timer_cancel(l->loop, &l->retry);
     watch_close(l->loop, &l->watch);
+}
+
+static bool is_open(const struct listener *l)
+{
+    return l->loop != NULL && l->watch.handle >= 0;
+}
+
+void listener_pause(struct listener *l)
+{
+    l->paused = true;
+    l->had_caller = false;
+    if (is_open(l))
+        (void)watch_set_exclusive(l->loop, &l->watch, 0);
+}
+
+void listener_resume(struct listener *l)
+{
+    l->paused = false;
+    if (is_open(l) && !timer_is_set(&l->retry))
+        listener_retry(&l->retry);
+}
+
+void listener_look(struct listener *l)
+{
+    struct net *net;
+
+    if (!is_open(l))
+        return;
+    net = loop_net(l->loop);
+    bool has = net->ops->has_caller(net, l->watch.handle);
+    for (int i = 0; has && l->had_caller && i < LISTENER_ACCEPTS_PER_ROUND && accept_one(l); i++)
+        ;
+    l->had_caller = has;
 }

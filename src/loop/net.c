@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -247,6 +248,14 @@ static int real_accept(struct net *n, int h, struct net_address *peer, struct ne
     }
     set_option(got, IPPROTO_TCP, TCP_NODELAY, 1);
     return got;
+}
+
+static bool real_has_caller(struct net *n, int h)
+{
+    struct pollfd one = {.fd = h, .events = POLLIN};
+
+    (void)n;
+    return poll(&one, 1, 0) == 1 && (one.revents & POLLIN) != 0;
 }
 
 /* The port is chosen when it connects, so that as many connections as there are ports can leave
@@ -520,6 +529,7 @@ static const struct net_ops real_ops = {
     .listen = real_listen,
     .listen_local = real_listen_local,
     .accept = real_accept,
+    .has_caller = real_has_caller,
     .connect = real_connect,
     .connect_local = real_connect_local,
     .connect_result = real_connect_result,

@@ -50,6 +50,7 @@ struct net_ops {
      * more is replaced; -EADDRINUSE: somebody does, or it is no socket. */
     int (*listen_local)(struct net *n, const char *path, unsigned mode, int backlog);
     int (*accept)(struct net *n, int h, struct net_address *peer, struct net_address *own);
+    bool (*has_caller)(struct net *n, int h); /* accept() would have one */
     /* Begins to; from: the own address to use (its port is not looked at), NULL: the system's
      * choice.
      */

@@ -449,6 +449,13 @@ static int fake_accept(struct net *n, int h, struct net_address *peer, struct ne
     return got;
 }
 
+static bool fake_has_caller(struct net *n, int h)
+{
+    struct socket *s = socket_of(n, h);
+
+    return s != NULL && s->kind == SOCKET_LISTENER && first_arrived(fake(n)->world, s) != NULL;
+}
+
 /* A new connection knocks at the listener. */
 static void call(struct fake_network *w, struct socket *listener, struct socket *near)
 {
@@ -735,6 +742,7 @@ static const struct net_ops fake_ops = {
     .listen = fake_listen,
     .listen_local = fake_listen_local,
     .accept = fake_accept,
+    .has_caller = fake_has_caller,
     .connect = fake_connect,
     .connect_local = fake_connect_local,
     .connect_result = fake_connect_result,
