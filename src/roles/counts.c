@@ -1,5 +1,5 @@
 /*
- * counts.c - two tables in one piece of memory.
+ * counts.c - two tables and a few words in one piece of memory.
  */
 #include "roles/counts.h"
 
@@ -13,7 +13,7 @@ static size_t tally_part(unsigned receivers)
 
 static size_t size_for(unsigned receivers)
 {
-    return tally_part(receivers) + gauges_size(receivers);
+    return tally_part(receivers) + gauges_size(receivers) + crowdings_size(receivers);
 }
 
 int counts_new(unsigned receivers, const uint64_t seed[2], struct disk_file **out)
@@ -40,12 +40,20 @@ int counts_open(struct counts *c, struct disk_file *file, unsigned receivers, un
 
     if (code < 0)
         return code;
-    *c = (struct counts){.memory = memory,
-                         .size = size,
-                         .tally = tally_view(memory, receivers, index),
-                         .gauges =
-                             gauges_view((char *)memory + tally_part(receivers), receivers, index)};
+    *c = (struct counts){
+        .memory = memory,
+        .size = size,
+        .tally = tally_view(memory, receivers, index),
+        .gauges = gauges_view((char *)memory + tally_part(receivers), receivers, index),
+        .crowdings = crowdings_view((char *)memory + tally_part(receivers) + gauges_size(receivers),
+                                    receivers, index)};
     return 0;
+}
+
+void counts_clear(struct counts *c)
+{
+    crowdings_say(&c->crowdings, CROWDING_AWAY);
+    gauges_clear(&c->gauges);
 }
 
 void counts_close(struct counts *c)

@@ -1,11 +1,13 @@
 /*
- * counts.h - what all receivers count together: rates (mail/tally) and what there is at a time
- * (mail/gauges), in one piece of memory that the warden makes and all of them map.
+ * counts.h - what all receivers count together: rates (mail/tally), what there is at a time
+ * (mail/gauges), and which of them has room (mail/crowding), in one piece of memory that the warden
+ * makes and all of them map.
  */
 #ifndef ROLES_COUNTS_H
 #define ROLES_COUNTS_H
 
 #include "base/disk.h"
+#include "mail/crowding.h"
 #include "mail/gauges.h"
 #include "mail/tally.h"
 
@@ -14,6 +16,7 @@ struct counts {
     size_t size;
     struct tally tally;
     struct gauges gauges;
+    struct crowdings crowdings;
 };
 
 /* For so many receivers; 0 or a negative errno. */
@@ -23,5 +26,8 @@ int counts_new(unsigned receivers, const uint64_t seed[2], struct disk_file **ou
  */
 int counts_open(struct counts *c, struct disk_file *file, unsigned receivers, unsigned index);
 void counts_close(struct counts *c);
+
+/* That receiver is dead: what it had open is closed, and it has no room. */
+void counts_clear(struct counts *c);
 
 #endif

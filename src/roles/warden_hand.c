@@ -231,7 +231,7 @@ void warden_clear_gauges(struct warden *w, const struct child *dead)
     if (code < 0)
         fail_code(code, "clear the counts of", SLICE("a receiver that ended"));
     else
-        gauges_clear(&c.gauges);
+        counts_clear(&c);
     counts_close(&c);
 }
 
