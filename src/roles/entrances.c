@@ -40,6 +40,12 @@ static void on_accept(struct listener *l, int handle, const struct net_address *
         session_open(e->common->sessions, &e->offer, &arrival);
 }
 
+static bool is_enough(struct listener *l)
+{
+    return sessions_others_have_more_room(
+        LIST_ENTRY(l, struct entrance, listener)->common->sessions);
+}
+
 static unsigned offers_of(const struct settings_listener *l)
 {
     unsigned offers = EHLO_CHUNKING | EHLO_BINARYMIME | EHLO_DSN | EHLO_DELIVERBY |
@@ -150,6 +156,7 @@ int entrances_listen(struct entrances *e, uint32_t number, int handle)
     one->common = e->common;
     one->offer = offer_of(e, number);
     int code = listener_open(&one->listener, role->loop, handle, on_accept);
+    one->listener.is_enough = is_enough;
     return code < 0 ? fail_code(code, "listen on", e->settings->listeners[number].address) : 0;
 }
 
@@ -165,6 +172,24 @@ void entrances_close(struct entrances *e)
 {
     for (size_t i = 0; i < e->settings->listener_count; i++)
         listener_close(&e->of[i].listener);
+}
+
+void entrances_pause(struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        listener_pause(&e->of[i].listener);
+}
+
+void entrances_resume(struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        listener_resume(&e->of[i].listener);
+}
+
+void entrances_look(struct entrances *e)
+{
+    for (size_t i = 0; i < e->settings->listener_count; i++)
+        listener_look(&e->of[i].listener);
 }
 
 bool entrances_are_used(const struct entrances *e)

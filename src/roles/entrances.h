@@ -41,6 +41,12 @@ struct session_offer *entrances_local(struct entrances *e, uint32_t number);
 /* No new sessions. */
 void entrances_close(struct entrances *e);
 
+/* Other receivers accept; this one accepts again; a look at who is left waiting meanwhile (as
+ * listener_look()). */
+void entrances_pause(struct entrances *e);
+void entrances_resume(struct entrances *e);
+void entrances_look(struct entrances *e);
+
 /* Has it sessions? */
 bool entrances_are_used(const struct entrances *e);
 

@@ -11,6 +11,7 @@
  */
 #include "roles/entrances.h"
 #include "roles/pickup.h"
+#include "roles/relief.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -42,6 +43,7 @@ struct receiver {
     struct timer drain_deadline;
     struct counts counts;
     struct pickups pickups;
+    struct relief relief;
 };
 
 static struct receiver *receiver_of(struct role *r)
@@ -122,6 +124,8 @@ static void receiver_before_sleep(struct role *role)
         queue_in_flush(r->queue);
     while (answer_finished(r));
     publish(r);
+    if (!role->draining)
+        relief_check(&r->relief);
     if (queue_in_broken(r->queue) < 0 && role->failed == 0) {
         tell_last_good(r);
         role_end(role, queue_in_broken(r->queue));
@@ -165,10 +169,13 @@ static int receiver_start(struct role *role)
                                        .worker = role->worker,
                                        .clock = role->doors->clock,
                                        .random = role->doors->random};
-    r->sessions.max = sessions_for(sysconf(_SC_OPEN_MAX));
+    r->sessions.max = role->doors->sessions_max > 0 ? role->doors->sessions_max
+                                                    : sessions_for(sysconf(_SC_OPEN_MAX));
     r->now = entrances_new(role, &r->entrances);
     code = queue_in_open(&options, &r->queue);
     r->sessions.queue = r->queue;
+    if (code == 0)
+        relief_check(&r->relief); /* its listeners are opened next: those who are full may leave */
     return code;
 }
 
@@ -261,6 +268,7 @@ static void receiver_tally(struct role *role, struct disk_file *file)
     int code;
 
     counts_close(counts);
+    relief_begin_anew(&receiver_of(role)->relief);
     code = counts_open(counts, file, role->receivers, role->index);
     if (code < 0)
         fail_code(code, "share the counts of", SLICE("clients: nobody is limited"));
@@ -295,6 +303,7 @@ static int receiver_reload(struct role *role, const struct settings *old)
 
     (void)old; /* whose entrances hold them */
     entrances_close(r->now);
+    relief_begin_anew(&r->relief);
     list_append(&r->older, &r->now->link);
     r->now = entrances_new(role, &r->entrances);
     sessions_check_users(&r->sessions);
@@ -310,6 +319,7 @@ static void receiver_drain(struct role *role)
 {
     struct receiver *r = receiver_of(role);
 
+    relief_end(&r->relief);
     entrances_close(r->now);
     vestibule_clear(&r->entrances.vestibule);
     sessions_shut_down(&r->sessions);
@@ -326,6 +336,7 @@ static void receiver_done(struct role *role)
         queue_in_stop(r->queue); /* a job may be at a session's draft */
     if (r->now != NULL)
         entrances_close(r->now);
+    relief_end(&r->relief);
     pickups_done(&r->pickups);
     sessions_drop_drafts(&r->sessions);
     if (r->queue != NULL)
@@ -364,6 +375,7 @@ struct role *receiver_new(const struct role_doors *doors, unsigned index, int wa
     r->entrances.sessions = &r->sessions;
     vestibule_init(&r->entrances.vestibule, &r->sessions);
     pickups_init(&r->pickups, &r->sessions, &r->now);
+    relief_init(&r->relief, &r->sessions, &r->now);
     list_init(&r->older);
     r->courier.watch.handle = r->vault.watch.handle = -1;
     timer_init(&r->drain_deadline, on_drain_deadline);

@@ -34,6 +34,7 @@ struct role_doors {
                                    struct loop *loop);               /* the same */
     void (*log)(const struct role_doors *doors, struct slice lines); /* where the scribe writes */
     uint64_t segment_size; /* of the queue's journals; 0: the usual */
+    size_t sessions_max;   /* of a receiver; 0: what its descriptors allow */
     unsigned offers;       /* enum ehlo_keyword that every listener has besides: the simulator's
                               clients do not log in */
 };

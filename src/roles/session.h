@@ -77,6 +77,10 @@ void sessions_init(struct sessions *among, struct role *role);
 void session_open(struct sessions *among, struct session_offer *offer,
                   const struct arrival *arrival);
 
+/* How crowded are they, and do other receivers have more room? */
+enum crowding sessions_crowding(const struct sessions *among);
+bool sessions_others_have_more_room(const struct sessions *among);
+
 /* Without a session: 421 ENHANCED HOSTNAME TEXT, unless TLS comes first, and the end. */
 void session_send_away(struct sessions *among, const struct session_offer *offer, int handle,
                        struct slice enhanced, struct slice text);

@@ -91,6 +91,23 @@ static bool has_room_for_strangers(const struct sessions *among)
            among->stranger_count + among->neighbour_count < all_but(among, KEPT_FOR_KNOWN);
 }
 
+static bool has_room_for_neighbours(const struct sessions *among)
+{
+    return among->neighbour_count < all_but(among, KEPT_FROM_NEIGHBOURS);
+}
+
+enum crowding sessions_crowding(const struct sessions *among)
+{
+    if (!has_room_for_strangers(among))
+        return CROWDING_STRANGERS;
+    return has_room_for_neighbours(among) ? CROWDING_NONE : CROWDING_NEIGHBOURS;
+}
+
+bool sessions_others_have_more_room(const struct sessions *among)
+{
+    return crowdings_others_have_more_room(&among->counts->crowdings, sessions_crowding(among));
+}
+
 static bool makes_room(struct sessions *among, const struct turn *newcomer)
 {
     struct session *goes = who_goes(among, newcomer);
@@ -104,7 +121,7 @@ bool session_finds_room(struct sessions *among, enum standing standing, const st
 {
     switch (standing) {
     case STANDING_STRANGER: return has_room_for_strangers(among) || makes_room(among, newcomer);
-    case STANDING_NEIGHBOUR: return among->neighbour_count < all_but(among, KEPT_FROM_NEIGHBOURS);
+    case STANDING_NEIGHBOUR: return has_room_for_neighbours(among);
     case STANDING_TRUSTED: return true;
     }
     return true;

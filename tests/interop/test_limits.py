@@ -1,6 +1,7 @@
 """How many may come, how often, and how much they may send: by address, network and account."""
 import base64
 import os
+import re
 import resource
 import select
 import signal
@@ -202,6 +203,23 @@ def test_an_account(serve, tmp_path):
     assert connect(server, "CLEAR").login("ann@example.org", "secret")[0] == 235
 
 
+def listeners(port):
+    with open("/proc/net/tcp") as table:
+        lines = [line.split() for line in table][1:]
+    return {f"socket:[{line[9]}]" for line in lines if line[3] == "0A" and int(line[1].split(":")[1], 16) == port}
+
+
+def accepts(pid, port):
+    """Does it wait for connections to that port?"""
+    folder, sockets = f"/proc/{pid}/fd", listeners(port)
+    try:
+        open_ones = {fd: os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)}
+        watched = "".join(open(f"{folder}info/{fd}").read() for fd, what in open_ones.items() if "eventpoll" in what)
+    except OSError:
+        return False
+    return any(re.search(rf"^tfd:\s+{fd}\b", watched, re.MULTILINE) for fd, what in open_ones.items() if what in sockets)
+
+
 def with_few_sessions(server):
     """Its receivers have 40 sessions each, 35 of them for strangers. How many receivers?"""
     files = 64 + 40
@@ -209,8 +227,11 @@ def with_few_sessions(server):
     before = [pid for pid, role in server.roles() if role == "receiver"]
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: len([pid for pid, role in server.roles() if role == "receiver" and pid not in before]) ==
-                      len(before) and server.greets())
+
+    def all_accept():
+        now = [pid for pid, role in server.roles() if role == "receiver" and pid not in before]
+        return len(now) == len(before) and all(accepts(pid, server.port) for pid in now)
+    assert wait_until(all_accept)
     return len(before)
 
 
@@ -240,8 +261,7 @@ def try_to_send(server, source):
     return answer
 
 
-# Which receiver a connection comes to is the kernel's choice: one may be full while another, which
-# came up later or is busy less often, has hardly anybody.
+# Which receiver a connection comes to is the kernel's choice, as long as both have room.
 BUSY = b"421 4.3.2 mx.example.org All server ports are busy: try again later\r\n"
 
 
@@ -299,6 +319,59 @@ def test_this_machine_leaves_room_for_others(small):
     for client in inside + more:
         client.close()
     assert wait_until(lambda: comes_in(small, "127.0.0.1"))
+
+
+def singles(server, count, first=0):
+    return [Client(server, f"127.{10 + i // 200}.{i % 200}.1") for i in range(first, first + count)]
+
+
+@pytest.mark.parametrize("each, come", [
+    (35, singles),
+    (35, lambda server, count: [Client(server, f"127.5.0.{1 + i}") for i in range(count)]),  # one crowd
+    (20, lambda server, count: [Client(server, "127.0.0.1") for _ in range(count)]),
+])
+def test_who_is_full_leaves_it_to_others(small, each, come):
+    """Whichever of them the kernel likes best: nobody is refused, or cut off, while one has room."""
+    held = come(small, each * small.receivers)
+    assert all(client.is_in() for client in held)
+    assert not any(is_gone(client) for client in held)
+    if come is not singles:
+        assert come(small, 1)[0].greeting == BUSY  # all are full, and say so
+    for i in range(30):
+        assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
+
+
+def test_room_is_used_again(small):
+    """By the one that has it, though it had left accepting to others."""
+    for first in range(0, 400, 100):
+        held = singles(small, 35 * small.receivers, first)
+        assert all(client.is_in() for client in held)
+        assert not any(is_gone(client) for client in held)
+        assert reload(small, small.config)[0] == 0 if first == 200 else True
+        for client in held:
+            client.say(b"QUIT")
+            client.close()
+
+
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat") as line:
+        return line.read().rpartition(")")[2].split()[0] == "T"
+
+
+def test_a_promise_of_room_that_is_not_kept(small):
+    """A process that was stopped says still that it has room: nobody waits for ever for it."""
+    receivers = [pid for pid, role in small.roles() if role == "receiver"]
+    for pid in receivers[1:]:
+        os.kill(pid, signal.SIGSTOP)
+        assert wait_until(lambda: is_stopped(pid))  # before, the kernel might wake it for a client
+    try:
+        held = singles(small, 35)
+        assert all(client.is_in() for client in held)
+        for i in range(5):
+            assert try_to_send(small, f"127.6.{i}.1")[:3] == b"250"
+    finally:
+        for pid in receivers[1:]:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_reload_changes_the_limit(serve):

@@ -377,6 +377,19 @@ static uint64_t counted_by(const struct process *p)
     return held;
 }
 
+static bool promises_room(const struct process *p)
+{
+    struct counts c = {0};
+    bool promises = false;
+
+    if (p->kind != ROLE_RECEIVER)
+        return false;
+    c = counts_of(p);
+    promises = crowdings_said(&c.crowdings) != CROWDING_AWAY;
+    counts_close(&c);
+    return promises;
+}
+
 static void send_settings(struct machine *m, struct process *p)
 {
     struct buf body;
@@ -430,6 +443,7 @@ static void process_start(struct process *p)
                                    .resolver_new = new_resolver,
                                    .log = write_log,
                                    .segment_size = m->o.segment_size,
+                                   .sessions_max = m->o.sessions_max,
                                    .offers = EHLO_FUTURERELEASE};
     fake_net_dies_with(p->doors.net, &p->dead);
     fake_disk_sync_late(p->doors.disk, m->o.sync_late && p->kind == ROLE_RECEIVER);
@@ -479,6 +493,8 @@ static void role_end_of(struct process *p)
         counts_close(&c);
     } else if (counted_by(p) > 0 && m->complaint == NULL) {
         m->complaint = "a receiver ended whose connections still count";
+    } else if (promises_room(p) && m->complaint == NULL) {
+        m->complaint = "a receiver ended that still promises to have room";
     }
 }
 
@@ -650,7 +666,7 @@ static void child_ended(struct process *p)
     if (p->kind == ROLE_RECEIVER) {
         struct counts c = counts_of(p);
 
-        gauges_clear(&c.gauges);
+        counts_clear(&c);
         counts_close(&c);
     }
     if (m->draining) {

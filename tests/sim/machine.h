@@ -32,6 +32,7 @@ struct machine_options {
     void *ctx;
     uint64_t seed;         /* of what the program itself draws */
     uint64_t segment_size; /* of the journals */
+    size_t sessions_max;   /* of a receiver; 0: as many as it likes */
     uint64_t job_max_us;   /* a worker's job begins within this */
     struct slice settings; /* the text of the configuration */
     struct slice aliases;  /* its /etc/aliases */

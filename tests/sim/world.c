@@ -312,6 +312,7 @@ static struct machine_options draw_machine(struct world *w)
         .ctx = w,
         .seed = draw(w, UINT64_MAX),
         .segment_size = 160 * 1024 + 8 * draw(w, 50 * 1024),
+        .sessions_max = draw(w, 3) == 0 ? 2 + draw(w, 6) : 0,
         .job_max_us = jobs_us[draw(w, 3)],
         .settings = {settings, sizeof(settings) - 1},
         .aliases = {aliases,  sizeof(aliases) - 1 },
