@@ -18,7 +18,12 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-enum { PROBLEM_MAX = 160, NAME_MAX_LEN = 255, PLACE_MAX = NAME_MAX_LEN + 2 * 16 + 2 };
+enum {
+    READS_MAX = 4, /* of the network in one call */
+    PROBLEM_MAX = 160,
+    NAME_MAX_LEN = 255,
+    PLACE_MAX = NAME_MAX_LEN + 2 * 16 + 2,
+};
 
 /* Where a session may be resumed, and how old what we know of the certificate is. */
 struct memory {
@@ -34,6 +39,7 @@ struct tls {
     int handle;
     int code; /* of the network's last failure, or 0 */
     bool ended;
+    unsigned reads; /* of the network, in this call */
     unsigned wants;
     struct memory *memory; /* NULL: no sessions are kept */
     char problem[PROBLEM_MAX];
@@ -42,10 +48,19 @@ struct tls {
 
 /* --- the BIO --- */
 
+/* OpenSSL reads on until there is something for us. A peer that sends nothing but new keys would
+ * never let it return: then the rest waits in the network for the next round. */
+static int64_t read_some(struct tls *t, char *out, int len)
+{
+    if (t->reads++ >= READS_MAX)
+        return -EAGAIN;
+    return t->net->ops->read(t->net, t->handle, out, (size_t)len);
+}
+
 static int net_read(BIO *bio, char *out, int len)
 {
     struct tls *t = BIO_get_data(bio);
-    int64_t count = t->net->ops->read(t->net, t->handle, out, (size_t)len);
+    int64_t count = read_some(t, out, len);
 
     BIO_clear_retry_flags(bio);
     if (count == -EAGAIN) {
@@ -277,9 +292,15 @@ static void shook_hands(struct tls *t)
         SSL_SESSION_free(session);
 }
 
-int tls_handshake(struct tls *t)
+static void begin_call(struct tls *t)
 {
     ERR_clear_error();
+    t->reads = 0;
+}
+
+int tls_handshake(struct tls *t)
+{
+    begin_call(t);
     int got = SSL_do_handshake(t->ssl);
     if (got == 1) {
         shook_hands(t);
@@ -293,7 +314,7 @@ int64_t tls_read(struct tls *t, void *out, size_t len)
 {
     size_t count;
 
-    ERR_clear_error();
+    begin_call(t);
     int got = SSL_read_ex(t->ssl, out, len, &count);
     return got == 1 ? (int64_t)count : verdict_of(t, got);
 }
@@ -302,7 +323,7 @@ int64_t tls_write(struct tls *t, const void *bytes, size_t len)
 {
     size_t count;
 
-    ERR_clear_error();
+    begin_call(t);
     int got = SSL_write_ex(t->ssl, bytes, len, &count);
     if (got == 1)
         return (int64_t)count;
@@ -322,7 +343,7 @@ bool tls_has_more(const struct tls *t)
 
 void tls_finish(struct tls *t)
 {
-    ERR_clear_error();
+    begin_call(t);
     (void)SSL_shutdown(t->ssl);
 }
 

@@ -9,6 +9,9 @@
 #include "fakes/connection.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 enum { SEEDS = 30 };
 
@@ -108,6 +111,67 @@ static void clear_text_is_dropped(void **state)
         check_int(buf_len(&c.client.got), 0);
         connection_done(&c);
     }
+}
+
+/* A client of OpenSSL alone, on the handle of one of ours that looks away. */
+struct stranger {
+    SSL_CTX *context;
+    SSL *ssl;
+};
+
+static void stranger_shake_hands(struct stranger *s, struct connection *c, struct fixture *f)
+{
+    int done = 0;
+
+    connection_init(c, 0);
+    connection_open(c);
+    stream_pause(&c->client.stream);
+    stream_start_tls(&c->server.stream, f->server, SLICE(""));
+    s->context = SSL_CTX_new(TLS_client_method());
+    s->ssl = SSL_new(s->context);
+    check_int(SSL_set_fd(s->ssl, c->client.stream.watch.handle), 1);
+    SSL_set_connect_state(s->ssl);
+    while (!c->late && (done != 1 || c->server.events[STREAM_SECURED] == 0)) {
+        done = done == 1 ? 1 : SSL_do_handshake(s->ssl);
+        assert_int_equal(loop_round(c->loop, false), 0);
+    }
+    check_int(c->server.events[STREAM_SECURED], 1);
+}
+
+static void stranger_done(struct stranger *s, struct connection *c)
+{
+    check_int(c->server.events[STREAM_FAILED], 0);
+    SSL_free(s->ssl);
+    SSL_CTX_free(s->context);
+    connection_done(c);
+}
+
+/* False: the network takes no more now. */
+static bool stranger_changes_keys(struct stranger *s)
+{
+    (void)SSL_key_update(s->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    return SSL_do_handshake(s->ssl) == 1;
+}
+
+/* New keys are nothing for us to see, and the next ones may have come by then: that must not keep
+ * everybody else from his turn. */
+static void new_keys_without_end_leave_others_their_turn(void **state)
+{
+    static struct connection c;
+    struct stranger s;
+    int before = 0, left = 0, room = 4 * 1024 * 1024;
+
+    stranger_shake_hands(&s, &c, *state);
+    check_int(setsockopt(c.server.stream.watch.handle, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)),
+              0);
+    for (int i = 0; i < 10000 && stranger_changes_keys(&s); i++)
+        continue;
+    check_int(ioctl(c.server.stream.watch.handle, FIONREAD, &before), 0);
+    check(before > 200000);
+    assert_int_equal(loop_round(c.loop, false), 0);
+    check_int(ioctl(c.server.stream.watch.handle, FIONREAD, &left), 0);
+    check(left > before / 2);
+    stranger_done(&s, &c);
 }
 
 static void no_tls_there_is_a_failure(void **state)
@@ -308,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_paused_reader_gets_the_rest),
         cmocka_unit_test(the_last_reply_is_not_lost),
         cmocka_unit_test(clear_text_is_dropped),
+        cmocka_unit_test(new_keys_without_end_leave_others_their_turn),
         cmocka_unit_test(no_tls_there_is_a_failure),
         cmocka_unit_test(hanging_up_within_the_handshake_is_a_failure),
         cmocka_unit_test(the_certificate_is_shown),
