@@ -2,9 +2,10 @@
  * server.c - the server's side of a session: one step after another.
  *
  * server_step() is a loop over one question: what is owed next? First what the role must be told
- * (a refusal, a reset), then a need, then the reply to an answered need, then an end that came
- * from outside, and only then more input. So the order of replies is the order of commands,
- * whatever the pieces of the input, and nothing is read while a need is open.
+ * (a refusal, a reset), then a need, then replies that had no room yet, then the reply to an
+ * answered need, then an end that came from outside, and only then more input. So the order of
+ * replies is the order of commands, whatever the pieces of the input, and nothing is read while a
+ * need is open.
  *
  * The phase changes in server_phase_set() alone, which holds the legal moves as a table; a
  * transaction ends in server_transaction_reset() alone. Most holes of mail servers in the last
@@ -192,10 +193,10 @@ void server_say_excused(struct server *s, struct buf *out, const struct reply *r
 void server_say_of_message(struct server *s, struct buf *out, const struct reply *reply,
                            void (*say)(struct server *, struct buf *, const struct reply *))
 {
-    unsigned others = s->settings->protocol == SERVER_LMTP ? s->rcpts_accepted - 1 : 0;
-
-    for (unsigned i = 0; i < others; i++)
-        write_reply(out, reply);
+    if (s->settings->protocol == SERVER_LMTP && s->rcpts_accepted > 1) {
+        s->replies_owed = s->rcpts_accepted - 1;
+        s->owed = copy_reply(&s->scratch, reply);
+    }
     say(s, out, reply);
 }
 
@@ -529,6 +530,11 @@ static bool step(struct server *s, struct cursor *in, struct buf *out, enum serv
         *need = SERVER_WANTS_ROOM;
         return true;
     }
+    if (s->replies_owed > 0) {
+        s->replies_owed--;
+        write_reply(out, &s->owed);
+        return false;
+    }
     if (s->ask == ASK_ANSWERED) {
         need_answered(s, in, out);
         return false;
@@ -590,7 +596,8 @@ bool server_is_idle(const struct server *s)
     bool between =
         s->phase == PHASE_GREETED || s->phase == PHASE_READY || s->phase == PHASE_REFUSED;
 
-    return between && s->ask == ASK_NOTHING && !s->partial_line && !s->chunk.active;
+    return between && s->ask == ASK_NOTHING && !s->partial_line && !s->chunk.active &&
+           s->replies_owed == 0;
 }
 
 unsigned server_timeout_s(const struct server *s)

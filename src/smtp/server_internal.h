@@ -120,6 +120,8 @@ struct server {
     unsigned rcpts_room;
     unsigned rcpts_accepted; /* RCPT commands; an alias makes more recipients of one */
     unsigned rcpts_refused;
+    unsigned replies_owed; /* to the end of a message, in LMTP: as out has room */
+    struct reply owed;     /* each of them; in scratch */
     struct server_chunk chunk;
     struct server_data *data; /* from 354 to the answer of the final dot */
 
@@ -141,7 +143,8 @@ void server_say_wrong(struct server *s, struct buf *out, const struct reply *rep
  * message they count as wrong commands. */
 void server_say_excused(struct server *s, struct buf *out, const struct reply *reply);
 
-/* The reply to the end of a message: in LMTP one for each accepted RCPT. */
+/* The reply to the end of a message: in LMTP one for each accepted RCPT. A thousand of them do not
+ * fit into out: the first is said, the others are owed. */
 void server_say_of_message(struct server *s, struct buf *out, const struct reply *reply,
                            void (*say)(struct server *, struct buf *, const struct reply *));
 

@@ -581,6 +581,42 @@ static void test_room_for_replies(void **state)
     buf_done(&input);
 }
 
+/* LMTP has a reply for each recipient (RFC 2033 4.2). A thousand of them are more than `out` holds:
+ * who counts them would wait for ever for those that are left out. */
+static void test_lmtp_answers_for_every_recipient(void **state)
+{
+    static const char *const ends[] = {"x\r\n.\r\n", "x\ny\r\n.\r\n"};
+    struct server_settings lmtp = settings;
+    struct buf input;
+    struct role r;
+
+    (void)state;
+    lmtp.protocol = SERVER_LMTP;
+    lmtp.rcpt_max = ENVELOPE_RCPTS_MAX;
+    CHECK_ROWS (i, ends) {
+        buf_init(&input, 1024 * 1024);
+        buf_append(&input, SLICE("LHLO client.example\r\nMAIL FROM:<a@example.com>\r\n"));
+        for (int rcpt = 0; rcpt < ENVELOPE_RCPTS_MAX; rcpt++)
+            buf_printf(&input, "RCPT TO:<a%d@example.com>\r\n", rcpt);
+        buf_append(&input, SLICE("DATA\r\n"));
+        role_init_with(&r, &lmtp);
+        role_feed(&r, "");
+        struct cursor in = {buf_slice(&input)};
+        check_int(role_run(&r, &in), SERVER_WANTS_INPUT);
+        buf_clear(&r.said);
+        check_int(role_feed(&r, ends[i]), SERVER_WANTS_INPUT);
+        size_t lines = 0;
+        for (size_t at = 0; at < buf_len(&r.said); at++)
+            lines += buf_slice(&r.said).data[at] == '\n';
+        check_int(lines, ENVELOPE_RCPTS_MAX);
+        buf_clear(&r.said);
+        check_int(role_feed(&r, "NOOP\r\n"), SERVER_WANTS_INPUT);
+        check_slice(buf_slice(&r.said), SLICE("250 2.0.0 Ok\r\n"));
+        role_done(&r);
+        buf_done(&input);
+    }
+}
+
 /* Ten thousand silent clients must cost little: the struct, the EHLO name, nothing else. */
 static void test_idle_session_is_small(void **state)
 {
@@ -830,6 +866,7 @@ int main(void)
         cmocka_unit_test(test_shut_down_waits_for_the_commit),
         cmocka_unit_test(test_late_answer_is_harmless),
         cmocka_unit_test(test_room_for_replies),
+        cmocka_unit_test(test_lmtp_answers_for_every_recipient),
         cmocka_unit_test(test_idle_session_is_small),
         cmocka_unit_test(test_idle_and_timeout),
         cmocka_unit_test(test_counts),
