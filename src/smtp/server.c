@@ -261,14 +261,19 @@ static void mail_answered(struct server *s, struct buf *out)
     server_say(s, out, answer_or(s, &REPLY(250, "2.1.0", "Ok")));
 }
 
-static void add_rcpt(struct server *s, const struct address *final)
+/* Named twice, or by two names of one mailbox: it gets the mail once. */
+static bool has_rcpt(const struct envelope *e, const struct address *final)
+{
+    for (unsigned i = 0; i < e->rcpt_count; i++)
+        if (address_equal(&e->rcpts[i].final, final))
+            return true;
+    return false;
+}
+
+static void add_rcpt(struct server *s, const struct envelope_rcpt *rcpt)
 {
     struct envelope *e = s->envelope;
 
-    /* Named twice, or by two names of one mailbox: it gets the mail once. */
-    for (unsigned i = 0; i < e->rcpt_count; i++)
-        if (address_equal(&e->rcpts[i].final, final))
-            return;
     if (e->rcpt_count == s->rcpts_room) {
         unsigned room = s->rcpts_room == 0 ? 4 : s->rcpts_room * 4;
         struct envelope_rcpt *larger = ARENA_ARRAY(&s->tx, struct envelope_rcpt, room);
@@ -278,25 +283,31 @@ static void add_rcpt(struct server *s, const struct address *final)
         e->rcpts = larger;
         s->rcpts_room = room;
     }
-    e->rcpts[e->rcpt_count++] = (struct envelope_rcpt){
-        .original = address_copy(&s->tx, &s->path),
-        .final = address_copy(&s->tx, final),
-        .notify = s->notify,
-        .orcpt = arena_copy(&s->tx, s->orcpt),
-    };
+    e->rcpts[e->rcpt_count++] = *rcpt;
 }
 
-/* All of an alias's recipients, or none: false when the envelope cannot hold them. */
+/* All of an alias's recipients, or none: false when the envelope cannot hold them. They are counted
+ * before anything of them is kept, since a client may ask for an alias that is too large as often
+ * as it likes. */
 static bool add_rcpts(struct server *s)
 {
-    unsigned before = s->envelope->rcpt_count;
+    struct envelope_rcpt rcpt = {.notify = s->notify};
+    size_t news = 0;
 
-    for (size_t i = 0; i < s->final_count; i++) {
-        add_rcpt(s, &s->finals[i]);
-        if (s->envelope->rcpt_count > ENVELOPE_RCPTS_MAX) {
-            s->envelope->rcpt_count = before;
-            return false;
-        }
+    for (size_t i = 0; i < s->final_count; i++)
+        if (!has_rcpt(s->envelope, &s->finals[i]))
+            s->finals[news++] = s->finals[i];
+    if (news > ENVELOPE_RCPTS_MAX - s->envelope->rcpt_count)
+        return false;
+    if (news == 0)
+        return true;
+    rcpt.original = address_copy(&s->tx, &s->path);
+    rcpt.orcpt = arena_copy(&s->tx, s->orcpt);
+    for (size_t i = 0; i < news; i++) {
+        if (has_rcpt(s->envelope, &s->finals[i]))
+            continue; /* twice among them */
+        rcpt.final = address_copy(&s->tx, &s->finals[i]);
+        add_rcpt(s, &rcpt);
     }
     return true;
 }

@@ -9,6 +9,8 @@
 #include "check.h"
 #include "smtp/server_internal.h"
 
+#include <malloc.h>
+
 static const struct server_settings settings = {
     .offers = EHLO_CHUNKING | EHLO_ETRN,
     .hostname = SLICE_INIT("mx.example.org"),
@@ -617,6 +619,52 @@ static void test_lmtp_answers_for_every_recipient(void **state)
     }
 }
 
+/* Of its blocks, each of which begins with the next one. */
+static size_t bytes_of(const struct arena *arena)
+{
+    size_t bytes = 0;
+
+    for (const struct arena_block *b = arena->blocks; b != NULL;
+         b = *(struct arena_block *const *)b)
+        bytes += malloc_usable_size((void *)(uintptr_t)b);
+    return bytes;
+}
+
+/* What is refused leaves nothing behind: an alias for too many may be asked for again and again. */
+static void test_an_alias_for_too_many_is_not_kept(void **state)
+{
+    enum { MEMBERS = 600 };
+    struct address members[MEMBERS];
+    struct server_settings many = settings;
+    struct arena arena = {0};
+    struct role r;
+    size_t before = 0;
+
+    (void)state;
+    many.rcpt_max = ENVELOPE_RCPTS_MAX;
+    role_init_with(&r, &many);
+    role_greet(&r);
+    role_feed(&r, "MAIL FROM:<a@example.com>\r\n");
+    r.stop_at = SERVER_WANTS_RCPT;
+    for (int alias = 0; alias < 20; alias++) {
+        for (int i = 0; i < MEMBERS; i++) {
+            members[i] = (struct address){.kind = ADDRESS_MAILBOX, .domain = SLICE("example.com")};
+            members[i].local = arena_printf(&arena, "%d.%d", alias, i);
+        }
+        check_int(role_feed(&r, "RCPT TO:<all@example.com>\r\n"), SERVER_WANTS_RCPT);
+        server_answer_rcpt(r.server, &REPLY(250, "", ""), members, MEMBERS);
+        buf_clear(&r.said);
+        check_int(role_feed(&r, ""), SERVER_WANTS_INPUT);
+        check_slice(slice_head(buf_slice(&r.said), 3), alias == 0 ? SLICE("250") : SLICE("452"));
+        check_int(server_envelope(r.server)->rcpt_count, MEMBERS);
+        if (alias == 0)
+            before = bytes_of(&r.server->tx);
+    }
+    check_int(bytes_of(&r.server->tx), before);
+    role_done(&r);
+    arena_done(&arena);
+}
+
 /* Ten thousand silent clients must cost little: the struct, the EHLO name, nothing else. */
 static void test_idle_session_is_small(void **state)
 {
@@ -867,6 +915,7 @@ int main(void)
         cmocka_unit_test(test_late_answer_is_harmless),
         cmocka_unit_test(test_room_for_replies),
         cmocka_unit_test(test_lmtp_answers_for_every_recipient),
+        cmocka_unit_test(test_an_alias_for_too_many_is_not_kept),
         cmocka_unit_test(test_idle_session_is_small),
         cmocka_unit_test(test_idle_and_timeout),
         cmocka_unit_test(test_counts),
