@@ -280,12 +280,18 @@ static void receiver_message(struct channel *channel, enum message_kind kind, st
         take_mark(end, kind, body);
 }
 
+static void receiver_ended(struct courier *c, unsigned index)
+{
+    inquiries_receiver_ended(c->inquiries, index);
+    queue_receiver_ended(c->queue, index);
+}
+
 static void receiver_closed(struct channel *channel)
 {
     struct receiver_end *end = LIST_ENTRY(channel, struct receiver_end, channel);
 
     role_parted(&end->courier->role, channel);
-    queue_receiver_ended(end->courier->queue, end->index);
+    receiver_ended(end->courier, end->index);
 }
 
 static void meet_receiver(struct courier *c, unsigned index, int handle)
@@ -294,7 +300,7 @@ static void meet_receiver(struct courier *c, unsigned index, int handle)
 
     if (channel_is_open(&end->channel)) { /* its end was not noticed yet */
         channel_close(&end->channel);
-        queue_receiver_ended(c->queue, index);
+        receiver_ended(c, index);
     }
     role_meet(&c->role, &end->channel, handle, ROLE_RECEIVER, receiver_message, receiver_closed);
 }

@@ -426,6 +426,26 @@ void inquiries_ask(struct inquiries *all, unsigned receiver, const struct questi
     }
 }
 
+static void forget_askers(struct list *askers, unsigned receiver)
+{
+    LIST_EACH (node, askers) {
+        struct asker *k = LIST_ENTRY(node, struct asker, link);
+
+        if (k->receiver != receiver)
+            continue;
+        list_remove(node);
+        memory_free(k);
+    }
+}
+
+/* The next one of that number counts its questions from the beginning. */
+void inquiries_receiver_ended(struct inquiries *all, unsigned receiver)
+{
+    LIST_EACH (node, &all->open)
+        forget_askers(&LIST_ENTRY(node, struct inquiry, link)->askers, receiver);
+    forget_askers(&all->answered, receiver);
+}
+
 void inquiries_forget(struct inquiries *all)
 {
     LIST_EACH (node, &all->open)

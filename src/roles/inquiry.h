@@ -20,6 +20,9 @@ void inquiries_free(struct inquiries *all); /* before the outbound; NULL is fine
  * "later". */
 void inquiries_forget(struct inquiries *all);
 
+/* It waits for nothing any more. What it asked may be answered for others. */
+void inquiries_receiver_ended(struct inquiries *all, unsigned receiver);
+
 /* An answer will follow. A question that makes no sense is not answered. */
 void inquiries_ask(struct inquiries *all, unsigned receiver, const struct question *q);
 

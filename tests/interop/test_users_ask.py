@@ -4,6 +4,7 @@ import re
 import signal
 import smtplib
 import socket
+import threading
 import time
 
 import pytest
@@ -24,10 +25,12 @@ accept to domain b.example users ask %s
 
 
 class Hop(FakeMx):
-    """Knows ann only; puts off everything for later@, and never answers about stuck@."""
+    """Knows ann only, and held@, of whom it tells when it is told to; so it does of unheld@, whom it
+    does not know. Puts off everything for later@, and never answers about stuck@."""
 
     def __init__(self):
         self.asked = []
+        self.tells = {"held": threading.Event(), "unheld": threading.Event()}
         super().__init__(self.reply)
 
     def reply(self, verb, line, session):
@@ -40,7 +43,10 @@ class Hop(FakeMx):
             return "451 4.7.1 not before tea"
         if "<stuck@" in line:
             time.sleep(4)
-        return None if "<ann@" in line else "550 5.1.1 no such person"
+        for name, told in self.tells.items():
+            if f"<{name}@" in line:
+                told.wait(30)
+        return None if "<ann@" in line or "<held@" in line else "550 5.1.1 no such person"
 
 
 @pytest.fixture(params=["relay", "lmtp"])
@@ -134,6 +140,38 @@ def test_a_courier_that_dies_is_no_refusal(hop_and_server):
             assert got
         assert got.startswith(b"450 4.1.1 <stuck@b.example>")
     assert wait_until(lambda: rcpt(server, "ann")[0] == 250)
+
+
+def ask(server, name):
+    """A client that waits for the answer to its RCPT, and its replies."""
+    client = socket.create_connection(("127.0.0.1", server.port))
+    lines = client.makefile("rb")
+    lines.readline()
+    client.sendall(b"EHLO me.example\r\n")
+    while lines.readline()[3:4] == b"-":
+        pass
+    client.sendall(f"MAIL FROM:<>\r\nRCPT TO:<{name}@b.example>\r\n".encode())
+    assert lines.readline().startswith(b"250")
+    return client, lines
+
+
+def test_what_a_receiver_asked_that_died_is_no_answer_to_the_next_one(hop_and_server):
+    hop, server = hop_and_server
+    receivers = {pid for pid, role in server.roles() if role == "receiver"}
+    first = [ask(server, "unheld") for _ in range(20)]
+    assert wait_until(lambda: len(hop.asked) == 1)
+    for pid in receivers:
+        os.kill(pid, signal.SIGKILL)
+    now = lambda: {pid for pid, role in server.roles() if role == "receiver"}
+    assert wait_until(lambda: len(now()) == len(receivers) and not now() & receivers)
+    second = [ask(server, "held") for _ in range(20)]
+    assert wait_until(lambda: len(hop.asked) == 2)
+    hop.tells["unheld"].set()
+    assert wait_until(lambda: "QUIT" in hop.lines)
+    hop.tells["held"].set()
+    assert {lines.readline()[:3] for _, lines in second} == {b"250"}
+    for client, _ in first + second:
+        client.close()
 
 
 def test_the_same_question_is_asked_once(hop_and_server):
