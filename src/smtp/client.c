@@ -10,7 +10,9 @@
  * lost connection, broken protocol) settles whoever is still pending, so no path forgets one.
  *
  * The server is not trusted: lines and kept text are bounded (lines of a reply by the reader), and
- * a reply that answers nothing (while the message is sent) ends the session.
+ * a reply that answers nothing (while the message is sent) ends the session. One that is there when
+ * all was answered would be taken for the answer to the next command, and the one that counts would
+ * never be read: there is no next message then.
  */
 #include "smtp/client_steps.h"
 
@@ -63,6 +65,10 @@ void client_message(struct client *c, const struct client_message *message)
     transaction_reset(&c->tx, message);
     c->tx.given = true;
     c->state = CLIENT_TALKING;
+    if (c->babbles) {
+        client_fail(c, CLIENT_NOT_SMTP);
+        return;
+    }
     if (!greeted)
         return; /* the greeting's answer starts the dialog */
     if (open)
@@ -78,7 +84,8 @@ const struct ehlo_offers *client_offers(const struct client *c)
 
 bool client_takes_more(const struct client *c)
 {
-    return c->state == CLIENT_IDLE && (c->offers.mail_max == 0 || c->mails < c->offers.mail_max);
+    return c->state == CLIENT_IDLE && !c->babbles &&
+           (c->offers.mail_max == 0 || c->mails < c->offers.mail_max);
 }
 
 void client_secured(struct client *c)
@@ -383,8 +390,10 @@ enum client_need client_step(struct client *c, struct cursor *in, struct buf *ou
             send_next(c, out);
         if (c->state == CLIENT_TALKING && c->next == STEP_NONE && c->sent_count == 0)
             c->state = CLIENT_IDLE;
-        if (c->state == CLIENT_IDLE)
+        if (c->state == CLIENT_IDLE) {
+            c->babbles = c->babbles || in->rest.len > 0;
             return CLIENT_READY;
+        }
         if (c->state == CLIENT_SECURING)
             return need_tls(c, in);
         if (c->state == CLIENT_PROVING)

@@ -171,7 +171,8 @@ void client_message(struct client *c, const struct client_message *message);
 /* What the server offers, from CLIENT_READY on: what to convert before client_message(). */
 const struct ehlo_offers *client_offers(const struct client *c);
 
-/* At CLIENT_READY: may another message follow? (RFC 9422 MAILMAX) */
+/* At CLIENT_READY: may another message follow? (RFC 9422 MAILMAX) Not when the server said more
+ * than it was asked: one that is given all the same fails. */
 bool client_takes_more(const struct client *c);
 
 /* Eats from `in`, appends to `out`. What remains in `in` (part of a line) must be presented

@@ -820,6 +820,37 @@ static void test_message_after_ehlo(void **state)
     buf_done(&out);
 }
 
+/* One reply too many, and each would answer the command behind its own: the last one, which says
+ * whether the message was taken, nobody would hear. */
+static void test_more_replies_than_questions(void **state)
+{
+    static const char *const said[] = {"220 a\r\n250 b\r\n250 ok\r\n",
+                                       "220 a\r\n250 b\r\n550 no\r\n421 bye\r\n"};
+    struct client_settings settings = {.ehlo = SLICE_INIT("me.example")};
+    struct client_message message = {.sender = ann, .rcpts = rcpts, .rcpt_count = 1};
+    struct buf out;
+
+    (void)state;
+    CHECK_ROWS (i, said) {
+        struct client *c = client_new(&settings);
+        struct cursor in = {slice_of(said[i])};
+
+        buf_init(&out, CLIENT_OUT_MAX);
+        if (i == 1)
+            client_message(c, &message);
+        check_int(client_step(c, &in, &out), CLIENT_READY);
+        check(!client_takes_more(c));
+        client_message(c, &message);
+        buf_clear(&out);
+        check_int(client_step(c, &in, &out), CLIENT_DONE);
+        check_int(buf_len(&out), 0);
+        check_int(client_outcome(c, 0)->verdict, CLIENT_TRY_AGAIN);
+        check_slice(client_outcome(c, 0)->enhanced, SLICE("4.5.0"));
+        client_free(c);
+        buf_done(&out);
+    }
+}
+
 /* RCPT is asked, then forgotten; every reply is kept whole. */
 static void test_examining(void **state)
 {
@@ -1291,6 +1322,7 @@ int main(void)
         cmocka_unit_test(test_second_message),
         cmocka_unit_test(test_rset_refused),
         cmocka_unit_test(test_message_after_ehlo),
+        cmocka_unit_test(test_more_replies_than_questions),
         cmocka_unit_test(test_examining),
         cmocka_unit_test(test_heard_is_bounded),
         cmocka_unit_test(test_refused_before_the_message),
