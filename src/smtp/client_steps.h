@@ -61,8 +61,7 @@ struct client {
     struct ehlo_offers offers;
     bool secured;
     unsigned mails; /* transactions so far */
-    bool
-        babbles; /* the server said something that nobody asked: its replies cannot be told apart */
+    bool babbles;   /* it said more than it was asked: its replies cannot be told apart */
     enum client_state state;
     enum step next;                  /* to be sent as soon as that is allowed */
     struct sent_step sent[SENT_MAX]; /* a ring: replies come in the order of commands */
