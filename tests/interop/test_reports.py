@@ -143,8 +143,11 @@ def test_a_delay_is_told_once(relaying):
 
 def test_a_report_survives_a_crash(relaying):
     first, _ = relaying(refuses("zoe"))
-    os.makedirs(os.path.join(first.mail_root(), "out.example"), exist_ok=True)
-    blocked = os.path.join(first.mail_root(), "out.example", "bob")
+    domain = os.path.join(first.mail_root(), "out.example")
+    owner = os.stat(first.mail_root())
+    os.mkdir(domain)
+    os.chown(domain, owner.st_uid, owner.st_gid)
+    blocked = os.path.join(domain, "bob")
     with open(blocked, "w", encoding="ascii"):
         pass  # no mailbox can be made where a file is
     hand_in(first, ["zoe@b.example"])
